@@ -1,0 +1,1 @@
+"""The gRPC core of Perpetuo. It runs alone with `python -m server`."""

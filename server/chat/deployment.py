@@ -1,0 +1,30 @@
+"""Where a request can go: an upstream account of a workspace with its opened credential."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A provider entry, ready to be called.
+
+    `provider` names a row of the registry, `base_url` ends without a slash, `api_key` is in clear and never leaves the
+    process but in a request to `base_url`. `priority` 1 is tried first; ties share by `weight` (1 to 1,000). `models`
+    is the entry's allow-list, empty for all.
+    """
+
+    provider_id: str
+    workspace_id: str
+    provider: str
+    base_url: str
+    api_key: str = field(repr=False)
+    priority: int = 1
+    weight: int = 1
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A deployment that may serve a request, and the model id that it is asked for."""
+
+    deployment: Deployment
+    model: str

@@ -1,0 +1,45 @@
+"""Who calls, and until when: the identity and the limits of one request, free of any transport."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Plan(Enum):
+    """What a user may do; the limits of each plan are the documented ones."""
+
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller that has proved who it is.
+
+    `key_id` is set for a gateway key, None for a signed-in user. `allowed_models` lists the model ids and
+    `provider/model` names that the key may use; empty means all.
+    """
+
+    user_id: str
+    workspace_id: str
+    plan: Plan
+    key_id: str | None = None
+    token_id: str | None = None
+    allowed_models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way through the pipeline.
+
+    `request_id` is ours (`req_…`), `client_request_id` the caller's own, only logged. `deadline` is absolute, in seconds
+    of the running loop's clock. `knobs` are the request's `x-perpetuo-*` headers, names without the prefix.
+    """
+
+    request_id: str
+    principal: Principal
+    deadline: float
+    surface: str = "grpc"
+    client_request_id: str | None = None
+    knobs: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,62 @@
+"""What is written down about a request: one operation, and one attempt for each upstream call."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from server.chat.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One upstream call.
+
+    `outcome` is `ok` or the reason of the failure. `status` is the upstream's HTTP status, None when none came.
+    Times are milliseconds from the start of the attempt; `first_token_ms` is None when no content came. `cost_nanousd`
+    is None when the model has no known price.
+    """
+
+    number: int
+    provider_id: str
+    provider: str
+    model: str
+    outcome: str
+    status: int | None
+    started_at: datetime
+    latency_ms: int
+    first_token_ms: int | None = None
+    usage: Usage | None = None
+    cost_nanousd: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """One client request, settled.
+
+    `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`
+    `ok` or a reason. `surface` is `rest` or `grpc`, `tokens` and cost those of the answer and of billed attempts.
+    """
+
+    request_id: str
+    workspace_id: str
+    user_id: str
+    key_id: str | None
+    surface: str
+    client_request_id: str | None
+    model_requested: str
+    model: str
+    provider: str
+    provider_id: str
+    strategy: str
+    complexity: str
+    is_stream: bool
+    is_cache_hit: bool
+    status: int
+    outcome: str
+    usage: Usage | None
+    cost_nanousd: int | None
+    latency_ms: int
+    first_token_ms: int | None
+    created_at: datetime
+    notes: tuple[str, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = field(default=())

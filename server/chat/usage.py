@@ -1,0 +1,34 @@
+"""Tokens in disjoint buckets: each token is in exactly one, so that none is billed twice."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one upstream call.
+
+    `input_tokens` were neither read from nor written to a prompt cache, `output_tokens` are not reasoning.
+    `is_estimated` says that the upstream reported nothing and we counted.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    is_estimated: bool = False
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All that went in, as OpenAI counts it."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """All that came out, as OpenAI counts it."""
+        return self.output_tokens + self.reasoning_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        """Everything."""
+        return self.prompt_tokens + self.completion_tokens

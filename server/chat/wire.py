@@ -1,0 +1,65 @@
+"""One upstream call as data: what a dialect builds and a transport sends, and what comes back."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    is_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Bounds of one upstream call, each in seconds.
+
+    `connect_s` until the connection stands, `first_byte_s` until the response headers, `idle_s` between two pieces of
+    the body, `total_s` for everything.
+    """
+
+    connect_s: float = 3.0
+    first_byte_s: float = 120.0
+    idle_s: float = 30.0
+    total_s: float = 600.0
+
+
+class WireResponse(Protocol):
+    """An upstream's answer whose headers have arrived. Whoever holds it must `close` it, on every path."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status code."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, names in lower case, of repeated ones the first."""
+
+    async def read(self) -> bytes:
+        """The whole body, decoded; raises UpstreamBadResponse above the byte limit, UpstreamReset when it is cut."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body in pieces as they arrive; raises as `read` does, and UpstreamTimeout after `idle_s` of silence."""
+
+    async def close(self) -> None:
+        """Ends the exchange: a body that was not read to its end drops the connection. Safe to call twice."""
+
+
+class Transport(Protocol):
+    """The only way to an upstream."""
+
+    async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
+        """Sends a request and waits for the response's headers.
+
+        Raises UpstreamUnavailable (refused), UpstreamTimeout, UpstreamDns, UpstreamTls, UpstreamReset, UpstreamBlocked.
+        An HTTP error status is an answer, not an error. Redirects are never followed.
+        """
+
+    async def close(self) -> None:
+        """Closes every pooled connection."""
