@@ -1,0 +1,1 @@
+"""The REST face of the gateway: a client of the protos that speaks HTTP and JSON."""
