@@ -22,6 +22,8 @@ class Profile:
     """Fields without presence, and empty repeated and map fields, are printed even when they hold their default."""
     refuse_unknown_members: bool
     """An unknown JSON member is an error that names it; otherwise it is ignored."""
+    short_enum_names: bool
+    """Enum values are printed, and also read, in lower case without the prefix of their type: `PLAN_FREE` as `free`."""
     strict_query: bool
     """An unknown or already bound query parameter is an error; otherwise it is ignored."""
     max_depth: int = MAX_JSON_DEPTH
@@ -34,6 +36,7 @@ CANONICAL = Profile(
     int64_as_number=False,
     emit_implicit_zero=False,
     refuse_unknown_members=True,
+    short_enum_names=False,
     strict_query=False,
 )
 """proto3 JSON exactly as published."""
@@ -44,6 +47,7 @@ PERPETUO = Profile(
     int64_as_number=True,
     emit_implicit_zero=True,
     refuse_unknown_members=True,
+    short_enum_names=True,
     strict_query=False,
 )
 """The documented REST: snake_case names, numbers that stay numbers, zero and false values present."""
