@@ -33,12 +33,14 @@ class Principal:
 class Call:
     """One request on its way through the pipeline.
 
-    `request_id` is ours (`req_…`), `client_request_id` the caller's own, only logged. `deadline` is absolute, in seconds
-    of the running loop's clock. `knobs` are the request's `x-perpetuo-*` headers, names without the prefix.
+    `request_id` is ours (`req_…`), `client_request_id` the caller's own, only logged. `received_at` and `deadline` are
+    absolute, in seconds of the running loop's clock. `surface` is `rest` or `grpc`. `knobs` are the request's
+    `x-perpetuo-*` headers, names without the prefix.
     """
 
     request_id: str
     principal: Principal
+    received_at: float
     deadline: float
     surface: str = "grpc"
     client_request_id: str | None = None
