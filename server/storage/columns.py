@@ -1,0 +1,58 @@
+"""Column types that mean the same on every database.
+
+Times are integers of microseconds since 1970 in UTC: exact, comparable, indexable, and free of the drivers' notions of
+time zones. Lists of short strings are JSON text.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """A timezone-aware time as whole microseconds since 1970 UTC; a naive one is refused with ValueError."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone cannot be stored")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The UTC time of that many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class UtcMicros(TypeDecorator[datetime]):
+    """A timezone-aware `datetime`, kept as a 64-bit integer."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Python to database."""
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Database to Python."""
+        return None if value is None else from_micros(value)
+
+
+class StringTuple(TypeDecorator[tuple[str, ...]]):
+    """A tuple of strings, kept as a JSON array in a text column."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+        """Python to database."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[str, ...] | None:
+        """Database to Python."""
+        return None if value is None else msgspec.json.decode(value, type=tuple[str, ...])

@@ -1,0 +1,116 @@
+"""Request records: one operation per client request, one attempt per upstream call.
+
+Rows are only ever added, and adding one twice is the same as adding it once, so that a batch can be replayed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.usage import Usage
+from server.storage.backend import Backend
+from server.storage.tables import ATTEMPTS, OPERATIONS
+
+_NO_USAGE = {
+    "input_tokens": None,
+    "cache_read_tokens": None,
+    "cache_write_tokens": None,
+    "output_tokens": None,
+    "reasoning_tokens": None,
+    "is_estimated": None,
+}
+_SHARED = frozenset(_NO_USAGE) | {"price_version"}
+_OPERATION_FIELDS = tuple(column.name for column in OPERATIONS.columns if column.name not in _SHARED)
+_ATTEMPT_FIELDS = tuple(
+    column.name for column in ATTEMPTS.columns if column.name not in _SHARED and column.name != "request_id"
+)
+
+
+class Operations:
+    """The request records of one transaction."""
+
+    def __init__(self, connection: AsyncConnection, backend: Backend) -> None:
+        self._connection = connection
+        self._backend = backend
+
+    async def add_many(self, operations: Sequence[OperationRecord], price_version: str) -> None:
+        """Adds operations with their attempts; those that are there already stay as they are.
+
+        `price_version` is the source of prices behind every cost of the batch.
+        """
+        if not operations:
+            return
+        rows = [_operation_row(operation, price_version) for operation in operations]
+        await self._connection.execute(self._backend.insert_new(OPERATIONS, ["request_id"]), rows)
+        attempts = [
+            _attempt_row(operation.request_id, attempt, price_version)
+            for operation in operations
+            for attempt in operation.attempts
+        ]
+        if attempts:
+            await self._connection.execute(self._backend.insert_new(ATTEMPTS, ["request_id", "number"]), attempts)
+
+    async def get(self, workspace_id: str, request_id: str) -> OperationRecord | None:
+        """The workspace's operation of that id with all its attempts."""
+        query = select(OPERATIONS).where(
+            OPERATIONS.c.request_id == request_id, OPERATIONS.c.workspace_id == workspace_id
+        )
+        row = (await self._connection.execute(query)).first()
+        if row is None:
+            return None
+        attempts = select(ATTEMPTS).where(ATTEMPTS.c.request_id == request_id).order_by(ATTEMPTS.c.number)
+        rows = await self._connection.execute(attempts)
+        return _operation(row, tuple(_attempt(attempt) for attempt in rows))
+
+    async def recent(
+        self, workspace_id: str, limit: int, before: tuple[datetime, str] | None = None
+    ) -> tuple[OperationRecord, ...]:
+        """The workspace's newest operations, newest first, without their attempts.
+
+        `before` is the time and the id of the last one seen: the answer goes on after it.
+        """
+        query = select(OPERATIONS).where(OPERATIONS.c.workspace_id == workspace_id)
+        if before is not None:
+            query = query.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
+        query = query.order_by(OPERATIONS.c.created_at.desc(), OPERATIONS.c.request_id.desc()).limit(limit)
+        return tuple(_operation(row, ()) for row in await self._connection.execute(query))
+
+
+def _operation_row(operation: OperationRecord, price_version: str) -> dict[str, Any]:
+    row = {name: getattr(operation, name) for name in _OPERATION_FIELDS}
+    row.update(_usage_row(operation.usage))
+    row["price_version"] = None if operation.cost_nanousd is None else price_version
+    return row
+
+
+def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) -> dict[str, Any]:
+    row = {name: getattr(attempt, name) for name in _ATTEMPT_FIELDS}
+    row.update(_usage_row(attempt.usage))
+    row["request_id"] = request_id
+    row["price_version"] = None if attempt.cost_nanousd is None else price_version
+    return row
+
+
+def _usage_row(usage: Usage | None) -> dict[str, int | bool | None]:
+    if usage is None:
+        return dict(_NO_USAGE)
+    return {name: getattr(usage, name) for name in _NO_USAGE}
+
+
+def _operation(row: Row[Any], attempts: tuple[AttemptRecord, ...]) -> OperationRecord:
+    fields = {name: row._mapping[name] for name in _OPERATION_FIELDS}
+    return OperationRecord(**fields, usage=_usage(row), attempts=attempts)
+
+
+def _attempt(row: Row[Any]) -> AttemptRecord:
+    return AttemptRecord(**{name: row._mapping[name] for name in _ATTEMPT_FIELDS}, usage=_usage(row))
+
+
+def _usage(row: Row[Any]) -> Usage | None:
+    if row._mapping["input_tokens"] is None:
+        return None
+    return Usage(**{name: row._mapping[name] for name in _NO_USAGE})

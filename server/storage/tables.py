@@ -1,0 +1,173 @@
+"""Every table of the gateway, private to this package. `migrations/` must lead to exactly these; a test compares them.
+
+The ledger's tables (operations, attempts) refer to nothing by foreign key: their rows outlive what they name, and a row
+that is replayed after a crash must never be refused.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from server.storage.columns import StringTuple, UtcMicros
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(64)
+_NAME = String(200)
+
+USERS = Table(
+    "users",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("email", String(320), nullable=False),
+    Column("email_key", String(320), nullable=False, unique=True),  # the e-mail in lower case
+    Column("password_hash", String(255), nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("plan", String(16), nullable=False),
+    Column("is_disabled", Boolean, nullable=False),
+    Column("tokens_valid_after", UtcMicros, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),
+)
+
+WORKSPACES = Table(
+    "workspaces",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("owner_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("strategy", String(32), nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),
+    Index(None, "owner_id", "created_at"),
+)
+
+MEMBERS = Table(
+    "members",
+    METADATA,
+    Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Index(None, "user_id"),
+)
+
+GATEWAY_KEYS = Table(
+    "gateway_keys",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("created_by", _ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("prefix", String(32), nullable=False),
+    Column("last4", String(4), nullable=False),
+    Column("key_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("name", _NAME, nullable=False),
+    Column("expires_at", UtcMicros),
+    Column("allowed_models", StringTuple, nullable=False),
+    Column("is_revoked", Boolean, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),
+    Column("last_used_at", UtcMicros),
+    Index(None, "workspace_id", "created_at", "id"),
+    Index(None, "created_by"),
+)
+
+PROVIDER_ENTRIES = Table(
+    "provider_entries",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("sealed_api_key", LargeBinary, nullable=False),
+    Column("masked_key", String(32), nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("models", StringTuple, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("last_verified_at", UtcMicros),
+    Column("flagged_reason", String(64)),
+    Column("created_at", UtcMicros, nullable=False),
+    Index(None, "workspace_id", "created_at", "id"),
+)
+
+REVOKED_TOKENS = Table(
+    "revoked_tokens",
+    METADATA,
+    Column("jti", _ID, primary_key=True),
+    Column("expires_at", UtcMicros, nullable=False),
+    Index(None, "expires_at"),
+)
+
+OPERATIONS = Table(
+    "operations",
+    METADATA,
+    Column("request_id", _ID, primary_key=True),
+    Column("workspace_id", _ID, nullable=False),
+    Column("user_id", _ID, nullable=False),
+    Column("key_id", _ID),
+    Column("surface", String(16), nullable=False),
+    Column("client_request_id", Text),
+    Column("model_requested", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("provider_id", _ID, nullable=False),
+    Column("strategy", String(32), nullable=False),
+    Column("complexity", String(16), nullable=False),
+    Column("is_stream", Boolean, nullable=False),
+    Column("is_cache_hit", Boolean, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("input_tokens", BigInteger),
+    Column("cache_read_tokens", BigInteger),
+    Column("cache_write_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("is_estimated", Boolean),
+    Column("cost_nanousd", BigInteger),
+    Column("price_version", String(64)),
+    Column("latency_ms", BigInteger, nullable=False),
+    Column("first_token_ms", BigInteger),
+    Column("created_at", UtcMicros, nullable=False),
+    Column("notes", StringTuple, nullable=False),
+    Index(None, "workspace_id", "created_at", "request_id"),
+)
+
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("request_id", _ID, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("provider_id", _ID, nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("status", Integer),
+    Column("started_at", UtcMicros, nullable=False),
+    Column("latency_ms", BigInteger, nullable=False),
+    Column("first_token_ms", BigInteger),
+    Column("input_tokens", BigInteger),
+    Column("cache_read_tokens", BigInteger),
+    Column("cache_write_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("is_estimated", Boolean),
+    Column("cost_nanousd", BigInteger),
+    Column("price_version", String(64)),
+    Column("detail", Text, nullable=False),
+)

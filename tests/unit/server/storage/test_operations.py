@@ -1,0 +1,86 @@
+"""Request records: exact both ways, never doubled, newest first by pages."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.usage import Usage
+from server.storage.database import Database
+
+NOW = datetime(2026, 1, 11, 1, 2, 3, 456789, tzinfo=UTC)
+USAGE = Usage(600, 400, 10, 150, 50, is_estimated=True)
+ATTEMPT = AttemptRecord(1, "prov_1", "openai", "gpt-4o", "UPSTREAM_UNAVAILABLE", 503, NOW, 12, detail="refused")
+SERVED = AttemptRecord(2, "prov_2", "openai", "gpt-4o", "ok", 200, NOW, 345, 120, USAGE, 240_000)
+OPERATION = OperationRecord(
+    request_id="req_1",
+    workspace_id="ws_1",
+    user_id="usr_1",
+    key_id="key_1",
+    surface="rest",
+    client_request_id=None,
+    model_requested="auto",
+    model="gpt-4o",
+    provider="openai",
+    provider_id="prov_2",
+    strategy="default",
+    complexity="simple",
+    is_stream=True,
+    is_cache_hit=False,
+    status=200,
+    outcome="ok",
+    usage=USAGE,
+    cost_nanousd=2**62,
+    latency_ms=345,
+    first_token_ms=120,
+    created_at=NOW,
+    notes=("dropped: logit_bias",),
+    attempts=(ATTEMPT, SERVED),
+)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(OPERATION, id="with attempts, usage and cost"),
+        pytest.param(replace(OPERATION, usage=None, cost_nanousd=None, attempts=()), id="without any attempt"),
+        pytest.param(replace(OPERATION, usage=Usage(), cost_nanousd=0), id="a zero is not an absence"),
+        pytest.param(
+            replace(OPERATION, model_requested="x'; DROP TABLE operations;--\x00é"), id="a hostile model name"
+        ),
+    ],
+)
+async def test_an_operation_comes_back_as_it_was(database: Database, operation: OperationRecord) -> None:
+    async with database.write() as tx:
+        await tx.operations.add_many([operation], "prices/1")
+    async with database.read() as tx:
+        assert await tx.operations.get("ws_1", "req_1") == operation
+        assert await tx.operations.get("ws_2", "req_1") is None
+
+
+async def test_a_replayed_batch_doubles_nothing(database: Database) -> None:
+    changed = replace(OPERATION, status=500, attempts=(replace(ATTEMPT, status=500),))
+    async with database.write() as tx:
+        await tx.operations.add_many([OPERATION], "prices/1")
+        await tx.operations.add_many([changed, replace(OPERATION, request_id="req_2")], "prices/1")
+    async with database.read() as tx:
+        assert [found.request_id for found in await tx.operations.recent("ws_1", 10)] == ["req_2", "req_1"]
+        assert await tx.operations.get("ws_1", "req_1") == OPERATION
+
+
+async def test_pages_follow_each_other_without_gap_or_overlap(database: Database) -> None:
+    operations = [
+        replace(OPERATION, request_id=f"req_{number:02}", created_at=NOW + timedelta(seconds=number // 3))
+        for number in range(20)
+    ]
+    async with database.write() as tx:
+        await tx.operations.add_many(operations, "prices/1")
+        await tx.operations.add_many([], "prices/1")
+    seen: list[str] = []
+    before: tuple[datetime, str] | None = None
+    async with database.read() as tx:
+        while page := await tx.operations.recent("ws_1", 6, before):
+            seen += [found.request_id for found in page]
+            before = page[-1].created_at, page[-1].request_id
+    assert seen == [f"req_{number:02}" for number in reversed(range(20))]

@@ -1,0 +1,19 @@
+"""Rules that every table keeps."""
+
+import pytest
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from server.storage.tables import ATTEMPTS, METADATA, OPERATIONS
+
+
+@pytest.mark.parametrize("table", METADATA.sorted_tables, ids=lambda table: str(table.name))
+def test_a_table_has_a_primary_key_and_can_be_made_on_postgresql_too(table: Table) -> None:
+    assert list(table.primary_key)
+    assert str(CreateTable(table).compile(dialect=postgresql.dialect()))
+
+
+@pytest.mark.parametrize("table", [OPERATIONS, ATTEMPTS], ids=lambda table: str(table.name))
+def test_the_ledger_refers_to_nothing_so_that_a_replay_is_never_refused(table: Table) -> None:
+    assert not table.foreign_keys
