@@ -28,13 +28,15 @@ from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_ann
 from perpetuo.v1 import chat_pb2 as perpetuo_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dperpetuo/v1/completions.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x16perpetuo/v1/chat.proto\"D\n\x1e\x43reateRawChatCompletionRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"E\n\x1f\x43reateRawChatCompletionResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"D\n\x1eStreamRawChatCompletionRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"1\n\x1fStreamRawChatCompletionResponse\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\x32\x9d\x05\n\x12\x43ompletionsService\x12q\n\x14\x43reateChatCompletion\x12(.perpetuo.v1.CreateChatCompletionRequest\x1a).perpetuo.v1.CreateChatCompletionResponse\"\x04\xc8\xc1\x18\x03\x12s\n\x14StreamChatCompletion\x12(.perpetuo.v1.StreamChatCompletionRequest\x1a).perpetuo.v1.StreamChatCompletionResponse\"\x04\xc8\xc1\x18\x03\x30\x01\x12\x9b\x02\n\x17\x43reateRawChatCompletion\x12+.perpetuo.v1.CreateRawChatCompletionRequest\x1a,.perpetuo.v1.CreateRawChatCompletionResponse\"\xa4\x01\xc8\xc1\x18\x03\xda\xc1\x18\x17StreamRawChatCompletion\xe2\xc1\x18Y\n\x1b\x43reateChatCompletionRequest\x12\x1c\x43reateChatCompletionResponse\x1a\x1cStreamChatCompletionResponse\x82\xd3\xe4\x93\x02\"\"\x14/v1/chat/completions:\x04\x62odyb\x04\x62ody\x12\x80\x01\n\x17StreamRawChatCompletion\x12+.perpetuo.v1.StreamRawChatCompletionRequest\x1a,.perpetuo.v1.StreamRawChatCompletionResponse\"\x08\xc8\xc1\x18\x03\xe8\xc1\x18\x02\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dperpetuo/v1/completions.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x16perpetuo/v1/chat.proto\"D\n\x1e\x43reateRawChatCompletionRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"E\n\x1f\x43reateRawChatCompletionResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"D\n\x1eStreamRawChatCompletionRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"7\n\x1fStreamRawChatCompletionResponse\x12\x14\n\x06\x65vents\x18\x01 \x03(\x0c\x42\x04\x90\xc2\x18\x01\x32\x9d\x05\n\x12\x43ompletionsService\x12q\n\x14\x43reateChatCompletion\x12(.perpetuo.v1.CreateChatCompletionRequest\x1a).perpetuo.v1.CreateChatCompletionResponse\"\x04\xc8\xc1\x18\x03\x12s\n\x14StreamChatCompletion\x12(.perpetuo.v1.StreamChatCompletionRequest\x1a).perpetuo.v1.StreamChatCompletionResponse\"\x04\xc8\xc1\x18\x03\x30\x01\x12\x9b\x02\n\x17\x43reateRawChatCompletion\x12+.perpetuo.v1.CreateRawChatCompletionRequest\x1a,.perpetuo.v1.CreateRawChatCompletionResponse\"\xa4\x01\xc8\xc1\x18\x03\xda\xc1\x18\x17StreamRawChatCompletion\xe2\xc1\x18Y\n\x1b\x43reateChatCompletionRequest\x12\x1c\x43reateChatCompletionResponse\x1a\x1cStreamChatCompletionResponse\x82\xd3\xe4\x93\x02\"\"\x14/v1/chat/completions:\x04\x62odyb\x04\x62ody\x12\x80\x01\n\x17StreamRawChatCompletion\x12+.perpetuo.v1.StreamRawChatCompletionRequest\x1a,.perpetuo.v1.StreamRawChatCompletionResponse\"\x08\xc8\xc1\x18\x03\xe8\xc1\x18\x02\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'perpetuo.v1.completions_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STREAMRAWCHATCOMPLETIONRESPONSE'].fields_by_name['events']._loaded_options = None
+  _globals['_STREAMRAWCHATCOMPLETIONRESPONSE'].fields_by_name['events']._serialized_options = b'\220\302\030\001'
   _globals['_COMPLETIONSSERVICE'].methods_by_name['CreateChatCompletion']._loaded_options = None
   _globals['_COMPLETIONSSERVICE'].methods_by_name['CreateChatCompletion']._serialized_options = b'\310\301\030\003'
   _globals['_COMPLETIONSSERVICE'].methods_by_name['StreamChatCompletion']._loaded_options = None
@@ -50,7 +52,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMRAWCHATCOMPLETIONREQUEST']._serialized_start=304
   _globals['_STREAMRAWCHATCOMPLETIONREQUEST']._serialized_end=372
   _globals['_STREAMRAWCHATCOMPLETIONRESPONSE']._serialized_start=374
-  _globals['_STREAMRAWCHATCOMPLETIONRESPONSE']._serialized_end=423
-  _globals['_COMPLETIONSSERVICE']._serialized_start=426
-  _globals['_COMPLETIONSSERVICE']._serialized_end=1095
+  _globals['_STREAMRAWCHATCOMPLETIONRESPONSE']._serialized_end=429
+  _globals['_COMPLETIONSSERVICE']._serialized_start=432
+  _globals['_COMPLETIONSSERVICE']._serialized_end=1101
 # @@protoc_insertion_point(module_scope)
