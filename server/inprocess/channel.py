@@ -1,0 +1,280 @@
+"""The channel itself: turns a stub's invocation into a call, and keeps the calls that run.
+
+It must not look into messages or know a service. Stricter than a socket channel, each tested: metadata that belong to
+the protocol are refused, `abort` with OK ends the call, a handler that raises CancelledError by itself ends the call
+with CANCELLED, and a message that cannot be serialised raises where the call is made.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from server.inprocess import call as calls
+from server.inprocess.context import InProcessContext
+from server.inprocess.handling import Router, conclude, serve
+from server.inprocess.metadata import MetadataLike, from_client
+from server.inprocess.payload import Deserializer, Reader, Serializer, Writer
+from server.inprocess.registry import HandlerRegistry
+from server.inprocess.rpc import Limits, Outcome, Rpc
+
+_CANCEL_PATIENCE_S = 5.0
+_STOPPING = Outcome(grpc.StatusCode.UNAVAILABLE, "The server is stopping.")
+_STOPPED = Outcome(grpc.StatusCode.UNAVAILABLE, "The server stopped before the call was done.")
+_TOO_MANY = Outcome(grpc.StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
+
+
+class InProcessChannel(grpc.aio.Channel):
+    """A grpc.aio.Channel to handlers of this process. Build it inside the running loop.
+
+    `options` are those of a socket channel and server together; read are `grpc.max_receive_message_length` (bytes, by
+    default 4 MiB, -1 for none), `grpc.max_send_message_length` (none) and `grpc.absolute_max_metadata_size` (16 KiB).
+    Handlers run in copies of the context in which the channel is built.
+    """
+
+    def __init__(
+        self,
+        registry: HandlerRegistry,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        options: Sequence[tuple[str, Any]] = (),
+        maximum_concurrent_rpcs: int | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        self._router = Router(registry, interceptors)
+        self._limits = _limits(dict(options))
+        self._maximum = maximum_concurrent_rpcs
+        self._running: set[Rpc] = set()
+        self._is_stopping = False
+        self._closed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self, grace: float | None = None) -> None:
+        """Ends the caller's side: no new calls, running ones are cancelled after `grace` seconds."""
+        self._closed.set()
+        await self._wait(grace)
+        for rpc in tuple(self._running):
+            rpc.cancel("Channel closed!")
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Ends the handlers' side: new calls get UNAVAILABLE, and so do those that outlast `grace` seconds.
+
+        Returns when all handlers have ended, at the latest 5 s after they were cancelled.
+        """
+        self._is_stopping = True
+        await self._wait(grace)
+        for rpc in tuple(self._running):
+            rpc.drop(_STOPPED)
+        await self._wait(_CANCEL_PATIENCE_S)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """READY until closed, then SHUTDOWN."""
+        return grpc.ChannelConnectivity.SHUTDOWN if self._closed.is_set() else grpc.ChannelConnectivity.READY
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Waits until the state differs from the given one; after SHUTDOWN nothing comes, so that raises UsageError."""
+        if self.get_state() is not last_observed_state:
+            return
+        self._refuse_when_closed()
+        await self._closed.wait()
+
+    async def channel_ready(self) -> None:
+        """Returns at once; raises UsageError when closed."""
+        self._refuse_when_closed()
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Serializer = None,
+        response_deserializer: Deserializer = None,
+        _registered_method: bool | None = False,
+    ) -> "UnaryUnary":
+        """A callable for a method with one request and one response."""
+        return UnaryUnary(self, method, request_serializer, response_deserializer)
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Serializer = None,
+        response_deserializer: Deserializer = None,
+        _registered_method: bool | None = False,
+    ) -> "UnaryStream":
+        """A callable for a method with one request and a stream of responses."""
+        return UnaryStream(self, method, request_serializer, response_deserializer)
+
+    def stream_unary(
+        self,
+        method: str,
+        request_serializer: Serializer = None,
+        response_deserializer: Deserializer = None,
+        _registered_method: bool | None = False,
+    ) -> "StreamUnary":
+        """A callable for a method with a stream of requests and one response."""
+        return StreamUnary(self, method, request_serializer, response_deserializer)
+
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: Serializer = None,
+        response_deserializer: Deserializer = None,
+        _registered_method: bool | None = False,
+    ) -> "StreamStream":
+        """A callable for a method with streams both ways."""
+        return StreamStream(self, method, request_serializer, response_deserializer)
+
+    def prepare(self, method: str, metadata: MetadataLike | None) -> Rpc:
+        """A call that has not been started; raises UsageError when closed, InternalError for bad metadata."""
+        self._refuse_when_closed()
+        return Rpc(self._loop, method, from_client(metadata), self._limits)
+
+    def start(self, rpc: Rpc, timeout: float | None) -> None:
+        """Runs the handler, unless the call has to be refused."""
+        refusal = rpc.refuse_metadata(rpc.metadata)
+        if rpc.request is not None:
+            refusal = refusal or rpc.refuse_size(rpc.request, "CLIENT", "SERVER")
+        if self._is_stopping:
+            refusal = _STOPPING
+        elif self._maximum is not None and len(self._running) >= self._maximum:
+            refusal = _TOO_MANY
+        if refusal is not None:
+            rpc.finish(refusal)
+            return
+        if timeout is not None:
+            rpc.set_timeout(timeout)
+            if rpc.outcome is not None:
+                return
+        context = InProcessContext(rpc)
+        rpc.task = self._loop.create_task(serve(context, self._router), context=self._context.copy())
+        self._running.add(rpc)
+        rpc.task.add_done_callback(partial(self._ended, context))
+
+    def _ended(self, context: InProcessContext, task: asyncio.Task[None]) -> None:
+        self._running.discard(context.rpc)
+        context.rpc.task = None
+        conclude(context, task)
+
+    async def _wait(self, timeout_s: float | None) -> None:
+        tasks = [rpc.task for rpc in self._running if rpc.task is not None]
+        if tasks and timeout_s is not None:
+            await asyncio.wait(tasks, timeout=timeout_s)
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed.is_set():
+            raise grpc.aio.UsageError("Channel is closed.")
+
+
+class _Method:
+    def __init__(
+        self, channel: InProcessChannel, method: str, serializer: Serializer, deserializer: Deserializer
+    ) -> None:
+        self._channel = channel
+        self._method = method
+        self._writer = Writer(serializer)
+        self._reader: Reader[Any] = Reader(deserializer)
+
+
+class UnaryUnary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
+    """Calls a method with one request and one response."""
+
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> calls.UnaryUnaryCall[Any, Any]:
+        """Starts a call; `timeout` in seconds. The request may be changed afterwards, the handler has its copy."""
+        rpc = self._channel.prepare(self._method, metadata)
+        rpc.request = self._writer.seal(request)
+        self._channel.start(rpc, timeout)
+        return calls.UnaryUnaryCall(rpc, self._writer, self._reader)
+
+
+class UnaryStream(_Method, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
+    """Calls a method with one request and a stream of responses."""
+
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> calls.UnaryStreamCall[Any, Any]:
+        """Starts a call; `timeout` in seconds. The request may be changed afterwards, the handler has its copy."""
+        rpc = self._channel.prepare(self._method, metadata)
+        rpc.request = self._writer.seal(request)
+        rpc.open_responses()
+        self._channel.start(rpc, timeout)
+        return calls.UnaryStreamCall(rpc, self._writer, self._reader)
+
+
+class StreamUnary(_Method, grpc.aio.StreamUnaryMultiCallable[Any, Any]):
+    """Calls a method with a stream of requests and one response."""
+
+    def __call__(
+        self,
+        request_iterator: calls.Requests[Any] | None = None,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> calls.StreamUnaryCall[Any, Any]:
+        """Starts a call; `timeout` in seconds. Without an iterator, requests are written to the call."""
+        rpc = self._channel.prepare(self._method, metadata)
+        rpc.open_requests()
+        self._channel.start(rpc, timeout)
+        started: calls.StreamUnaryCall[Any, Any] = calls.StreamUnaryCall(rpc, self._writer, self._reader)
+        if request_iterator is not None:
+            started.feed(request_iterator)
+        return started
+
+
+class StreamStream(_Method, grpc.aio.StreamStreamMultiCallable[Any, Any]):
+    """Calls a method with streams both ways."""
+
+    def __call__(
+        self,
+        request_iterator: calls.Requests[Any] | None = None,
+        timeout: float | None = None,
+        metadata: MetadataLike | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> calls.StreamStreamCall[Any, Any]:
+        """Starts a call; `timeout` in seconds. Without an iterator, requests are written to the call."""
+        rpc = self._channel.prepare(self._method, metadata)
+        rpc.open_requests()
+        rpc.open_responses()
+        self._channel.start(rpc, timeout)
+        started: calls.StreamStreamCall[Any, Any] = calls.StreamStreamCall(rpc, self._writer, self._reader)
+        if request_iterator is not None:
+            started.feed(request_iterator)
+        return started
+
+
+def _limits(options: dict[str, Any]) -> Limits:
+    read: Callable[[str, int], int] = lambda name, default: int(options.get(name, default))  # noqa: E731
+    defaults = Limits()
+    return Limits(
+        receive_bytes=read("grpc.max_receive_message_length", defaults.receive_bytes),
+        send_bytes=read("grpc.max_send_message_length", defaults.send_bytes),
+        metadata_bytes=read("grpc.absolute_max_metadata_size", defaults.metadata_bytes),
+    )

@@ -1,0 +1,172 @@
+"""The handler's side of a call: find the handler behind the interceptors, run it, turn its end into a status.
+
+Each call runs in a task of its own, in a copy of the context that the channel was built in: what the caller keeps in
+context variables is as invisible as over a socket. It must not catch what a handler raises inside that task; the end of
+the task is read from outside, so that cancellation stays what it is.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import grpc
+
+from server.inprocess.context import InProcessContext
+from server.inprocess.payload import Reader, Writer
+from server.inprocess.registry import CallDetails, Handler, HandlerRegistry
+from server.inprocess.rpc import Outcome
+
+_LOGGER = logging.getLogger(__name__)
+_METHOD_UNKNOWN = Outcome(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+_HANDLER_CANCELLED = Outcome(grpc.StatusCode.CANCELLED, "The handler was cancelled.")
+_KIND_DIFFERS = Outcome(grpc.StatusCode.INTERNAL, "The method and its caller disagree about which side streams.")
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """A handler with everything about it that does not change from call to call."""
+
+    behavior: Callable[[Any, InProcessContext], Any]
+    reader: Reader[Any]
+    writer: Writer
+    has_request_stream: bool
+    has_response_stream: bool
+    is_generator: bool
+
+
+class Router:
+    """Finds the handler of a method, through the interceptors.
+
+    An interceptor whose class says `depends_on_call = False` promises that the handler it returns depends on nothing
+    but the method; when all do, the chain runs once for each method instead of once for each call.
+    """
+
+    def __init__(self, registry: HandlerRegistry, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> None:
+        self._registry = registry
+        self._interceptors = tuple(interceptors)
+        self._may_keep = all(getattr(each, "depends_on_call", True) is False for each in self._interceptors)
+        self._kept: dict[str, Runnable] = {}
+
+    def kept(self, method: str) -> Runnable | None:
+        """What an earlier call found, if that still holds."""
+        return self._kept.get(method)
+
+    async def find(self, details: CallDetails) -> Runnable | None:
+        """Runs the chain. None: nobody serves the method."""
+        handler = await self._intercepted(0, details)
+        if handler is None:
+            return None
+        runnable = _runnable(handler)
+        if self._may_keep:
+            self._kept[details.method] = runnable
+        return runnable
+
+    async def _intercepted(self, position: int, details: grpc.HandlerCallDetails) -> Handler | None:
+        if position == len(self._interceptors):
+            return self._registry.find(details)
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+        continuation = partial(self._intercepted, position + 1)
+        return await self._interceptors[position].intercept_service(continuation, details)
+
+
+async def serve(context: InProcessContext, router: Router) -> None:
+    """Runs one call. Whatever its handler raises is raised; `conclude` reads it from the task."""
+    rpc = context.rpc
+    runnable = router.kept(rpc.method) or await router.find(CallDetails(rpc.method, rpc.metadata))
+    if runnable is None:
+        rpc.finish(_METHOD_UNKNOWN)
+        return
+    if runnable.has_request_stream is (rpc.requests is None) or runnable.has_response_stream is (rpc.responses is None):
+        rpc.finish(_KIND_DIFFERS)
+        return
+    context.bind(runnable.reader, runnable.writer)
+    request = _Requests(context) if rpc.request is None else runnable.reader.open(rpc.request)
+    if runnable.has_response_stream:
+        await _run_stream(runnable, request, context)
+    else:
+        await _run_unary(runnable, request, context)
+
+
+def conclude(context: InProcessContext, task: asyncio.Task[None]) -> None:
+    """Reads how the task of a call ended, and makes sure that the caller gets a status."""
+    rpc = context.rpc
+    failure = None if task.cancelled() else task.exception()
+    if task.cancelled():
+        rpc.finish(_HANDLER_CANCELLED)
+    elif failure is not None and rpc.sent is None:
+        if rpc.outcome is None:
+            _LOGGER.error("Unexpected [%s] raised by [%s]", type(failure).__name__, rpc.method, exc_info=failure)
+        code = context.own_outcome().code
+        details = f"Unexpected {type(failure)}: {failure}"
+        context.conclude(Outcome(grpc.StatusCode.UNKNOWN if code is grpc.StatusCode.OK else code, details))
+    for callback in context.done_callbacks:
+        callback()
+
+
+async def _run_unary(runnable: Runnable, request: Any, context: InProcessContext) -> None:
+    response = await runnable.behavior(request, context)
+    context.raise_for_termination()
+    outcome = context.own_outcome()
+    if outcome.code is grpc.StatusCode.OK:
+        sealed = runnable.writer.seal(response)
+        refusal = context.rpc.refuse_size(sealed, "SERVER", "CLIENT")
+        if refusal is not None:
+            context.rpc.finish(refusal)
+            return
+        context.rpc.response = sealed
+    context.conclude(outcome)
+
+
+async def _run_stream(runnable: Runnable, request: Any, context: InProcessContext) -> None:
+    if runnable.is_generator:
+        responses = runnable.behavior(request, context)
+        try:
+            async for response in responses:
+                await context.write(response)
+        finally:
+            await responses.aclose()
+    else:
+        await runnable.behavior(request, context)
+    context.raise_for_termination()
+    context.conclude(context.own_outcome())
+
+
+class _Requests:
+    """The stream of requests as a handler iterates over it."""
+
+    def __init__(self, context: InProcessContext) -> None:
+        self._context = context
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        message = await self._context.read()
+        if message is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return message
+
+
+def _runnable(handler: Handler) -> Runnable:
+    behaviors = {
+        (False, False): handler.unary_unary,
+        (False, True): handler.unary_stream,
+        (True, False): handler.stream_unary,
+        (True, True): handler.stream_stream,
+    }
+    behavior: Any = behaviors[bool(handler.request_streaming), bool(handler.response_streaming)]
+    is_generator = inspect.isasyncgenfunction(behavior)
+    if not is_generator and not inspect.iscoroutinefunction(behavior):
+        raise TypeError(f"{behavior!r} is neither a coroutine function nor an async generator function")
+    return Runnable(
+        behavior=behavior,
+        reader=Reader(handler.request_deserializer),
+        writer=Writer(handler.response_serializer),
+        has_request_stream=bool(handler.request_streaming),
+        has_response_stream=bool(handler.response_streaming),
+        is_generator=is_generator,
+    )

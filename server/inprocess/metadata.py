@@ -1,0 +1,66 @@
+"""Metadata as the wire would carry it: checked, measured and copied.
+
+The rules are those of gRPC over HTTP/2: keys of `[0-9a-z_.-]`, printable ASCII values, bytes under keys that end in
+`-bin`. It must not touch the transport. Stricter than grpc.aio on one point: names that belong to the protocol
+(`grpc-…`, `te`, `content-type`) are refused where a socket would drop or misread them.
+"""
+
+from collections.abc import Iterable
+
+import grpc
+
+Pairs = tuple[tuple[str, str | bytes], ...]
+MetadataLike = Iterable[tuple[str, str | bytes]]
+
+_KEY_CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz_.-"
+_PROTOCOL_NAMES = frozenset({"te", "content-type"})
+_RESERVED_PREFIX = "grpc-"
+_CLIENT_MAY_SEND = frozenset({"grpc-trace-bin", "grpc-tags-bin", "grpc-previous-rpc-attempts"})
+_SERVER_MAY_SEND = frozenset({"grpc-status-details-bin", "grpc-retry-pushback-ms", "grpc-server-stats-bin"})
+_ENTRY_OVERHEAD_BYTES = 32
+
+
+class InvalidMetadataError(grpc.aio.InternalError):
+    """A key or a value that cannot go over HTTP/2. The message names the key, never the value."""
+
+
+def from_client(metadata: MetadataLike | None) -> Pairs:
+    """Copies what a caller sends. Raises InvalidMetadataError."""
+    if not metadata:
+        return ()
+    return tuple([_pair(key, value, _CLIENT_MAY_SEND) for key, value in metadata])
+
+
+def from_server(metadata: MetadataLike | None) -> Pairs:
+    """Copies what a handler sends. Raises InvalidMetadataError."""
+    if not metadata:
+        return ()
+    return tuple([_pair(key, value, _SERVER_MAY_SEND) for key, value in metadata])
+
+
+def size_bytes(pairs: Pairs) -> int:
+    """Size as HTTP/2 counts it against a limit: names, values and 32 bytes for each entry."""
+    return sum(len(key) + len(value) + _ENTRY_OVERHEAD_BYTES for key, value in pairs)
+
+
+def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str | bytes]:
+    if not isinstance(key, str) or not key or key.strip(_KEY_CHARACTERS):
+        raise InvalidMetadataError(f"metadata key {key!r} has characters other than 0-9 a-z _ . -")
+    if (key.startswith(_RESERVED_PREFIX) and key not in allowed) or key in _PROTOCOL_NAMES:
+        raise InvalidMetadataError(f"metadata key {key!r} belongs to the protocol")
+    if key.endswith("-bin"):
+        if not isinstance(value, bytes):
+            raise InvalidMetadataError(f"metadata {key!r} ends in -bin, so its value must be bytes")
+        return key, value
+    text = _ascii(value)
+    if text is None:
+        raise InvalidMetadataError(f"the value of metadata {key!r} is not printable ASCII")
+    return key, text
+
+
+def _ascii(value: object) -> str | None:
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return value
+    return None
