@@ -2,10 +2,12 @@
 
 Equal to `google.protobuf.json_format.Parse` but for these deviations, each held by a test:
 
-- refused here, taken there: `true` for an enum or a floating-point field; an array or a string where a message belongs;
-  one field under two spellings; numbers in strings that JSON would not spell so (`1_0`, `+1`, ` 1`, `inf`, `01`);
-  fractions for an enum; characters outside the base64 alphabets; dates, offsets and durations that RFC 3339 or the
-  ProtoJSON page do not spell so; members named after extensions; single-precision numbers in strings out of range.
+- refused here, taken there: `true` and `false` for an enum or a floating-point field; an array or a string where a
+  message belongs; one field under two spellings; numbers in strings that JSON would not spell so (`1_0`, `+1`, ` 1`,
+  `inf`, `01`); fractions, and numbers of more than 32 bits, for an enum; numbers out of the range of their type;
+  characters outside the base64 alphabets; times, offsets, durations and field paths that RFC 3339 or the ProtoJSON page
+  do not spell so; members named after extensions.
+- taken here, refused there: the largest single-precision number as it is commonly printed (`3.4028235e38`).
 - taken here, refused there, where the profile or an option says so: short enum names, proto names in field masks,
   unknown members, dollars for nano-dollars, JSON for raw bytes.
 
@@ -173,7 +175,7 @@ class _Compiler:
             return self._message_member(field)
         convert = self._scalar(field, rule)
         if field.is_repeated:
-            return _repeated_scalar(name, convert, takes_null=is_value(field))
+            return _repeated_scalar(name, convert, takes_null=is_value(field) or rule.is_raw_json)
 
         def put(message: Any, value: object) -> None:
             setattr(message, name, convert(value))

@@ -27,7 +27,6 @@ Encode = Callable[[Message], bytes]
 """From a message to JSON text."""
 
 _NANOUSD_PER_USD: Final = 1_000_000_000
-_FLOAT32_MAX: Final = float.fromhex("0x1.fffffep127")
 _INT64_TYPES: Final = frozenset((FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64))
 
 
@@ -236,6 +235,6 @@ def _float32(value: float) -> object:
     packed = struct.pack("<f", value)
     for digits in range(6, 9):
         short = float(f"{value:.{digits}g}")
-        if abs(short) <= _FLOAT32_MAX and struct.pack("<f", short) == packed:
+        if struct.pack("<f", short) == packed:
             return short
     return float(f"{value:.9g}")

@@ -24,7 +24,8 @@ _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}\Z")
 _MAX_DIGITS: Final = 1000
-_FLOAT32_MAX: Final = float.fromhex("0x1.fffffep127")
+# Halfway between the largest single and the next power of two; from here on rounding gives an infinity.
+_FLOAT32_BOUND: Final = float.fromhex("0x1.ffffffp127")
 _NANOUSD_PER_USD: Final = 1_000_000_000
 _MAX_DOLLAR_DIGITS: Final = 12
 _SPECIAL_FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -195,9 +196,9 @@ def _finite_float(value: int | str) -> float:
 
 
 def to_float32(value: object) -> float:
-    """As to_double, within the range of a single-precision number."""
+    """As to_double, of what rounds to a finite single-precision number."""
     number = to_double(value)
-    if math.isfinite(number) and abs(number) > _FLOAT32_MAX:
+    if math.isfinite(number) and abs(number) >= _FLOAT32_BOUND:
         raise Mismatch("a number", message="Expected a single-precision number, got one out of range")
     return number
 

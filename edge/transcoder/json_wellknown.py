@@ -103,7 +103,7 @@ def camel_to_snake(path: str) -> str:
 def snake_to_camel(path: str) -> str:
     """`display_name` as `displayName`. ValueError for a path that would not come back the same."""
     camel = re.sub(r"_([a-z])", lambda match: match.group(1).upper(), path)
-    if camel_to_snake(camel) != path:
+    if "_" in camel or camel_to_snake(camel) != path:
         raise ValueError(f"the field mask path {path!r} has no JSON form")
     return camel
 
