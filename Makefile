@@ -120,9 +120,13 @@ elif [ -z "$$found" ]; then \
 fi
 endef
 
-# The project itself needs no installation: a path file and a command, both relative, so that nothing is built.
+# The project itself is not built: a path file, the metadata that tells its version, and a command, all of them relative.
 define INSTALL_PROJECT
 @site=$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+version=$$($(PY) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])') && \
+rm -rf "$$site"/perpetuo-*.dist-info && mkdir "$$site/perpetuo-$$version.dist-info" && \
+printf '%s\n' 'Metadata-Version: 2.1' 'Name: perpetuo' "Version: $$version" \
+  > "$$site/perpetuo-$$version.dist-info/METADATA" && \
 printf '%s\n' ../../../.. ../../../../generated > "$$site/perpetuo.pth"
 @printf '%s\n' '#!/bin/sh' '# The perpetuo command of the working tree around this environment.' \
   'exec "$$(dirname "$$(readlink -f "$$0")")/python" -P -c \' \
@@ -143,13 +147,13 @@ $(MADE):
 	fi
 	@touch $@
 
-$(RUN): requirements/run.txt Makefile | $(MADE)
+$(RUN): requirements/run.txt pyproject.toml Makefile | $(MADE)
 	$(PIP_INSTALL) -r requirements/run.txt
 	$(INSTALL_PROJECT)
 	@touch $@
 
 # requirements/dev.txt holds every pin of requirements/run.txt, so it makes both marks.
-$(DEV): requirements/dev.txt requirements/run.txt Makefile | $(MADE)
+$(DEV): requirements/dev.txt requirements/run.txt pyproject.toml Makefile | $(MADE)
 	$(PIP_INSTALL) -r requirements/dev.txt
 	$(INSTALL_PROJECT)
 	@touch $(RUN) $@
