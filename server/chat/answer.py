@@ -1,0 +1,263 @@
+"""Reads what the gateway needs of an upstream's answer, whole or streamed, and puts into it what is the gateway's.
+
+Facts are read in OpenAI's shape. An answer goes out as it came but for its `id` and `gateway_metadata`, so that what
+the gateway does not know survives. This module must not judge a failure: an `error` member is a fact that it reports.
+Values here are Structs and not dataclasses, because one is made for each streamed event.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from server.chat.usage import Usage
+from server.errors import UpstreamBadResponse
+
+ID_PREFIX = "chatcmpl-"
+Members: TypeAlias = dict[str, Raw]
+
+_NULL = Raw(b"null")
+_EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
+
+
+class AnswerFacts(Struct, frozen=True, gc=False):
+    """What an answer says. `finish_reason` is the first choice's; `error` is the error object that stands in it."""
+
+    id: str | None
+    model: str | None
+    finish_reason: str | None
+    usage: Usage | None
+    has_content: bool
+    error: dict[str, object] | None = None
+
+
+class ChunkFacts(Struct, frozen=True, gc=False):
+    """What a streamed event says.
+
+    `has_content` is true for text, reasoning, a refusal, sound and tool calls, but not for a role alone.
+    `finish_reason` is that of the first choice which has one. `is_usage_only` marks the chunk without choices that
+    carries the usage.
+    """
+
+    id: str | None
+    model: str | None
+    has_content: bool
+    finish_reason: str | None
+    usage: Usage | None
+    is_usage_only: bool
+    error: dict[str, object] | None = None
+
+
+class GatewayMetadata(Struct, frozen=True, omit_defaults=True):
+    """How the gateway got an answer. `cost_usd` is in dollars, None when the model has no known price."""
+
+    routed_to: str
+    complexity: str
+    cost_usd: float | None
+    latency_ms: int
+    cache_hit: bool
+    provider: str
+    request_id: str
+    strategy: str
+    attempts: int
+    notes: list[str] = []
+
+
+class _Choice(Struct, gc=False):
+    message: Members | None = None
+    delta: Members | None = None
+    finish_reason: str | None = None
+
+
+class _Answer(Struct, gc=False):
+    id: str | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+
+
+class _InputDetails(Struct, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _OutputDetails(Struct, gc=False):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(Struct, gc=False):
+    prompt_tokens: int | UnsetType | None = UNSET
+    completion_tokens: int | UnsetType | None = UNSET
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+_USAGE = msgspec.json.Decoder(_Usage)
+_MEMBERS = msgspec.json.Decoder(Members)
+_ENCODER = msgspec.json.Encoder()
+
+
+def peek_answer(body: bytes) -> AnswerFacts:
+    """Reads a whole answer. Raises UpstreamBadResponse when it is neither a chat completion nor an error."""
+    answer = _decode(body)
+    error = _error_of(answer.error)
+    choices = answer.choices
+    if choices is None and error is None:
+        raise UpstreamBadResponse("The provider's answer is not a chat completion: it has no 'choices'.")
+    return AnswerFacts(
+        answer.id,
+        answer.model,
+        (choices[0].finish_reason or None) if choices else None,
+        read_usage(answer.usage),
+        any(_has_content(choice.message) for choice in choices or ()),
+        error,
+    )
+
+
+def peek_chunk(data: bytes) -> ChunkFacts:
+    """Reads the data of one streamed event. Raises UpstreamBadResponse when it is not a JSON object of that shape."""
+    answer = _decode(data)
+    has_content = False
+    finish_reason = None
+    choices = answer.choices
+    if choices:
+        for choice in choices:
+            if not has_content and _has_content(choice.delta):
+                has_content = True
+            if finish_reason is None:
+                finish_reason = choice.finish_reason or None
+    usage = None if answer.usage is UNSET else read_usage(answer.usage)
+    return ChunkFacts(
+        answer.id,
+        answer.model,
+        has_content,
+        finish_reason,
+        usage,
+        usage is not None and not choices,
+        None if answer.error is UNSET else _error_of(answer.error),
+    )
+
+
+def read_usage(raw: Raw | UnsetType) -> Usage | None:
+    """A `usage` member in disjoint buckets.
+
+    OpenAI counts cached tokens as part of the prompt and reasoning as part of the completion. None when it is absent,
+    null, or not counts of tokens: usage that is missing is another thing than no tokens.
+    """
+    if not isinstance(raw, Raw) or raw == _NULL:
+        return None
+    try:
+        usage = _USAGE.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if not isinstance(prompt, int) and not isinstance(completion, int):
+        return None
+    inside = usage.prompt_tokens_details or _InputDetails()
+    outside = usage.completion_tokens_details or _OutputDetails()
+    prompt_tokens = _count(prompt)
+    cache_read = min(_count(inside.cached_tokens), prompt_tokens)
+    cache_write = min(_count(inside.cache_write_tokens), prompt_tokens - cache_read)
+    completion_tokens = _count(completion)
+    reasoning = min(_count(outside.reasoning_tokens), completion_tokens)
+    return Usage(
+        input_tokens=prompt_tokens - cache_read - cache_write,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+        output_tokens=completion_tokens - reasoning,
+        reasoning_tokens=reasoning,
+    )
+
+
+def finish_answer(body: bytes, *, answer_id: str, metadata: GatewayMetadata, model: str | None = None) -> bytes:
+    """The answer for the caller: `gateway_metadata` is its last member, `id` begins with `chatcmpl-`.
+
+    An upstream's id that begins so is kept. `model` replaces the one in the answer. Other members stay byte for byte.
+    """
+    members = _open(body, answer_id)
+    if model is not None:
+        members["model"] = Raw(_ENCODER.encode(model))
+    return _close(members, metadata)
+
+
+def finish_chunk(data: bytes, *, answer_id: str, metadata: GatewayMetadata, usage_member: bytes | None = None) -> bytes:
+    """The last chunk for the caller, as `finish_answer`; `usage_member` is JSON that becomes its `usage`."""
+    members = _open(data, answer_id)
+    if usage_member is not None:
+        members["usage"] = Raw(usage_member)
+    return _close(members, metadata)
+
+
+def rewrite_chunk_id(data: bytes, answer_id: str) -> bytes:
+    """The chunk with `answer_id` for its id; the same bytes when its own begins with `chatcmpl-`."""
+    members = _split(data)
+    if _keeps_id(members):
+        return data
+    return _ENCODER.encode(_with_id(members, answer_id))
+
+
+def _decode(body: bytes) -> _Answer:
+    try:
+        return _ANSWER.decode(body)
+    except msgspec.ValidationError as exc:
+        raise UpstreamBadResponse(f"The provider's answer is not a chat completion: {exc}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamBadResponse("The provider's answer is not JSON.") from None
+
+
+def _has_content(members: Members | None) -> bool:
+    """Whether any member of a message or delta says something."""
+    if not members:
+        return False
+    for name, value in members.items():  # noqa: SIM110 - a generator doubles the cost of every streamed event
+        if name != "role" and value not in _EMPTY:
+            return True
+    return False
+
+
+def _error_of(raw: Raw | UnsetType) -> dict[str, object] | None:
+    """An `error` member as an object; a bare text becomes its message."""
+    if not isinstance(raw, Raw) or raw == _NULL:
+        return None
+    try:
+        error = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return error if isinstance(error, dict) else {"message": error}
+
+
+def _count(tokens: object) -> int:
+    return max(tokens, 0) if isinstance(tokens, int) else 0
+
+
+def _split(body: bytes) -> Members:
+    try:
+        return _MEMBERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamBadResponse("The provider's answer is not a JSON object.") from None
+
+
+def _open(body: bytes, answer_id: str) -> Members:
+    members = _split(body)
+    return members if _keeps_id(members) else _with_id(members, answer_id)
+
+
+def _keeps_id(members: Members) -> bool:
+    own = members.get("id")
+    return own is not None and bytes(own).startswith(b'"' + ID_PREFIX.encode())
+
+
+def _with_id(members: Members, answer_id: str) -> Members:
+    raw = Raw(_ENCODER.encode(answer_id))
+    if "id" not in members:
+        return {"id": raw, **members}
+    members["id"] = raw
+    return members
+
+
+def _close(members: Members, metadata: GatewayMetadata) -> bytes:
+    members.pop("gateway_metadata", None)
+    members["gateway_metadata"] = Raw(_ENCODER.encode(metadata))
+    return _ENCODER.encode(members)

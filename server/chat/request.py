@@ -1,0 +1,157 @@
+"""A chat completion request: the bytes that came, a validated view of them, and what goes upstream.
+
+The bytes are the truth. Toward a provider of the same dialect only the members that must change are written anew, all
+others leave byte for byte as they came: key order, number spelling, whitespace inside values. This module must not know
+any provider, nor read a member in a way that another reader of the same bytes would not.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from server.chat.invalid import invalid_member
+from server.chat.scan import check_shape, describe_syntax
+from server.chat.view import ChatView, Function, Message, Part, Tool, ToolCall
+from server.errors import RequestInvalid
+
+T = TypeVar("T")
+
+_VIEW = msgspec.json.Decoder(ChatView)
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_ENCODER = msgspec.json.Encoder()
+_PART_MEMBERS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
+_ABSENT = (None, msgspec.UNSET)
+_TRUE = Raw(b"true")
+_NULL = Raw(b"null")
+
+
+@dataclass(slots=True)
+class ChatRequest:
+    """One request.
+
+    `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
+    `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
+    as it is written. `notes` tell the caller what a provider could not take as it was asked; whoever finds such a thing
+    appends to them.
+    """
+
+    body: bytes
+    view: ChatView
+    members: dict[str, Raw]
+    is_stream: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the caller asked for the usage in a last chunk of its own."""
+        options = self.view.stream_options
+        return isinstance(options, msgspec.Struct) and options.include_usage is True
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked for, None if it was left out."""
+        return self.view.model or None
+
+
+def parse_chat_request(body: bytes, *, stream: bool | None = None) -> ChatRequest:
+    """Reads and validates a request, at a cost that is linear in its length.
+
+    `stream` is what the method that was called says; it overrides the member of that name. None: the member decides.
+
+    Raises RequestInvalid, and nothing else, for whatever is wrong: not JSON, not UTF-8, not an object, nested beyond 64
+    levels, a member twice, a member missing, of the wrong kind or out of OpenAI's bounds. `param` is the member's path.
+    """
+    check_shape(body)
+    view = _decode(_VIEW, body)
+    for index, message in enumerate(view.messages):
+        _check_message(message, f"messages[{index}]")
+    if view.tools:
+        for index, tool in enumerate(view.tools):
+            _check_tool(tool, f"tools[{index}]")
+    is_stream = view.stream is True if stream is None else stream
+    return ChatRequest(body, view, _MEMBERS.decode(body), is_stream)
+
+
+def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> bytes:
+    """The request for a provider of the same dialect.
+
+    `model` takes the place of the one asked for (or stands first), `gateway` is left out, and with `include_usage` a
+    stream asks for its usage. `stream` changes only where the method overrode it, and a request that does not stream
+    has no `stream_options` then. All else is as it came. The request is not changed.
+    """
+    raw_model = Raw(_ENCODER.encode(model))
+    members = request.members.copy() if "model" in request.members else {"model": raw_model, **request.members}
+    members["model"] = raw_model
+    members.pop("gateway", None)
+    if request.is_stream is not (request.view.stream is True):
+        _override_stream(members, request.is_stream)
+    if include_usage and request.is_stream and not request.wants_usage:
+        members["stream_options"] = _with_usage(members.get("stream_options", _NULL))
+    return _ENCODER.encode(members)
+
+
+def _override_stream(members: dict[str, Raw], is_stream: bool) -> None:
+    if is_stream:
+        members["stream"] = _TRUE
+    else:
+        members.pop("stream", None)
+        members.pop("stream_options", None)
+
+
+def _with_usage(options: Raw) -> Raw:
+    """The stream options with `include_usage` true, their other members as they came."""
+    members = {} if options == _NULL else _MEMBERS.decode(options)
+    members["include_usage"] = _TRUE
+    return Raw(_ENCODER.encode(members))
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as exc:
+        raise invalid_member(body, exc) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise RequestInvalid(f"The request body is not JSON: {describe_syntax(exc)}.") from None
+
+
+def _check_message(message: Message, path: str) -> None:
+    """What the types alone cannot say: members that a role, a part or a call must have."""
+    content = message.content
+    if content.__class__ is list:
+        for index, part in enumerate(content):
+            _check_part(part, f"{path}.content[{index}]")
+    elif content in _ABSENT and message.role not in ("assistant", "function"):
+        came = "is null" if content is None else "is missing"
+        raise RequestInvalid(f"'{path}.content' must be a string or an array, but {came}.", param=f"{path}.content")
+    if message.role == "tool" and message.tool_call_id in _ABSENT:
+        raise _missing(f"{path}.tool_call_id")
+    if message.tool_calls:
+        for index, call in enumerate(message.tool_calls):
+            _require_by_type(call, f"{path}.tool_calls[{index}]")
+
+
+def _check_part(part: Part, path: str) -> None:
+    if part.type in _PART_MEMBERS and getattr(part, part.type) in _ABSENT:
+        raise _missing(f"{path}.{part.type}")
+
+
+def _check_tool(tool: Tool, path: str) -> None:
+    _require_by_type(tool, path)
+    if isinstance(tool.function, Function) and isinstance(tool.function.parameters, Raw):
+        first = bytes(memoryview(tool.function.parameters)[:1])
+        if first not in (b"{", b"n"):
+            raise RequestInvalid(
+                f"'{path}.function.parameters' must be an object.", param=f"{path}.function.parameters"
+            )
+
+
+def _require_by_type(entry: Tool | ToolCall, path: str) -> None:
+    kind = entry.type
+    if kind in ("function", "custom") and getattr(entry, kind) in _ABSENT:
+        raise _missing(f"{path}.{kind}")
+
+
+def _missing(member: str) -> RequestInvalid:
+    return RequestInvalid(f"The member '{member}' is required, but it is missing.", param=member)
