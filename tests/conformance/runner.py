@@ -43,6 +43,13 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
+_UNDECIDED_WORDS: Mapping[Verdict, str] = {
+    Verdict.PASSED: "we agree",
+    Verdict.FAILED: "we differ:",
+    Verdict.REFUSED: "we refuse:",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One case's verdict, and why where that is not plain."""
@@ -79,7 +86,7 @@ def _run(case: Case, schemas: Schemas) -> tuple[Verdict, str]:
     if decision is not None:
         return Verdict.FAILED, f"unknown decision {decision!r}"
     verdict, note = _follow(check, case, schemas)
-    return Verdict.UNDECIDED, f"{verdict} {note}".strip()
+    return Verdict.UNDECIDED, f"{_UNDECIDED_WORDS[verdict]} {note}".strip()
 
 
 def _follow(check: Check, case: Case, schemas: Schemas) -> tuple[Verdict, str]:
