@@ -22,6 +22,7 @@ OFFENCES = {
     "upstream": ("cli/offence.py", "import aiohttp"),
     "redis": ("server/storage/offence.py", "import redis.asyncio"),
     "pure": ("server/providers/offence.py", "from time import monotonic"),
+    "dialects": ("server/providers/offence_two.py", "import server.providers.offence"),
     "routing": ("server/routing/offence_three.py", "import random"),
     "transcoder": ("edge/transcoder/offence.py", "import os.path"),
     "command": ("server/offence_two.py", "import cli"),
