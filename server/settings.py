@@ -36,9 +36,9 @@ class ServerSettings(BaseSettings):
         "auto", description="Who may sign up; `auto` is open on loopback, else only the first user."
     )
     demo: bool = Field(False, description="Make a demo user, provider and key; loopback only, not for production.")
-    master_key: SecretStr = Field(SecretStr(""), description="Key that seals provider keys; empty: made in the data dir.")
+    master_key: SecretStr = Field(SecretStr(""), description="Seals provider keys; empty: made in the data dir.")
     master_key_file: Path | None = Field(None, description="File that holds the master key.")
-    jwt_secret: SecretStr = Field(SecretStr(""), description="Secret that signs tokens; empty: made in the data dir.")
+    jwt_secret: SecretStr = Field(SecretStr(""), description="Signs tokens; empty: made in the data dir.")
     jwt_secret_file: Path | None = Field(None, description="File that holds the token secret.")
     ready_file: Path | None = Field(None, description="File written with ports and process id once it serves.")
     request_timeout_s: float = Field(600.0, gt=0, description="Longest time of a completion, seconds.")

@@ -1,7 +1,7 @@
 """What a failed attempt leads to, as a table: try the next candidate, or stop.
 
-Pure. A reason that is not listed blames the request or the gateway itself, and stops. What the client is told when every
-candidate failed is decided here too.
+Pure. A reason that is not listed blames the request or the gateway itself, and stops. What the client is told when
+every candidate failed is decided here too.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from server.errors import (
     PerpetuoError,
     UpstreamQuota,
     UpstreamRateLimited,
-    UpstreamUnavailable,
 )
 
 
@@ -65,14 +64,8 @@ def verdict(errors: Sequence[PerpetuoError]) -> PerpetuoError:
     if len(limiting) == len(errors):
         return min(limiting, key=lambda error: error.retry_after_s or 60.0)
     others = [error for error in errors if not isinstance(error, UpstreamRateLimited | ModelUnknown)]
-    if not others:
-        others = limiting or list(errors)
+    others = others or [*limiting] or [*errors]
     quota = [error for error in others if isinstance(error, UpstreamQuota)]
     if quota and len(quota) < len(others):
         others = [error for error in others if not isinstance(error, UpstreamQuota)]
     return min(others, key=lambda error: _TELLING.index(error.http_status) if error.http_status in _TELLING else -1)
-
-
-def is_overload(error: PerpetuoError) -> bool:
-    """Whether the provider was down or overloaded by its own word."""
-    return isinstance(error, UpstreamUnavailable)

@@ -1,0 +1,57 @@
+"""The `perpetuo` command. Heavy imports happen inside the commands: `perpetuo --version` must be quick."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="perpetuo",
+    help="A self-hosted LLM gateway: a typed gRPC core with an OpenAI-compatible REST face.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        print(f"perpetuo {version('perpetuo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A self-hosted LLM gateway: a typed gRPC core with an OpenAI-compatible REST face."""
+
+
+@app.command(context_settings=_PASS_ON)
+def serve(context: typer.Context) -> None:
+    """Serve REST and gRPC in one process. `perpetuo serve --help` lists the options."""
+    from cli.serve import main as serve_main
+
+    raise typer.Exit(serve_main(context.args))
+
+
+@app.command(context_settings=_PASS_ON)
+def mock(context: typer.Context) -> None:
+    """Serve an OpenAI-compatible upstream with scripted faults. `perpetuo mock --help` lists the options."""
+    from cli.mock.__main__ import main as mock_main
+
+    raise typer.Exit(mock_main(context.args))
+
+
+def main() -> None:
+    """The entry point of the `perpetuo` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The path of a chat completion: admit, choose, dispatch, settle. The page to read first.
+
+Both faces and both forms of the completion methods end here, with a call (who asks, until when) and the JSON of the
+request. Whatever happens, the operation is settled exactly once: one record goes to the ledger.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from server.chat.answer import finish_answer
+from server.chat.deployment import Deployment
+from server.chat.estimate import estimate_text_tokens, estimate_tokens
+from server.chat.ids import new_id
+from server.chat.knobs import knobs_from
+from server.chat.principal import Call
+from server.chat.request import ChatRequest, parse_chat_request
+from server.chat.usage import Usage
+from server.chat.view import GatewayKnobs
+from server.errors import ClientGone, NotImplemented, PerpetuoError, UpstreamBadResponse
+from server.ledger.ledger import Ledger
+from server.providers.dialect import Chunk
+from server.routing.attempt import Clock, Price, Trace
+from server.routing.candidates import FactsOf, choose
+from server.routing.complexity import classify
+from server.routing.dispatch import Dispatcher, LiveStream, Served, broken_stream
+from server.routing.features import features_of
+from server.routing.operation import Operation
+from server.routing.tail import StreamTail
+
+_USAGE_WAIT_S = 2.0
+
+DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pipeline is made of."""
+
+    deployments_of: DeploymentsOf
+    facts_of: FactsOf
+    dispatcher: Dispatcher
+    ledger: Ledger
+    clock: Clock
+    price: Price
+
+
+class Pipeline:
+    """Serves chat completions."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._draw = random.Random().random
+
+    async def complete(self, call: Call, body: bytes) -> bytes:
+        """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
+        operation = self._begin(call, is_stream=False)
+        try:
+            request = await self._admit(operation, body)
+            served = await self._parts.dispatcher.complete(
+                request, operation.candidates, call.deadline, operation.trace
+            )
+            return _finished(operation, request, served)
+        except (PerpetuoError, asyncio.CancelledError) as error:
+            operation.fail(_reason(error))
+            raise
+        finally:
+            self._parts.ledger.record(operation.record())
+
+    async def stream(self, call: Call, body: bytes) -> AsyncIterator[list[bytes]]:
+        """The answer as it is written: lists of event data that came together.
+
+        Raises the reason when there is none or when it breaks; what ends without an exception is complete.
+        """
+        operation = self._begin(call, is_stream=True)
+        live: LiveStream | None = None
+        try:
+            request = await self._admit(operation, body)
+            live = await self._parts.dispatcher.stream(request, operation.candidates, call.deadline, operation.trace)
+            operation.served = live.candidate
+            tail = StreamTail(new_id("chatcmpl-"), wants_usage=request.wants_usage)
+            async for ready in self._follow(operation, request, live, tail):
+                operation.is_committed = True
+                yield ready
+        except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
+            operation.fail(_reason(error))
+            raise
+        finally:
+            if live is not None:
+                await live.close()
+            self._parts.ledger.record(operation.record())
+
+    def _begin(self, call: Call, *, is_stream: bool) -> Operation:
+        return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+
+    async def _admit(self, operation: Operation, body: bytes) -> ChatRequest:
+        """Reads the request, and finds who may serve it."""
+        principal = operation.call.principal
+        request = parse_chat_request(body, stream=operation.is_stream)
+        operation.notes = request.notes
+        operation.model_requested = request.model or ""
+        operation.strategy = _strategy(knobs_from(request, operation.call.knobs))
+        operation.complexity = classify(features_of(request.view, estimate_tokens(request)))
+        deployments = await self._parts.deployments_of(principal.workspace_id)
+        operation.candidates = choose(request.model, deployments, principal, self._parts.facts_of, self._draw)
+        return request
+
+    async def _follow(
+        self, operation: Operation, request: ChatRequest, live: LiveStream, tail: StreamTail
+    ) -> AsyncIterator[list[bytes]]:
+        """What goes out, from the first content to the end. Raises when the stream breaks."""
+        try:
+            chunks: list[Chunk] | None = live.held
+            while chunks is not None:
+                if ready := tail.feed(chunks):
+                    yield ready
+                chunks = None if tail.has_usage else await _next_chunks(live, tail)
+            if not (tail.is_finished or live.is_done):
+                raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
+        except PerpetuoError as error:
+            told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
+            live.attempt.fail(told)
+            raise told from None
+        finally:
+            operation.usage = live.attempt.usage = tail.usage or Usage(
+                input_tokens=estimate_tokens(request), output_tokens=tail.content_chunks, is_estimated=True
+            )
+        live.attempt.end()
+        yield tail.close(operation.metadata(), operation.usage, int(self._parts.clock.now().timestamp()))
+
+
+async def _next_chunks(live: LiveStream, tail: StreamTail) -> list[Chunk] | None:
+    """The next chunks; once the answer has ended only for as long as the usage is worth waiting for."""
+    if not tail.waits_only_for_usage:
+        return await live.next_chunks()
+    try:
+        async with asyncio.timeout(_USAGE_WAIT_S):
+            return await live.next_chunks()
+    except TimeoutError:
+        return None
+
+
+def _finished(operation: Operation, request: ChatRequest, served: Served) -> bytes:
+    """The answer as the client gets it, with what the gateway has to say."""
+    answer = served.answer
+    operation.served = served.candidate
+    operation.usage = answer.facts.usage or Usage(
+        input_tokens=estimate_tokens(request),
+        output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
+        is_estimated=True,
+    )
+    attempt = operation.trace.attempts[-1]
+    attempt.usage = operation.usage
+    attempt.end()
+    return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+
+
+def _reason(error: BaseException) -> PerpetuoError:
+    return error if isinstance(error, PerpetuoError) else ClientGone("The caller left.")
+
+
+def _strategy(knobs: GatewayKnobs) -> str:
+    """The strategy asked for; the only one so far is the workspace's order of priorities."""
+    strategy = knobs.strategy or "default"
+    if strategy != "default":
+        raise NotImplemented(f"The strategy `{strategy}` is not offered by this gateway; use `default`.")
+    return strategy

@@ -1,0 +1,106 @@
+"""One upstream call while it runs, and the record that it leaves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from server.chat.deployment import Candidate
+from server.chat.records import AttemptRecord
+from server.chat.usage import Usage
+from server.errors import PerpetuoError
+
+Price = Callable[[str, str, Usage], int | None]
+"""Provider, model and usage to nano-dollars; None when the model has no known price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time, as arguments: `now` is UTC, `monotonic` in seconds of the running loop's clock."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A call to `candidate` that runs, or has ended. It leaves exactly one record."""
+
+    number: int
+    candidate: Candidate
+    clock: Clock
+    price: Price
+    started_at: datetime = field(init=False)
+    began: float = field(init=False)
+    status: int | None = None
+    first_token_ms: int | None = None
+    usage: Usage | None = None
+    record: AttemptRecord | None = None
+
+    def __post_init__(self) -> None:
+        self.started_at = self.clock.now()
+        self.began = self.clock.monotonic()
+
+    def elapsed_ms(self) -> int:
+        """Whole milliseconds since the attempt began."""
+        return round((self.clock.monotonic() - self.began) * 1000)
+
+    def saw_content(self) -> None:
+        """Notes the time of the first content."""
+        if self.first_token_ms is None:
+            self.first_token_ms = self.elapsed_ms()
+
+    def cost_nanousd(self) -> int | None:
+        """What the attempt's tokens cost; None without tokens or without a known price."""
+        if self.usage is None:
+            return None
+        return self.price(self.candidate.deployment.provider, self.candidate.model, self.usage)
+
+    def end(self, outcome: str = "ok", detail: str = "") -> AttemptRecord:
+        """Writes the record; a second call changes nothing."""
+        if self.record is None:
+            deployment = self.candidate.deployment
+            self.record = AttemptRecord(
+                number=self.number,
+                provider_id=deployment.provider_id,
+                provider=deployment.provider,
+                model=self.candidate.model,
+                outcome=outcome,
+                status=self.status,
+                started_at=self.started_at,
+                latency_ms=self.elapsed_ms(),
+                first_token_ms=self.first_token_ms,
+                usage=self.usage,
+                cost_nanousd=self.cost_nanousd(),
+                detail=detail,
+            )
+        return self.record
+
+    def fail(self, error: PerpetuoError) -> AttemptRecord:
+        """Writes the record of a failure."""
+        return self.end(error.reason, error.message[:500])
+
+
+@dataclass(slots=True)
+class Trace:
+    """The attempts of one operation, in order."""
+
+    clock: Clock
+    price: Price
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def begin(self, candidate: Candidate) -> Attempt:
+        """A new attempt, which is counted even if it never connects."""
+        attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price)
+        self.attempts.append(attempt)
+        return attempt
+
+    def cost_nanousd(self) -> int | None:
+        """What the attempts that used tokens cost together; None when one of them has no known price."""
+        used = [attempt for attempt in self.attempts if attempt.usage is not None]
+        costs = [attempt.cost_nanousd() for attempt in used]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if used and len(known) == len(costs) else None
+
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """A record for each attempt; one that still runs is recorded as left by the caller."""
+        return tuple(attempt.end("CLIENT_GONE") for attempt in self.attempts)

@@ -1,0 +1,201 @@
+"""The attempt loop: candidates in order, until one answers or none is left.
+
+Before the first content every failure of a provider moves on to the next candidate, unseen by the client; after it the
+stream is committed, and a failure ends it. What happens is written into the operation's trace, attempt by attempt.
+
+A stream's states: HELD (headers are there, only role or empty chunks came) -> COMMITTED (content came) -> done or failed.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from server.chat.deployment import Candidate
+from server.chat.request import ChatRequest
+from server.chat.wire import Timeouts, Transport, WireResponse
+from server.errors import (
+    ClientGone,
+    DeadlineExceeded,
+    PerpetuoError,
+    UpstreamBadResponse,
+    UpstreamStreamInterrupted,
+)
+from server.providers.dialect import Answer, Chunk, Dialect
+from server.routing.attempt import Attempt, Trace
+from server.routing.retry import Move, flags_credential, move_after, verdict
+from server.upstream.sse import SseDecoder
+
+_MAX_HELD_CHUNKS = 64
+_LEAST_TIME_S = 0.05
+
+DialectOf = Callable[[str], Dialect]
+Flag = Callable[[str, str], None]
+"""Provider entry id and reason: the entry's own credential was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An answer, and who gave it."""
+
+    candidate: Candidate
+    answer: Answer
+
+
+class LiveStream:
+    """A committed stream: `held` came before and with the first content, `next_chunks` gives the rest.
+
+    Whoever has it must `close` it, on every path.
+    """
+
+    def __init__(self, response: WireResponse, dialect: Dialect, attempt: Attempt) -> None:
+        self._response = response
+        self._source: AsyncIterator[bytes] = response.chunks()
+        self._events = SseDecoder()
+        self._decoder = dialect.stream()
+        self._is_at_end = False
+        self.attempt = attempt
+        self.held: list[Chunk] = []
+
+    @property
+    def candidate(self) -> Candidate:
+        """Who answers."""
+        return self.attempt.candidate
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the upstream said that the stream is complete."""
+        return self._decoder.is_done
+
+    async def next_chunks(self) -> list[Chunk] | None:
+        """The chunks that came together, maybe none; None when the upstream has closed the stream or said it is done."""
+        if self._is_at_end or self._decoder.is_done:
+            return None
+        data = await anext(self._source, None)
+        if data is None:
+            self._is_at_end = True
+            events = self._events.finish()
+        else:
+            events = self._events.feed(data)
+        return [chunk for event in events for chunk in self._decoder.feed(event)]
+
+    async def open(self) -> None:
+        """Reads until the first content or the end of an answer without any; raises what the upstream failed with."""
+        while True:
+            chunks = await self.next_chunks()
+            if chunks is None:
+                break
+            self.held.extend(chunks)
+            if any(chunk.facts.has_content for chunk in chunks):
+                self.attempt.saw_content()
+                return
+            if any(chunk.facts.finish_reason for chunk in chunks):
+                return
+            if len(self.held) > _MAX_HELD_CHUNKS:
+                raise UpstreamBadResponse("The provider sent only empty chunks.")
+        if not self.is_done:
+            raise UpstreamBadResponse("The provider closed the stream before any content.")
+
+    async def close(self) -> None:
+        """Ends the upstream call; what was not read is not paid attention to."""
+        await self._response.close()
+
+
+class Dispatcher:
+    """Sends requests to upstreams."""
+
+    def __init__(self, transport: Transport, dialect_of: DialectOf, timeouts: Timeouts, flag: Flag) -> None:
+        self._transport = transport
+        self._dialect_of = dialect_of
+        self._timeouts = timeouts
+        self._flag = flag
+
+    async def complete(
+        self, request: ChatRequest, candidates: Sequence[Candidate], deadline: float, trace: Trace
+    ) -> Served:
+        """The first answer that a candidate gives in one piece. Raises the verdict over all failures."""
+        failures: list[PerpetuoError] = []
+        for candidate in candidates:
+            attempt = trace.begin(candidate)
+            try:
+                answer = await self._ask(request, attempt, deadline)
+            except PerpetuoError as error:
+                self._moves_on(attempt, error, failures)
+                continue
+            return Served(candidate, answer)
+        raise verdict(failures)
+
+    async def stream(
+        self, request: ChatRequest, candidates: Sequence[Candidate], deadline: float, trace: Trace
+    ) -> LiveStream:
+        """A committed stream of the first candidate that has content. Raises the verdict over all failures."""
+        failures: list[PerpetuoError] = []
+        for candidate in candidates:
+            attempt = trace.begin(candidate)
+            try:
+                return await self._open(request, attempt, deadline)
+            except PerpetuoError as error:
+                self._moves_on(attempt, error, failures)
+        raise verdict(failures)
+
+    def _moves_on(self, attempt: Attempt, error: PerpetuoError, failures: list[PerpetuoError]) -> None:
+        attempt.fail(error)
+        if flags_credential(error):
+            self._flag(attempt.candidate.deployment.provider_id, error.reason)
+        if move_after(error) is Move.STOP:
+            raise error
+        failures.append(error)
+
+    async def _send(self, request: ChatRequest, attempt: Attempt, deadline: float, *, is_stream: bool) -> WireResponse:
+        left_s = deadline - attempt.clock.monotonic()
+        if left_s < _LEAST_TIME_S:
+            raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
+        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        wire = dialect.build(request, attempt.candidate, is_stream=is_stream)
+        response = await self._transport.send(wire, replace(self._timeouts, total_s=left_s))
+        attempt.status = response.status
+        return response
+
+    async def _ask(self, request: ChatRequest, attempt: Attempt, deadline: float) -> Answer:
+        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        try:
+            response = await self._send(request, attempt, deadline, is_stream=False)
+            try:
+                return dialect.answer(response.status, response.headers, await response.read())
+            finally:
+                await response.close()
+        except PerpetuoError as error:
+            raise _as_deadline(error, attempt, deadline) from None
+
+    async def _open(self, request: ChatRequest, attempt: Attempt, deadline: float) -> LiveStream:
+        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        response: WireResponse | None = None
+        try:
+            response = await self._send(request, attempt, deadline, is_stream=True)
+            if not dialect.is_stream(response.status, response.headers):
+                raise dialect.error(response.status, response.headers, await response.read())
+            live = LiveStream(response, dialect, attempt)
+            await live.open()
+            response = None
+            return live
+        except PerpetuoError as error:
+            raise _as_deadline(error, attempt, deadline) from None
+        finally:
+            if response is not None:
+                await response.close()
+
+
+def _as_deadline(error: PerpetuoError, attempt: Attempt, deadline: float) -> PerpetuoError:
+    """A provider's time-out that was the caller's own deadline is told as such."""
+    if error.reason == "UPSTREAM_TIMEOUT" and deadline - attempt.clock.monotonic() < _LEAST_TIME_S:
+        return DeadlineExceeded("The time for this request ran out while a provider was being asked.")
+    return error
+
+
+def broken_stream(error: PerpetuoError, deadline: float, now: float) -> PerpetuoError:
+    """What a client is told of a stream that failed after its first content."""
+    if isinstance(error, ClientGone | DeadlineExceeded):
+        return error
+    if deadline - now < _LEAST_TIME_S:
+        return DeadlineExceeded("The time for this request ran out while the answer was being written.")
+    return UpstreamStreamInterrupted(
+        f"The provider's stream broke before it was complete: {error.message}", details={"cause": error.reason}
+    )

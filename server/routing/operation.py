@@ -1,0 +1,97 @@
+"""One client request while it runs, and the record that it leaves when it is settled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from server.chat.answer import GatewayMetadata
+from server.chat.deployment import Candidate
+from server.chat.principal import Call
+from server.chat.records import OperationRecord
+from server.chat.usage import Usage
+from server.errors import PerpetuoError
+from server.routing.attempt import Trace
+from server.routing.complexity import Complexity
+
+_NANO = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Operation:
+    """What is known of a request so far.
+
+    `is_committed` says that a stream's content has begun: what fails after that keeps the HTTP status 200.
+    """
+
+    call: Call
+    trace: Trace
+    is_stream: bool
+    model_requested: str = ""
+    strategy: str = "default"
+    complexity: Complexity = Complexity.SIMPLE
+    candidates: Sequence[Candidate] = ()
+    served: Candidate | None = None
+    usage: Usage | None = None
+    notes: list[str] = field(default_factory=list)
+    outcome: str = "ok"
+    status: int = 200
+    is_committed: bool = False
+
+    def fail(self, error: PerpetuoError) -> None:
+        """Notes why the operation ended."""
+        self.outcome = error.reason
+        if not self.is_committed:
+            self.status = error.http_status
+
+    def latency_ms(self) -> int:
+        """Whole milliseconds since the request arrived."""
+        return round((self.trace.clock.monotonic() - self.call.received_at) * 1000)
+
+    def metadata(self) -> GatewayMetadata:
+        """How the answer was got, for the client. The operation must have been served."""
+        served = self.served
+        assert served is not None
+        cost = self.trace.cost_nanousd()
+        return GatewayMetadata(
+            routed_to=served.model,
+            complexity=self.complexity.value,
+            cost_usd=None if cost is None else cost / _NANO,
+            latency_ms=self.latency_ms(),
+            cache_hit=False,
+            provider=served.deployment.provider,
+            request_id=self.call.request_id,
+            strategy=self.strategy,
+            attempts=len(self.trace.attempts),
+            notes=list(self.notes),
+        )
+
+    def record(self) -> OperationRecord:
+        """The record for the ledger; attempts that still run are recorded as left by the caller."""
+        attempts = self.trace.records()
+        served = self.served
+        last = attempts[-1] if attempts else None
+        call, principal = self.call, self.call.principal
+        return OperationRecord(
+            request_id=call.request_id,
+            workspace_id=principal.workspace_id,
+            user_id=principal.user_id,
+            key_id=principal.key_id,
+            surface=call.surface,
+            client_request_id=call.client_request_id,
+            model_requested=self.model_requested[:200],
+            model=served.model if served else "",
+            provider=served.deployment.provider if served else "",
+            provider_id=served.deployment.provider_id if served else "",
+            strategy=self.strategy,
+            complexity=self.complexity.value,
+            is_stream=self.is_stream,
+            is_cache_hit=False,
+            status=self.status,
+            outcome=self.outcome,
+            usage=self.usage,
+            cost_nanousd=self.trace.cost_nanousd(),
+            latency_ms=self.latency_ms(),
+            first_token_ms=last.first_token_ms if last else None,
+            created_at=self.trace.clock.now(),
+            notes=tuple(self.notes),
+            attempts=attempts,
+        )

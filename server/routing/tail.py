@@ -1,0 +1,113 @@
+"""The end of a stream: which chunks go out as they come, and what the last one carries.
+
+Pure: chunks in, event data out. The chunk with the finish reason is held until the usage or the end is seen, so that the
+last chunk before the end can tell how the gateway got the answer. A chunk that only tells the usage is shown to clients
+that asked for it, and to no others.
+
+State: `held` is the chunk with the finish reason (or the usage chunk, if asked for); everything else has gone out.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from server.chat.answer import ChunkFacts, GatewayMetadata, finish_chunk, rewrite_chunk_id
+from server.chat.usage import Usage
+from server.providers.dialect import Chunk
+
+_OURS = "chatcmpl-"
+
+
+class StreamTail:
+    """Follows one stream from its first chunk to its last.
+
+    `answer_id` replaces an upstream's id that does not begin with `chatcmpl-`. `wants_usage`: the client asked for a
+    usage chunk.
+    """
+
+    def __init__(self, answer_id: str, *, wants_usage: bool) -> None:
+        self._answer_id = answer_id
+        self._wants_usage = wants_usage
+        self._rewrites_id: bool | None = None
+        self._held: bytes | None = None
+        self._usage_chunk: bytes | None = None
+        self._last: ChunkFacts | None = None
+        self.usage: Usage | None = None
+        self.content_chunks = 0
+        self.model = ""
+        self.is_finished = False
+
+    def feed(self, chunks: Sequence[Chunk]) -> list[bytes]:
+        """The event data that goes out now, for chunks that came together."""
+        out: list[bytes] = []
+        for chunk in chunks:
+            self._take(chunk, out)
+        return out
+
+    def _take(self, chunk: Chunk, out: list[bytes]) -> None:
+        facts = chunk.facts
+        if facts.usage is not None:
+            self.usage = facts.usage
+        data = self._with_our_id(chunk.data, facts)
+        if facts.is_usage_only:
+            self._usage_chunk = data
+            return
+        self._last = facts
+        self.model = facts.model or self.model
+        if facts.has_content:
+            self.content_chunks += 1
+        if self._held is not None:
+            out.append(self._held)
+            self._held = None
+        if facts.finish_reason:
+            self.is_finished = True
+            self._held = data
+        else:
+            out.append(data)
+
+    def _with_our_id(self, data: bytes, facts: ChunkFacts) -> bytes:
+        if self._rewrites_id is None:
+            self._rewrites_id = not (facts.id or "").startswith(_OURS)
+            if not self._rewrites_id:
+                self._answer_id = facts.id or self._answer_id
+        return rewrite_chunk_id(data, self._answer_id) if self._rewrites_id else data
+
+    @property
+    def waits_only_for_usage(self) -> bool:
+        """Whether every answer has ended and only the usage or the end is awaited."""
+        return self._held is not None
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether nothing more is needed to close the stream."""
+        return self.is_finished and self.usage is not None and (self._usage_chunk is not None or not self._wants_usage)
+
+    def close(self, metadata: GatewayMetadata, usage: Usage, created: int) -> list[bytes]:
+        """The last event data: the held chunk and, if asked for, the usage chunk; the last one carries the metadata."""
+        last = self._usage_chunk if self._wants_usage else None
+        if self._wants_usage and last is None:
+            last = self._bare_chunk(created, usage)
+        if last is None:
+            last, self._held = self._held, None
+        out = [] if self._held is None else [self._held]
+        self._held = None
+        out.append(
+            finish_chunk(last or self._bare_chunk(created, None), answer_id=self._answer_id, metadata=metadata)
+        )
+        return out
+
+    def _bare_chunk(self, created: int, usage: Usage | None) -> bytes:
+        members: dict[str, object] = {
+            "id": self._answer_id,
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": self.model,
+            "choices": [],
+        }
+        if usage is not None:
+            members["usage"] = {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "total_tokens": usage.total_tokens,
+            }
+        return msgspec.json.encode(members)

@@ -1,0 +1,82 @@
+"""What the servicers need of the call that they serve: who asks, under which id, and until when.
+
+The interceptors establish it; the composition root says how to reach it. A servicer never reads metadata itself.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import grpc.aio
+
+from server.chat.principal import Call, Principal
+from server.errors import Internal
+
+
+class CallInfo(Protocol):
+    """What the interceptors know of the running call."""
+
+    @property
+    def request_id(self) -> str:
+        """Our id of the request."""
+
+    @property
+    def client_request_id(self) -> str | None:
+        """The caller's own id, only logged."""
+
+    @property
+    def surface(self) -> str:
+        """`rest` or `grpc`."""
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who calls; None for public methods."""
+
+    @property
+    def credential(self) -> str:
+        """The credential as it came, empty for public methods."""
+
+    @property
+    def knobs(self) -> Mapping[str, str]:
+        """The `x-perpetuo-*` headers, without the prefix."""
+
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Calls:
+    """Turns the running call into what the core speaks of. `longest_s` bounds every completion, in seconds."""
+
+    def __init__(self, current: Callable[[], CallInfo], longest_s: float) -> None:
+        self._current = current
+        self._longest_s = longest_s
+
+    def call(self, context: Context) -> Call:
+        """The call for the pipeline; its deadline is the caller's or ours, whichever comes first."""
+        info = self._current()
+        now = asyncio.get_running_loop().time()
+        remaining_s = context.time_remaining()
+        allowed_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
+        return Call(
+            request_id=info.request_id,
+            principal=_known(info.principal),
+            received_at=now,
+            deadline=now + allowed_s,
+            surface=info.surface,
+            client_request_id=info.client_request_id,
+            knobs=info.knobs,
+        )
+
+    def principal(self) -> Principal:
+        """Who calls."""
+        return _known(self._current().principal)
+
+    def credential(self) -> str:
+        """The credential as it came."""
+        return self._current().credential
+
+
+def _known(principal: Principal | None) -> Principal:
+    if principal is None:
+        raise Internal("The method was reached without an identity.")
+    return principal

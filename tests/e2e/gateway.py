@@ -1,0 +1,117 @@
+"""Starts the real command in a process of its own, as an operator would, and knows how to talk to it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "secure-password-123"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway."""
+
+    port: int
+    grpc_port: int
+    pid: int
+    demo_key: str
+    log: Path
+    data_dir: Path
+
+    @property
+    def url(self) -> str:
+        """The REST face."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def target(self) -> str:
+        """The gRPC face."""
+        return f"127.0.0.1:{self.grpc_port}"
+
+
+async def wait_for_file(path: Path, process: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
+    """The JSON of a ready file, as soon as it is there."""
+    async with asyncio.timeout(30):
+        while not path.exists():
+            if process.returncode is not None:
+                raise AssertionError(f"the process ended with {process.returncode}:\n{log.read_text()}")
+            await asyncio.sleep(0.02)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+@contextlib.asynccontextmanager
+async def running(directory: Path, *arguments: str, module: str = "cli.main") -> AsyncIterator[dict[str, Any]]:
+    """Runs `python -m module arguments… --ready-file F` until the block ends; gives what the ready file says."""
+    ready = directory / f"{module}.ready.json"
+    log = directory / f"{module}.log"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'generated'}"}
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, *arguments, "--ready-file", str(ready),
+            cwd=directory, env=environment, stdout=output, stderr=output,
+        )  # fmt: skip
+        try:
+            yield {**await wait_for_file(ready, process, log), "log": log}
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(15):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+                raise AssertionError(f"the process did not stop:\n{log.read_text()[-4000:]}") from None
+
+
+@contextlib.asynccontextmanager
+async def gateway(directory: Path, *arguments: str) -> AsyncIterator[Gateway]:
+    """A demo gateway on free ports with its data in `directory`."""
+    data = directory / "data"
+    options = ("serve", "--demo", "--port", "0", "--grpc-port", "0", "--data-dir", str(data), *arguments)
+    async with running(directory, *options) as ready:
+        yield Gateway(ready["port"], ready["grpc_port"], ready["pid"], ready["demo_key"], ready["log"], data)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user who has signed up."""
+
+    token: str
+    key: str
+    workspace_id: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header that opens the management paths."""
+        return {"authorization": f"Bearer {self.token}"}
+
+
+async def sign_up(gateway_url: str, email: str) -> Account:
+    """A new user."""
+    async with httpx2.AsyncClient(base_url=gateway_url) as client:
+        answer = await client.post("/auth/signup", json={"email": email, "password": PASSWORD, "name": "Tester"})
+        assert answer.status_code == 200, answer.text
+        data = answer.json()["data"]
+        return Account(data["token"], data["api_key"], data["workspace"]["id"])
+
+
+async def add_provider(gateway_url: str, account: Account, base_url: str, **members: Any) -> str:
+    """A provider entry for an OpenAI-compatible upstream; its id."""
+    body = {"provider": "openai-compatible", "api_key": "sk-upstream-secret-1234", "base_url": base_url, **members}
+    async with httpx2.AsyncClient(base_url=gateway_url, headers=account.bearer) as client:
+        answer = await client.post(f"/workspaces/{account.workspace_id}/providers", json=body)
+        assert answer.status_code == 200, answer.text
+        found: str = answer.json()["data"]["id"]
+        return found

@@ -1,0 +1,39 @@
+"""Complexity: labelled conversations, and what each rule adds."""
+
+import pytest
+
+from server.routing.complexity import Complexity, Features, classify
+
+CASES = [
+    ("a greeting", "Hello!", 9, 1, 0, Complexity.SIMPLE),
+    ("a question of fact", "What is the capital of France?", 14, 1, 0, Complexity.SIMPLE),
+    ("a translation", "Translate this sentence into German: good morning.", 18, 1, 0, Complexity.MODERATE),
+    ("a summary of a page", "Summarise the text below.", 700, 1, 0, Complexity.MODERATE),
+    ("a question with a tool", "What is the weather in Oslo?", 60, 1, 1, Complexity.MODERATE),
+    ("code to debug", "Debug this:\n```\ndef f(): pass\n```", 80, 1, 0, Complexity.COMPLEX),
+    ("an algorithm, explained", "Implement the algorithm step by step and explain it. Use class Foo.", 200, 1, 0,
+     Complexity.COMPLEX),
+    ("a proof about consensus", "Prove that distributed consensus needs 2f+1 nodes; analyse the theorem.", 60, 1, 0,
+     Complexity.EXPERT),
+    ("a long design talk with tools", "Design a system; compare the architecture options.", 2500, 8, 3,
+     Complexity.EXPERT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "turns", "tools", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_classify(text: str, tokens: int, turns: int, tools: int, expected: Complexity) -> None:
+    assert classify(Features(text, tokens, turns, tools)) is expected
+
+
+def test_more_of_anything_never_lowers_the_class() -> None:
+    order = list(Complexity)
+    base = order.index(classify(Features("Explain it.", 100, 1, 0)))
+    for features in (
+        Features("Explain it.", 9000, 1, 0),
+        Features("Explain it.", 100, 20, 0),
+        Features("Explain it.", 100, 1, 9),
+        Features("Explain it. Prove the theorem.", 100, 1, 0),
+    ):
+        assert order.index(classify(features)) >= base
