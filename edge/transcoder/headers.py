@@ -7,6 +7,7 @@ Names that the transport owns are refused, because the channel itself would let 
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from edge.transcoder.faults import invalid
@@ -15,16 +16,16 @@ Headers = Iterable[tuple[bytes, bytes]]
 Metadata = tuple[tuple[str, str | bytes], ...]
 
 FORWARDED_FOR: Final = "x-forwarded-for"
-_INBOUND: Final = frozenset(
+_INBOUND: Final = MappingProxyType(
     {
-        b"authorization",
-        b"x-api-key",
-        b"traceparent",
-        b"tracestate",
-        b"x-request-id",
-        b"x-workspace-id",
-        b"idempotency-key",
-        b"user-agent",
+        b"authorization": "authorization",
+        b"x-api-key": "x-api-key",
+        b"traceparent": "traceparent",
+        b"tracestate": "tracestate",
+        b"x-request-id": "x-request-id",
+        b"x-workspace-id": "x-workspace-id",
+        b"idempotency-key": "idempotency-key",
+        b"user-agent": "user-agent",
     }
 )
 _INBOUND_PREFIX: Final = b"x-perpetuo-"
@@ -32,7 +33,6 @@ _METADATA_PREFIX: Final = b"grpc-metadata-"
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _RESERVED: Final = frozenset({"connection", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-host"})
 _NAME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
-_PRINTABLE: Final = frozenset(range(0x20, 0x7F))
 _OUTBOUND: Final = frozenset({"retry-after", "x-request-id"})
 _OUTBOUND_PREFIX: Final = "x-ratelimit-"
 _SWALLOWED: Final = frozenset({"content-type", "date", "server", "te", "trailer", "transfer-encoding", "user-agent"})
@@ -51,16 +51,20 @@ def inbound(headers: Headers, peer: str | None) -> Metadata:
     entries: list[tuple[str, str | bytes]] = []
     hops: list[str] = []
     for name, value in headers:
-        if name in _INBOUND or name.startswith(_INBOUND_PREFIX):
+        known = _INBOUND.get(name)
+        if known is not None:
+            text = _printable(value)
+            if text is not None:
+                entries.append((known, text))
+        elif name.startswith(_INBOUND_PREFIX):
             _add(entries, name.decode("ascii", "replace"), value)
         elif name.startswith(_METADATA_PREFIX):
             _add(entries, _metadata_name(name[len(_METADATA_PREFIX) :]), value)
-        elif name == _FORWARDED_FOR and _PRINTABLE.issuperset(value):
-            hops.append(value.decode("ascii"))
-    if peer:
-        hops.append(peer)
-    if hops:
-        entries.append((FORWARDED_FOR, ", ".join(hops)))
+        elif name == _FORWARDED_FOR:
+            hops.append(_printable(value) or "")
+    chain = ", ".join(hop for hop in (*hops, peer) if hop)
+    if chain:
+        entries.append((FORWARDED_FOR, chain))
     return tuple(entries)
 
 
@@ -98,8 +102,14 @@ def _add(entries: list[tuple[str, str | bytes]], name: str, value: bytes) -> Non
         return
     if name.endswith("-bin"):
         entries.append((name, _from_base64(name, value)))
-    elif _PRINTABLE.issuperset(value):
-        entries.append((name, value.decode("ascii")))
+    elif (text := _printable(value)) is not None:
+        entries.append((name, text))
+
+
+def _printable(value: bytes) -> str | None:
+    """A header value as text; None if it holds anything but printable ASCII."""
+    text = value.decode("latin-1")
+    return text if text.isascii() and text.isprintable() else None
 
 
 def _metadata_name(raw: bytes) -> str:
@@ -129,4 +139,6 @@ def _text(name: str, value: str | bytes) -> bytes:
     """A metadata value as a header value: binary as base64 without padding, other text with nothing but ASCII."""
     if isinstance(value, bytes):
         return base64.b64encode(value).rstrip(b"=")
-    return bytes(byte if byte in _PRINTABLE else 0x3F for byte in value.encode("utf-8", "replace"))
+    if value.isascii() and value.isprintable():
+        return value.encode()
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in value).encode()
