@@ -1,0 +1,44 @@
+"""Ids sort by time, look alike, and say nothing but when they were made."""
+
+import re
+
+import pytest
+
+from server.chat.ids import new_id
+
+_MS = 1_000_000
+_START_NS = 1_700_000_000_000 * _MS
+
+
+def made(now_ns: int, random: bytes = b"\x00" * 8) -> str:
+    return new_id("req_", now_ns=lambda: now_ns, random_bytes=lambda size: random[:size])
+
+
+@pytest.mark.parametrize("prefix", ["req_", "chatcmpl-", ""])
+def test_an_id_is_its_prefix_and_26_characters_of_crockford_base32(prefix: str) -> None:
+    assert re.fullmatch(re.escape(prefix) + "[0-7][0-9a-hjkmnp-tv-z]{25}", new_id(prefix))
+
+
+@pytest.mark.parametrize(
+    "later_ns", [250, 1_000, _MS, 1_000 * _MS, 10**18], ids=["a quarter us", "1 us", "1 ms", "1 s", "30 years"]
+)
+def test_a_later_id_sorts_behind_whatever_the_random_bits_are(later_ns: int) -> None:
+    assert made(_START_NS, b"\xff" * 8) < made(_START_NS + later_ns, b"\x00" * 8)
+
+
+def test_ids_of_one_instant_differ_by_their_random_bits() -> None:
+    assert made(_START_NS, b"\x00" * 8) != made(_START_NS, b"\x00" * 7 + b"\x01")
+
+
+def test_the_layout_is_that_of_a_version_7_uuid() -> None:
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    number = 0
+    for character in made(_START_NS + 999_999, b"\xff" * 8).removeprefix("req_"):
+        number = number << 5 | alphabet.index(character)
+    assert number >> 80 == _START_NS // _MS
+    assert (number >> 76 & 0xF, number >> 64 & 0xFFF, number >> 62 & 0b11) == (7, 4095, 0b10)
+    assert number & (1 << 62) - 1 == (1 << 62) - 1
+
+
+def test_many_ids_are_all_different() -> None:
+    assert len({new_id("req_") for _ in range(10_000)}) == 10_000
