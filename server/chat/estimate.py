@@ -6,7 +6,7 @@ vocabularies of 100,000 to 200,000 entries do with prose and code, and lean to t
 
 - a word of ASCII letters is one token, and long ones are a token for every five letters;
 - two digits are a token (vocabularies group up to three), a mark of punctuation or a line break three quarters of one;
-- a space belongs to the word that follows, and runs of spaces fold;
+- a space belongs to the word that follows, runs of spaces fold, and the indent of a line is a token;
 - letters of two-byte alphabets (Cyrillic, Greek, Arabic, accented Latin) are half a token each;
 - a character of Chinese, Japanese or Korean is a token, as is one of any other three-byte script; an emoji is two.
 
@@ -52,19 +52,21 @@ def estimate_text_tokens(text: str) -> int:
     rest = data.translate(None, _LETTERS)
     letters = len(data) - len(rest)
     unspaced = rest.translate(None, b" ")
-    words = min(letters, len(rest) - len(unspaced) + 1)
+    spaces, indents = len(rest) - len(unspaced), 0
     if b"  " in data:
-        words = max(1, words - 2 * data.count(b"  "))
+        spaces -= 2 * data.count(b"  ")
+        indents = data.count(b"\n  ")
+    words = min(letters, spaces + 1)
     others = unspaced.translate(None, _DIGITS)
     digits = len(unspaced) - len(others)
-    quarters = 4 * max(words, (letters + words) // 5) + 2 * digits
+    quarters = 4 * max(words, (letters + words) // 5) + 4 * indents + 2 * digits
     if not text.isascii():
         foreign = others.translate(None, _ASCII)
         quarters += _quarters_of_scripts(foreign)
         marks = len(others) - len(foreign)
     else:
         marks = len(others)
-    return -(-(quarters + 3 * marks) // 4)
+    return max(1, -(-(quarters + 3 * marks) // 4))
 
 
 def _quarters_of_scripts(foreign: bytes) -> int:
