@@ -137,10 +137,8 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         self.rpc.finish(refusal or (Outcome(outcome.code, outcome.details, trailing) if trailing else outcome))
 
     def own_outcome(self) -> Outcome:
-        """The status that the handler has set, OK by default."""
-        if self._code in (None, grpc.StatusCode.OK) and not self._details:
-            return OK
-        return Outcome(self._code or grpc.StatusCode.OK, self._details)
+        """The status that the handler has set, OK by default; OK has no details, as on the wire."""
+        return OK if self._code in (None, grpc.StatusCode.OK) else Outcome(self._code, self._details)
 
     def raise_for_termination(self) -> None:
         """Raises when the handler has aborted or answered, so that it cannot go on."""

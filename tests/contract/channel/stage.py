@@ -1,0 +1,112 @@
+"""A server with scripted handlers and a channel to it, over one of three transports.
+
+Messages are google.protobuf wrappers, so no service of the product is involved. The handlers of a test are registered
+as the service `stage.Stage`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.wrappers_pb2 import StringValue
+
+from server.inprocess import HandlerRegistry, InProcessChannel
+
+SERVICE = "stage.Stage"
+TRANSPORTS = ("tcp", "unix", "inprocess")
+PATIENCE_S = 10.0
+
+Text = StringValue
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def text(value: str) -> StringValue:
+    """A message."""
+    return StringValue(value=value)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a test holds: how to call, and how to end it."""
+
+    channel: grpc.aio.Channel
+    stop: Callable[[float | None], Coroutine[Any, Any, None]]
+
+    def unary_unary(self, method: str = "Do") -> grpc.aio.UnaryUnaryMultiCallable[Text, Text]:
+        return self.channel.unary_unary(f"/{SERVICE}/{method}", Text.SerializeToString, Text.FromString)
+
+    def unary_stream(self, method: str = "Do") -> grpc.aio.UnaryStreamMultiCallable[Text, Text]:
+        return self.channel.unary_stream(f"/{SERVICE}/{method}", Text.SerializeToString, Text.FromString)
+
+    def stream_unary(self, method: str = "Do") -> grpc.aio.StreamUnaryMultiCallable[Text, Text]:
+        return self.channel.stream_unary(f"/{SERVICE}/{method}", Text.SerializeToString, Text.FromString)
+
+    def stream_stream(self, method: str = "Do") -> grpc.aio.StreamStreamMultiCallable[Text, Text]:
+        return self.channel.stream_stream(f"/{SERVICE}/{method}", Text.SerializeToString, Text.FromString)
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a server is made of."""
+
+    handlers: Mapping[str, Any]
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    options: Sequence[tuple[str, Any]] = field(default=())
+    maximum_concurrent_rpcs: int | None = None
+
+
+def unary_unary(behavior: Any) -> Any:
+    """A handler of StringValue both ways."""
+    return grpc.unary_unary_rpc_method_handler(behavior, Text.FromString, Text.SerializeToString)
+
+
+def unary_stream(behavior: Any) -> Any:
+    """A handler of StringValue both ways."""
+    return grpc.unary_stream_rpc_method_handler(behavior, Text.FromString, Text.SerializeToString)
+
+
+def stream_unary(behavior: Any) -> Any:
+    """A handler of StringValue both ways."""
+    return grpc.stream_unary_rpc_method_handler(behavior, Text.FromString, Text.SerializeToString)
+
+
+def stream_stream(behavior: Any) -> Any:
+    """A handler of StringValue both ways."""
+    return grpc.stream_stream_rpc_method_handler(behavior, Text.FromString, Text.SerializeToString)
+
+
+async def drain(call: Any, messages: list[str] | None = None) -> list[str]:
+    """Reads a stream to its end; what was read before an error is in `messages`."""
+    read = [] if messages is None else messages
+    async for message in call:
+        read.append(message.value)
+    return read
+
+
+@asynccontextmanager
+async def open_stage(transport: str, script: Script, directory: Path) -> AsyncIterator[Stage]:
+    """Serves a script over `tcp`, `unix` or `inprocess` until the block ends."""
+    registry = HandlerRegistry()
+    registry.add_registered_method_handlers(SERVICE, script.handlers)
+    if transport == "inprocess":
+        inside = InProcessChannel(registry, script.interceptors, script.options, script.maximum_concurrent_rpcs)
+        async with inside:
+            yield Stage(inside, inside.stop)
+        await inside.stop(None)
+        return
+    options = (("grpc.so_reuseport", 0), ("grpc.http2.bdp_probe", 0), *script.options)
+    server = grpc.aio.server(
+        interceptors=script.interceptors,
+        options=options,
+        maximum_concurrent_rpcs=script.maximum_concurrent_rpcs,
+    )
+    registry.install(server)
+    target = f"unix:{directory / 's'}" if transport == "unix" else "127.0.0.1:0"
+    port = server.add_insecure_port(target)
+    await server.start()
+    async with grpc.aio.insecure_channel(target if transport == "unix" else f"127.0.0.1:{port}", options) as channel:
+        yield Stage(channel, server.stop)
+    await server.stop(None)
