@@ -22,6 +22,14 @@ class Backend(Protocol):
     def insert_new(self, table: Table, key: Sequence[str]) -> Insert:
         """An INSERT that leaves alone the rows whose `key` columns are there already."""
 
+    async def add_rows(
+        self, connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Adds many rows at the least cost, leaving alone those whose `key` columns are there already.
+
+        A row has a plain value for every column of the table, in order: what a column type would convert is converted.
+        """
+
     async def close(self) -> None:
         """Closes every connection. Safe to call twice."""
 

@@ -28,6 +28,11 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+def to_json(strings: tuple[str, ...]) -> str:
+    """Strings as the text of a JSON array."""
+    return msgspec.json.encode(strings).decode() if strings else "[]"
+
+
 class UtcMicros(TypeDecorator[datetime]):
     """A timezone-aware `datetime`, kept as a 64-bit integer."""
 
@@ -51,7 +56,7 @@ class StringTuple(TypeDecorator[tuple[str, ...]]):
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
         """Python to database."""
-        return None if value is None else msgspec.json.encode(value).decode()
+        return None if value is None else to_json(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[str, ...] | None:
         """Database to Python."""

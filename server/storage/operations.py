@@ -5,6 +5,7 @@ Rows are only ever added, and adding one twice is the same as adding it once, so
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row, select, tuple_
@@ -13,21 +14,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.storage.backend import Backend
+from server.storage.columns import to_json, to_micros
 from server.storage.tables import ATTEMPTS, OPERATIONS
 
-_NO_USAGE = {
-    "input_tokens": None,
-    "cache_read_tokens": None,
-    "cache_write_tokens": None,
-    "output_tokens": None,
-    "reasoning_tokens": None,
-    "is_estimated": None,
-}
-_SHARED = frozenset(_NO_USAGE) | {"price_version"}
-_OPERATION_FIELDS = tuple(column.name for column in OPERATIONS.columns if column.name not in _SHARED)
-_ATTEMPT_FIELDS = tuple(
-    column.name for column in ATTEMPTS.columns if column.name not in _SHARED and column.name != "request_id"
+_USAGE_FIELDS = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "is_estimated",
 )
+_ELSEWHERE = frozenset(_USAGE_FIELDS) | {"price_version"}
+_OPERATION_FIELDS = tuple(column.name for column in OPERATIONS.columns if column.name not in _ELSEWHERE)
+_ATTEMPT_FIELDS = tuple(
+    column.name for column in ATTEMPTS.columns if column.name not in _ELSEWHERE and column.name != "request_id"
+)
+_NO_USAGE: tuple[Any, ...] = (None,) * len(_USAGE_FIELDS)
+_usage_values = attrgetter(*_USAGE_FIELDS)
 
 
 class Operations:
@@ -45,14 +49,14 @@ class Operations:
         if not operations:
             return
         rows = [_operation_row(operation, price_version) for operation in operations]
-        await self._connection.execute(self._backend.insert_new(OPERATIONS, ["request_id"]), rows)
+        await self._backend.add_rows(self._connection, OPERATIONS, ["request_id"], rows)
         attempts = [
             _attempt_row(operation.request_id, attempt, price_version)
             for operation in operations
             for attempt in operation.attempts
         ]
         if attempts:
-            await self._connection.execute(self._backend.insert_new(ATTEMPTS, ["request_id", "number"]), attempts)
+            await self._backend.add_rows(self._connection, ATTEMPTS, ["request_id", "number"], attempts)
 
     async def get(self, workspace_id: str, request_id: str) -> OperationRecord | None:
         """The workspace's operation of that id with all its attempts."""
@@ -80,25 +84,56 @@ class Operations:
         return tuple(_operation(row, ()) for row in await self._connection.execute(query))
 
 
-def _operation_row(operation: OperationRecord, price_version: str) -> dict[str, Any]:
-    row = {name: getattr(operation, name) for name in _OPERATION_FIELDS}
-    row.update(_usage_row(operation.usage))
-    row["price_version"] = None if operation.cost_nanousd is None else price_version
-    return row
+def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any, ...]:
+    """The values of a row, in the order of the table's columns. Written out because it runs for every request."""
+    return (
+        operation.request_id,
+        operation.workspace_id,
+        operation.user_id,
+        operation.key_id,
+        operation.surface,
+        operation.client_request_id,
+        operation.model_requested,
+        operation.model,
+        operation.provider,
+        operation.provider_id,
+        operation.strategy,
+        operation.complexity,
+        operation.is_stream,
+        operation.is_cache_hit,
+        operation.status,
+        operation.outcome,
+        *_usage_row(operation.usage),
+        operation.cost_nanousd,
+        None if operation.cost_nanousd is None else price_version,
+        operation.latency_ms,
+        operation.first_token_ms,
+        to_micros(operation.created_at),
+        to_json(operation.notes),
+    )
 
 
-def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) -> dict[str, Any]:
-    row = {name: getattr(attempt, name) for name in _ATTEMPT_FIELDS}
-    row.update(_usage_row(attempt.usage))
-    row["request_id"] = request_id
-    row["price_version"] = None if attempt.cost_nanousd is None else price_version
-    return row
+def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) -> tuple[Any, ...]:
+    return (
+        request_id,
+        attempt.number,
+        attempt.provider_id,
+        attempt.provider,
+        attempt.model,
+        attempt.outcome,
+        attempt.status,
+        to_micros(attempt.started_at),
+        attempt.latency_ms,
+        attempt.first_token_ms,
+        *_usage_row(attempt.usage),
+        attempt.cost_nanousd,
+        None if attempt.cost_nanousd is None else price_version,
+        attempt.detail,
+    )
 
 
-def _usage_row(usage: Usage | None) -> dict[str, int | bool | None]:
-    if usage is None:
-        return dict(_NO_USAGE)
-    return {name: getattr(usage, name) for name in _NO_USAGE}
+def _usage_row(usage: Usage | None) -> tuple[Any, ...]:
+    return _NO_USAGE if usage is None else _usage_values(usage)
 
 
 def _operation(row: Row[Any], attempts: tuple[AttemptRecord, ...]) -> OperationRecord:
@@ -113,4 +148,4 @@ def _attempt(row: Row[Any]) -> AttemptRecord:
 def _usage(row: Row[Any]) -> Usage | None:
     if row._mapping["input_tokens"] is None:
         return None
-    return Usage(**{name: row._mapping[name] for name in _NO_USAGE})
+    return Usage(**{name: row._mapping[name] for name in _USAGE_FIELDS})

@@ -85,6 +85,15 @@ class SqliteBackend:
         """INSERT ... ON CONFLICT (key) DO NOTHING."""
         return sqlite.insert(table).on_conflict_do_nothing(index_elements=list(key))
 
+    async def add_rows(
+        self, connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """One `executemany` of the driver: a tenth of the time of the same statement with SQLAlchemy's parameters."""
+        columns = ", ".join(column.name for column in table.columns)
+        marks = ", ".join("?" for _ in table.columns)
+        sql = f"INSERT INTO {table.name} ({columns}) VALUES ({marks}) ON CONFLICT ({', '.join(key)}) DO NOTHING"
+        await connection.exec_driver_sql(sql, list(rows))
+
     async def close(self) -> None:
         """Closes the readers, then the writer, which checkpoints the log as the last connection, then unlocks."""
         async with self._write_lock:
