@@ -1,0 +1,187 @@
+"""The ledger writes everything once, soon, and says so when it cannot."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.usage import Usage
+from server.ledger.ledger import BATCH_RECORDS, MAX_COMMIT_RECORDS, BatchLedger, Ledger
+from server.storage.database import Database
+
+NOW = datetime(2026, 1, 11, tzinfo=UTC)
+ATTEMPT = AttemptRecord(1, "prov_1", "openai", "gpt-4o", "ok", 200, NOW, 345, 120, Usage(10, 0, 0, 8), 240)
+
+
+def operation(number: int, *, status: int = 200) -> OperationRecord:
+    return OperationRecord(
+        request_id=f"req_{number:06}",
+        workspace_id="ws_1",
+        user_id="usr_1",
+        key_id=None,
+        surface="grpc",
+        client_request_id=None,
+        model_requested="gpt-4o",
+        model="gpt-4o",
+        provider="openai",
+        provider_id="prov_1",
+        strategy="default",
+        complexity="simple",
+        is_stream=False,
+        is_cache_hit=False,
+        status=status,
+        outcome="ok",
+        usage=Usage(10, 0, 0, 8),
+        cost_nanousd=240,
+        latency_ms=345,
+        first_token_ms=None,
+        created_at=NOW,
+        attempts=(ATTEMPT,),
+    )
+
+
+async def kept(database: Database) -> list[str]:
+    async with database.read() as tx:
+        return sorted(found.request_id for found in await tx.operations.recent("ws_1", 10_000))
+
+
+@contextmanager
+def database_away(path: Path) -> Iterator[None]:
+    """Another program holds the file's write lock."""
+    other = sqlite3.connect(path / "perpetuo.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+async def until_away(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    while "The database is away" not in caplog.text:
+        await database.check()
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(1, id="a single record"),
+        pytest.param(BATCH_RECORDS, id="a full batch"),
+        pytest.param(2 * MAX_COMMIT_RECORDS + 1, id="more than two commits"),
+    ],
+)
+async def test_flush_writes_everything_that_was_recorded(database: Database, count: int) -> None:
+    ledger: Ledger = BatchLedger(database, "prices/1")
+    for number in range(count):
+        ledger.record(operation(number))
+    await ledger.flush()
+    assert await kept(database) == [f"req_{number:06}" for number in range(count)]
+    async with database.read() as tx:
+        assert await tx.operations.get("ws_1", "req_000000") == operation(0)
+    await ledger.close()
+
+
+async def test_a_record_is_written_without_any_flush(database: Database) -> None:
+    ledger = BatchLedger(database, "prices/1")
+    for number in range(3):
+        ledger.record(operation(number))
+        while len(await kept(database)) <= number:
+            assert ledger.pending_count <= 1
+    assert ledger.written_count == 3
+    await ledger.close()
+
+
+async def test_records_that_come_while_a_batch_is_written_are_written_too(database: Database) -> None:
+    ledger = BatchLedger(database, "prices/1")
+    for number in range(1000):
+        ledger.record(operation(number))
+        if number % 50 == 0:
+            await asyncio.sleep(0)
+    await ledger.flush()
+    assert (ledger.written_count, ledger.dropped_count, ledger.pending_count) == (1000, 0, 0)
+    assert len(await kept(database)) == 1000
+    await ledger.close()
+
+
+async def test_a_request_that_is_recorded_twice_is_there_once(database: Database) -> None:
+    ledger = BatchLedger(database, "prices/1")
+    ledger.record(operation(1))
+    await ledger.flush()
+    ledger.record(operation(1))
+    await ledger.flush()
+    assert await kept(database) == ["req_000001"]
+    await ledger.close()
+
+
+async def test_rows_land_when_a_database_that_was_away_comes_back(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = BatchLedger(database, "prices/1")
+    with database_away(tmp_path):
+        ledger.record(operation(1))
+        await until_away(database, caplog)
+        ledger.record(operation(2))
+        assert ledger.pending_count == 2
+    await ledger.flush()
+    assert await kept(database) == ["req_000001", "req_000002"]
+    assert ledger.dropped_count == 0
+    await ledger.close()
+
+
+async def test_what_does_not_fit_in_memory_is_counted_and_logged(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = BatchLedger(database, "prices/1", max_pending=3)
+    with database_away(tmp_path):
+        for number in range(5):
+            ledger.record(operation(number))
+        assert (ledger.pending_count, ledger.dropped_count) == (3, 2)
+        assert "request records are lost" in caplog.text
+    await ledger.flush()
+    assert len(await kept(database)) == 3
+    await ledger.close()
+
+
+async def test_one_record_that_cannot_be_written_does_not_hold_up_the_others(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = BatchLedger(database, "prices/1")
+    for number in range(20):
+        ledger.record(operation(number, status=2**70 if number == 7 else 200))
+    await ledger.flush()
+    assert (ledger.written_count, ledger.dropped_count) == (19, 1)
+    assert "req_000007 cannot be written" in caplog.text
+    assert "req_000007" not in await kept(database)
+    await ledger.close()
+
+
+async def test_closing_writes_what_is_pending(database: Database) -> None:
+    ledger = BatchLedger(database, "prices/1")
+    ledger.record(operation(1))
+    await ledger.close()
+    await ledger.close()
+    assert await kept(database) == ["req_000001"]
+
+
+async def test_closing_gives_up_in_time_when_the_database_stays_away(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = BatchLedger(database, "prices/1", close_timeout_s=0.05)
+    with database_away(tmp_path):
+        ledger.record(operation(1))
+        await ledger.close()
+    assert (ledger.written_count, ledger.dropped_count) == (0, 1)
+    assert "stopped while the database was away" in caplog.text
+
+
+async def test_a_record_after_closing_is_counted_as_lost(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = BatchLedger(database, "prices/1")
+    await ledger.close()
+    ledger.record(operation(1))
+    assert ledger.dropped_count == 1
+    assert [entry.levelno for entry in caplog.records] == [logging.ERROR]
