@@ -93,7 +93,7 @@ class QueryReader:
                 raise _refuse(parameter, "is given more than once")
             seen.names.add(parents + leaf.name)
         if leaf.put is None:
-            raise _refuse(parameter, "names a message, which a query parameter cannot hold; name one of its fields")
+            raise _refuse(parameter, "names what only a body can hold")
         try:
             leaf.put(message, text)
         except Mismatch as mismatch:
@@ -191,13 +191,12 @@ class _Compiler:
         fields = self._done[descriptor.full_name] = {}
         for field in descriptor.fields:
             rule = field_rule(field, self._profile)
-            compiled = self._field(field)
+            compiled = self._field(field, is_textual(field) and not rule.is_raw_json)
             for name in rule.input_names:
                 fields.setdefault(name, compiled)
         return fields
 
-    def _field(self, field: FieldDescriptor) -> _Field:
-        textual = is_textual(field)
+    def _field(self, field: FieldDescriptor, textual: bool) -> _Field:
         nested = field.message_type if not textual and not field.is_repeated else None
         return _Field(
             name=field.name,

@@ -28,6 +28,8 @@ CHECKS: Mapping[str, Check] = {
     "query_filter": requests.check_query,
     "json_parse": requests.check_json_parse,
     "response": answers.check_response,
+    "response_stream": answers.check_stream,
+    "error_body": answers.check_error_body,
     "status": metadata.check_status,
     "header_in": metadata.check_header_in,
     "timeout": metadata.check_timeout,

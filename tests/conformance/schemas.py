@@ -23,6 +23,7 @@ from google.protobuf import (
 from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
+from perpetuo.rest.v1 import annotations_pb2 as rest_pb2
 
 _PACKAGE: Final = "conformance"
 _FILE: Final = "conformance/schemas.proto"
@@ -46,6 +47,7 @@ _IMPORTED: Final = (
     http_pb2,
     annotations_pb2,
     httpbody_pb2,
+    rest_pb2,
 )
 
 
@@ -73,10 +75,11 @@ class Schemas:
         """The class of that type."""
         return message_factory.GetMessageClass(self.descriptor(name))
 
-    def service(
-        self, rule: Mapping[str, str], request: str, response: str, *, streams: bool = False
-    ) -> ServiceDescriptor:
-        """A service of one method, `Call`, with one HTTP rule of `method`, `template`, `body` and `response_body`."""
+    def service(self, rule: Mapping[str, str], request: str, response: str) -> ServiceDescriptor:
+        """A service of one method, `Call`, with one HTTP rule of `method`, `template`, `body` and `response_body`.
+
+        A rule with `framing` is that of a server stream.
+        """
         self._services += 1
         name = f"Service{self._services}"
         file = descriptor_pb2.FileDescriptorProto(
@@ -87,11 +90,13 @@ class Schemas:
             name="Call",
             input_type=f".{self.descriptor(request).full_name}",
             output_type=f".{self.descriptor(response).full_name}",
-            server_streaming=streams,
+            server_streaming="framing" in rule,
         )
         http = method.options.Extensions[annotations_pb2.http]
         http.body, http.response_body = rule.get("body", ""), rule.get("response_body", "")
         http.custom.kind, http.custom.path = rule["method"], rule["template"]
+        if "framing" in rule:
+            method.options.Extensions[rest_pb2.framing] = rest_pb2.Framing.Value(rule["framing"])
         self._pool.Add(file)
         return self._pool.FindServiceByName(f"{_PACKAGE}.{name}")
 

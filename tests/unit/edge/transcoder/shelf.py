@@ -45,6 +45,7 @@ message Ask {
   int64 cost_nanousd = 26 [(perpetuo.rest.v1.nanousd_as_usd) = true, (perpetuo.rest.v1.json_member) = "cost_usd"];
   google.api.HttpBody raw = 27;
   repeated Color colors = 28;
+  bytes verbatim = 29 [(perpetuo.rest.v1.raw_json) = true];
 }
 message Answer {
   string id = 1;

@@ -68,14 +68,14 @@ def test_a_query_sets_fields(query: bytes | str, expected: dict[str, object]) ->
         (
             "inner=x",
             "inner",
-            "The query parameter inner names a message, which a query parameter cannot hold; name one of its fields.",
+            "The query parameter inner names what only a body can hold.",
         ),
         (
             "anything=x",
             "anything",
-            "The query parameter anything names a message, which a query parameter cannot hold; "
-            "name one of its fields.",
+            "The query parameter anything names what only a body can hold.",
         ),
+        ("verbatim=e30", "verbatim", "The query parameter verbatim names what only a body can hold."),
         ("id.x=1", "id.x", "The query parameter id.x goes on after id, which has no fields."),
         ("inners.name=1", "inners.name", "The query parameter inners.name goes on after inners, which has no fields."),
         ("labels.a=1", "labels.a", "The query parameter labels.a goes on after labels, which has no fields."),
