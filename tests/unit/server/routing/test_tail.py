@@ -1,0 +1,86 @@
+"""The end of a stream: what is held, what is hidden, and where the metadata stands."""
+
+import json
+from typing import Any
+
+import pytest
+
+from server.chat.answer import GatewayMetadata, peek_chunk
+from server.chat.usage import Usage
+from server.providers.dialect import Chunk
+from server.routing.tail import StreamTail
+from tests.unit.server.routing.scripted import FINISH, HI, ROLE, USAGE, chunk
+
+METADATA = GatewayMetadata("m", "simple", None, 1, False, "openai", "req_1", "default", 1)
+COUNTED = Usage(input_tokens=3, output_tokens=2)
+FOREIGN = chunk('{"content":"Hi"}', answer_id="gen-1")
+FOREIGN_FINISH = chunk(finish='"stop"', answer_id="gen-1")
+
+
+def as_chunk(event: bytes) -> Chunk:
+    data = event.removeprefix(b"data: ").rstrip(b"\n")
+    return Chunk(data, peek_chunk(data))
+
+
+def play(events: list[bytes], *, wants_usage: bool = False) -> tuple[StreamTail, list[dict[str, Any]]]:
+    tail = StreamTail("chatcmpl-ours", wants_usage=wants_usage)
+    out = [data for event in events for data in tail.feed([as_chunk(event)])]
+    out += tail.close(METADATA, tail.usage or COUNTED, 1)
+    return tail, [json.loads(data) for data in out]
+
+
+CASES = [
+    ("the finish chunk carries the metadata", [ROLE, HI, FINISH], False, 3, False),
+    ("the usage chunk is hidden from those who did not ask", [HI, FINISH, USAGE], False, 2, False),
+    ("the usage chunk carries the metadata for those who asked", [HI, FINISH, USAGE], True, 3, True),
+    ("usage that is missing is told to those who asked", [HI, FINISH], True, 3, True),
+    ("usage before the finish", [HI, USAGE, FINISH], False, 2, False),
+    ("usage before the finish, asked for", [HI, USAGE, FINISH], True, 3, True),
+    ("content after a finish is not lost", [HI, FINISH, HI, FINISH], False, 4, False),
+    ("a stream that is done without a finish", [HI], False, 2, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("events", "wants_usage", "count", "ends_with_usage"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_what_goes_out(events: list[bytes], wants_usage: bool, count: int, ends_with_usage: bool) -> None:
+    _, out = play(events, wants_usage=wants_usage)
+    assert len(out) == count
+    assert ["gateway_metadata" in item for item in out] == [False] * (count - 1) + [True]
+    assert bool(out[-1].get("usage")) is ends_with_usage
+    if ends_with_usage:
+        assert out[-1]["choices"] == []
+        assert out[-1]["usage"]["total_tokens"] == 5
+
+
+def test_the_finish_chunk_waits_for_the_usage() -> None:
+    tail = StreamTail("chatcmpl-ours", wants_usage=False)
+    assert len(tail.feed([as_chunk(HI)])) == 1
+    assert tail.feed([as_chunk(FINISH)]) == []
+    assert tail.waits_only_for_usage
+    assert not tail.has_usage
+    assert tail.feed([as_chunk(USAGE)]) == []
+    assert tail.has_usage
+
+
+def test_bytes_pass_as_they_came() -> None:
+    tail = StreamTail("chatcmpl-ours", wants_usage=False)
+    item = as_chunk(HI)
+    assert tail.feed([item]) == [item.data]
+
+
+def test_a_foreign_id_is_replaced_in_every_chunk() -> None:
+    _, out = play([FOREIGN, FOREIGN, FOREIGN_FINISH])
+    assert {item["id"] for item in out} == {"chatcmpl-ours"}
+
+
+def test_an_upstreams_id_is_kept_and_used_for_what_we_add() -> None:
+    _, out = play([HI], wants_usage=True)
+    assert {item["id"] for item in out} == {"chatcmpl-up"}
+
+
+def test_content_is_counted() -> None:
+    tail, _ = play([ROLE, HI, HI, FINISH])
+    assert tail.content_chunks == 2
+    assert tail.usage is None
