@@ -1,0 +1,243 @@
+"""Provider entries as their owners see them, and the deployments that they are to the pipeline.
+
+API keys come in once, are sealed before they reach storage, and are opened only into the `Deployment`s that are held in
+memory for a moment. They never go back to a caller.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from server.accounts.loading_cache import Bounds, LoadingCache
+from server.accounts.validation import checked_models, checked_range, checked_text, is_id
+from server.accounts.vault import Place, SealBrokenError, Vault, WrongKeyError, masked
+from server.chat.deployment import Deployment
+from server.chat.ids import new_id
+from server.errors import Conflict, RequestInvalid, ResourceNotFound
+from server.storage.database import Database
+from server.storage.providers import ProviderEntry
+
+FRESH_S = 30.0
+STALE_S = 600.0
+MAX_API_KEY_CHARS = 4096
+MAX_MODELS = 500
+MAX_PRIORITY = 1000
+MAX_WEIGHT = 1000
+
+_PURPOSE = "provider-key"
+_FLAGGED_AGAIN_AFTER_S = 60.0
+_SAMPLE = 20
+
+_log = logging.getLogger(__name__)
+
+
+class ProviderRow(Protocol):
+    """What must be known of a provider here: a row of the registry."""
+
+    @property
+    def default_base_url(self) -> str:
+        """Where its API is, empty when every entry must say so itself."""
+
+    @property
+    def key_env(self) -> str:
+        """The environment variable that usually holds its key, empty if it needs no key."""
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is part of the gateway: it has no address and needs no key."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewProvider:
+    """A provider entry to be added; nothing is checked yet."""
+
+    provider: str
+    api_key: str = field(default="", repr=False)
+    priority: int = 1
+    base_url: str = ""
+    models: tuple[str, ...] = ()
+    weight: int = 1
+    name: str = ""
+
+
+class ProviderEntries:
+    """Upstream accounts of workspaces. `known` are the registry's rows by name, `check_base_url` the egress guard's."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        known: Mapping[str, ProviderRow],
+        check_base_url: Callable[[str], str],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._known = known
+        self._check_base_url = check_base_url
+        self._clock_s = clock_s
+        self._cache: LoadingCache[str, tuple[Deployment, ...]] = LoadingCache(
+            self._load, Bounds(FRESH_S, STALE_S, max_entries=5_000), clock_s
+        )
+        self._flagged_at_s: dict[tuple[str, str], float] = {}
+
+    async def add(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
+        """Checks, seals and keeps an entry. Raises RequestInvalid naming the parameter, BaseUrlRefused."""
+        entry = self._checked(workspace_id, new)
+        async with self._database.write() as tx:
+            await tx.providers.add(entry)
+        self._cache.discard(workspace_id)
+        return self._shown(entry)
+
+    async def of_workspace(self, workspace_id: str) -> tuple[ProviderEntry, ...]:
+        """The entries by priority, then oldest first, each with the address that it is called at."""
+        async with self._database.read() as tx:
+            entries = await tx.providers.of_workspace(workspace_id)
+        return tuple(self._shown(entry) for entry in entries)
+
+    async def remove(self, workspace_id: str, id_or_name: str) -> str:
+        """Removes an entry by its id, or by the provider's name where only one entry has it; answers its id.
+
+        Raises ResourceNotFound, Conflict when several entries have the name.
+        """
+        async with self._database.write() as tx:
+            entries = await tx.providers.of_workspace(workspace_id)
+            if is_id(id_or_name, "prov_"):
+                meant = [entry.id for entry in entries if entry.id == id_or_name]
+            else:
+                meant = [entry.id for entry in entries if entry.provider == id_or_name.lower()]
+            if not meant:
+                raise ResourceNotFound("No provider entry of that id or name is visible to you.", param="provider_id")
+            if len(meant) > 1:
+                raise Conflict(f"{len(meant)} entries have that name; name one by its id.", param="provider_id")
+            await tx.providers.remove(workspace_id, meant[0])
+        self._cache.discard(workspace_id)
+        return meant[0]
+
+    async def deployments(self, workspace_id: str) -> tuple[Deployment, ...]:
+        """Where the workspace's requests can go, by priority, from memory if it was asked lately.
+
+        Raises StoreUnavailable for a workspace not seen lately while the database is away.
+        """
+        return self._cache.fresh(workspace_id) or await self._cache.get(workspace_id) or ()
+
+    async def flag(self, entry_id: str, reason: str) -> None:
+        """Notes that the provider refuses an entry's credential. Saying it again within a minute costs nothing."""
+        now_s = self._clock_s()
+        if now_s - self._flagged_at_s.get((entry_id, reason), float("-inf")) < _FLAGGED_AGAIN_AFTER_S:
+            return
+        self._flagged_at_s = {
+            key: at_s for key, at_s in self._flagged_at_s.items() if now_s - at_s < _FLAGGED_AGAIN_AFTER_S
+        }
+        self._flagged_at_s[entry_id, reason] = now_s
+        async with self._database.write() as tx:
+            await tx.providers.set_flagged(entry_id, reason)
+
+    async def mark_verified(self, entry_id: str) -> None:
+        """Notes that an entry's credential works, which takes a flag away."""
+        async with self._database.write() as tx:
+            await tx.providers.set_verified(entry_id, datetime.now(UTC))
+
+    async def check_vault(self) -> None:
+        """Looks at the newest entries, for the start. Raises WrongKeyError when the master key opens none of them."""
+        async with self._database.read() as tx:
+            entries = await tx.providers.newest(_SAMPLE)
+        failure: WrongKeyError | None = None
+        for entry in entries:
+            try:
+                self._vault.open(entry.sealed_api_key, _place(entry.workspace_id, entry.id))
+            except WrongKeyError as error:
+                failure = error
+            except SealBrokenError:
+                continue
+            else:
+                return
+        if failure is not None:
+            raise WrongKeyError(
+                "The provider keys in the database were sealed with another master key. Start with that one "
+                "(PERPETUO_MASTER_KEY, or master.key in the data directory)."
+            ) from failure
+
+    def _checked(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
+        provider = new.provider.strip().lower()
+        row = self._known.get(provider)
+        if row is None:
+            names = ", ".join(sorted(self._known))
+            raise RequestInvalid(f"The provider is unknown; the known ones are {names}.", param="provider")
+        entry_id = new_id("prov_")
+        base_url = self._checked_base_url(row, new.base_url.strip())
+        api_key = _checked_api_key(new.api_key, is_required=bool(row.key_env) and not row.is_builtin)
+        return ProviderEntry(
+            id=entry_id,
+            workspace_id=workspace_id,
+            provider=provider,
+            name=checked_text(new.name, "name"),
+            sealed_api_key=self._vault.seal(api_key, _place(workspace_id, entry_id)),
+            masked_key=masked(api_key) if api_key else "",
+            base_url=base_url,
+            priority=checked_range(new.priority, "priority", 1, MAX_PRIORITY),
+            weight=checked_range(new.weight, "weight", 1, MAX_WEIGHT),
+            models=checked_models(new.models, "models", MAX_MODELS),
+            is_enabled=True,
+            created_at=datetime.now(UTC),
+        )
+
+    def _checked_base_url(self, row: ProviderRow, base_url: str) -> str:
+        """What is kept: the entry's own address, or empty for the provider's."""
+        if row.is_builtin:
+            if base_url:
+                raise RequestInvalid("This provider is built in and has no address.", param="base_url")
+            return ""
+        if not base_url and not row.default_base_url:
+            raise RequestInvalid("base_url is required for this provider.", param="base_url")
+        checked = self._check_base_url(base_url or row.default_base_url)
+        return checked if base_url else ""
+
+    def _shown(self, entry: ProviderEntry) -> ProviderEntry:
+        row = self._known.get(entry.provider)
+        return entry if entry.base_url or row is None else replace(entry, base_url=row.default_base_url.rstrip("/"))
+
+    async def _load(self, workspace_id: str) -> tuple[Deployment, ...]:
+        deployments = []
+        for entry in await self.of_workspace(workspace_id):
+            if entry.is_enabled and entry.provider in self._known:
+                deployments += self._opened(entry)
+        return tuple(deployments)
+
+    def _opened(self, entry: ProviderEntry) -> list[Deployment]:
+        """The entry as a deployment; none, and a line in the log, when its seal is broken: the others still serve."""
+        try:
+            api_key = self._vault.open(entry.sealed_api_key, _place(entry.workspace_id, entry.id))
+        except SealBrokenError as error:
+            _log.error("The API key of provider entry %s cannot be opened: %s", entry.id, error)
+            return []
+        deployment = Deployment(
+            provider_id=entry.id,
+            workspace_id=entry.workspace_id,
+            provider=entry.provider,
+            base_url=entry.base_url,
+            api_key=api_key,
+            priority=entry.priority,
+            weight=entry.weight,
+            models=entry.models,
+        )
+        return [deployment]
+
+
+def _place(workspace_id: str, entry_id: str) -> Place:
+    return Place(_PURPOSE, workspace_id, entry_id)
+
+
+def _checked_api_key(api_key: str, *, is_required: bool) -> str:
+    """The key as it will stand in a header. Raises RequestInvalid, never repeating the key."""
+    trimmed = api_key.strip()
+    if not trimmed and is_required:
+        raise RequestInvalid("api_key is required for this provider.", param="api_key")
+    if len(trimmed) > MAX_API_KEY_CHARS:
+        raise RequestInvalid(f"api_key must be at most {MAX_API_KEY_CHARS} characters long.", param="api_key")
+    if not all("!" <= character <= "~" for character in trimmed):
+        raise RequestInvalid("api_key must be printable ASCII without spaces.", param="api_key")
+    return trimmed

@@ -1,0 +1,76 @@
+"""Who a token stands for at this moment: its signature, its revocation, and its user's state, cached for seconds.
+
+A log-out in this process counts at once, one in another process within `FRESH_S`. When the database is away nobody is
+let in by a stale answer.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from server.accounts.loading_cache import Bounds, LoadingCache
+from server.accounts.tokens import TokenClaims, Tokens
+from server.chat.principal import Principal
+from server.errors import TokenInvalid
+from server.storage.database import Database
+
+FRESH_S = 15.0
+
+_MAX_ENTRIES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    principal: Principal
+    expires_at_s: float
+
+
+class Sessions:
+    """Tokens in use."""
+
+    def __init__(self, database: Database, tokens: Tokens, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._cache: LoadingCache[str, _Session] = LoadingCache(
+            self._load, Bounds(FRESH_S, max_entries=_MAX_ENTRIES), clock_s
+        )
+
+    async def authenticate(self, token: str) -> Principal:
+        """The user behind a token. Raises TokenInvalid, StoreUnavailable."""
+        session = self._cache.fresh(token) or await self._cache.get(token)
+        if session is None or session.expires_at_s <= time.time():
+            raise TokenInvalid("The token has expired or was revoked; log in again.")
+        return session.principal
+
+    async def revoke(self, token: str) -> TokenClaims:
+        """Voids a token at once. Raises TokenInvalid when it is void already."""
+        claims = self._tokens.verify(token)
+        async with self._database.write() as tx:
+            is_new = await tx.tokens.add(claims.token_id, claims.expires_at)
+            await tx.tokens.forget(datetime.now(UTC))
+        self._cache.discard(token)
+        if not is_new:
+            raise TokenInvalid("The token was revoked; log in again.")
+        return claims
+
+    def forget_user(self, user_id: str) -> None:
+        """Looks a user up anew at its next call, after a change of plan, password or state."""
+        self._cache.discard_where(lambda session: session.principal.user_id == user_id)
+
+    async def _load(self, token: str) -> _Session | None:
+        claims = self._tokens.verify(token)
+        async with self._database.read() as tx:
+            user = await tx.users.get(claims.user_id)
+            if user is None or user.is_disabled or claims.issued_at < user.tokens_valid_after:
+                return None
+            if await tx.tokens.contain(claims.token_id):
+                return None
+            workspace = await tx.workspaces.default_of(user.id)
+        principal = Principal(
+            user_id=user.id,
+            workspace_id="" if workspace is None else workspace.id,
+            plan=user.plan,
+            token_id=claims.token_id,
+        )
+        return _Session(principal, claims.expires_at.timestamp())
