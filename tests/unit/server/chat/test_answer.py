@@ -1,0 +1,245 @@
+"""What is read from answers and chunks, and what is put into them."""
+
+import json
+
+import msgspec
+import pytest
+
+from server.chat.answer import (
+    AnswerFacts,
+    ChunkFacts,
+    GatewayMetadata,
+    finish_answer,
+    finish_chunk,
+    peek_answer,
+    peek_chunk,
+    rewrite_chunk_id,
+)
+from server.chat.usage import Usage
+from server.errors import UpstreamBadResponse
+from tests.unit.server.chat.bodies import split_members
+
+USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 30,
+    "total_tokens": 130,
+    "prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 6, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 10},
+}
+METADATA = GatewayMetadata("gpt-4o-mini", "simple", 0.000012, 234, False, "openai", "req_1", "default", 1)
+METADATA_JSON = (
+    b'"gateway_metadata":{"routed_to":"gpt-4o-mini","complexity":"simple","cost_usd":0.000012,"latency_ms":234,'
+    b'"cache_hit":false,"provider":"openai","request_id":"req_1","strategy":"default","attempts":1}'
+)
+
+
+def answer(message: object, **members: object) -> bytes:
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return json.dumps({"id": "chatcmpl-1", "model": "m", "choices": [choice], **members}).encode()
+
+
+def chunk(*deltas: object, finish: str | None = None, **members: object) -> bytes:
+    choices = [{"index": at, "delta": delta, "finish_reason": finish} for at, delta in enumerate(deltas)]
+    return json.dumps({"id": "chatcmpl-1", "model": "m", "choices": choices, **members}).encode()
+
+
+def test_peeks_an_answer() -> None:
+    facts = peek_answer(answer({"role": "assistant", "content": "Hi"}, usage=USAGE))
+    assert facts == AnswerFacts("chatcmpl-1", "m", "stop", Usage(30, 64, 6, 20, 10), True)
+
+
+def test_peeks_a_chunk() -> None:
+    assert peek_chunk(chunk({"content": "Hi"})) == ChunkFacts("chatcmpl-1", "m", True, None, None, False)
+
+
+SAYINGS: dict[str, tuple[object, bool]] = {
+    "text": ({"content": "x"}, True),
+    "a space": ({"content": " "}, True),
+    "empty text": ({"content": ""}, False),
+    "null text": ({"content": None}, False),
+    "a role": ({"role": "assistant"}, False),
+    "a role and empty text": ({"role": "assistant", "content": "", "refusal": None}, False),
+    "nothing": ({}, False),
+    "null": (None, False),
+    "a refusal": ({"refusal": "No"}, True),
+    "a tool call": ({"tool_calls": [{"index": 0, "function": {"arguments": ""}}]}, True),
+    "no tool calls": ({"content": None, "tool_calls": []}, False),
+    "an older call": ({"function_call": {"name": "f"}}, True),
+    "sound": ({"audio": {"data": "AA"}}, True),
+    "reasoning": ({"reasoning": "hm"}, True),
+    "reasoning content": ({"reasoning_content": "hm"}, True),
+    "empty reasoning": ({"reasoning_content": ""}, False),
+    "a member that nobody knows": ({"thought": {"x": 1}}, True),
+    "parts": ({"content": [{"type": "text", "text": "x"}]}, True),
+}
+
+
+@pytest.mark.parametrize(("said", "has_content"), SAYINGS.values(), ids=SAYINGS.keys())
+def test_tells_whether_something_is_said(said: object, has_content: bool) -> None:
+    assert peek_chunk(chunk(said)).has_content is has_content
+    assert peek_answer(answer(said)).has_content is has_content
+
+
+def test_content_and_finish_may_stand_in_any_choice() -> None:
+    data = b'{"choices":[{"delta":{"role":"assistant"}},{"delta":{"content":"x"}},{"delta":{},"finish_reason":"stop"}]}'
+    facts = peek_chunk(data)
+    assert (facts.id, facts.has_content, facts.finish_reason) == (None, True, "stop")
+
+
+CHUNKS: dict[str, tuple[bytes, dict[str, object]]] = {
+    "the finish": (chunk({}, finish="length"), {"finish_reason": "length", "has_content": False}),
+    "an empty finish is none": (chunk({"content": "x"}, finish=""), {"finish_reason": None}),
+    "only usage": (chunk(usage=USAGE), {"is_usage_only": True, "usage": Usage(30, 64, 6, 20, 10)}),
+    "usage beside a delta": (chunk({"content": "x"}, usage=USAGE), {"is_usage_only": False, "has_content": True}),
+    "null usage": (chunk({"content": "x"}, usage=None), {"usage": None, "is_usage_only": False}),
+    "no choices and no usage": (chunk(prompt_filter_results=[]), {"is_usage_only": False, "has_content": False}),
+    "choices left out": (b'{"id":"x"}', {"is_usage_only": False, "finish_reason": None}),
+    "a choice without a delta": (b'{"choices":[{"index":0}]}', {"has_content": False}),
+    "an error": (b'{"error":{"message":"no","code":5}}', {"error": {"message": "no", "code": 5}}),
+    "an error beside choices": (chunk({"content": "x"}, error={"m": 1}), {"error": {"m": 1}, "has_content": True}),
+    "an error as a text": (b'{"error":"no"}', {"error": {"message": "no"}}),
+    "an error as an empty object": (b'{"error":{}}', {"error": {}}),
+    "a null error": (chunk({"content": "x"}, error=None), {"error": None}),
+    "an error that cannot be held": (b'{"error":{"a":1e400}}', {"error": {}}),
+}
+
+
+@pytest.mark.parametrize(("data", "facts"), CHUNKS.values(), ids=CHUNKS.keys())
+def test_peeks_chunks_of_every_kind(data: bytes, facts: dict[str, object]) -> None:
+    seen = peek_chunk(data)
+    assert {name: getattr(seen, name) for name in facts} == facts
+
+
+USAGES: dict[str, tuple[object, Usage | None]] = {
+    "absent details": ({"prompt_tokens": 5, "completion_tokens": 7}, Usage(5, 0, 0, 7, 0)),
+    "null details": (
+        {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": None, "completion_tokens_details": None},
+        Usage(5, 0, 0, 7, 0),
+    ),
+    "no tokens": ({"prompt_tokens": 0, "completion_tokens": 0}, Usage()),
+    "only a prompt": ({"prompt_tokens": 5}, Usage(5)),
+    "everything cached": ({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 5}}, Usage(0, 5)),
+    "more cached than there is": ({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 9}}, Usage(0, 5)),
+    "more reasoning than there is": (
+        {"prompt_tokens": 1, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 9}},
+        Usage(1, 0, 0, 0, 5),
+    ),
+    "negative counts": ({"prompt_tokens": -5, "completion_tokens": 3}, Usage(0, 0, 0, 3)),
+    "unknown members": ({"prompt_tokens": 5, "completion_tokens": 1, "queue_time": 0.1}, Usage(5, 0, 0, 1)),
+    "an empty object": ({}, None),
+    "null": (None, None),
+    "null counts": ({"prompt_tokens": None, "completion_tokens": None}, None),
+    "counts that are no integers": ({"prompt_tokens": "5", "completion_tokens": 1.5}, None),
+    "a list": ([], None),
+}
+
+
+@pytest.mark.parametrize(("usage", "buckets"), USAGES.values(), ids=USAGES.keys())
+def test_reads_usage_into_disjoint_buckets(usage: object, buckets: Usage | None) -> None:
+    assert peek_answer(answer({"content": "x"}, usage=usage)).usage == buckets
+    assert peek_chunk(chunk(usage=usage)).usage == buckets
+
+
+def test_buckets_add_up_to_what_the_provider_said() -> None:
+    usage = peek_answer(answer({"content": "x"}, usage=USAGE)).usage
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (100, 30, 130)
+
+
+NOT_ANSWERS = {
+    "nothing": b"",
+    "HTML": b"<html>Bad gateway</html>",
+    "text cut short": b'{"id":"chatcmpl-1","choices":[{"mess',
+    "an array": b"[]",
+    "null": b"null",
+    "not UTF-8": b'{"id":"\xff","choices":[]}',
+    "choices as an object": b'{"choices":{}}',
+    "a choice that is a string": b'{"choices":["x"]}',
+    "nesting": b'{"choices":' + b"[" * 100_000,
+    "nesting in a member that nobody reads": b'{"choices":[],"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", NOT_ANSWERS.values(), ids=NOT_ANSWERS.keys())
+def test_refuses_what_is_no_answer(body: bytes) -> None:
+    with pytest.raises(UpstreamBadResponse):
+        peek_answer(body)
+    with pytest.raises(UpstreamBadResponse):
+        peek_chunk(body)
+
+
+def test_an_answer_needs_choices_or_an_error() -> None:
+    with pytest.raises(UpstreamBadResponse, match="no 'choices'"):
+        peek_answer(b'{"id":"chatcmpl-1","object":"chat.completion"}')
+    with pytest.raises(UpstreamBadResponse, match="no 'choices'"):
+        peek_answer(b'{"choices":null}')
+    assert peek_answer(b'{"error":{"message":"no"}}').error == {"message": "no"}
+
+
+FINISHED: dict[str, tuple[bytes, bytes]] = {
+    "an id of OpenAI's kind stays": (b'{"id":"chatcmpl-7","x":1.0 }', b'{"id":"chatcmpl-7","x":1.0,'),
+    "another id is replaced in its place": (b'{"x":[1 , 2],"id":"gen-7"}', b'{"x":[1 , 2],"id":"chatcmpl-own",'),
+    "an id that is a number is replaced": (b'{"id":7,"x":1}', b'{"id":"chatcmpl-own","x":1,'),
+    "a missing id comes first": (b'{"x":9007199254740993}', b'{"id":"chatcmpl-own","x":9007199254740993,'),
+    "metadata of another gateway gives way": (
+        b'{"id":"chatcmpl-7","gateway_metadata":{"a":1},"x":"\\u0041"}',
+        b'{"id":"chatcmpl-7","x":"\\u0041",',
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "begin"), FINISHED.values(), ids=FINISHED.keys())
+def test_finishes_answers_and_chunks(body: bytes, begin: bytes) -> None:
+    finished = begin + METADATA_JSON + b"}"
+    assert finish_answer(body, answer_id="chatcmpl-own", metadata=METADATA) == finished
+    assert finish_chunk(body, answer_id="chatcmpl-own", metadata=METADATA) == finished
+
+
+def test_finishing_keeps_all_other_members_verbatim() -> None:
+    body = answer({"role": "assistant", "content": "Hi", "annotations": []}, usage=USAGE, vendor={"z": 1.0, "a": None})
+    finished = finish_answer(body, answer_id="chatcmpl-own", metadata=METADATA)
+    assert split_members(finished)[:-1] == split_members(body)
+
+
+def test_finishing_can_name_the_model_and_give_the_usage() -> None:
+    named = finish_answer(b'{"id":"chatcmpl-1","model":"a","x":1}', answer_id="", metadata=METADATA, model="b")
+    assert named.startswith(b'{"id":"chatcmpl-1","model":"b","x":1,')
+    used = finish_chunk(
+        b'{"id":"chatcmpl-1","usage":null,"x":1}', answer_id="", metadata=METADATA, usage_member=b'{"a": 1}'
+    )
+    assert used.startswith(b'{"id":"chatcmpl-1","usage":{"a": 1},"x":1,')
+
+
+METADATA_FORMS: dict[str, tuple[GatewayMetadata, dict[str, object]]] = {
+    "without a price": (msgspec.structs.replace(METADATA, cost_usd=None), {"cost_usd": None}),
+    "free": (msgspec.structs.replace(METADATA, cost_usd=0.0), {"cost_usd": 0.0}),
+    "a very small price": (msgspec.structs.replace(METADATA, cost_usd=1.5e-7), {"cost_usd": 1.5e-7}),
+    "with notes": (msgspec.structs.replace(METADATA, notes=["x"]), {"notes": ["x"]}),
+    "from the cache": (
+        msgspec.structs.replace(METADATA, cache_hit=True, attempts=0),
+        {"cache_hit": True, "attempts": 0},
+    ),
+}
+
+
+@pytest.mark.parametrize(("metadata", "members"), METADATA_FORMS.values(), ids=METADATA_FORMS.keys())
+def test_metadata_is_written_whole(metadata: GatewayMetadata, members: dict[str, object]) -> None:
+    written = json.loads(finish_answer(b'{"id":"chatcmpl-1"}', answer_id="", metadata=metadata))["gateway_metadata"]
+    plain = json.loads(b"{" + METADATA_JSON + b"}")["gateway_metadata"]
+    assert written == plain | members
+
+
+def test_rewrites_a_foreign_id_and_only_that() -> None:
+    foreign = chunk({"content": "x"}).replace(b"chatcmpl-1", b"gen-1")
+    rewritten = rewrite_chunk_id(foreign, "chatcmpl-own")
+    assert split_members(rewritten) == [("id", '"chatcmpl-own"'), *split_members(foreign)[1:]]
+    own = b'{ "id" : "chatcmpl-1" }'
+    assert rewrite_chunk_id(own, "chatcmpl-own") is own
+
+
+def test_refuses_to_finish_what_is_no_object() -> None:
+    for body in (b"[]", b"", b"x"):
+        with pytest.raises(UpstreamBadResponse):
+            finish_answer(body, answer_id="x", metadata=METADATA)
+        with pytest.raises(UpstreamBadResponse):
+            rewrite_chunk_id(body, "x")
