@@ -1,0 +1,56 @@
+"""`python -m edge --core HOST:PORT`: the REST face alone. Exit codes: 0 stopped, 1 cannot serve, 2 wrong options."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from pydantic import ValidationError
+from pydantic_settings import CliApp
+
+from edge.logs import configure
+from edge.settings import EdgeSettings
+from edge.standalone import run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT; gives the exit code."""
+    try:
+        settings = CliApp.run(EdgeSettings, cli_args=list(sys.argv[1:] if arguments is None else arguments))
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
+            print(f"edge: {'--' + name + ': ' if name else ''}{problem['msg']}", file=sys.stderr)  # noqa: T201
+        return 2
+    if not settings.core:
+        print("edge: --core HOST:PORT is required: where the gRPC core listens", file=sys.stderr)  # noqa: T201
+        return 2
+    configure(settings.log_level, settings.log_format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings))
+    except OSError as error:
+        print(f"edge: cannot serve on {settings.host}:{settings.port}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+async def _serve(settings: EdgeSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The loop of uvloop where it is installed, which makes HTTP cheaper; else the standard one."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""The REST face as an ASGI application: one catch-all route in front of a router of our own over the raw path.
+
+Built once from descriptors and a channel; holds nothing of a request. What it serves is what the descriptors say; pages
+that are not calls (health, documents) are handed in by path. Calls, errors and streams are others' business.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import grpc
+from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge.calls import Caller, Endpoint, Exchange, own_headers
+from edge.errors import ErrorCatalogue, Failure
+from edge.ids import new_request_id
+from edge.intake import ClientGoneError, media_type, read_body, wants_stream
+from edge.sse import DEFAULT_HEARTBEAT_S
+from edge.transcoder.binding import Binding, BindingError, load_bindings
+from edge.transcoder.faults import TranscodeError, method_not_allowed
+from edge.transcoder.headers import inbound
+from edge.transcoder.profile import CANONICAL, PERPETUO, Profile
+from edge.transcoder.router import Match, NoMatch, Route, RouteConflictError, Router
+from edge.transcoder.timeouts import timeout_s
+
+_MIB: Final = 1024 * 1024
+_INTERNAL: Final = 13
+_EXPOSED_HEADERS: Final = (
+    "x-request-id",
+    "request-id",
+    "retry-after",
+    "x-should-retry",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+)
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeOptions:
+    """What the REST face serves and within which limits."""
+
+    services: Sequence[ServiceDescriptor]
+    reasons: EnumDescriptor
+    """The enum whose values say what an error reason means."""
+    profile: Profile = PERPETUO
+    require_access: bool = False
+    """Refuse to start for a method that does not say who may call it."""
+    max_body_bytes: int = 32 * _MIB
+    max_parsed_body_bytes: int = 4 * _MIB
+    """The same for bodies that are parsed here, before anybody was asked who calls. The lesser of the two holds."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call; `*` for all."""
+    heartbeat_s: float = DEFAULT_HEARTBEAT_S
+    pages: Mapping[str, ASGIApp] = field(default_factory=dict)
+    """What answers at a path without a call, for GET and HEAD; a path that ends in `/` answers for all below it."""
+    correct_path: Callable[[bytes], bytes | None] | None = None
+    """Asked for another path when nothing is served at the one sent."""
+
+
+def create_app(channel: grpc.aio.Channel, options: EdgeOptions) -> Starlette:
+    """The application over a channel, which stays the caller's to close.
+
+    Raises:
+        BindingError: a method cannot be served as its options say.
+    """
+    face = RestFace(channel, options)
+    middleware = []
+    if options.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=options.cors_origins,
+                allow_methods=_METHODS,
+                allow_headers=["*"],
+                expose_headers=_EXPOSED_HEADERS,
+            )
+        )
+    return Starlette(
+        routes=[Mount("/", app=face)], middleware=middleware, exception_handlers={Exception: face.explain_defect}
+    )
+
+
+class RestFace:
+    """The ASGI application below the middleware."""
+
+    def __init__(self, channel: grpc.aio.Channel, options: EdgeOptions) -> None:
+        """Compiles every binding; see `create_app`."""
+        self._catalogue = ErrorCatalogue(options.reasons)
+        self._caller = Caller(
+            catalogue=self._catalogue,
+            heartbeat_s=options.heartbeat_s,
+            has_status_errors=options.profile is CANONICAL,
+        )
+        self._pages = options.pages
+        self._correct_path = options.correct_path
+        bindings = load_bindings(options.services, options.profile, require_access=options.require_access)
+        try:
+            self._router = Router(
+                Route(each.http_method, each.template, _endpoint(channel, each, options), each.source)
+                for each in bindings
+            )
+        except RouteConflictError as error:
+            raise BindingError(str(error)) from error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request; closes a WebSocket, of which there are none here."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        page = self._page(scope["path"]) if self._pages else None
+        if page is not None:
+            await self._show(page, scope, receive, send)
+            return
+        endpoint: Endpoint | None = None
+        try:
+            match = self._match(scope["method"], scope.get("raw_path") or scope["path"].encode())
+            if isinstance(match, NoMatch):
+                await self._unmatched(match, scope["method"], send)
+                return
+            endpoint = match.target
+            await self._serve(endpoint, match.values, scope, receive, send)
+        except TranscodeError as error:
+            failure = self._catalogue.of_refusal(error, new_request_id())
+            is_wrapped = endpoint is not None and endpoint.binding.is_wrapped
+            await self._caller.refuse(failure, send, is_wrapped=is_wrapped)
+        except ClientGoneError:
+            return
+
+    async def explain_defect(self, request: Request, error: Exception) -> Response:
+        """The answer to an exception that nobody expected; who calls this logs it."""
+        failure = self._catalogue.of_status(_INTERNAL, new_request_id())
+        return _Refusal(self._caller, failure)
+
+    def _match(self, method: str, raw_path: bytes) -> Match[Endpoint] | NoMatch:
+        match = self._router.match(method, raw_path)
+        # A variable of many segments takes a path that ends in a slash, but no name ends so.
+        is_slip = raw_path.endswith(b"/") or (isinstance(match, NoMatch) and not match.allowed)
+        meant = self._correct_path(raw_path) if is_slip and self._correct_path is not None else None
+        if meant is not None:
+            corrected = self._router.match(method, meant)
+            if not isinstance(corrected, NoMatch) or corrected.allowed:
+                return corrected
+        return match
+
+    async def _unmatched(self, match: NoMatch, method: str, send: Send) -> None:
+        if method == "OPTIONS" and match.allowed:
+            allow = ", ".join((*match.allowed, "OPTIONS")).encode()
+            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow), *own_headers()]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        raise match.error(method)
+
+    async def _serve(
+        self, endpoint: Endpoint, values: Sequence[str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        headers = dict(scope["headers"])
+        body, content_type = b"", ""
+        if endpoint.binding.has_body:
+            body = await read_body(headers, receive, endpoint.max_body_bytes)
+            content_type = media_type(headers, body, is_json=endpoint.is_json)
+            if endpoint.twin is not None and wants_stream(body):
+                endpoint = endpoint.twin
+        client = scope.get("client")
+        exchange = Exchange(
+            message=endpoint.binding.build(values, scope["query_string"], body, content_type),
+            metadata=inbound(scope["headers"], client[0] if client else None),
+            timeout_s=timeout_s(_text(headers, b"grpc-timeout"), _text(headers, b"x-request-timeout")),
+            receive=receive,
+            send=send,
+            te=_text(headers, b"te") or "",
+        )
+        await self._caller.serve(endpoint, exchange)
+
+    def _page(self, path: str) -> ASGIApp | None:
+        page = self._pages.get(path)
+        end = len(path)
+        while page is None and (end := path.rfind("/", 0, end)) > 0:
+            page = self._pages.get(path[: end + 1])
+        return page
+
+    async def _show(self, page: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        if method in {"GET", "HEAD"}:
+            await page(scope, receive, _with_own_headers(send))
+            return
+        refusal = method_not_allowed(f"{scope['path']} has no {method}; it has GET, HEAD.", ("GET", "HEAD"))
+        await self._caller.refuse(self._catalogue.of_refusal(refusal, new_request_id()), send, is_wrapped=False)
+
+
+def _with_own_headers(send: Send) -> Send:
+    async def send_with(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *own_headers()]}
+        await send(message)
+
+    return send_with
+
+
+class _Refusal(Response):
+    """A failure where Starlette wants a response of its own kind."""
+
+    def __init__(self, caller: Caller, failure: Failure) -> None:
+        super().__init__(status_code=failure.http_status)
+        self._caller = caller
+        self._failure = failure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the failure."""
+        await self._caller.refuse(self._failure, send, is_wrapped=False)
+
+
+def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> Endpoint:
+    make = channel.unary_stream if binding.is_server_streaming else channel.unary_unary
+    limit_bytes = options.max_body_bytes
+    if not binding.has_raw_body:
+        limit_bytes = min(limit_bytes, options.max_parsed_body_bytes)
+    return Endpoint(
+        binding=binding,
+        call=make(binding.rpc, binding.request_class.SerializeToString, binding.response_class.FromString),
+        twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
+        is_json=not binding.has_raw_body or binding.twin is not None or bool(binding.schema.request),
+        max_body_bytes=limit_bytes,
+    )
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,206 @@
+"""One HTTP request carried by one gRPC call: unary answers, streams, and what becomes of either when it fails.
+
+The call is cancelled on every path, at once when the client leaves. An error before the first message of a stream is an
+HTTP status; after it, it is the stream's last event.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import Message
+
+from edge.departure import DepartureWatch
+from edge.errors import ErrorCatalogue, Failure, body_of, headers_of, status_of
+from edge.ids import new_request_id
+from edge.intake import Receive
+from edge.sse import HeaderList, Send, StreamWriter, framing_of
+from edge.transcoder.binding import Binding
+from edge.transcoder.headers import Metadata, accepts_trailers, outbound, outbound_trailers
+
+_LOGGER: Final = logging.getLogger(__name__)
+_UNAVAILABLE: Final = 14
+_INTERNAL: Final = 13
+_REQUEST_ID: Final = b"x-request-id"
+_OWN_ON_ERROR: Final = frozenset({_REQUEST_ID, b"request-id", b"retry-after", b"x-should-retry"})
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+_JSON: Final = (b"content-type", b"application/json")
+
+MultiCallable = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A binding with the call that serves it, made once."""
+
+    binding: Binding
+    call: MultiCallable
+    twin: "Endpoint | None"
+    is_json: bool
+    """Its body, if any, has to be JSON."""
+    max_body_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request on its way: what to send, and the connection to answer on."""
+
+    message: Message
+    metadata: Metadata
+    timeout_s: float | None
+    receive: Receive
+    send: Send
+    te: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Makes calls and answers with what they bring. Holds nothing of a request."""
+
+    catalogue: ErrorCatalogue
+    heartbeat_s: float
+    has_status_errors: bool
+    """Errors are written as google.rpc.Status."""
+
+    async def serve(self, endpoint: Endpoint, exchange: Exchange) -> None:
+        """Answers a request. A client that leaves is answered nothing."""
+        try:
+            call = endpoint.call(exchange.message, metadata=exchange.metadata, timeout=exchange.timeout_s)
+        except grpc.aio.UsageError:
+            failure = self.catalogue.of_status(_UNAVAILABLE, new_request_id())
+            await self.refuse(failure, exchange.send, is_wrapped=endpoint.binding.is_wrapped)
+            return
+        watch = DepartureWatch(exchange.receive, call.cancel)
+        try:
+            if endpoint.binding.is_server_streaming:
+                await self._stream(endpoint.binding, call, exchange)
+            else:
+                await self._unary(endpoint.binding, call, exchange)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not watch.has_gone or (task is not None and task.cancelling()):
+                raise
+        finally:
+            watch.stop()
+            call.cancel()
+
+    async def refuse(
+        self, failure: Failure, send: Send, *, is_wrapped: bool, headers: HeaderList | None = None
+    ) -> None:
+        """Answers with an error."""
+        body = self._error_body(failure, is_wrapped=is_wrapped)
+        extra = [entry for entry in headers or () if entry[0] not in _OWN_ON_ERROR]
+        await respond(send, failure.http_status, [*headers_of(failure), *extra, _JSON], body)
+
+    async def _unary(self, binding: Binding, call: Any, exchange: Exchange) -> None:
+        try:
+            answer = await call
+            initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
+        except grpc.aio.AioRpcError as error:
+            await self._refuse_call(binding, error, exchange)
+            return
+        headers = _answer_headers(initial, trailing, exchange.te)
+        try:
+            body = binding.encode(answer)
+        except ValueError:
+            await self._refuse_defect(binding, headers, exchange)
+            return
+        raw = binding.raw(answer) if binding.raw is not None else None
+        headers.append(_JSON if raw is None else (b"content-type", _media_type(raw.content_type)))
+        await respond(exchange.send, 200, headers, body)
+
+    async def _stream(self, binding: Binding, call: Any, exchange: Exchange) -> None:
+        messages = aiter(call)
+        try:
+            first = await anext(messages, None)
+            initial = await call.initial_metadata()
+        except grpc.aio.AioRpcError as error:
+            await self._refuse_call(binding, error, exchange)
+            return
+        headers = _answer_headers(initial, (), "")
+        framing = None
+        if binding.raw is None:
+            framing = framing_of(binding.framing)
+        elif first is not None:
+            headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
+        writer = StreamWriter(exchange.send, framing, self.heartbeat_s)
+        try:
+            await writer.open([*headers, _NOSNIFF])
+            await self._write(binding, writer, first, messages)
+        except grpc.aio.AioRpcError as error:
+            failure = self.catalogue.of_call(error, _request_id(headers))
+            await writer.fail(self._error_body(failure, is_wrapped=False))
+        except ValueError:
+            _LOGGER.exception("A streamed message of %s has no JSON form", binding.rpc)
+            failure = self.catalogue.of_status(_INTERNAL, _request_id(headers))
+            await writer.fail(self._error_body(failure, is_wrapped=False))
+        finally:
+            writer.stop()
+
+    async def _write(
+        self, binding: Binding, writer: StreamWriter, first: Message | None, messages: AsyncIterator[Message]
+    ) -> None:
+        events = binding.events
+        if first is not None:
+            await writer.write(events(first))
+            async for message in messages:
+                await writer.write(events(message))
+        await writer.finish()
+
+    async def _refuse_call(self, binding: Binding, error: grpc.aio.AioRpcError, exchange: Exchange) -> None:
+        failure = self.catalogue.of_call(error)
+        if not failure.request_id:
+            failure = self.catalogue.of_call(error, new_request_id())
+        headers = _metadata_headers(error.initial_metadata(), error.trailing_metadata(), exchange.te)
+        await self.refuse(failure, exchange.send, is_wrapped=binding.is_wrapped, headers=headers)
+
+    async def _refuse_defect(self, binding: Binding, headers: HeaderList, exchange: Exchange) -> None:
+        request_id = _request_id(headers)
+        _LOGGER.exception("The answer of %s to %s has no JSON form", binding.rpc, request_id)
+        await self.refuse(self.catalogue.of_status(_INTERNAL, request_id), exchange.send, is_wrapped=binding.is_wrapped)
+
+    def _error_body(self, failure: Failure, *, is_wrapped: bool) -> bytes:
+        return status_of(failure) if self.has_status_errors else body_of(failure, is_wrapped=is_wrapped)
+
+
+async def respond(send: Send, status: int, headers: HeaderList, body: bytes) -> None:
+    """Sends one whole response."""
+    headers = [*headers, _NOSNIFF, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def own_headers() -> HeaderList:
+    """What every answer carries that no call had a part in."""
+    request_id = new_request_id().encode()
+    return [(_REQUEST_ID, request_id), (b"request-id", request_id), _NOSNIFF]
+
+
+def _answer_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
+    """The headers that metadata make, with the request's id under both its names, ours if the call brought none."""
+    headers = _metadata_headers(initial, trailing, te)
+    request_id = _request_id(headers) or new_request_id()
+    kept = [entry for entry in headers if entry[0] != _REQUEST_ID]
+    encoded = request_id.encode()
+    return [(_REQUEST_ID, encoded), (b"request-id", encoded), *kept]
+
+
+def _metadata_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
+    headers = outbound(initial or ())
+    if trailing:
+        headers += outbound_trailers(trailing, accepts_trailers=bool(te) and accepts_trailers([te]))
+    return headers
+
+
+def _request_id(headers: HeaderList) -> str:
+    return next((value.decode("ascii", "replace") for name, value in headers if name == _REQUEST_ID), "")
+
+
+def _media_type(content_type: str) -> bytes:
+    """A content type that can stand in a header; JSON for one that is absent or cannot."""
+    if content_type and content_type.isascii() and content_type.isprintable():
+        return content_type.encode()
+    return b"application/json"

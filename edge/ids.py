@@ -1,0 +1,25 @@
+"""Request ids for answers that never reached the core: sortable by time, opaque otherwise.
+
+Layout as UUID version 7 (RFC 9562): 48 bits of milliseconds since 1970, then random bits around version and variant.
+"""
+
+import os
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_CHARS = 26
+_BITS_PER_CHAR = 5
+
+
+def new_request_id() -> str:
+    """`req_` and 26 characters of Crockford's base32, in lower case."""
+    return request_id(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+
+
+def request_id(unix_ms: int, randomness: int) -> str:
+    """The id of a moment and 80 random bits, of which six give way to version and variant."""
+    low = randomness & (1 << 62) - 1 | 0b10 << 62
+    middle = (randomness >> 64) & 0x0FFF | 0x7000
+    number = (unix_ms & (1 << 48) - 1) << 80 | middle << 64 | low
+    shifts = range((_CHARS - 1) * _BITS_PER_CHAR, -1, -_BITS_PER_CHAR)
+    return "req_" + "".join(_ALPHABET[number >> shift & 31] for shift in shifts)

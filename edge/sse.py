@@ -1,0 +1,153 @@
+"""Server streams as HTTP bodies: server-sent events, newline-delimited JSON, or bytes as they are.
+
+A writer owns the response from its first byte to its last: it frames, flushes every message, and on an event stream
+sends a comment when nothing was sent for a while, so that proxies keep the connection. It calls and reads nothing.
+Facts: the HTML standard's event stream format, ASGI's HTTP messages.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from perpetuo.rest.v1 import annotations_pb2 as rest_options
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+HeaderList = list[tuple[bytes, bytes]]
+
+DEFAULT_HEARTBEAT_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How single events become a body."""
+
+    content_type: bytes
+    before: bytes
+    after: bytes
+    newline: bytes
+    """What stands for a newline inside an event."""
+    end: bytes
+    """What follows the last event of a stream that did not break."""
+    heartbeat: bytes
+    """What keeps a silent stream alive; empty where there is nothing that readers would skip."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def frame(self, event: bytes) -> bytes:
+        """One event, framed."""
+        if b"\n" in event or b"\r" in event:
+            event = self.newline.join(event.splitlines())
+        return self.before + event + self.after
+
+
+SSE_DONE: Final = Framing(
+    content_type=b"text/event-stream; charset=utf-8",
+    before=b"data: ",
+    after=b"\n\n",
+    newline=b"\ndata: ",
+    end=b"data: [DONE]\n\n",
+    heartbeat=b": ping\n\n",
+    headers=((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")),
+)
+NDJSON: Final = Framing(
+    content_type=b"application/x-ndjson",
+    before=b"",
+    after=b"\n",
+    newline=b" ",  # Between the tokens of JSON one kind of white space is as good as another.
+    end=b"",
+    heartbeat=b"",
+    headers=((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")),
+)
+
+
+def framing_of(framing: int) -> Framing:
+    """The framing that a method declares."""
+    return SSE_DONE if framing == rest_options.FRAMING_SSE_DONE else NDJSON
+
+
+class StreamWriter:
+    """One streamed response. `stop` must be called on every path, `open` before anything else."""
+
+    def __init__(self, send: Send, framing: Framing | None, heartbeat_s: float = DEFAULT_HEARTBEAT_S) -> None:
+        """Prepares a response.
+
+        Args:
+            send: of the ASGI connection.
+            framing: None for bytes that are passed on as they are.
+            heartbeat_s: silence after which a comment is sent, in seconds, above 0.
+        """
+        self._send = send
+        self._framing = framing
+        self._heartbeat_s = heartbeat_s
+        self._loop = asyncio.get_running_loop()
+        self._sent_at_s = 0.0
+        self._is_sending = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._ping: asyncio.Task[None] | None = None
+
+    async def open(self, headers: HeaderList) -> None:
+        """Sends status 200 and the headers, and starts watching for silence."""
+        framing = self._framing
+        if framing is not None:
+            headers = [*headers, (b"content-type", framing.content_type), *framing.headers]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        if framing is not None and framing.heartbeat:
+            self._sent_at_s = self._loop.time()
+            self._timer = self._loop.call_later(self._heartbeat_s, self._watch)
+
+    async def write(self, events: Sequence[bytes]) -> None:
+        """Sends events at once; returns when the connection takes more."""
+        framing = self._framing
+        if framing is None:
+            body = b"".join(events)
+        elif len(events) == 1:
+            body = framing.frame(events[0])
+        else:
+            body = b"".join([framing.frame(event) for event in events])
+        if body:
+            await self._body(body, more_body=True)
+
+    async def finish(self) -> None:
+        """Ends a stream that is complete."""
+        self.stop()
+        await self._body(self._framing.end if self._framing is not None else b"", more_body=False)
+
+    async def fail(self, error: bytes) -> None:
+        """Ends a stream that broke, with the error as its last event and without the mark of the end.
+
+        Without a framing there is no place for an error: the response is left unfinished, and the server cuts the
+        connection, so that the reader sees that something is missing.
+        """
+        self.stop()
+        if self._framing is not None:
+            await self._body(self._framing.frame(error), more_body=False)
+
+    def stop(self) -> None:
+        """Sends no more comments. Safe to call twice."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._ping is not None:
+            self._ping.cancel()
+            self._ping = None
+
+    async def _body(self, body: bytes, *, more_body: bool) -> None:
+        self._is_sending = True
+        try:
+            await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
+        finally:
+            self._is_sending = False
+            self._sent_at_s = self._loop.time()
+
+    def _watch(self) -> None:
+        silent_s = self._loop.time() - self._sent_at_s
+        if self._is_sending:
+            silent_s = 0.0
+        elif silent_s >= self._heartbeat_s:
+            self._ping = self._loop.create_task(self._beat())
+            silent_s = 0.0
+        self._timer = self._loop.call_later(self._heartbeat_s - silent_s, self._watch)
+
+    async def _beat(self) -> None:
+        assert self._framing is not None
+        await self._body(self._framing.heartbeat, more_body=True)
