@@ -1,0 +1,110 @@
+"""The way into the core: registered servicers with health and reflection, behind the interceptors, on a port.
+
+The same handlers and interceptors serve the in-process channel beside it. It must not know what the services do.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from server.inprocess import HandlerRegistry, InProcessChannel
+from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
+from server.interceptors.status import StatusInterceptor
+from server.services.reflection import add_reflection
+
+_KEEPALIVE_MIN_INTERVAL_MS = 10_000
+_KEEPALIVE_INTERVAL_MS = 30_000
+_KEEPALIVE_TIMEOUT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What can be chosen about the way in; the limits hold for sockets and in process alike.
+
+    `message_bytes` bounds a message either way, `metadata_bytes` all metadata of one direction of a call. Calls beyond
+    `concurrent_calls` are refused with RESOURCE_EXHAUSTED; None is no bound. `shares_port` lets several processes
+    listen on one port.
+    """
+
+    message_bytes: int = 32 * 1024 * 1024
+    metadata_bytes: int = 64 * 1024
+    concurrent_calls: int | None = None
+    has_reflection: bool = True
+    has_access_log: bool = True
+    shares_port: bool = False
+
+
+class CoreServer:
+    """Serves a registry's services, with health and reflection added, behind identity, errors and access log.
+
+    Build it inside the running loop, when every service has been registered. Raises ValueError for a method that does
+    not say who may call it. `channel` calls the same handlers without a socket; it works before `start`.
+    """
+
+    def __init__(
+        self, registry: HandlerRegistry, authenticator: Authenticator, options: ServerOptions | None = None
+    ) -> None:
+        options = options or ServerOptions()
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, registry)
+        self._services = registry.service_names()
+        if options.has_reflection:
+            add_reflection(registry, self._services)
+        interceptors = (
+            StatusInterceptor(structlog.get_logger("access"), has_access_log=options.has_access_log),
+            AuthenticateInterceptor(authenticator, access_table(registry.service_names())),
+        )
+        limit = options.concurrent_calls
+        self._server = grpc.aio.server(
+            interceptors=interceptors, options=_options(options), maximum_concurrent_rpcs=limit
+        )
+        registry.install(self._server)
+        self.channel = InProcessChannel(registry, interceptors, _limits(options), limit)
+
+    async def start(self, host: str, port: int, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listens, and returns the port; port 0 picks one. Without credentials nothing is encrypted.
+
+        Raises RuntimeError when the address cannot be had.
+        """
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if credentials is None:
+            bound = self._server.add_insecure_port(address)
+        else:
+            bound = self._server.add_secure_port(address, credentials)
+        await self._server.start()
+        for service in self._services:
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        return bound
+
+    async def stop(self, grace_s: float) -> None:
+        """Says NOT_SERVING first, then refuses new calls and gives running ones `grace_s` seconds. Safe to repeat."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.gather(self._server.stop(grace_s), self.channel.stop(grace_s))
+
+
+def _limits(options: ServerOptions) -> tuple[tuple[str, int], ...]:
+    return (
+        ("grpc.max_receive_message_length", options.message_bytes),
+        ("grpc.max_send_message_length", options.message_bytes),
+        ("grpc.max_metadata_size", options.metadata_bytes),
+        ("grpc.absolute_max_metadata_size", options.metadata_bytes),
+    )
+
+
+def _options(options: ServerOptions) -> tuple[tuple[str, int], ...]:
+    return (
+        *_limits(options),
+        # A slow reader of a stream must block its writer after a few messages, not after megabytes.
+        ("grpc.http2.bdp_probe", 0),
+        # Otherwise a second server on the same port starts without a complaint.
+        ("grpc.so_reuseport", int(options.shares_port)),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_INTERVAL_MS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Clients may ping through a long silence before the first token.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MIN_INTERVAL_MS),
+        ("grpc.http2.max_pings_without_data", 0),
+    )

@@ -1,0 +1,90 @@
+"""The call that the running task serves, for servicers and interceptors: who asks, under which id.
+
+`StatusInterceptor` sets it before anything else runs, authentication adds who calls. It must not be used outside a
+call, and it never leaves the task of the handler.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from server.chat.principal import Principal
+
+REQUEST_ID_KEY = "x-request-id"
+
+_CLIENT_REQUEST_ID_MAX_CHARS = 128
+_KNOB_PREFIX = "x-perpetuo-"
+_SURFACE_KEY = "x-perpetuo-surface"
+_SURFACES = frozenset({"rest", "grpc"})
+
+
+@dataclass(slots=True)
+class CallInfo:
+    """One call, as the interceptors know it.
+
+    `request_id` is ours, `client_request_id` the caller's own (printable, at most 128 characters). `surface` is `rest`
+    or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix. `started_s` is
+    in seconds of the loop's clock. `principal` and `credential` stay None and empty on public methods.
+    """
+
+    request_id: str
+    method: str
+    started_s: float
+    client_request_id: str | None = None
+    surface: str = "grpc"
+    knobs: Mapping[str, str] = field(default_factory=dict)
+    principal: Principal | None = None
+    credential: str = field(default="", repr=False)
+    has_sent_request_id: bool = False
+
+
+_CURRENT: ContextVar[CallInfo] = ContextVar("perpetuo_call")
+
+
+def current_call() -> CallInfo:
+    """The call that this task serves. Raises LookupError outside a call."""
+    return _CURRENT.get()
+
+
+def enter_call(info: CallInfo) -> None:
+    """Makes it the call of this task; every handler has a task of its own, so nothing has to be undone."""
+    _CURRENT.set(info)
+
+
+def read_call(
+    request_id: str, method: str, started_s: float, metadata: Iterable[tuple[str, str | bytes]] | None
+) -> CallInfo:
+    """Reads from a call's metadata what the core takes from there. Of repeated entries the first counts."""
+    info = CallInfo(request_id, method, started_s)
+    knobs: dict[str, str] = {}
+    for key, value in metadata or ():
+        if not isinstance(value, str):
+            continue
+        if key == _SURFACE_KEY:
+            info.surface = value if value in _SURFACES else info.surface
+        elif key.startswith(_KNOB_PREFIX):
+            knobs.setdefault(key.removeprefix(_KNOB_PREFIX), value)
+        elif key == REQUEST_ID_KEY and info.client_request_id is None:
+            info.client_request_id = value[:_CLIENT_REQUEST_ID_MAX_CHARS] if value.isprintable() and value else None
+    if knobs:
+        info.knobs = knobs
+    return info
+
+
+async def announce(context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    """Sends our request id in the initial metadata, once, just before the first message.
+
+    Not earlier: initial metadata commit a call, and a committed call is not retried by its client. When the handler has
+    sent initial metadata of its own, the id is left to the trailing metadata.
+    """
+    info = _CURRENT.get()
+    if info.has_sent_request_id:
+        return
+    try:
+        await context.send_initial_metadata(((REQUEST_ID_KEY, info.request_id),))
+    except grpc.aio.UsageError:
+        return
+    info.has_sent_request_id = True

@@ -1,0 +1,133 @@
+"""The outermost interceptor: gives every call its id, turns every failure into one rich status, writes the access log.
+
+What a caller is told comes from the reason and its rule alone; the text of any other exception goes to the log and
+never out. Cancellation passes through. Methods that nobody serves are left to gRPC, which reflection clients rely on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Never
+
+import grpc
+from structlog.typing import FilteringBoundLogger
+
+from server.chat.ids import new_id
+from server.errors import Internal, PerpetuoError
+from server.interceptors.context import REQUEST_ID_KEY, CallInfo, announce, enter_call, read_call
+from server.interceptors.rich_status import rich_status
+from server.interceptors.rules import load_rules
+from server.interceptors.wrapping import Behavior, Context, Handler, wrap
+
+_FIXED_TEXT = "The gateway failed. The operator's log has the details under this request id."
+_OK = "OK"
+_DEADLINE_ROUNDING_S = 0.15  # a caller's own clock fires before the deadline that it sent, rounded up, has come
+
+
+class StatusInterceptor(grpc.aio.ServerInterceptor):
+    """Put it first. `make_id` makes request ids, for tests; `has_access_log` turns the line per call on."""
+
+    depends_on_call = False
+
+    def __init__(
+        self,
+        log: FilteringBoundLogger,
+        *,
+        has_access_log: bool = True,
+        make_id: Callable[[], str] = lambda: new_id("req_"),
+    ) -> None:
+        self._log = log
+        self._has_access_log = has_access_log
+        self._make_id = make_id
+        self._rules = load_rules()
+        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Wraps the handler of the method, if there is one; the same handler only once."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        method = handler_call_details.method
+        inner, outer = self._wrapped.get(method, (None, None))
+        if outer is None or inner is not handler:
+            outer = wrap(handler, lambda behavior: self._guard(method, behavior, not handler.response_streaming))
+            self._wrapped[method] = handler, outer
+        return outer
+
+    def _guard(self, method: str, behavior: Behavior, is_unary: bool) -> Behavior:
+        async def guarded(request: Any, context: Context) -> Any:
+            info = self._enter(method, context)
+            try:
+                response = await behavior(request, context)
+                if is_unary:
+                    await announce(context)
+            except asyncio.CancelledError:
+                self._record(info, *_why_cancelled(context))
+                raise
+            except grpc.aio.AbortError:
+                self._record(info, _name(context.code()), None)
+                raise
+            except grpc.aio.InternalError:  # gRPC could not write: nobody reads any more
+                self._record(info, *_why_cancelled(context))
+                raise
+            except PerpetuoError as error:
+                await self._fail(info, context, error)
+            except Exception as error:  # noqa: BLE001  # the border: whatever a handler raises ends here
+                self._log.error("call failed", request_id=info.request_id, method=method, exc_info=error)
+                await self._fail(info, context, Internal(_FIXED_TEXT))
+            self._succeed(info, context)
+            return response
+
+        return guarded
+
+    def _enter(self, method: str, context: Context) -> CallInfo:
+        metadata: Any = context.invocation_metadata()
+        info = read_call(self._make_id(), method, asyncio.get_running_loop().time(), metadata)
+        enter_call(info)
+        return info
+
+    async def _fail(self, info: CallInfo, context: Context, error: PerpetuoError) -> Never:
+        status = rich_status(error, self._rules[error.reason], info.request_id)
+        self._record(info, status.code.name, error.reason)
+        kept: Any = context.trailing_metadata()
+        await context.abort(status.code, status.message, (*(kept or ()), *status.trailing))
+
+    def _succeed(self, info: CallInfo, context: Context) -> None:
+        self._record(info, _name(context.code()), None)
+        if not info.has_sent_request_id:
+            kept: Any = context.trailing_metadata()
+            context.set_trailing_metadata((*(kept or ()), (REQUEST_ID_KEY, info.request_id)))
+
+    def _record(self, info: CallInfo, code: str, reason: str | None) -> None:
+        if not self._has_access_log:
+            return
+        principal = info.principal
+        elapsed_s = asyncio.get_running_loop().time() - info.started_s
+        self._log.info(
+            "call",
+            request_id=info.request_id,
+            method=info.method,
+            code=code,
+            reason=reason,
+            latency_ms=round(elapsed_s * 1000, 2),
+            surface=info.surface,
+            client_request_id=info.client_request_id,
+            user_id=principal and principal.user_id,
+            workspace_id=principal and principal.workspace_id,
+            key_id=principal and principal.key_id,
+        )
+
+
+def _name(code: grpc.StatusCode | int | None) -> str:
+    return getattr(code, "name", _OK if code is None else str(code))
+
+
+def _why_cancelled(context: Context) -> tuple[str, str]:
+    """A handler is cancelled when the deadline has come or when the caller has gone."""
+    remaining_s: float | None = context.time_remaining()
+    if remaining_s is not None and remaining_s <= _DEADLINE_ROUNDING_S:
+        return grpc.StatusCode.DEADLINE_EXCEEDED.name, "DEADLINE_EXCEEDED"
+    return grpc.StatusCode.CANCELLED.name, "CLIENT_GONE"

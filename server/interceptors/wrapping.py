@@ -1,0 +1,61 @@
+"""Method handlers of the four kinds, taken apart and put together again, so that an interceptor is written once.
+
+A wrapped behaviour is always a coroutine function; one that streams responses writes them to its context. A generator
+inside is closed on every path: grpc.aio would leave that to the garbage collector.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from server.interceptors.context import announce
+
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+else:
+    Handler = grpc.RpcMethodHandler  # generic only in the stubs
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Behavior = Callable[[Any, Context], Awaitable[Any]]
+Wrapper = Callable[[Behavior], Behavior]
+
+_FACTORIES = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+def wrap(handler: Handler, wrapper: Wrapper) -> Handler:
+    """The same handler with its behaviour wrapped. Raises TypeError for a behaviour that is not asynchronous."""
+    kind = bool(handler.request_streaming), bool(handler.response_streaming)
+    behaviors = {
+        (False, False): handler.unary_unary,
+        (False, True): handler.unary_stream,
+        (True, False): handler.stream_unary,
+        (True, True): handler.stream_stream,
+    }
+    wrapped: Any = wrapper(_as_coroutine(behaviors[kind]))
+    made: Handler = _FACTORIES[kind](wrapped, handler.request_deserializer, handler.response_serializer)
+    return made
+
+
+def _as_coroutine(behavior: Any) -> Behavior:
+    if inspect.iscoroutinefunction(behavior):
+        return behavior  # type: ignore[no-any-return]  # narrowed by inspection
+    if not inspect.isasyncgenfunction(behavior):
+        raise TypeError(f"{behavior!r} is neither a coroutine function nor an async generator function")
+
+    async def write_all(request: Any, context: Context) -> None:
+        responses = behavior(request, context)
+        try:
+            async for response in responses:
+                await announce(context)
+                await context.write(response)
+        finally:
+            await responses.aclose()
+
+    return write_all

@@ -1,0 +1,1 @@
+"""How the gateway tells what it does: logs. Nothing here decides anything."""
