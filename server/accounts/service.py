@@ -17,7 +17,15 @@ from server.accounts.tokens import Tokens
 from server.accounts.validation import checked_email, checked_text, is_id
 from server.chat.ids import new_id
 from server.chat.principal import Plan, Principal
-from server.errors import AlreadyExists, LoginFailed, ResourceNotFound, SignupClosed, StoreUnavailable, TokenInvalid
+from server.errors import (
+    AlreadyExists,
+    LoginFailed,
+    RequestInvalid,
+    ResourceNotFound,
+    SignupClosed,
+    StoreUnavailable,
+    TokenInvalid,
+)
 from server.storage.database import Database
 from server.storage.keys import GatewayKey
 from server.storage.users import User
@@ -73,8 +81,7 @@ class Accounts:
 
     async def log_in(self, email: str, password: str) -> SignedIn:
         """Raises LoginFailed, alike and as slowly for an unknown e-mail, a wrong password and a disabled user."""
-        async with self._database.read() as tx:
-            user = await tx.users.by_email(email.strip())
+        user = await self.find_user(email)
         verdict = await self._passwords.verify(None if user is None else user.password_hash, password)
         if user is None or user.is_disabled or not verdict.is_right:
             raise LoginFailed("The e-mail or the password is wrong.")
@@ -104,16 +111,20 @@ class Accounts:
         return user
 
     async def find_user(self, email: str) -> User | None:
-        """The user of that e-mail, for the operator."""
+        """The user of that e-mail, compared without regard to case; None for a malformed one."""
+        try:
+            checked = checked_email(email)
+        except RequestInvalid:
+            return None
         async with self._database.read() as tx:
-            return await tx.users.by_email(email.strip())
+            return await tx.users.by_email(checked)
 
     async def set_plan(self, email: str, plan: Plan) -> User:
         """Moves a user to another plan, for the operator. Raises ResourceNotFound."""
+        user = await self.find_user(email)
+        if user is None:
+            raise ResourceNotFound("No user has that e-mail.", param="email")
         async with self._database.write() as tx:
-            user = await tx.users.by_email(email.strip())
-            if user is None:
-                raise ResourceNotFound("No user has that e-mail.", param="email")
             await tx.users.set_plan(user.id, plan)
         self._forget(user.id)
         return await self.get_user(user.id)

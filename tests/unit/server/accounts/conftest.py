@@ -1,0 +1,50 @@
+"""A real database file and real secrets for every test, and accounts over them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.accounts.people import AccountPolicy, SignedUp
+from server.accounts.secrets import Secrets
+from server.accounts.service import Accounts
+from server.storage.database import Database
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", busy_timeout_ms=10)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Secrets:
+    return Secrets.load(tmp_path)
+
+
+@pytest.fixture
+async def accounts(database: Database, secrets: Secrets) -> AsyncIterator[Accounts]:
+    made = Accounts(database, secrets, AccountPolicy())
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def ana(accounts: Accounts) -> SignedUp:
+    return await accounts.sign_up("ana@example.com", "secure123", "Ana", "gw")
