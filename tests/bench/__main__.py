@@ -25,7 +25,7 @@ KINDS = ("whole", "paced", "burst")
 def arguments() -> argparse.Namespace:
     """The options of the command."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds per system and scenario (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds per system and scenario (default: 3)")
     parser.add_argument("--seconds", type=float, default=4, help="length of a round, whole seconds (default: 4)")
     parser.add_argument("--warm-up", type=float, default=2, help="load before the first round, seconds (default: 2)")
     parser.add_argument("--gap-ms", type=float, default=5, help="time between paced events (default: 5)")
