@@ -138,6 +138,7 @@ class ProviderEntries:
 
     async def mark_verified(self, entry_id: str) -> None:
         """Notes that an entry's credential works, which takes a flag away."""
+        self._flagged_at_s = {key: at_s for key, at_s in self._flagged_at_s.items() if key[0] != entry_id}
         async with self._database.write() as tx:
             await tx.providers.set_verified(entry_id, datetime.now(UTC))
 

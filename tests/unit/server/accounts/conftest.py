@@ -9,16 +9,7 @@ from server.accounts.people import AccountPolicy, SignedUp
 from server.accounts.secrets import Secrets
 from server.accounts.service import Accounts
 from server.storage.database import Database
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.unit.server.accounts.clock import Clock
 
 
 @pytest.fixture
