@@ -17,14 +17,21 @@ from edge.settings import EdgeSettings
 _BACKLOG = 2048
 # Longer than the idle time of common connection pools, so that the client closes first.
 _KEEP_ALIVE_S = 75
-_POLL_S = 0.005
 
 OnReady = Callable[[int], Awaitable[None] | None]
 """Told the port once requests are taken."""
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but for signals."""
+    """A server that leaves signals alone and tells when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.get_running_loop().create_future()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.up.set_result(None)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,11 +76,10 @@ async def serving(app: ASGIApp, settings: EdgeSettings) -> AsyncIterator[int]:
     server = _Server(config)
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started:
-            if task.done():
-                await task
-                raise OSError("the HTTP server did not start")
-            await asyncio.sleep(_POLL_S)
+        await asyncio.wait({task, server.up}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+            raise OSError("the HTTP server ended before it had started")
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True

@@ -27,20 +27,29 @@ class EdgeSettings(BaseSettings):
         cli_avoid_json=True,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port of the REST face; 0 picks a free one.")
-    core: str = Field("", description="HOST:PORT of the gRPC core, when it runs in another process.")
-    cors_origins: NameList = Field((), description="Origins of web pages that may call, by commas; `*` for all.")
-    max_body_mib: int = Field(32, ge=1, le=256, description="Largest request body, MiB.")
-    tls_cert: Path | None = Field(None, description="File of the TLS certificate chain, PEM; with --tls-key.")
-    tls_key: Path | None = Field(None, description="File of the TLS private key, PEM; with --tls-cert.")
-    trusted_proxies: NameList = Field(
-        (), description="Addresses or networks of proxies whose X-Forwarded-For is believed, by commas; `*` for all."
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of the REST face; 0 picks a free one.")
+    core: str = Field(default="", description="HOST:PORT of the gRPC core, when it runs in another process.")
+    cors_origins: NameList = Field(
+        default=(), description="Origins of web pages that may call, by commas; `*` for all."
     )
-    ready_file: Path | None = Field(None, description="File written with port and process id once it serves.")
-    grace_s: float = Field(10.0, ge=0, description="Time that running requests get when the edge stops, seconds.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line shown.")
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="Form of log lines on standard error.")
+    max_body_mib: int = Field(default=32, ge=1, le=256, description="Largest request body, MiB.")
+    tls_cert: Path | None = Field(default=None, description="File of the TLS certificate chain, PEM; with --tls-key.")
+    tls_key: Path | None = Field(default=None, description="File of the TLS private key, PEM; with --tls-cert.")
+    trusted_proxies: NameList = Field(
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For is believed, by commas; `*` for all.",
+    )
+    ready_file: Path | None = Field(default=None, description="File written with port and process id once it serves.")
+    grace_s: float = Field(
+        default=10.0, ge=0, description="Time that running requests get when the edge stops, seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line shown."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="Form of log lines on standard error."
+    )
 
     @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod

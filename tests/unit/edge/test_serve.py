@@ -1,0 +1,74 @@
+"""Serving inside a loop that is somebody else's."""
+
+import asyncio
+import socket
+from typing import Any
+
+import httpx2
+import pytest
+
+from edge.serve import bind, serve_app, serving
+from edge.settings import EdgeSettings
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Tells who asks; `/slow` takes its time."""
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.2)
+    body = scope["client"][0].encode()
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]}
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def test_the_port_that_was_picked_is_told_before_the_first_request_and_freed_at_the_end() -> None:
+    told: asyncio.Queue[int] = asyncio.Queue()
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve_app(app, EdgeSettings(port=0), on_ready=told.put_nowait, stop=stop))
+    port = await told.get()
+    async with httpx2.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/")
+    assert answer.text == "127.0.0.1"
+    assert "server" not in answer.headers
+    stop.set()
+    await task
+    bind("127.0.0.1", port).close()
+
+
+async def test_whoever_waits_for_readiness_is_waited_for() -> None:
+    ready = asyncio.Event()
+    stop = asyncio.Event()
+
+    async def tell(port: int) -> None:
+        await asyncio.sleep(0)
+        ready.set()
+        stop.set()
+
+    await serve_app(app, EdgeSettings(port=0), on_ready=tell, stop=stop)
+    assert ready.is_set()
+
+
+async def test_a_running_request_ends_before_the_server_does() -> None:
+    async with httpx2.AsyncClient() as client:
+        async with serving(app, EdgeSettings(port=0, grace_s=5)) as port:
+            asking = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/slow"))
+            await asyncio.sleep(0.05)
+        assert (await asking).status_code == 200
+
+
+async def test_an_address_in_use_is_an_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="in use"):
+            await serve_app(app, EdgeSettings(port=taken.getsockname()[1]))
+
+
+async def test_a_proxy_is_believed_only_if_it_is_trusted() -> None:
+    forwarded = {"x-forwarded-for": "203.0.113.9"}
+    async with httpx2.AsyncClient() as client:
+        async with serving(app, EdgeSettings(port=0)) as port:
+            assert (await client.get(f"http://127.0.0.1:{port}/", headers=forwarded)).text == "127.0.0.1"
+        async with serving(app, EdgeSettings(port=0, trusted_proxies=("127.0.0.1",))) as port:
+            assert (await client.get(f"http://127.0.0.1:{port}/", headers=forwarded)).text == "203.0.113.9"

@@ -1,0 +1,134 @@
+"""Framings, and the writer of a stream without a server."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from perpetuo.rest.v1 import annotations_pb2 as rest_options
+
+from edge.sse import NDJSON, SSE_DONE, StreamWriter, framing_of
+
+
+class Connection:
+    """Keeps what is sent; can be made to block, as a client that does not read."""
+
+    def __init__(self) -> None:
+        self.messages: list[MutableMapping[str, Any]] = []
+        self.sent = asyncio.Event()
+        self.takes_more = asyncio.Event()
+        self.takes_more.set()
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        await self.takes_more.wait()
+        self.messages.append(message)
+        self.sent.set()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.messages)
+
+    async def until(self, body: bytes) -> None:
+        async with asyncio.timeout(5):
+            while self.body != body:
+                self.sent.clear()
+                await self.sent.wait()
+
+
+@pytest.mark.parametrize(
+    ("event", "framed", "line"),
+    [
+        pytest.param(b"{}", b"data: {}\n\n", b"{}\n", id="one line"),
+        pytest.param(b'{\n"a":1}', b'data: {\ndata: "a":1}\n\n', b'{ "a":1}\n', id="a newline"),
+        pytest.param(b"[1,\r\n2]", b"data: [1,\ndata: 2]\n\n", b"[1, 2]\n", id="a carriage return and a newline"),
+        pytest.param(b"[1,\r2]", b"data: [1,\ndata: 2]\n\n", b"[1, 2]\n", id="a carriage return"),
+        pytest.param("\u2028".encode(), "data: \u2028\n\n".encode(), "\u2028\n".encode(), id="a line separator"),
+    ],
+)
+def test_an_event_is_framed_whatever_it_holds(event: bytes, framed: bytes, line: bytes) -> None:
+    assert SSE_DONE.frame(event) == framed
+    assert NDJSON.frame(event) == line
+
+
+def test_the_framing_is_what_the_method_declares() -> None:
+    assert framing_of(rest_options.FRAMING_SSE_DONE) is SSE_DONE
+    assert framing_of(rest_options.FRAMING_NDJSON) is framing_of(rest_options.FRAMING_UNSPECIFIED) is NDJSON
+
+
+async def test_a_stream_has_headers_events_and_an_end() -> None:
+    connection = Connection()
+    writer = StreamWriter(connection.send, SSE_DONE)
+    await writer.open([(b"x-request-id", b"r")])
+    await writer.write([b"1"])
+    await writer.write([b"2", b"3"])
+    await writer.write([])
+    await writer.finish()
+    start, *pieces = connection.messages
+    assert (start["status"], start["headers"][0]) == (200, (b"x-request-id", b"r"))
+    assert [piece["body"] for piece in pieces] == [b"data: 1\n\n", b"data: 2\n\ndata: 3\n\n", b"data: [DONE]\n\n"]
+    assert [piece["more_body"] for piece in pieces] == [True, True, False]
+
+
+async def test_a_broken_stream_ends_with_the_error() -> None:
+    connection = Connection()
+    writer = StreamWriter(connection.send, NDJSON)
+    await writer.open([])
+    await writer.fail(b'{"error":{}}')
+    assert connection.messages[-1] == {"type": "http.response.body", "body": b'{"error":{}}\n', "more_body": False}
+
+
+async def test_a_broken_body_of_bytes_is_left_unfinished() -> None:
+    connection = Connection()
+    writer = StreamWriter(connection.send, None)
+    await writer.open([])
+    await writer.write([b"a", b"b"])
+    await writer.fail(b"error")
+    assert connection.body == b"ab"
+    assert connection.messages[-1]["more_body"] is True
+
+
+async def test_silence_is_broken_by_comments_until_the_end_and_no_longer() -> None:
+    connection = Connection()
+    writer = StreamWriter(connection.send, SSE_DONE, heartbeat_s=0.01)
+    await writer.open([])
+    await connection.until(b": ping\n\n: ping\n\n")
+    await writer.finish()
+    ended = connection.body
+    await asyncio.sleep(0.03)
+    assert connection.body == ended
+
+
+async def test_a_client_that_does_not_read_is_sent_no_comments() -> None:
+    connection = Connection()
+    writer = StreamWriter(connection.send, SSE_DONE, heartbeat_s=0.01)
+    await writer.open([])
+    connection.takes_more.clear()
+    writing = asyncio.create_task(writer.write([b"1"]))
+    await asyncio.sleep(0.05)
+    connection.takes_more.set()
+    await writing
+    assert connection.body == b"data: 1\n\n"
+    writer.stop()
+    writer.stop()
+
+
+async def test_a_comment_that_waits_is_dropped_at_the_end() -> None:
+    connection = Connection()
+    writer = StreamWriter(connection.send, SSE_DONE, heartbeat_s=0.01)
+    await writer.open([])
+    connection.takes_more.clear()
+    await asyncio.sleep(0.03)
+    finishing = asyncio.create_task(writer.finish())
+    await asyncio.sleep(0)
+    connection.takes_more.set()
+    await finishing
+    assert connection.body == b"data: [DONE]\n\n"
+
+
+async def test_lines_of_json_get_no_comments() -> None:
+    connection = Connection()
+    writer = StreamWriter(connection.send, NDJSON, heartbeat_s=0.01)
+    await writer.open([])
+    await asyncio.sleep(0.03)
+    writer.stop()
+    assert connection.body == b""
