@@ -13,12 +13,10 @@ vocabularies of 100,000 to 200,000 entries do with prose and code, and lean to t
 This module must not be used to bill when a provider reported usage.
 """
 
-from collections.abc import Iterable
-
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
 from server.chat.request import ChatRequest
-from server.chat.view import Message, Part, Tool
+from server.chat.view import Message, Part, RawMember, Text, Tool
 
 MESSAGE_TOKENS = 4
 """What a message costs beyond its text: its role and its marks."""
@@ -81,58 +79,64 @@ def _quarters_of_scripts(foreign: bytes) -> int:
 def estimate_tokens(request: ChatRequest) -> int:
     """Tokens of a request's prompt: messages, tools, and the schema of the answer; at least 1."""
     view = request.view
-    tokens = REPLY_TOKENS + sum(map(_message_tokens, view.messages))
-    if view.tools:
-        tokens += sum(map(_tool_tokens, view.tools))
-    for name in ("functions", "response_format"):
-        tokens += _json_tokens(request.members.get(name, UNSET))
+    # All texts are counted in one go: the fixed cost of counting is that of a hundred characters.
+    texts: list[Text] = []
+    schemas: list[RawMember] = [
+        request.members.get("functions", UNSET),
+        request.members.get("response_format", UNSET),
+    ]
+    tokens = REPLY_TOKENS + MESSAGE_TOKENS * len(view.messages)
+    for message in view.messages:
+        if isinstance(message.content, str):
+            texts.append(message.content)
+        elif message.content:
+            tokens += _add_parts(message.content, texts)
+        if message.role not in ("user", "system", "developer"):
+            tokens += _add_calls(message, texts)
+        texts.append(message.name)
+    for tool in view.tools or ():
+        tokens += TOOL_TOKENS
+        _add_tool(tool, texts, schemas)
+    # Providers write schemas out more tersely than JSON does, so a quarter of them is not counted.
+    written = b" ".join(bytes(schema) for schema in schemas if isinstance(schema, Raw)).decode()
+    return (
+        tokens
+        + estimate_text_tokens(" ".join([text for text in texts if isinstance(text, str)]))
+        + (3 * estimate_text_tokens(written) + 3) // 4
+    )
+
+
+def _add_parts(parts: list[Part], texts: list[Text]) -> int:
+    tokens = 0
+    for part in parts:
+        texts += (part.text, part.refusal)
+        if part.image_url:
+            detail = part.image_url.detail
+            tokens += IMAGE_TOKENS.get(detail if isinstance(detail, str) else "auto", IMAGE_TOKENS["auto"])
+        if part.input_audio:
+            tokens += len(part.input_audio.data) // AUDIO_BASE64_BYTES_PER_TOKEN + 1
+        if part.file:
+            data = part.file.file_data
+            tokens += len(data) // FILE_BASE64_BYTES_PER_TOKEN + 1 if isinstance(data, str) else FILE_TOKENS
     return tokens
 
 
-def _message_tokens(message: Message) -> int:
-    content = message.content
-    tokens = MESSAGE_TOKENS + _texts((message.name, message.refusal))
-    if isinstance(content, str):
-        tokens += estimate_text_tokens(content)
-    elif content:
-        tokens += sum(map(_part_tokens, content))
+def _add_calls(message: Message, texts: list[Text]) -> int:
+    texts.append(message.refusal)
     for call in message.tool_calls or ():
-        tokens += MESSAGE_TOKENS
         if call.function:
-            tokens += _texts((call.function.name, call.function.arguments))
+            texts += (call.function.name, call.function.arguments)
         if call.custom:
-            tokens += _texts((call.custom.name, call.custom.input))
+            texts += (call.custom.name, call.custom.input)
     if message.function_call:
-        tokens += _texts((message.function_call.name, message.function_call.arguments))
-    return tokens
+        texts += (message.function_call.name, message.function_call.arguments)
+    return MESSAGE_TOKENS * len(message.tool_calls or ())
 
 
-def _part_tokens(part: Part) -> int:
-    tokens = _texts((part.text, part.refusal))
-    if part.image_url:
-        detail = part.image_url.detail
-        tokens += IMAGE_TOKENS.get(detail if isinstance(detail, str) else "auto", IMAGE_TOKENS["auto"])
-    if part.input_audio:
-        tokens += len(part.input_audio.data) // AUDIO_BASE64_BYTES_PER_TOKEN + 1
-    if part.file:
-        data = part.file.file_data
-        tokens += len(data) // FILE_BASE64_BYTES_PER_TOKEN + 1 if isinstance(data, str) else FILE_TOKENS
-    return tokens
-
-
-def _tool_tokens(tool: Tool) -> int:
-    tokens = TOOL_TOKENS
+def _add_tool(tool: Tool, texts: list[Text], schemas: list[RawMember]) -> None:
     if tool.function:
-        tokens += _texts((tool.function.name, tool.function.description)) + _json_tokens(tool.function.parameters)
+        texts += (tool.function.name, tool.function.description)
+        schemas.append(tool.function.parameters)
     if tool.custom:
-        tokens += _texts((tool.custom.name, tool.custom.description)) + _json_tokens(tool.custom.format)
-    return tokens
-
-
-def _json_tokens(raw: Raw | UnsetType) -> int:
-    """A schema: providers write it out more tersely than JSON, so half of its punctuation is not counted."""
-    return (3 * estimate_text_tokens(bytes(raw).decode()) + 3) // 4 if isinstance(raw, Raw) else 0
-
-
-def _texts(texts: Iterable[str | UnsetType | None]) -> int:
-    return sum(estimate_text_tokens(text) for text in texts if isinstance(text, str))
+        texts += (tool.custom.name, tool.custom.description)
+        schemas.append(tool.custom.format)

@@ -36,7 +36,7 @@ METADATA = GatewayMetadata("gpt-4o-mini", "simple", 0.000012, 234, False, "opena
 
 
 def sample_request(content_chars: int) -> bytes:
-    """A request of 10 messages of that many characters each and 2 tools with schemas, as a client writes it."""
+    """A request of 10 messages of that many characters each and 2 tools with schemas, written as OpenAI's SDKs do."""
     text = 'The user asked: "What is the weather in Paris, and {should} I bring a coat?"\n'
     content = (text * (content_chars // len(text) + 1))[:content_chars]
     roles = ("user", "assistant")
@@ -53,7 +53,8 @@ def sample_request(content_chars: int) -> bytes:
         for name in ("get_weather", "get_forecast")
     ]
     request = {"model": "gpt-4o", "messages": messages, "temperature": 1.0, "seed": 2**53 + 1, "tools": tools}
-    return json.dumps({**request, "tool_choice": "auto", "stream": True}).encode()
+    request = {**request, "tool_choice": "auto", "stream": True}
+    return json.dumps(request, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def cpu_us(call: Callable[[], object]) -> float:
@@ -76,6 +77,7 @@ def measure_request(body: bytes) -> dict[str, float]:
     typed = msgspec.json.Decoder(ChatView)
     members = msgspec.json.Decoder(dict[str, msgspec.Raw])
     request = parse_chat_request(body)
+    spaced = json.dumps(json.loads(body)).encode()
     struct = json_format.Parse(body, struct_pb2.Struct())
     calls: Mapping[str, Callable[[], object]] = {
         "json.loads": lambda: json.loads(body),
@@ -85,6 +87,7 @@ def measure_request(body: bytes) -> dict[str, float]:
         "msgspec, top level to Raw": lambda: members.decode(body),
         "splice and encode": lambda: upstream_body(request, model="gpt-4o-mini", include_usage=True),
         "shape scan": lambda: check_shape(body),
+        "shape scan, text with spaces": lambda: check_shape(spaced),
         "parse_chat_request (all of the above)": lambda: parse_chat_request(body),
         "estimate_tokens": lambda: estimate_tokens(request),
         "json_format into Struct": lambda: json_format.Parse(body, struct_pb2.Struct()),
@@ -127,7 +130,7 @@ def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def main() -> None:
     """Prints the tables."""
-    small, large = sample_request(180), sample_request(6500)
+    small, large = sample_request(200), sample_request(6500)
     figures = [measure_request(small), measure_request(large)]
     print(f"{'request, us of CPU':40}{len(small):>9} B{len(large):>9} B")
     for name in figures[0]:
