@@ -1,5 +1,6 @@
 """The `perpetuo` command. Heavy imports happen inside the commands: `perpetuo --version` must be quick."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -17,9 +18,9 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 def _print_version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
+        from cli.version import current_version
 
-        print(f"perpetuo {version('perpetuo')}")
+        print(f"perpetuo {current_version()}")
         raise typer.Exit
 
 
@@ -35,9 +36,10 @@ def _root(
 @app.command(context_settings=_PASS_ON)
 def serve(context: typer.Context) -> None:
     """Serve REST and gRPC in one process. `perpetuo serve --help` lists the options."""
+    began = time.monotonic()
     from cli.serve import main as serve_main
 
-    raise typer.Exit(serve_main(context.args))
+    raise typer.Exit(serve_main(context.args, began))
 
 
 @app.command(context_settings=_PASS_ON)
@@ -45,7 +47,7 @@ def mock(context: typer.Context) -> None:
     """Serve an OpenAI-compatible upstream with scripted faults. `perpetuo mock --help` lists the options."""
     from cli.mock.__main__ import main as mock_main
 
-    raise typer.Exit(mock_main(context.args))
+    mock_main(context.args)
 
 
 def main() -> None:

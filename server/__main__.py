@@ -1,0 +1,66 @@
+"""`python -m server`: the gRPC core alone. Exit codes: 0 stopped, 1 cannot serve, 2 wrong options."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from pydantic import ValidationError
+from pydantic_settings import CliApp
+
+from server.accounts.secrets import SecretsInvalidError
+from server.accounts.vault import SealBrokenError
+from server.app import Core, SettingsError
+from server.demo import make_demo
+from server.errors import StoreUnavailable
+from server.settings import ServerSettings
+from server.telemetry.logs import configure, log_format
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT; gives the exit code."""
+    try:
+        settings = CliApp.run(ServerSettings, cli_args=list(sys.argv[1:] if arguments is None else arguments))
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
+            print(f"server: {'--' + name + ': ' if name else ''}{problem['msg']}", file=sys.stderr)  # noqa: T201
+        return 2
+    configure(log_format(settings.log_format), settings.log_level)
+    try:
+        asyncio.run(serve(settings))
+    except SettingsError as error:
+        print(f"server: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except (OSError, RuntimeError, ValueError, StoreUnavailable, SecretsInvalidError, SealBrokenError) as error:
+        print(f"server: cannot serve: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+async def serve(settings: ServerSettings) -> None:
+    """Serves until it is told to stop. Raises what `Core.open` and `Core.start` raise."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with await Core.open(settings) as core:
+        demo_key = await make_demo(core.stores) if settings.demo else ""
+        port = await core.start()
+        if settings.ready_file is not None:
+            write_ready_file(settings.ready_file, port, demo_key)
+        await stop.wait()
+
+
+def write_ready_file(path: Path, grpc_port: int, demo_key: str) -> None:
+    """Writes `{"grpc_port", "pid", "demo_key"}` as JSON, whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(msgspec.json.encode({"grpc_port": grpc_port, "pid": os.getpid(), "demo_key": demo_key}))
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""The composition root of the core: settings in, running objects out. Nothing else chooses an implementation."""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from perpetuo.v1 import auth_pb2_grpc, completions_pb2_grpc, keys_pb2_grpc, models_pb2_grpc, providers_pb2_grpc
+from pydantic import SecretStr
+
+from server.accounts.people import AccountPolicy, SignupMode
+from server.accounts.providers import ProviderEntries
+from server.accounts.secrets import Secrets, secret_from_file
+from server.accounts.service import Accounts
+from server.accounts.vault import Vault
+from server.chat.principal import Plan
+from server.chat.wire import Timeouts
+from server.grpc_server import CoreServer
+from server.inprocess import HandlerRegistry
+from server.interceptors.context import current_call
+from server.ledger.ledger import BatchLedger, Ledger
+from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
+from server.pipeline import Parts, Pipeline
+from server.providers.registry import PROVIDERS, Provider
+from server.routing.attempt import Clock
+from server.routing.candidates import ProviderFacts
+from server.routing.dispatch import Dispatcher
+from server.services.auth import AuthServicer
+from server.services.calling import Calls
+from server.services.completions import CompletionsServicer
+from server.services.keys import KeysServicer
+from server.services.models import ModelsServicer
+from server.services.providers import ProvidersServicer
+from server.settings import ServerSettings
+from server.storage.database import Database
+from server.upstream.client import AiohttpTransport
+from server.upstream.egress import check_base_url
+from server.upstream.scripted import ScriptedTransport
+from server.upstream.switch import TransportSwitch
+
+# What the built-in providers pretend to cost, so that costs can be seen without an account.
+_PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
+
+
+class SettingsError(Exception):
+    """Settings that cannot be served. The message names the option and says what to do."""
+
+
+@dataclass(slots=True)
+class Stores:
+    """What is kept, and who knows it."""
+
+    database: Database
+    accounts: Accounts
+    entries: ProviderEntries
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check(settings: ServerSettings) -> None:
+    """Refuses settings that contradict each other or are not served. Raises SettingsError."""
+    if settings.demo and not is_loopback(settings.host):
+        raise SettingsError(
+            f"--demo listens on loopback only, because everybody knows its key; --host is {settings.host}. "
+            "Leave out --demo, or use --host 127.0.0.1."
+        )
+    if settings.state_url != "memory:":
+        raise SettingsError(f"--state-url {settings.state_url} is not served; the only one is memory:.")
+
+
+def _database_url(settings: ServerSettings) -> str:
+    return settings.database_url or f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'perpetuo.db'}"
+
+
+def _given(secret: SecretStr, path: Path | None) -> str | None:
+    if path is not None:
+        return secret_from_file(path)
+    return secret.get_secret_value() or None
+
+
+def _policy(settings: ServerSettings) -> AccountPolicy:
+    mode = settings.signup
+    if mode == "auto":
+        mode = "open" if is_loopback(settings.host) else "first"
+    return AccountPolicy(SignupMode(mode), Plan(settings.default_plan))
+
+
+async def open_stores(settings: ServerSettings) -> Stores:
+    """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secrets = Secrets.load(
+        settings.data_dir,
+        _given(settings.master_key, settings.master_key_file),
+        _given(settings.jwt_secret, settings.jwt_secret_file),
+    )
+    database = await Database.open(_database_url(settings))
+    accounts = Accounts(database, secrets, _policy(settings))
+    allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
+    entries = ProviderEntries(database, Vault(secrets.vault_key), PROVIDERS, allows)
+    await entries.check_vault()
+    return Stores(database, accounts, entries)
+
+
+def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
+    return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
+
+
+def _prices() -> PriceBook:
+    return PriceBook({(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin})
+
+
+class Core:
+    """The running core. Open it, `start` it, and `stop` it; `server` has its ports and its in-process channel."""
+
+    def __init__(self, settings: ServerSettings, stores: Stores) -> None:
+        self.settings = settings
+        self.stores = stores
+        self._prices = _prices()
+        self._tasks: set[asyncio.Task[None]] = set()
+        client = AiohttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
+        self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
+        self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
+        self.server = CoreServer(self._registry(), stores.accounts)
+
+    @classmethod
+    async def open(cls, settings: ServerSettings) -> Self:
+        """Makes every part; nothing listens yet. Raises SettingsError and what the parts raise."""
+        check(settings)
+        return cls(settings, await open_stores(settings))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> int:
+        """Listens; answers the port of the gRPC face."""
+        loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
+        port = await self.server.start(self.settings.host, self.settings.grpc_port)
+        await loading
+        return port
+
+    async def stop(self) -> None:
+        """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
+        await self.server.stop(self.settings.grace_s)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._transport.close()
+        await self._ledger.close()
+        await self.stores.accounts.close()
+        await self.stores.database.close()
+
+    def _flag(self, entry_id: str, reason: str) -> None:
+        task = asyncio.ensure_future(self.stores.entries.flag(entry_id, reason))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _pipeline(self) -> Pipeline:
+        settings = self.settings
+        timeouts = Timeouts(
+            settings.connect_timeout_s,
+            settings.first_byte_timeout_s,
+            settings.idle_timeout_s,
+            settings.request_timeout_s,
+        )
+        dialects = {row.name: row.dialect for row in PROVIDERS.values()}
+        dispatcher = Dispatcher(self._transport, dialects.__getitem__, timeouts, self._flag)
+        clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
+        return Pipeline(
+            Parts(
+                deployments_of=self.stores.entries.deployments,
+                facts_of=_facts(PROVIDERS).__getitem__,
+                dispatcher=dispatcher,
+                ledger=self._ledger,
+                clock=clock,
+                price=self._prices.cost_nanousd,
+            )
+        )
+
+    def _registry(self) -> HandlerRegistry:
+        registry = HandlerRegistry()
+        accounts, entries = self.stores.accounts, self.stores.entries
+        calls = Calls(current_call, self.settings.request_timeout_s)
+        facts_of = _facts(PROVIDERS).__getitem__
+        auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, calls), registry)
+        keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
+        providers_pb2_grpc.add_ProvidersServiceServicer_to_server(ProvidersServicer(accounts, entries, calls), registry)
+        models_pb2_grpc.add_ModelsServiceServicer_to_server(
+            ModelsServicer(entries.deployments, facts_of, calls), registry
+        )
+        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
+            CompletionsServicer(self._pipeline(), calls), registry
+        )
+        return registry

@@ -1,0 +1,273 @@
+"""The pipeline: every operation leaves exactly one record, whatever happens to it."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from server import errors
+from server.chat.deployment import Deployment
+from server.chat.principal import Call, Plan, Principal
+from server.chat.records import OperationRecord
+from server.chat.wire import Timeouts
+from server.errors import PerpetuoError
+from server.pipeline import Parts, Pipeline
+from server.providers.openai import OpenAiDialect
+from server.routing.candidates import ProviderFacts
+from server.routing.dispatch import Dispatcher
+from tests.unit.server.routing.scripted import (
+    DONE,
+    FINISH,
+    HI,
+    ROLE,
+    UNARY,
+    USAGE,
+    Reply,
+    ScriptedTransport,
+    clock,
+    nano_per_token,
+    whole,
+)
+
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+ASKS_USAGE = BODY[:-1] + b',"stream_options":{"include_usage":true}}'
+Script = list[Reply | PerpetuoError]
+
+
+class KeptLedger:
+    """Keeps the records."""
+
+    def __init__(self) -> None:
+        self.records: list[OperationRecord] = []
+
+    def record(self, operation: OperationRecord) -> None:
+        self.records.append(operation)
+
+    async def flush(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+
+def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
+    transport, ledger = ScriptedTransport(script), KeptLedger()
+    entries = [
+        Deployment(f"p{number}", "ws_1", "openai", "https://x.example/v1", "sk-secret", priority=number + 1)
+        for number in range(max(1, len(script)))
+    ]
+
+    async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
+        assert workspace_id == "ws_1"
+        return entries
+
+    dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    facts = ProviderFacts()
+    parts = Parts(deployments_of, lambda _: facts, dispatcher, ledger, clock(), nano_per_token)
+    return Pipeline(parts), ledger, transport
+
+
+def call(**change: Any) -> Call:
+    now = asyncio.get_running_loop().time()
+    principal = Principal("usr_1", "ws_1", Plan.FREE, "key_1")
+    return Call(**{"request_id": "req_1", "principal": principal, "received_at": now, "deadline": now + 10, **change})
+
+
+async def test_an_answer_in_one_piece() -> None:
+    pipeline, ledger, _ = build([whole()])
+    answer = json.loads(await pipeline.complete(call(client_request_id="mine"), BODY))
+    assert answer["choices"][0]["message"]["content"] == "Hello"
+    assert answer["gateway_metadata"] == {
+        "routed_to": "m",
+        "complexity": "simple",
+        "cost_usd": 5e-9,
+        "latency_ms": answer["gateway_metadata"]["latency_ms"],
+        "cache_hit": False,
+        "provider": "openai",
+        "request_id": "req_1",
+        "strategy": "default",
+        "attempts": 1,
+    }
+    [record] = ledger.records
+    assert (record.status, record.outcome, record.cost_nanousd, record.is_stream) == (200, "ok", 5, False)
+    assert (record.model_requested, record.model, record.provider_id, record.client_request_id) == (
+        "m",
+        "m",
+        "p0",
+        "mine",
+    )
+    assert [attempt.outcome for attempt in record.attempts] == ["ok"]
+    assert record.usage is not None
+    assert record.usage.total_tokens == 5
+
+
+async def test_failed_attempts_are_in_the_record_and_in_the_count() -> None:
+    pipeline, ledger, _ = build([errors.UpstreamUnavailable("down"), whole(b"{}", 500), whole()])
+    answer = json.loads(await pipeline.complete(call(), BODY))
+    assert answer["gateway_metadata"]["attempts"] == 3
+    [record] = ledger.records
+    assert [attempt.outcome for attempt in record.attempts] == ["UPSTREAM_UNAVAILABLE", "UPSTREAM_UNAVAILABLE", "ok"]
+    assert [attempt.number for attempt in record.attempts] == [1, 2, 3]
+    assert [attempt.provider_id for attempt in record.attempts] == ["p0", "p1", "p2"]
+    assert [attempt.status for attempt in record.attempts] == [None, 500, 200]
+
+
+async def test_usage_that_is_missing_is_estimated_and_flagged() -> None:
+    body = UNARY.replace(b',"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}', b"")
+    pipeline, ledger, _ = build([whole(body)])
+    await pipeline.complete(call(), BODY)
+    [record] = ledger.records
+    assert record.usage is not None
+    assert record.usage.is_estimated
+    assert record.usage.total_tokens > 0
+
+
+REFUSED = [
+    ("a body that is wrong", b"{}", [], "REQUEST_INVALID", 400, 0),
+    (
+        "a strategy that is not offered",
+        BODY[:-1] + b',"gateway":{"strategy":"cheapest"}}',
+        [],
+        "NOT_IMPLEMENTED",
+        501,
+        0,
+    ),
+    ("every candidate down", BODY, [errors.UpstreamUnavailable("x")], "UPSTREAM_UNAVAILABLE", 503, 1),
+    ("every candidate limiting", BODY, [whole(b"{}", 429), whole(b"{}", 429)], "UPSTREAM_RATE_LIMITED", 429, 2),
+    ("a request that is blamed", BODY, [whole(b"{}", 400)], "REQUEST_INVALID", 400, 1),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["in one piece", "streamed"])
+@pytest.mark.parametrize(
+    ("body", "script", "reason", "status", "attempts"),
+    [case[1:] for case in REFUSED],
+    ids=[case[0] for case in REFUSED],
+)
+async def test_a_refusal_leaves_one_record(
+    body: bytes, script: Script, reason: str, status: int, attempts: int, stream: bool
+) -> None:
+    pipeline, ledger, transport = build(script)
+    with pytest.raises(PerpetuoError) as caught:
+        if stream:
+            async for _ in pipeline.stream(call(), body):
+                raise AssertionError("nothing may be sent")
+        else:
+            await pipeline.complete(call(), body)
+    assert caught.value.reason == reason
+    [record] = ledger.records
+    assert (record.outcome, record.status, len(record.attempts)) == (reason, status, attempts)
+    assert len(transport.sent) == attempts
+
+
+async def collect(pipeline: Pipeline, body: bytes = BODY) -> list[dict[str, Any]]:
+    return [json.loads(event) async for events in pipeline.stream(call(), body) for event in events]
+
+
+WHOLE: list[tuple[str, list[Any], bytes, int, bool]] = [
+    ("usage and the end", [ROLE, HI, FINISH, USAGE, DONE], BODY, 3, False),
+    ("usage asked for", [ROLE, HI, FINISH, USAGE, DONE], ASKS_USAGE, 4, True),
+    ("no usage", [HI, FINISH, DONE], BODY, 2, False),
+    ("no usage, asked for", [HI, FINISH, DONE], ASKS_USAGE, 3, True),
+    ("no end but a finish", [HI, FINISH], BODY, 2, False),
+    ("an end but no finish", [HI, DONE], BODY, 2, False),
+    ("all in one piece", [ROLE + HI + FINISH + USAGE + DONE], BODY, 3, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "body", "count", "has_usage"), [case[1:] for case in WHOLE], ids=[case[0] for case in WHOLE]
+)
+async def test_a_whole_stream_ends_with_the_metadata(
+    pieces: list[Any], body: bytes, count: int, has_usage: bool
+) -> None:
+    reply = Reply(pieces)
+    pipeline, ledger, _ = build([reply])
+    events = await collect(pipeline, body)
+    assert len(events) == count
+    assert events[-1]["gateway_metadata"]["request_id"] == "req_1"
+    assert bool(events[-1].get("usage")) is has_usage
+    [record] = ledger.records
+    assert (record.status, record.outcome, record.is_stream) == (200, "ok", True)
+    assert record.attempts[0].outcome == "ok"
+    assert record.first_token_ms is not None
+    assert record.usage is not None
+    assert record.usage.is_estimated is (USAGE not in b"".join(pieces))
+    assert reply.is_closed
+
+
+BROKEN: list[tuple[str, list[Any]]] = [
+    ("a reset", [ROLE, HI, errors.UpstreamReset("reset")]),
+    ("silence beyond the limit", [HI, errors.UpstreamTimeout("silent")]),
+    ("an end without a finish", [ROLE, HI]),
+    ("an error event", [HI, b'data: {"error":{"message":"boom","type":"server_error"}}\n\n']),
+]
+
+
+@pytest.mark.parametrize("pieces", [case[1] for case in BROKEN], ids=[case[0] for case in BROKEN])
+async def test_a_broken_stream_is_never_presented_as_whole(pieces: list[Any]) -> None:
+    reply = Reply(pieces)
+    pipeline, ledger, transport = build([reply, whole()])
+    seen = []
+    with pytest.raises(errors.UpstreamStreamInterrupted):
+        async for events in pipeline.stream(call(), BODY):
+            seen += [json.loads(event) for event in events]
+    assert seen
+    assert not any("gateway_metadata" in event for event in seen)
+    assert len(transport.sent) == 1
+    [record] = ledger.records
+    assert (record.status, record.outcome) == (200, "UPSTREAM_STREAM_INTERRUPTED")
+    assert record.attempts[0].outcome == "UPSTREAM_STREAM_INTERRUPTED"
+    assert record.usage is not None
+    assert record.usage.output_tokens == 1
+    assert reply.is_closed
+
+
+async def test_leaving_a_stream_settles_once_and_closes_the_upstream() -> None:
+    reply = Reply([HI, HI, 60.0])
+    pipeline, ledger, _ = build([reply])
+    stream = pipeline.stream(call(), BODY)
+    assert await anext(stream)
+    await stream.aclose()  # type: ignore[attr-defined]
+    [record] = ledger.records
+    assert record.outcome == "CLIENT_GONE"
+    assert record.status == 200
+    assert reply.is_closed
+
+
+async def test_leaving_before_the_first_content_settles_once() -> None:
+    reply = Reply([ROLE, 60.0])
+    pipeline, ledger, _ = build([reply])
+    task = asyncio.ensure_future(collect(pipeline))
+    await reply.is_read.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    [record] = ledger.records
+    assert (record.outcome, record.status) == ("CLIENT_GONE", 499)
+    assert [attempt.outcome for attempt in record.attempts] == ["CLIENT_GONE"]
+    assert reply.is_closed
+
+
+async def test_leaving_a_call_in_one_piece_settles_once() -> None:
+    reply = Reply([b"{", 60.0], 200, "application/json")
+    pipeline, ledger, _ = build([reply])
+    task = asyncio.ensure_future(pipeline.complete(call(), BODY))
+    await reply.is_read.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    [record] = ledger.records
+    assert (record.outcome, record.status) == ("CLIENT_GONE", 499)
+    assert reply.is_closed
+
+
+async def test_the_method_decides_about_streaming_whatever_the_body_says() -> None:
+    pipeline, _, transport = build([whole()])
+    await pipeline.complete(call(), BODY[:-1] + b',"stream":true}')
+    assert "stream" not in json.loads(transport.sent[0].body)
+    pipeline, _, transport = build([Reply([HI, FINISH, DONE])])
+    await collect(pipeline, BODY[:-1] + b',"stream":false}')
+    assert json.loads(transport.sent[0].body)["stream"] is True
