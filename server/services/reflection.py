@@ -53,7 +53,8 @@ def v1_file() -> descriptor_pb2.FileDescriptorProto:
     proto.ClearField("options")
     for message in proto.message_type:
         for field in message.field:
-            field.type_name = _renamed(field.type_name)
+            if field.HasField("type_name"):
+                field.type_name = _renamed(field.type_name)
     for method in proto.service[0].method:
         method.input_type = _renamed(method.input_type)
         method.output_type = _renamed(method.output_type)

@@ -1,0 +1,169 @@
+"""A line is one line, holds no secret, and drives no terminal."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from server.telemetry.logs import REDACTED, LogFormat, configure, is_secret, make_safe
+
+NASTY = {
+    "a line end": "a\nb",
+    "a carriage return": "a\rb",
+    "a terminal's escape": "a\x1b[31mb",
+    "a delete": "a\x7fb",
+    "an old control character": "a\x9bb",
+    "a line separator": "a\N{LINE SEPARATOR}b",
+    "a change of direction": "a\N{RIGHT-TO-LEFT OVERRIDE}b",
+    "a zero byte": "a\x00b",
+}
+
+
+@pytest.fixture(autouse=True)
+def untouched() -> Iterator[None]:
+    """Leaves logging as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines_of(log_format: LogFormat, level: str, write: Any) -> list[str]:
+    stream = io.StringIO()
+    configure(log_format, level, stream)
+    write(structlog.get_logger())
+    return stream.getvalue().splitlines()
+
+
+def as_json(write: Any, level: str = "INFO") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines_of(LogFormat.JSON, level, write)]
+
+
+def test_a_json_line_leads_with_time_level_and_event() -> None:
+    (line,) = as_json(lambda log: log.info("call", status=200, ratio=0.5, is_stream=True, nothing=None))
+    assert list(line)[:3] == ["timestamp", "level", "event"]
+    assert line["timestamp"].endswith("Z")
+    assert {key: line[key] for key in ("level", "event", "status", "ratio", "is_stream", "nothing")} == {
+        "level": "info",
+        "event": "call",
+        "status": 200,
+        "ratio": 0.5,
+        "is_stream": True,
+        "nothing": None,
+    }
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+@pytest.mark.parametrize("name", NASTY)
+def test_a_value_cannot_break_its_line_with(log_format: LogFormat, name: str) -> None:
+    lines = lines_of(log_format, "INFO", lambda log: log.info("call", value=NASTY[name]))
+    assert len(lines) == 1
+    assert lines[0].isprintable()
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_an_event_cannot_break_its_line_with(name: str) -> None:
+    assert all(line.isprintable() for line in lines_of(LogFormat.CONSOLE, "INFO", lambda log: log.info(NASTY[name])))
+
+
+def test_nested_values_are_made_safe_too() -> None:
+    (line,) = as_json(lambda log: log.info("call", outer={"k\n": ["a\x1b", ("b", b"c\xff")]}))
+    assert line["outer"] == {"k\\n": ["a\\x1b", ["b", "c\\xff"]]}
+
+
+def test_what_json_cannot_say_is_written_as_its_repr() -> None:
+    (line,) = as_json(lambda log: log.info("call", odd=object))
+    assert line["odd"] == repr(object)
+
+
+def test_values_nested_without_end_are_cut() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    (line,) = as_json(lambda log: log.info("call", endless=endless))
+    assert "nested too deep" in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "authorization",
+        "Authorization",
+        "proxy-authorization",
+        "api_key",
+        "x-api-key",
+        "apiKey",
+        "provider_api_key",
+        "password",
+        "new_password",
+        "token",
+        "access_token",
+        "client_secret",
+        "credential",
+        "set-cookie",
+    ],
+)
+def test_a_field_that_would_hold_a_secret_is_blanked(key: str) -> None:
+    assert is_secret(key)
+    assert make_safe(None, "info", {key: "s3cret", "nested": {key: "s3cret"}}) == {
+        key: REDACTED,
+        "nested": {key: REDACTED},
+    }
+
+
+@pytest.mark.parametrize("key", ["input_tokens", "key_id", "token_id", "tokens", "max_tokens", "author", "path"])
+def test_a_field_that_only_sounds_like_one_is_kept(key: str) -> None:
+    assert make_safe(None, "info", {key: "plain"}) == {key: "plain"}
+
+
+def test_a_bearer_token_is_blanked_wherever_it_stands() -> None:
+    assert make_safe(None, "info", {"header": "Bearer abc"}) == {"header": REDACTED}
+
+
+def test_a_traceback_is_logged_with_its_lines() -> None:
+    def write(log: Any) -> None:
+        try:
+            raise ValueError("boom\x1b[31m")
+        except ValueError as error:
+            log.error("failed", exc_info=error)
+
+    (line,) = as_json(write)
+    assert line["exception"].splitlines()[0] == "Traceback (most recent call last):"
+    assert line["exception"].splitlines()[-1] == "ValueError: boom\\x1b[31m"
+
+
+def test_a_level_silences_what_is_below_it() -> None:
+    def write(log: Any) -> None:
+        log.info("quiet")
+        log.warning("loud")
+        logging.getLogger("library").info("quiet")
+        logging.getLogger("library").warning("loud")
+
+    assert [line["event"] for line in as_json(write, "warning")] == ["loud", "loud"]
+
+
+def test_the_standard_library_takes_the_same_way() -> None:
+    def write(log: Any) -> None:
+        logging.getLogger("library").warning("went %s", "wrong\nhere")
+
+    (line,) = as_json(write)
+    assert (line["event"], line["level"], line["logger"]) == ("went wrong\\nhere", "warning", "library")
+
+
+def test_context_variables_are_part_of_the_line() -> None:
+    def write(log: Any) -> None:
+        with structlog.contextvars.bound_contextvars(request_id="req_1"):
+            log.info("call")
+
+    (line,) = as_json(write)
+    assert line["request_id"] == "req_1"
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="'LOUD' is none of"):
+        configure(LogFormat.JSON, "LOUD")
