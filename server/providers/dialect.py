@@ -1,0 +1,86 @@
+"""What a dialect is: the verbs that turn a request into a provider's wire and its answers into OpenAI's JSON.
+
+A dialect is pure and stateless; what a stream needs to remember is in the decoder that it makes. Answers and chunks are
+canonical: OpenAI's shape, in bytes, with the facts that were read from them. Every verb that reads an answer raises the
+reason of a failure that it finds there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from server.chat.answer import AnswerFacts, ChunkFacts
+from server.chat.deployment import Candidate
+from server.chat.request import ChatRequest
+from server.chat.wire import WireRequest
+from server.errors import PerpetuoError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: `body` is the JSON of a chat completion."""
+
+    body: bytes
+    facts: AnswerFacts
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """One piece of a streamed answer: `data` is the JSON of a chat completion chunk, on one line."""
+
+    data: bytes
+    facts: ChunkFacts
+
+
+class Event(Protocol):
+    """A server-sent event, whoever decoded it."""
+
+    @property
+    def data(self) -> bytes:
+        """The lines of data, joined by line feeds."""
+
+    @property
+    def event(self) -> str:
+        """The type; `message` where the stream names none."""
+
+
+class StreamDecoder(Protocol):
+    """Reads one stream, event by event."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the provider said that the stream is complete."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was odd about the stream and could be lived with."""
+
+    def feed(self, event: Event) -> list[Chunk]:
+        """The chunks that an event stands for, maybe none.
+
+        Raises the reason of an error event, and UpstreamBadResponse once events are not what they should be.
+        """
+
+
+class Dialect(Protocol):
+    """A wire format of providers."""
+
+    @property
+    def name(self) -> str:
+        """The dialect's own name, for logs."""
+
+    def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
+        """The request on the wire; a stream asks for its usage. What cannot be carried is noted in `request.notes`."""
+
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The answer to a request that wanted no stream; raises the reason when it is a failure."""
+
+    def is_stream(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether what follows the headers is a stream of events; else the whole body belongs to `error`."""
+
+    def stream(self) -> StreamDecoder:
+        """A decoder for one stream."""
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> PerpetuoError:
+        """The reason of an answer that is not what was asked for."""

@@ -1,0 +1,116 @@
+"""The providers that Perpetuo knows: one row each, and the only place in the tree where their names stand.
+
+A provider that speaks OpenAI's dialect is one row here and a golden folder under `tests/providers/`. What differs
+between vendors is a field of a row or of its dialect. Base URLs and models are those of the vendors' documentation.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from server.providers.dialect import Dialect
+from server.providers.openai import OpenAiDialect
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A vendor, or a kind of server that one runs oneself.
+
+    `default_base_url` is empty where every entry must name its own. `default_models` are those that are listed and
+    chosen from when an entry has no list. `key_env` is the environment variable that usually holds the key, empty if no
+    key is needed. A built-in provider is part of the gateway: no address, no key, and no models beyond those listed.
+    """
+
+    name: str
+    display_name: str
+    dialect: Dialect
+    default_base_url: str = ""
+    default_models: tuple[str, ...] = ()
+    key_env: str = ""
+    is_builtin: bool = False
+
+
+_OPENAI: Final = OpenAiDialect()
+
+_ROWS: Final = (
+    Provider(
+        "openai",
+        "OpenAI",
+        _OPENAI,
+        "https://api.openai.com/v1",
+        ("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini"),
+        "OPENAI_API_KEY",
+    ),
+    Provider("openai-compatible", "Any OpenAI-compatible server", _OPENAI),
+    Provider(
+        "groq",
+        "Groq",
+        _OPENAI,
+        "https://api.groq.com/openai/v1",
+        ("llama-3.3-70b-versatile", "llama-3.1-8b-instant", "openai/gpt-oss-120b", "openai/gpt-oss-20b"),
+        "GROQ_API_KEY",
+    ),
+    Provider(
+        "together",
+        "Together AI",
+        _OPENAI,
+        "https://api.together.xyz/v1",
+        ("meta-llama/Llama-3.3-70B-Instruct-Turbo", "deepseek-ai/DeepSeek-V4.1-Flash"),
+        "TOGETHER_API_KEY",
+    ),
+    Provider(
+        "fireworks",
+        "Fireworks AI",
+        _OPENAI,
+        "https://api.fireworks.ai/inference/v1",
+        ("accounts/fireworks/models/gpt-oss-120b", "accounts/fireworks/models/deepseek-v4-flash"),
+        "FIREWORKS_API_KEY",
+    ),
+    Provider(
+        "deepseek",
+        "DeepSeek",
+        _OPENAI,
+        "https://api.deepseek.com/v1",
+        ("deepseek-chat", "deepseek-reasoner"),
+        "DEEPSEEK_API_KEY",
+    ),
+    Provider("xai", "xAI", _OPENAI, "https://api.x.ai/v1", ("grok-4.7", "grok-3-mini"), "XAI_API_KEY"),
+    Provider(
+        "openrouter",
+        "OpenRouter",
+        _OPENAI,
+        "https://openrouter.ai/api/v1",
+        ("openai/gpt-4o-mini", "deepseek/deepseek-chat"),
+        "OPENROUTER_API_KEY",
+    ),
+    Provider(
+        "mistral",
+        "Mistral AI",
+        OpenAiDialect(
+            takes_stream_options=False, renamed=(("max_completion_tokens", "max_tokens"), ("seed", "random_seed"))
+        ),
+        "https://api.mistral.ai/v1",
+        ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
+        "MISTRAL_API_KEY",
+    ),
+    Provider("ollama", "Ollama", _OPENAI, "http://127.0.0.1:11434/v1"),
+    Provider("vllm", "vLLM", _OPENAI),
+    Provider(
+        "demo",
+        "Demo",
+        _OPENAI,
+        "demo:",
+        ("echo", "slow", "tool", "json", "error-429", "error-500", "flaky", "long"),
+        is_builtin=True,
+    ),
+)
+
+PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({row.name: row for row in _ROWS})
+"""Every provider by its name."""
+
+
+def closest_providers(name: str) -> tuple[str, ...]:
+    """Up to three names of providers that look like `name`, the nearest first; for messages."""
+    return tuple(difflib.get_close_matches(name.strip().lower(), PROVIDERS, n=3, cutoff=0.5))

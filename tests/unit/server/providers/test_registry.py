@@ -1,0 +1,64 @@
+"""The rows of the registry."""
+
+import pytest
+
+from server.providers.registry import PROVIDERS, Provider, closest_providers
+from server.upstream.egress import check_base_url
+
+NAMES = [
+    "openai",
+    "openai-compatible",
+    "groq",
+    "together",
+    "fireworks",
+    "deepseek",
+    "xai",
+    "openrouter",
+    "mistral",
+    "ollama",
+    "vllm",
+    "demo",
+]
+
+
+def test_has_the_known_providers() -> None:
+    assert list(PROVIDERS) == NAMES
+
+
+@pytest.mark.parametrize("row", PROVIDERS.values(), ids=lambda row: row.name)
+def test_a_base_url_is_in_its_one_spelling(row: Provider) -> None:
+    if row.default_base_url and not row.is_builtin:
+        is_local = row.default_base_url.startswith("http:")
+        assert check_base_url(row.default_base_url, allow_private=is_local) == row.default_base_url
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_vendor_has_models_and_a_variable_for_its_key(name: str) -> None:
+    row = PROVIDERS[name]
+    is_vendor = row.default_base_url.startswith("https:")
+    assert bool(row.key_env) is is_vendor
+    assert bool(row.default_models) is (is_vendor or row.is_builtin)
+    assert row.display_name
+
+
+def test_only_the_demo_is_built_in() -> None:
+    assert [name for name in NAMES if PROVIDERS[name].is_builtin] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "closest"),
+    [
+        ("OpenIA", "openai"),
+        ("grok", "groq"),
+        ("mistrall", "mistral"),
+        ("deep-seek", "deepseek"),
+        ("togetherai", "together"),
+        (" Olama ", "ollama"),
+    ],
+)
+def test_finds_what_was_probably_meant(name: str, closest: str) -> None:
+    assert closest_providers(name)[0] == closest
+
+
+def test_finds_nothing_for_nonsense() -> None:
+    assert closest_providers("zzzzzz") == ()
