@@ -1,56 +1,18 @@
-"""The HTTP client against real sockets that behave well and badly."""
+"""The HTTP client against real sockets that answer well and badly."""
 
 import asyncio
-import contextlib
 import gzip
 import socket
-import ssl
 import struct
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from cli.mock.upstream import MockUpstream
-from server.chat.wire import Timeouts, WireRequest, WireResponse
-from server.errors import (
-    PerpetuoError,
-    UpstreamBadResponse,
-    UpstreamBlocked,
-    UpstreamDns,
-    UpstreamReset,
-    UpstreamTimeout,
-    UpstreamTls,
-    UpstreamUnavailable,
-)
+from server.chat.wire import Timeouts, WireRequest
+from server.errors import UpstreamBadResponse, UpstreamReset, UpstreamTimeout
 from server.upstream.client import AiohttpTransport
+from tests.unit.server.upstream.asking import ANSWER, QUICK, chat, collect, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
-
-QUICK = Timeouts(connect_s=5.0, first_byte_s=5.0, idle_s=5.0, total_s=10.0)
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-
-
-def post(url: str, body: bytes = b'{"model":"m"}', **headers: str) -> WireRequest:
-    return WireRequest("POST", url, {"Content-Type": "application/json", **headers}, body)
-
-
-def chat(mock: MockUpstream, scenario: str = "", *, stream: bool = False) -> WireRequest:
-    body = b'{"model":"m","stream":true}' if stream else b'{"model":"m"}'
-    return post(f"{mock.base_url}/chat/completions", body, **{"x-mock-scenario": scenario})
-
-
-async def read_all(transport: AiohttpTransport, request: WireRequest, timeouts: Timeouts = QUICK) -> bytes:
-    response = await transport.send(request, timeouts)
-    try:
-        return await response.read()
-    finally:
-        await response.close()
-
-
-async def collect(response: WireResponse, into: list[bytes]) -> None:
-    async for piece in response.chunks():
-        into.append(piece)
 
 
 async def test_gives_status_headers_and_body(mock: MockUpstream, transport: AiohttpTransport) -> None:
@@ -145,36 +107,6 @@ async def test_redirects_are_answers(mock: MockUpstream, transport: AiohttpTrans
     assert response.status == 307
     await response.close()
     assert len(mock.requests) == 1
-
-
-@contextlib.asynccontextmanager
-async def black_hole() -> AsyncIterator[int]:
-    """A port where connecting never ends: a listener whose queue is full."""
-    with socket.socket() as listener, contextlib.ExitStack() as fillers:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        address = listener.getsockname()
-        for _ in range(4):
-            filler = fillers.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(address)
-        yield address[1]
-
-
-async def test_a_refused_connection_is_unavailable(transport: AiohttpTransport) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        with pytest.raises(UpstreamUnavailable, match="refused"):
-            await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
-
-
-async def test_a_connection_that_takes_too_long_is_a_timeout(transport: AiohttpTransport) -> None:
-    async with black_hole() as port:
-        for scheme in ("http", "https"):
-            with pytest.raises(UpstreamTimeout) as caught:
-                await transport.send(post(f"{scheme}://127.0.0.1:{port}/"), Timeouts(connect_s=0.05))
-            assert caught.value.details == {"phase": "connect", "timeoutS": "0.05"}
 
 
 @pytest.mark.parametrize(
@@ -422,100 +354,6 @@ async def test_what_is_not_http_is_a_bad_response(transport: AiohttpTransport, a
     async with raw_server(talk) as port:
         with pytest.raises(UpstreamBadResponse):
             await read_all(transport, post(f"http://127.0.0.1:{port}/"))
-
-
-class Names(AbstractResolver):
-    """Resolves every name to fixed addresses, or to none."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        if not self.addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in self.addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-@pytest.mark.parametrize(
-    ("url", "names", "reason"),
-    [
-        ("https://a.example/", Names(), UpstreamDns),
-        ("https://a.example/", Names("127.0.0.1"), UpstreamBlocked),
-        ("https://a.example/", Names("8.8.8.8", "10.0.0.1"), UpstreamBlocked),
-        ("https://127.0.0.1/", Names(), UpstreamBlocked),
-        ("https://[::1]/", Names(), UpstreamBlocked),
-        ("https://[::ffff:10.0.0.1]/", Names(), UpstreamBlocked),
-        ("https://127.1/", Names(), UpstreamBlocked),
-        ("ftp://a.example/", Names(), UpstreamBlocked),
-    ],
-)
-async def test_names_that_do_not_resolve_or_lead_inside(url: str, names: Names, reason: type[PerpetuoError]) -> None:
-    transport = AiohttpTransport(resolver=names)
-    try:
-        with pytest.raises(reason) as caught:
-            await transport.send(post(url), QUICK)
-        assert "example" not in caught.value.message
-    finally:
-        await transport.close()
-
-
-async def test_a_name_may_lead_inside_where_the_operator_allows_it(mock: MockUpstream) -> None:
-    transport = AiohttpTransport(allow_private_upstreams=True, resolver=Names("127.0.0.1"))
-    try:
-        assert await read_all(transport, post(f"http://models.internal:{mock.port}/v1/chat/completions"))
-        assert mock.requests[0].header("host") == f"models.internal:{mock.port}"
-    finally:
-        await transport.close()
-
-
-async def answer_once(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await read_request(reader)
-    writer.write(ANSWER)
-    await writer.drain()
-
-
-@contextlib.asynccontextmanager
-async def https(tls_files: Path, certificate: str) -> AsyncIterator[tuple[AiohttpTransport, WireRequest]]:
-    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_side.load_cert_chain(tls_files / f"{certificate}.pem")
-    trust = ssl.create_default_context(cafile=str(tls_files / "ca.pem"))
-    transport = AiohttpTransport(allow_private_upstreams=True, tls=trust, resolver=Names("127.0.0.1"))
-    async with raw_server(answer_once, server_side) as port:
-        yield transport, post(f"https://a.example:{port}/")
-        await transport.close()
-
-
-async def test_speaks_tls_with_a_trusted_certificate(tls_files: Path) -> None:
-    async with https(tls_files, "good") as (transport, request):
-        assert await read_all(transport, request) == b"ok"
-
-
-@pytest.mark.parametrize("certificate", ["expired", "other-name", "self-signed"])
-async def test_does_not_speak_to_a_certificate_that_is(tls_files: Path, certificate: str) -> None:
-    async with https(tls_files, certificate) as (transport, request):
-        with pytest.raises(UpstreamTls, match="certificate"):
-            await transport.send(request, QUICK)
-
-
-async def test_a_handshake_that_hangs_or_fails_is_told_from_a_slow_connection(
-    mock: MockUpstream, transport: AiohttpTransport
-) -> None:
-    async def silent(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    async with raw_server(silent) as port:
-        with pytest.raises(UpstreamTls, match="handshake"):
-            await transport.send(post(f"https://127.0.0.1:{port}/"), Timeouts(connect_s=0.05))
-    with pytest.raises((UpstreamTls, UpstreamReset)):
-        await transport.send(post(f"https://127.0.0.1:{mock.port}/"), QUICK)
 
 
 async def test_closing_the_transport_ends_what_runs(mock: MockUpstream) -> None:

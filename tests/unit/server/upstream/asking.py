@@ -1,0 +1,54 @@
+"""Requests for the tests of the client, what reads their answers, and names that resolve as a test wants."""
+
+import socket
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from cli.mock.upstream import MockUpstream
+from server.chat.wire import Timeouts, WireRequest, WireResponse
+from server.upstream.client import AiohttpTransport
+
+QUICK = Timeouts(connect_s=5.0, first_byte_s=5.0, idle_s=5.0, total_s=10.0)
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+def post(url: str, body: bytes = b'{"model":"m"}', **headers: str) -> WireRequest:
+    return WireRequest("POST", url, {"Content-Type": "application/json", **headers}, body)
+
+
+def chat(mock: MockUpstream, scenario: str = "", *, stream: bool = False) -> WireRequest:
+    body = b'{"model":"m","stream":true}' if stream else b'{"model":"m"}'
+    return post(f"{mock.base_url}/chat/completions", body, **{"x-mock-scenario": scenario})
+
+
+async def read_all(transport: AiohttpTransport, request: WireRequest, timeouts: Timeouts = QUICK) -> bytes:
+    response = await transport.send(request, timeouts)
+    try:
+        return await response.read()
+    finally:
+        await response.close()
+
+
+async def collect(response: WireResponse, into: list[bytes]) -> None:
+    async for piece in response.chunks():
+        into.append(piece)
+
+
+class Names(AbstractResolver):
+    """Resolves every name to fixed addresses, or to none."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        if not self.addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in self.addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
