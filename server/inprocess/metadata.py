@@ -40,7 +40,10 @@ def from_server(metadata: MetadataLike | None) -> Pairs:
 
 def size_bytes(pairs: Pairs) -> int:
     """Size as HTTP/2 counts it against a limit: names, values and 32 bytes for each entry."""
-    return sum(len(key) + len(value) + _ENTRY_OVERHEAD_BYTES for key, value in pairs)
+    size = 0
+    for key, value in pairs:
+        size += len(key) + len(value) + _ENTRY_OVERHEAD_BYTES
+    return size
 
 
 def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str | bytes]:
@@ -52,15 +55,8 @@ def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str
         if not isinstance(value, bytes):
             raise InvalidMetadataError(f"metadata {key!r} ends in -bin, so its value must be bytes")
         return key, value
-    text = _ascii(value)
-    if text is None:
-        raise InvalidMetadataError(f"the value of metadata {key!r} is not printable ASCII")
-    return key, text
-
-
-def _ascii(value: object) -> str | None:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    if isinstance(value, str) and value.isascii() and value.isprintable():
-        return value
-    return None
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise InvalidMetadataError(f"the value of metadata {key!r} is not printable ASCII")
+    return key, value
