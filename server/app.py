@@ -84,7 +84,7 @@ def check(settings: ServerSettings) -> None:
 
 
 def _database_url(settings: ServerSettings) -> str:
-    return settings.database_url or f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'perpetuo.db'}"
+    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'perpetuo.db'}"
 
 
 def _given(secret: SecretStr, path: Path | None) -> str | None:

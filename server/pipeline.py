@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from server import errors
 from server.chat.answer import finish_answer
 from server.chat.deployment import Deployment
 from server.chat.estimate import estimate_text_tokens, estimate_tokens
@@ -18,7 +19,7 @@ from server.chat.principal import Call
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs
-from server.errors import ClientGone, NotImplemented, PerpetuoError, UpstreamBadResponse
+from server.errors import ClientGone, PerpetuoError, UpstreamBadResponse
 from server.ledger.ledger import Ledger
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, Trace
@@ -127,6 +128,7 @@ class Pipeline:
                 input_tokens=estimate_tokens(request), output_tokens=tail.content_chunks, is_estimated=True
             )
         live.attempt.end()
+        operation.notes.extend(live.notes)
         yield tail.close(operation.metadata(), operation.usage, int(self._parts.clock.now().timestamp()))
 
 
@@ -164,5 +166,5 @@ def _strategy(knobs: GatewayKnobs) -> str:
     """The strategy asked for; the only one so far is the workspace's order of priorities."""
     strategy = knobs.strategy or "default"
     if strategy != "default":
-        raise NotImplemented(f"The strategy `{strategy}` is not offered by this gateway; use `default`.")
+        raise errors.NotImplemented(f"The strategy `{strategy}` is not offered by this gateway; use `default`.")
     return strategy

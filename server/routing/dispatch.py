@@ -3,7 +3,7 @@
 Before the first content every failure of a provider moves on to the next candidate, unseen by the client; after it the
 stream is committed, and a failure ends it. What happens is written into the operation's trace, attempt by attempt.
 
-A stream's states: HELD (headers are there, only role or empty chunks came) -> COMMITTED (content came) -> done or failed.
+A stream's states: HELD (headers came, and only role or empty chunks) -> COMMITTED (content came) -> done or failed.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -52,6 +52,7 @@ class LiveStream:
         self._events = SseDecoder()
         self._decoder = dialect.stream()
         self._is_at_end = False
+        self._failure: PerpetuoError | None = None
         self.attempt = attempt
         self.held: list[Chunk] = []
 
@@ -65,8 +66,15 @@ class LiveStream:
         """Whether the upstream said that the stream is complete."""
         return self._decoder.is_done
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was odd about the stream and could be lived with."""
+        return self._decoder.notes
+
     async def next_chunks(self) -> list[Chunk] | None:
-        """The chunks that came together, maybe none; None when the upstream has closed the stream or said it is done."""
+        """The chunks that came together, maybe none; None once the upstream closed the stream or said it is done."""
+        if self._failure is not None:
+            raise self._failure
         if self._is_at_end or self._decoder.is_done:
             return None
         data = await anext(self._source, None)
@@ -75,7 +83,14 @@ class LiveStream:
             events = self._events.finish()
         else:
             events = self._events.feed(data)
-        return [chunk for event in events for chunk in self._decoder.feed(event)]
+        chunks: list[Chunk] = []
+        try:
+            for event in events:
+                chunks += self._decoder.feed(event)
+        except PerpetuoError as error:
+            # What came before it in the same piece is the client's; the failure is told after it.
+            self._failure = error
+        return chunks
 
     async def open(self) -> None:
         """Reads until the first content or the end of an answer without any; raises what the upstream failed with."""
@@ -83,6 +98,8 @@ class LiveStream:
             chunks = await self.next_chunks()
             if chunks is None:
                 break
+            if self._failure is not None:
+                raise self._failure
             self.held.extend(chunks)
             if any(chunk.facts.has_content for chunk in chunks):
                 self.attempt.saw_content()

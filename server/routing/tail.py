@@ -1,8 +1,8 @@
 """The end of a stream: which chunks go out as they come, and what the last one carries.
 
-Pure: chunks in, event data out. The chunk with the finish reason is held until the usage or the end is seen, so that the
-last chunk before the end can tell how the gateway got the answer. A chunk that only tells the usage is shown to clients
-that asked for it, and to no others.
+Pure: chunks in, event data out. The chunk with the finish reason is held until the usage or the end is seen, so that
+the last chunk before the end can tell how the gateway got the answer. A chunk that only tells the usage is shown to
+clients that asked for it, and to no others.
 
 State: `held` is the chunk with the finish reason (or the usage chunk, if asked for); everything else has gone out.
 """
@@ -91,9 +91,7 @@ class StreamTail:
             last, self._held = self._held, None
         out = [] if self._held is None else [self._held]
         self._held = None
-        out.append(
-            finish_chunk(last or self._bare_chunk(created, None), answer_id=self._answer_id, metadata=metadata)
-        )
+        out.append(finish_chunk(last or self._bare_chunk(created, None), answer_id=self._answer_id, metadata=metadata))
         return out
 
     def _bare_chunk(self, created: int, usage: Usage | None) -> bytes:

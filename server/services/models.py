@@ -37,7 +37,9 @@ class ModelsServicer(models_pb2_grpc.ModelsServiceServicer):
     async def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.GetModelResponse:
         """One model of this key."""
         listed = await self._listed()
+        # Clients that escape a whole id send its slashes as %2F, which a path of several segments keeps as written.
+        name = request.model.replace("%2F", "/").replace("%2f", "/")
         for item in listed:
-            if item.name == request.model or f"{item.provider}/{item.name}" == request.model:
+            if name in (item.name, f"{item.provider}/{item.name}"):
                 return models_pb2.GetModelResponse(model=_message(item))
-        raise unknown_model(request.model, [item.name for item in listed])
+        raise unknown_model(name, [item.name for item in listed])

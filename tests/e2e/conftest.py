@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from cli.mock import MockUpstream
+from cli.mock.upstream import MockUpstream
 from tests.e2e.gateway import Account, Gateway, add_provider, gateway, sign_up
 
 

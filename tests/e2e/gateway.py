@@ -58,21 +58,29 @@ async def running(directory: Path, *arguments: str, module: str = "cli.main") ->
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'generated'}"}
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, "--ready-file", str(ready),
-            cwd=directory, env=environment, stdout=output, stderr=output,
-        )  # fmt: skip
-        try:
-            yield {**await wait_for_file(ready, process, log), "log": log}
-        finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(15):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-                raise AssertionError(f"the process did not stop:\n{log.read_text()[-4000:]}") from None
+            *(sys.executable, "-m", module, *arguments, "--ready-file", str(ready)),
+            cwd=directory,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield {**await wait_for_file(ready, process, log), "log": log}
+    finally:
+        await stop(process, log)
+
+
+async def stop(process: asyncio.subprocess.Process, log: Path) -> None:
+    """Asks the process to end, and insists after 15 s, which is a failure."""
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(15):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise AssertionError(f"the process did not stop:\n{log.read_text()[-4000:]}") from None
 
 
 @contextlib.asynccontextmanager

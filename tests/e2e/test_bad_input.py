@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from cli.mock import MockUpstream
+from cli.mock.upstream import MockUpstream
 from tests.e2e.gateway import Account, Gateway, add_provider, sign_up
 
 CHAT = "/v1/chat/completions"
@@ -31,10 +31,20 @@ BODIES = [
     ("null", b"null", 400, None),
     ("text that is not UTF-8", b'{"model": "\xff"}', 400, None),
     ("NaN", b'{"model":"demo/echo","messages":[{"role":"user","content":"x"}],"temperature":NaN}', 400, None),
-    ("too deep", b'{"model":"demo/echo","messages":[{"role":"user","content":"x"}],"x":' + b"[" * 70 + b"]" * 70 + b"}", 400, None),
+    (
+        "too deep",
+        b'{"model":"demo/echo","messages":[{"role":"user","content":"x"}],"x":' + b"[" * 70 + b"]" * 70 + b"}",
+        400,
+        None,
+    ),
     ("deeper than any reader", b"[" * 100_000, 400, None),
     ("a member twice", b'{"model":"a","model":"b","messages":[{"role":"user","content":"x"}]}', 400, "model"),
-    ("a member twice, deep inside", b'{"messages":[{"role":"user","content":"x","content":"y"}]}', 400, "messages[0].content"),
+    (
+        "a member twice, deep inside",
+        b'{"messages":[{"role":"user","content":"x","content":"y"}]}',
+        400,
+        "messages[0].content",
+    ),
     ("no messages", b'{"model":"demo/echo"}', 400, "messages"),
     ("messages that are none", body(messages=[]), 400, "messages"),
     ("messages of the wrong type", body(messages="hi"), 400, "messages"),
@@ -42,7 +52,12 @@ BODIES = [
     ("a message without a role", messages(USER, {"content": "x"}), 400, "messages[1].role"),
     ("a role that is none", messages({"role": "wizard", "content": "x"}), 400, "messages[0].role"),
     ("content of the wrong type", messages(USER, USER, {"role": "user", "content": 7}), 400, "messages[2].content"),
-    ("a part without a type", messages({"role": "user", "content": [{"text": "x"}]}), 400, "messages[0].content[0].type"),
+    (
+        "a part without a type",
+        messages({"role": "user", "content": [{"text": "x"}]}),
+        400,
+        "messages[0].content[0].type",
+    ),
     ("a model that is no text", body(model=7), 400, "model"),
     ("a temperature out of bounds", body(temperature=3), 400, "temperature"),
     ("a temperature that is a text", body(temperature="hot"), 400, "temperature"),
@@ -51,7 +66,7 @@ BODIES = [
     ("an unknown knob", body(gateway={"colour": "red"}), 400, "gateway.colour"),
     ("an unknown strategy", body(gateway={"strategy": "luck"}), 400, "gateway.strategy"),
     ("an unknown model", body(model="demo/ecko"), 404, "model"),
-]  # fmt: skip
+]
 
 
 def check(answer: httpx2.Response, status: int) -> dict[str, Any]:
@@ -86,24 +101,90 @@ async def test_an_unknown_model_is_answered_with_the_closest_names(perpetuo: Gat
 REQUESTS = [
     ("no credential", "POST", CHAT, {}, body(), 401, "invalid_api_key"),
     ("a wrong key", "POST", CHAT, {"authorization": "Bearer pk_nope"}, body(), 401, "invalid_api_key"),
-    ("a key of the wrong kind of path", "GET", "/api/auth/me", {"authorization": "Bearer pk_demo"}, b"", 401, "token_invalid"),
+    (
+        "a key of the wrong kind of path",
+        "GET",
+        "/api/auth/me",
+        {"authorization": "Bearer pk_demo"},
+        b"",
+        401,
+        "token_invalid",
+    ),
     ("a wrong token", "GET", "/api/auth/me", {"authorization": "Bearer a.b.c"}, b"", 401, "token_invalid"),
     ("an unknown path", "GET", "/v1/chat/completion", {}, b"", 404, "route_unknown"),
     ("the root", "POST", "/", {}, b"", 404, "route_unknown"),
     ("a wrong method", "PUT", CHAT, {}, body(), 405, "method_not_allowed"),
-    ("a media type that is not JSON", "POST", CHAT, {"content-type": "text/xml", "authorization": "Bearer pk_demo"}, body(), 415, "media_type_unsupported"),
-    ("a compressed body", "POST", CHAT, {"content-encoding": "gzip", "authorization": "Bearer pk_demo"}, body(), 415, "media_type_unsupported"),
-    ("a log-in with an unknown member", "POST", "/auth/login", {}, b'{"email":"a@b.co","password":"x","remember":true}', 400, "request_invalid"),
-    ("a log-in that is wrong", "POST", "/auth/login", {}, b'{"email":"nobody@example.com","password":"secure123"}', 401, "login_failed"),
-    ("a weak password", "POST", "/auth/signup", {}, b'{"email":"weak@example.com","password":"short"}', 400, "password_weak"),
-    ("an address that is none", "POST", "/api/auth/signup", {}, b'{"email":"weak","password":"secure123"}', 400, "request_invalid"),
+    (
+        "a media type that is not JSON",
+        "POST",
+        CHAT,
+        {"content-type": "text/xml", "authorization": "Bearer pk_demo"},
+        body(),
+        415,
+        "media_type_unsupported",
+    ),
+    (
+        "a compressed body",
+        "POST",
+        CHAT,
+        {"content-encoding": "gzip", "authorization": "Bearer pk_demo"},
+        body(),
+        415,
+        "media_type_unsupported",
+    ),
+    (
+        "a log-in with an unknown member",
+        "POST",
+        "/auth/login",
+        {},
+        b'{"email":"a@b.co","password":"x","remember":true}',
+        400,
+        "request_invalid",
+    ),
+    (
+        "a log-in that is wrong",
+        "POST",
+        "/auth/login",
+        {},
+        b'{"email":"nobody@example.com","password":"secure123"}',
+        401,
+        "login_failed",
+    ),
+    (
+        "a weak password",
+        "POST",
+        "/auth/signup",
+        {},
+        b'{"email":"weak@example.com","password":"short"}',
+        400,
+        "password_weak",
+    ),
+    (
+        "an address that is none",
+        "POST",
+        "/api/auth/signup",
+        {},
+        b'{"email":"weak","password":"secure123"}',
+        400,
+        "request_invalid",
+    ),
     ("a malformed escape", "GET", "/v1/models/%zz", {"authorization": "Bearer pk_demo"}, b"", 400, "request_invalid"),
-    ("a time-out that is none", "POST", CHAT, {"x-request-timeout": "soon", "authorization": "Bearer pk_demo"}, body(), 400, "request_invalid"),
-]  # fmt: skip
+    (
+        "a time-out that is none",
+        "POST",
+        CHAT,
+        {"x-request-timeout": "soon", "authorization": "Bearer pk_demo"},
+        body(),
+        400,
+        "request_invalid",
+    ),
+]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "headers", "sent", "status", "code"), [case[1:] for case in REQUESTS], ids=[c[0] for c in REQUESTS]
+    ("method", "path", "headers", "sent", "status", "code"),
+    [case[1:] for case in REQUESTS],
+    ids=[c[0] for c in REQUESTS],
 )
 async def test_bad_requests(
     perpetuo: Gateway, method: str, path: str, headers: dict[str, str], sent: bytes, status: int, code: str
@@ -124,29 +205,60 @@ async def test_bad_requests(
 
 async def test_a_body_above_the_limit_is_refused_before_it_is_sent(perpetuo: Gateway) -> None:
     with socket.create_connection(("127.0.0.1", perpetuo.port), timeout=10) as connection:
-        head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer pk_demo\r\ncontent-length: 40000000\r\n\r\n"
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer pk_demo\r\ncontent-length: 400000000\r\n\r\n"
         connection.sendall(head.encode())
         answer = connection.recv(65536).decode()
     assert answer.startswith("HTTP/1.1 413 ")
 
 
+async def test_a_body_above_the_limit_is_answered_once_it_is_sent(perpetuo: Gateway) -> None:
+    sent = body(user="x" * (33 * 1024 * 1024))
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=30) as client:
+        answer = await client.post(CHAT, content=sent, headers={"authorization": "Bearer pk_demo"})
+    assert "32 MiB" in check(answer, 413)["message"]
+
+
 async def test_a_taken_address_is_a_conflict(perpetuo: Gateway, account: Account) -> None:
     async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
-        answer = await client.post("/auth/signup", json={"email": "TESTER@example.com", "password": "secure-password-123"})
+        answer = await client.post(
+            "/auth/signup", json={"email": "TESTER@example.com", "password": "secure-password-123"}
+        )
     assert check(answer, 409)["code"] == "already_exists"
 
 
 PROVIDERS = [
     ("an unknown provider", {"provider": "opnai", "api_key": "sk-1"}, "request_invalid", "provider"),
-    ("a base URL without a scheme", {"provider": "openai", "api_key": "sk-1", "base_url": "example.com"}, "base_url_refused", "base_url"),
-    ("a base URL with a password", {"provider": "openai", "api_key": "sk-1", "base_url": "https://a:b@example.com"}, "base_url_refused", "base_url"),
-    ("no base URL where there is none to fall back to", {"provider": "openai-compatible", "api_key": "sk-1"}, "request_invalid", "base_url"),
-    ("a priority out of bounds", {"provider": "openai", "api_key": "sk-1", "priority": 0}, "request_invalid", "priority"),
+    (
+        "a base URL without a scheme",
+        {"provider": "openai", "api_key": "sk-1", "base_url": "example.com"},
+        "base_url_refused",
+        "base_url",
+    ),
+    (
+        "a base URL with a password",
+        {"provider": "openai", "api_key": "sk-1", "base_url": "https://a:b@example.com"},
+        "base_url_refused",
+        "base_url",
+    ),
+    (
+        "no base URL where there is none to fall back to",
+        {"provider": "openai-compatible", "api_key": "sk-1"},
+        "request_invalid",
+        "base_url",
+    ),
+    (
+        "a priority out of bounds",
+        {"provider": "openai", "api_key": "sk-1", "priority": 0},
+        "request_invalid",
+        "priority",
+    ),
     ("an unknown member", {"provider": "openai", "apikey": "sk-1"}, "request_invalid", "apikey"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("sent", "code", "param"), [case[1:] for case in PROVIDERS], ids=[case[0] for case in PROVIDERS])
+@pytest.mark.parametrize(
+    ("sent", "code", "param"), [case[1:] for case in PROVIDERS], ids=[case[0] for case in PROVIDERS]
+)
 async def test_bad_provider_entries(
     perpetuo: Gateway, account: Account, sent: dict[str, Any], code: str, param: str
 ) -> None:
@@ -187,7 +299,7 @@ async def test_failing_upstreams(
     assert "sk-upstream-secret" not in answer.text
 
 
-BROKEN = ["mock/reset-after?n=3", "mock/no-finish+no-done", "mock/cut-at?byte=900"]
+BROKEN = ["mock/reset-after?n=3", "mock/no-finish", "mock/cut-at?byte=900", "mock/slow?n=5&ms=30+error-event?n=4"]
 
 
 @pytest.mark.parametrize("model", BROKEN)
@@ -207,7 +319,7 @@ async def test_a_stream_that_breaks_ends_with_an_error_and_without_done(
     assert len(events) > 1
 
 
-WHOLE = ["mock/no-done", "mock/crlf", "mock/cr", "mock/split-every-byte", "mock/delay-first?ms=30", "mock/no-finish"]
+WHOLE = ["mock/no-done", "mock/crlf", "mock/cr", "mock/split-every-byte", "mock/delay-first?ms=30", "mock/bom+comments"]
 
 
 @pytest.mark.parametrize("model", WHOLE)

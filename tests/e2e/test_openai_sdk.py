@@ -1,15 +1,16 @@
 """The unmodified OpenAI SDK, with only the base URL and the key changed."""
 
 import asyncio
+from typing import Any
 
 import openai
 import pytest
 
-from cli.mock import MockUpstream
+from cli.mock.upstream import MockUpstream
 from tests.e2e.gateway import Account, Gateway
 
-HELLO = [{"role": "user", "content": "Hello!"}]
-WEATHER = {
+HELLO: list[Any] = [{"role": "user", "content": "Hello!"}]
+WEATHER: Any = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -25,7 +26,7 @@ def client(gateway: Gateway, key: str, *, retries: int = 0) -> openai.AsyncOpenA
 
 async def test_a_completion_in_one_piece(perpetuo: Gateway, account: Account) -> None:
     async with client(perpetuo, account.key) as sdk:
-        answer = await sdk.chat.completions.create(model="mock/plain", messages=HELLO)  # type: ignore[arg-type]
+        answer = await sdk.chat.completions.create(model="mock/ok", messages=HELLO)
     assert answer.object == "chat.completion"
     assert answer.id.startswith("chatcmpl-")
     assert answer.choices[0].message.content
@@ -45,14 +46,14 @@ async def test_a_completion_in_one_piece(perpetuo: Gateway, account: Account) ->
 async def test_the_synchronous_client(perpetuo: Gateway, account: Account) -> None:
     def ask() -> str | None:
         with openai.OpenAI(base_url=f"{perpetuo.url}/v1", api_key=account.key, max_retries=0) as sdk:
-            return sdk.chat.completions.create(model="mock/plain", messages=HELLO).choices[0].message.content  # type: ignore[arg-type]
+            return sdk.chat.completions.create(model="mock/ok", messages=HELLO).choices[0].message.content
 
     assert await asyncio.to_thread(ask)
 
 
 async def test_a_stream_ends_with_a_finish_reason_and_the_metadata(perpetuo: Gateway, account: Account) -> None:
     async with client(perpetuo, account.key) as sdk:
-        stream = await sdk.chat.completions.create(model="mock/plain", messages=HELLO, stream=True)  # type: ignore[arg-type]
+        stream = await sdk.chat.completions.create(model="mock/ok", messages=HELLO, stream=True)
         chunks = [chunk async for chunk in stream]
     text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
     assert text
@@ -66,7 +67,10 @@ async def test_a_stream_ends_with_a_finish_reason_and_the_metadata(perpetuo: Gat
 async def test_a_stream_tells_the_usage_once_if_asked(perpetuo: Gateway, account: Account) -> None:
     async with client(perpetuo, account.key) as sdk:
         stream = await sdk.chat.completions.create(
-            model="mock/plain", messages=HELLO, stream=True, stream_options={"include_usage": True}  # type: ignore[arg-type]
+            model="mock/ok",
+            messages=HELLO,
+            stream=True,
+            stream_options={"include_usage": True},
         )
         chunks = [chunk async for chunk in stream]
     assert [bool(chunk.usage) for chunk in chunks].count(True) == 1
@@ -78,7 +82,7 @@ async def test_a_stream_tells_the_usage_once_if_asked(perpetuo: Gateway, account
 
 async def test_a_tool_round_trip(perpetuo: Gateway, account: Account) -> None:
     async with client(perpetuo, account.key) as sdk:
-        first = await sdk.chat.completions.create(model="mock/tool", messages=HELLO, tools=[WEATHER])  # type: ignore[arg-type, list-item]
+        first = await sdk.chat.completions.create(model="mock/tool", messages=HELLO, tools=[WEATHER])
         calls = first.choices[0].message.tool_calls
         assert calls is not None
         assert first.choices[0].finish_reason == "tool_calls"
@@ -87,14 +91,14 @@ async def test_a_tool_round_trip(perpetuo: Gateway, account: Account) -> None:
             first.choices[0].message.model_dump(exclude_none=True),
             {"role": "tool", "tool_call_id": calls[0].id, "content": "12 degrees"},
         ]
-        second = await sdk.chat.completions.create(model="mock/plain", messages=history, tools=[WEATHER])  # type: ignore[arg-type, list-item]
+        second = await sdk.chat.completions.create(model="mock/ok", messages=history, tools=[WEATHER])
     assert second.choices[0].message.content
 
 
 async def test_streamed_tool_calls_fold_to_valid_arguments(perpetuo: Gateway, account: Account) -> None:
     async with (
         client(perpetuo, account.key) as sdk,
-        sdk.chat.completions.stream(model="mock/tool", messages=HELLO, tools=[WEATHER]) as stream,  # type: ignore[arg-type, list-item]
+        sdk.chat.completions.stream(model="mock/tool", messages=HELLO, tools=[WEATHER]) as stream,
     ):
         final = await stream.get_final_completion()
     calls = final.choices[0].message.tool_calls
@@ -103,8 +107,8 @@ async def test_streamed_tool_calls_fold_to_valid_arguments(perpetuo: Gateway, ac
 
 
 ERRORS = [
-    ("a wrong key", "pk_wrong", "mock/plain", openai.AuthenticationError, "invalid_api_key"),
-    ("an unknown model", "", "no-such-provider-model", openai.NotFoundError, "model_not_found"),
+    ("a wrong key", "pk_wrong", "mock/ok", openai.AuthenticationError, "invalid_api_key"),
+    ("a model that no provider has", "", "mock/status-404", openai.NotFoundError, "model_not_found"),
     ("a provider that limits", "", "mock/status-429?retry_after=3", openai.RateLimitError, "rate_limit_exceeded"),
     ("a provider that fails", "", "mock/status-500", openai.InternalServerError, "upstream_unavailable"),
     ("a provider that refuses our key", "", "mock/status-401", openai.InternalServerError, "upstream_auth"),
@@ -118,7 +122,7 @@ async def test_errors_raise_the_class_that_the_sdk_documents(
 ) -> None:
     async with client(perpetuo, key or account.key) as sdk:
         with pytest.raises(raised) as caught:
-            await sdk.chat.completions.create(model=model, messages=HELLO)  # type: ignore[arg-type]
+            await sdk.chat.completions.create(model=model, messages=HELLO)
     assert caught.value.code == code
     assert caught.value.request_id is not None
     assert caught.value.request_id.startswith("req_")
@@ -133,7 +137,9 @@ async def test_the_models_of_the_key_are_listed(perpetuo: Gateway) -> None:
     assert one.id == "demo/echo"
 
 
-@pytest.mark.parametrize("model", ["mock/slow?ms=100&n=200", "mock/delay-headers?ms=20000", "mock/delay-first?ms=20000"])
+@pytest.mark.parametrize(
+    "model", ["mock/slow?ms=100&n=200", "mock/delay-headers?ms=20000", "mock/delay-first?ms=20000"]
+)
 async def test_an_abort_reaches_the_upstream(
     perpetuo: Gateway, account: Account, upstream: MockUpstream, model: str
 ) -> None:
@@ -141,7 +147,7 @@ async def test_an_abort_reaches_the_upstream(
         before = len(upstream.disconnects)
 
         async def ask() -> None:
-            stream = await sdk.chat.completions.create(model=model, messages=HELLO, stream=True)  # type: ignore[arg-type]
+            stream = await sdk.chat.completions.create(model=model, messages=HELLO, stream=True)
             async for _ in stream:
                 arrived.set()
 

@@ -1,5 +1,7 @@
 """The same request over REST, a typed stub, a raw stub and `buf curl`: the same answer and the same record."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import sqlite3
@@ -15,8 +17,9 @@ import pytest
 import pytest_asyncio
 from google.api import httpbody_pb2
 from google.protobuf import json_format
-
+from google.rpc import error_details_pb2, status_pb2
 from perpetuo.v1 import chat_pb2, completions_pb2, completions_pb2_grpc
+
 from tests.e2e.gateway import Gateway
 
 REQUEST: dict[str, Any] = {
@@ -176,15 +179,29 @@ REFUSED = [
     ("no key", None, {}, grpc.StatusCode.UNAUTHENTICATED, 401, "KEY_MISSING"),
     ("a wrong key", "pk_wrong", {}, grpc.StatusCode.UNAUTHENTICATED, 401, "KEY_INVALID"),
     ("an unknown model", "", {"model": "demo/nope"}, grpc.StatusCode.NOT_FOUND, 404, "MODEL_UNKNOWN"),
-    ("a provider that limits", "", {"model": "demo/error-429"}, grpc.StatusCode.RESOURCE_EXHAUSTED, 429,
-     "UPSTREAM_RATE_LIMITED"),
-    ("a provider that fails", "", {"model": "demo/error-500"}, grpc.StatusCode.UNAVAILABLE, 503,
-     "UPSTREAM_UNAVAILABLE"),
+    (
+        "a provider that limits",
+        "",
+        {"model": "demo/error-429"},
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        429,
+        "UPSTREAM_RATE_LIMITED",
+    ),
+    (
+        "a provider that fails",
+        "",
+        {"model": "demo/error-500"},
+        grpc.StatusCode.UNAVAILABLE,
+        503,
+        "UPSTREAM_UNAVAILABLE",
+    ),
     ("no messages", "", {"messages": []}, grpc.StatusCode.INVALID_ARGUMENT, 400, "REQUEST_INVALID"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("key", "change", "code", "status", "reason"), [case[1:] for case in REFUSED], ids=[c[0] for c in REFUSED])
+@pytest.mark.parametrize(
+    ("key", "change", "code", "status", "reason"), [case[1:] for case in REFUSED], ids=[c[0] for c in REFUSED]
+)
 async def test_every_way_is_refused_alike(
     perpetuo: Gateway,
     stub: completions_pb2_grpc.CompletionsServiceAsyncStub,
@@ -209,5 +226,9 @@ async def test_every_way_is_refused_alike(
     assert answer.status_code == status
     error = answer.json()["error"]
     assert error["message"] == caught.value.details()
-    assert error["details"]["reason"] == reason
+    status_details = status_pb2.Status()
+    status_details.MergeFromString(bytes(dict(trailing)["grpc-status-details-bin"]))
+    info = error_details_pb2.ErrorInfo()
+    assert [item.Unpack(info) for item in status_details.details if item.Is(info.DESCRIPTOR)] == [True]
+    assert (info.reason, info.domain) == (reason, "perpetuo.dev")
     assert answer.headers["x-request-id"] == answer.headers["request-id"] == error["request_id"]

@@ -174,6 +174,25 @@ async def test_the_rest_of_a_stream_comes_in_pieces_and_ends_with_none() -> None
     assert live.is_done
 
 
+ERROR_EVENT = b'data: {"error":{"message":"busy","type":"overloaded_error"}}\n\n'
+
+
+async def test_content_that_came_with_a_failure_is_not_lost() -> None:
+    transport = ScriptedTransport([Reply((HI, HI + ERROR_EVENT))])
+    live = await dispatcher(transport).stream(request(stream=True), [candidate("a")], soon(), trace())
+    assert len(await live.next_chunks() or []) == 1
+    with pytest.raises(errors.UpstreamUnavailable):
+        await live.next_chunks()
+    await live.close()
+
+
+async def test_a_failure_that_came_with_the_first_content_moves_on() -> None:
+    transport = ScriptedTransport([Reply((ROLE + HI + ERROR_EVENT,)), Reply((HI,))])
+    live = await dispatcher(transport).stream(request(stream=True), [candidate("a"), candidate("b")], soon(), trace())
+    await live.close()
+    assert live.candidate.deployment.provider_id == "b"
+
+
 @pytest.mark.parametrize(
     ("error", "left_s", "reason"),
     [
