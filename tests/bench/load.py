@@ -41,17 +41,22 @@ def send(target: Target, *, body: Path, connections: int, seconds: float, core: 
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
     environment = os.environ | {"BENCH_BODY": str(body), "BENCH_KEY": target.key or "none"}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    line = next(line for line in result.stdout.splitlines() if line.startswith("{"))
-    counted = json.loads(line)
-    if counted["failed"] or not counted["requests"]:
-        raise WrongAnswerError(f"{target.url}: {counted['failed']} failures beside {counted['requests']} answers")
+    counted = json.loads(_lines_of(command, environment, "{")[0])
+    failures = {kind: number for kind, number in counted["failures"].items() if number}
+    if failures or not counted["requests"]:
+        shown = _lines_of(command, environment | {"BENCH_SHOW": "1"}, "shown: ")
+        raise WrongAnswerError(f"{target.url}: {counted['requests']} answers, failed: {failures}; as {shown[:1]}")
     return Load(
         requests=counted["requests"],
         duration_s=counted["duration_us"] / 1e6,
         p50_ms=counted["p50_us"] / 1e3,
         p99_ms=counted["p99_us"] / 1e3,
     )
+
+
+def _lines_of(command: list[str], environment: dict[str, str], start: str) -> list[str]:
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return [line for line in result.stdout.splitlines() if line.startswith(start)]
 
 
 def wrk_path() -> str | None:
