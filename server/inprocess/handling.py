@@ -160,7 +160,9 @@ def _runnable(handler: Handler) -> Runnable:
     }
     behavior: Any = behaviors[bool(handler.request_streaming), bool(handler.response_streaming)]
     is_generator = inspect.isasyncgenfunction(behavior)
-    if not is_generator and not inspect.iscoroutinefunction(behavior):
+    # What generated code has for a method that a servicer leaves out is not asynchronous: it only raises.
+    is_left_out = str(getattr(behavior, "__module__", "")).endswith("_pb2_grpc")
+    if not is_generator and not is_left_out and not inspect.iscoroutinefunction(behavior):
         raise TypeError(f"{behavior!r} is neither a coroutine function nor an async generator function")
     return Runnable(
         behavior=behavior,

@@ -6,10 +6,11 @@ inside is closed on every path: grpc.aio would leave that to the garbage collect
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import grpc
 
+from server import errors
 from server.interceptors.context import announce
 
 if TYPE_CHECKING:
@@ -43,9 +44,16 @@ def wrap(handler: Handler, wrapper: Wrapper) -> Handler:
     return made
 
 
+async def _left_out(request: Any, context: Context) -> Never:
+    """Stands for what generated code has for a method that a servicer leaves out, which would block a thread."""
+    raise errors.NotImplemented("The gateway does not serve this method.")
+
+
 def _as_coroutine(behavior: Any) -> Behavior:
     if inspect.iscoroutinefunction(behavior):
         return behavior  # type: ignore[no-any-return]  # narrowed by inspection
+    if str(getattr(behavior, "__module__", "")).endswith("_pb2_grpc"):
+        return _left_out
     if not inspect.isasyncgenfunction(behavior):
         raise TypeError(f"{behavior!r} is neither a coroutine function nor an async generator function")
 

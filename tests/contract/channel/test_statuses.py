@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2_grpc
 from grpc_status import rpc_status
 
 from tests.contract.channel.stage import Context, Script, Stage, Text, drain, text, unary_stream, unary_unary
@@ -212,6 +213,12 @@ async def test_an_unknown_method_is_unimplemented(play: Play) -> None:
 async def test_an_unknown_stream_is_unimplemented(play: Play) -> None:
     stage = await play(Other=unary_unary(raises))
     assert await outcome_of_stream(stage) == Told(Code.UNIMPLEMENTED, "Method not found!")
+
+
+async def test_a_method_that_a_servicer_leaves_out_is_unimplemented(play: Play) -> None:
+    stage = await play(Do=unary_unary(health_pb2_grpc.HealthServicer().Check))
+    told = await outcome_of(stage)
+    assert (told.code, "Method not implemented!" in str(told.details)) == (Code.UNIMPLEMENTED, True)
 
 
 async def test_rich_details_travel_in_the_trailing_metadata(play: Play) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2_grpc
 
+from server.errors import REASONS
 from server.interceptors.context import enter_call, read_call
 from server.interceptors.wrapping import Behavior, Context, wrap
 
@@ -97,6 +99,12 @@ async def test_a_generator_is_closed_when_writing_fails() -> None:
     with pytest.raises(ValueError, match="refused"):
         await wrapped.unary_stream("m", Written())
     assert closed == [True]
+
+
+async def test_a_method_that_a_servicer_leaves_out_is_not_implemented() -> None:
+    wrapped: Any = wrap(grpc.unary_unary_rpc_method_handler(health_pb2_grpc.HealthServicer().Watch), unchanged)
+    with pytest.raises(REASONS["NOT_IMPLEMENTED"]):
+        await wrapped.unary_unary("m", Written())
 
 
 def test_a_handler_that_would_block_the_loop_is_refused() -> None:
