@@ -24,6 +24,7 @@ from edge.transcoder.profile import CANONICAL
 from edge.transcoder.status import grpc_of_http, http_of_grpc
 
 DOMAIN: Final = "perpetuo.dev"
+DOCS_PATH: Final = "/docs/errors/"
 MAX_RETRY_AFTER_S: Final = 60
 _TYPE_URL: Final = "type.googleapis.com/"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -246,6 +247,11 @@ def _failure(
     )
 
 
+def docs_url_of(reason: str) -> str:
+    """Where this gateway explains a reason: a path."""
+    return DOCS_PATH + reason.lower()
+
+
 def body_of(failure: Failure, *, is_wrapped: bool = False) -> bytes:
     """`{"error": {...}}` with every member present, `"success": false` before it for wrapped answers."""
     error = {
@@ -255,6 +261,7 @@ def body_of(failure: Failure, *, is_wrapped: bool = False) -> bytes:
         "param": failure.param,
         "request_id": failure.request_id,
         "details": failure.details,
+        "docs_url": docs_url_of(failure.reason),
     }
     return msgspec.json.encode({"success": False, "error": error} if is_wrapped else {"error": error})
 

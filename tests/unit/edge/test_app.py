@@ -181,6 +181,7 @@ async def test_a_reason_of_the_core_is_answered_as_the_table_says(
         "param": "items[0].id",
         "request_id": REQUEST_ID,
         "details": {"modelId": "x"},
+        "docs_url": f"/docs/errors/{reason.lower()}",
     }
     assert answer.headers["x-should-retry"] == should_retry
     assert answer.headers["x-request-id"] == answer.headers["request-id"] == REQUEST_ID

@@ -115,7 +115,7 @@ async def test_a_bad_request_is_refused_with_the_documented_body(
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
     error: dict[str, Any] = answer.json()["error"]
-    assert list(error) == ["message", "type", "code", "param", "request_id", "details"]
+    assert list(error) == ["message", "type", "code", "param", "request_id", "details", "docs_url"]
     assert (error["code"], error["param"]) == (code, param)
     assert error["type"] == ("not_found_error" if status == 404 else "invalid_request_error")
     assert error["details"] == {}

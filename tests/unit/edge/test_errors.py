@@ -75,6 +75,7 @@ def test_all_details_are_read() -> None:
             "param": "messages[2].content",
             "request_id": "req_core",
             "details": {"limitName": "rpm"},
+            "docs_url": "/docs/errors/rate_limited",
         }
     }
     assert dict(headers_of(failure)) == {
