@@ -23,28 +23,42 @@ class ServerSettings(BaseSettings):
         cli_avoid_json=True,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    grpc_port: int = Field(50051, ge=0, le=65535, description="Port of the gRPC face; 0 picks a free one.")
-    data_dir: Path = Field(Path("./data"), description="Directory of the database and of generated secrets.")
-    database_url: str = Field("", description="Database; empty is SQLite in the data directory.")
-    state_url: str = Field("memory:", description="Shared state of replicas; `memory:` keeps it in this process.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    grpc_port: int = Field(default=50051, ge=0, le=65535, description="Port of the gRPC face; 0 picks a free one.")
+    data_dir: Path = Field(default=Path("./data"), description="Directory of the database and of generated secrets.")
+    database_url: str = Field(default="", description="Database; empty is SQLite in the data directory.")
+    state_url: str = Field(
+        default="memory:", description="Shared state of replicas; `memory:` keeps it in this process."
+    )
     allow_private_upstreams: bool = Field(
-        False, description="Let provider entries point at private addresses and plain http."
+        default=False, description="Let provider entries point at private addresses and plain http."
     )
-    default_plan: Literal["free", "pro", "enterprise"] = Field("free", description="Plan of a new user.")
+    default_plan: Literal["free", "pro", "enterprise"] = Field(default="free", description="Plan of a new user.")
     signup: Literal["auto", "open", "first", "closed"] = Field(
-        "auto", description="Who may sign up; `auto` is open on loopback, else only the first user."
+        default="auto", description="Who may sign up; `auto` is open on loopback, else only the first user."
     )
-    demo: bool = Field(False, description="Make a demo user, provider and key; loopback only, not for production.")
-    master_key: SecretStr = Field(SecretStr(""), description="Seals provider keys; empty: made in the data dir.")
-    master_key_file: Path | None = Field(None, description="File that holds the master key.")
-    jwt_secret: SecretStr = Field(SecretStr(""), description="Signs tokens; empty: made in the data dir.")
-    jwt_secret_file: Path | None = Field(None, description="File that holds the token secret.")
-    ready_file: Path | None = Field(None, description="File written with ports and process id once it serves.")
-    request_timeout_s: float = Field(600.0, gt=0, description="Longest time of a completion, seconds.")
-    connect_timeout_s: float = Field(3.0, gt=0, description="Longest time to connect to an upstream, seconds.")
-    first_byte_timeout_s: float = Field(120.0, gt=0, description="Longest wait for an upstream's headers, seconds.")
-    idle_timeout_s: float = Field(30.0, gt=0, description="Longest silence of an upstream's stream, seconds.")
-    grace_s: float = Field(10.0, ge=0, description="Time that running requests get when the gateway stops, seconds.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line shown.")
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="Form of log lines on standard error.")
+    demo: bool = Field(
+        default=False, description="Make a demo user, provider and key; loopback only, not for production."
+    )
+    master_key: SecretStr = Field(
+        default=SecretStr(""), description="Seals provider keys; empty: made in the data dir."
+    )
+    master_key_file: Path | None = Field(default=None, description="File that holds the master key.")
+    jwt_secret: SecretStr = Field(default=SecretStr(""), description="Signs tokens; empty: made in the data dir.")
+    jwt_secret_file: Path | None = Field(default=None, description="File that holds the token secret.")
+    ready_file: Path | None = Field(default=None, description="File written with ports and process id once it serves.")
+    request_timeout_s: float = Field(default=600.0, gt=0, description="Longest time of a completion, seconds.")
+    connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest time to connect to an upstream, seconds.")
+    first_byte_timeout_s: float = Field(
+        default=120.0, gt=0, description="Longest wait for an upstream's headers, seconds."
+    )
+    idle_timeout_s: float = Field(default=30.0, gt=0, description="Longest silence of an upstream's stream, seconds.")
+    grace_s: float = Field(
+        default=10.0, ge=0, description="Time that running requests get when the gateway stops, seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line shown."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="Form of log lines on standard error."
+    )

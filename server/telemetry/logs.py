@@ -35,7 +35,14 @@ class LogFormat(Enum):
     CONSOLE = "console"
 
 
-def configure(log_format: LogFormat, level: str = "INFO", stream: TextIO | None = None) -> None:
+def log_format(name: str) -> LogFormat:
+    """The form of that name; `auto` is for human eyes on a terminal, else JSON."""
+    if name == "auto":
+        return LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON
+    return LogFormat(name)
+
+
+def configure(form: LogFormat, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Sets up structlog and the standard library's root logger; call it once, at start.
 
     `level` is one of DEBUG, INFO, WARNING, ERROR; anything else raises ValueError. `stream` is stderr by default.
@@ -44,7 +51,7 @@ def configure(log_format: LogFormat, level: str = "INFO", stream: TextIO | None 
     if number is None:
         raise ValueError(f"log level {level!r} is none of DEBUG, INFO, WARNING, ERROR")
     target = sys.stderr if stream is None else stream
-    renderer = _renderer(log_format)
+    renderer = _renderer(form)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *_shared_processors(), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
