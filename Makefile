@@ -51,6 +51,7 @@ generate: $(DEV) ## Write generated/ from protos/
 	@cd build/generated && find . -type f | while read -r file; do \
 	  cmp -s "$$file" "../../generated/$$file" || \
 	  { mkdir -p "../../generated/$${file%/*}" && cp "$$file" "../../generated/$$file"; }; done
+	@$(PY) -m edge.openapi generated/perpetuo/v1/openapi.json
 
 format: $(DEV) ## Format code and protos, and fix what can be fixed
 	$(PY) -m ruff check --fix $(SOURCES)
