@@ -65,7 +65,10 @@ class EdgeOptions:
     """Origins of web pages that may call; `*` for all."""
     heartbeat_s: float = DEFAULT_HEARTBEAT_S
     pages: Mapping[str, ASGIApp] = field(default_factory=dict)
-    """What answers at a path without a call, for GET and HEAD; a path that ends in `/` answers for all below it."""
+    """What answers at a path without a call, for GET and HEAD; a path that ends in `/` answers for all below it.
+
+    Such a page may raise TranscodeError instead of answering.
+    """
     correct_path: Callable[[bytes], bytes | None] | None = None
     """Asked for another path when nothing is served at the one sent."""
 
@@ -138,11 +141,11 @@ class RestFace:
             await send({"type": "websocket.close"})
             return
         page = self._page(scope["path"]) if self._pages else None
-        if page is not None:
-            await self._show(page, scope, receive, send)
-            return
         endpoint: Endpoint | None = None
         try:
+            if page is not None:
+                await self._show(page, scope, receive, send)
+                return
             match = self._match(scope["method"], scope.get("raw_path") or scope["path"].encode())
             if isinstance(match, NoMatch):
                 await self._unmatched(match, scope["method"], send)
@@ -213,8 +216,7 @@ class RestFace:
         if method in {"GET", "HEAD"}:
             await page(scope, receive, _with_own_headers(send))
             return
-        refusal = method_not_allowed(f"{scope['path']} has no {method}; it has GET, HEAD.", ("GET", "HEAD"))
-        await self._caller.refuse(self._catalogue.of_refusal(refusal, new_request_id()), send, is_wrapped=False)
+        raise method_not_allowed(f"{scope['path']} has no {method}; it has GET, HEAD.", ("GET", "HEAD"))
 
 
 def _with_own_headers(send: Send) -> Send:

@@ -10,6 +10,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from edge.app import EdgeOptions, create_app
+from edge.pages.documents import document_pages
 from edge.rest.health import health_pages
 from edge.rest.services import gateway_reasons, gateway_services
 from edge.rest.slips import corrected
@@ -46,7 +47,7 @@ def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings) -> Starlette:
         require_access=True,
         max_body_bytes=settings.max_body_mib * _MIB,
         cors_origins=settings.cors_origins,
-        pages=health_pages(channel),
+        pages={**health_pages(channel), **document_pages()},
         correct_path=corrected,
     )
     return create_app(channel, options)
