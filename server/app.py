@@ -109,11 +109,14 @@ async def open_stores(settings: ServerSettings) -> Stores:
         _given(settings.jwt_secret, settings.jwt_secret_file),
     )
     database = await Database.open(_database_url(settings))
-    accounts = Accounts(database, secrets, _policy(settings))
-    allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-    entries = ProviderEntries(database, Vault(secrets.vault_key), PROVIDERS, allows)
-    await entries.check_vault()
-    return Stores(database, accounts, entries)
+    try:
+        allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
+        entries = ProviderEntries(database, Vault(secrets.vault_key), PROVIDERS, allows)
+        await entries.check_vault()
+    except BaseException:
+        await database.close()
+        raise
+    return Stores(database, Accounts(database, secrets, _policy(settings)), entries)
 
 
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:

@@ -1,0 +1,14 @@
+"""A wire request never shows its headers or its body; the time-outs are bounded."""
+
+from server.chat.wire import Timeouts, WireRequest
+
+
+def test_credentials_and_content_are_not_in_any_text_form() -> None:
+    request = WireRequest("POST", "https://x.example/v1", {"Authorization": "Bearer sk-canary"}, b"canary")
+    assert "canary" not in f"{request!r} {request}"
+    assert "https://x.example/v1" in repr(request)
+
+
+def test_every_default_time_out_fits_into_the_whole() -> None:
+    timeouts = Timeouts()
+    assert 0 < timeouts.connect_s <= timeouts.idle_s <= timeouts.first_byte_s <= timeouts.total_s

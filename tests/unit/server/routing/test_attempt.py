@@ -1,0 +1,60 @@
+"""One attempt leaves one record, and a trace adds up what its attempts cost."""
+
+import pytest
+
+from server import errors
+from server.chat.usage import Usage
+from server.routing.attempt import Trace
+from tests.unit.server.routing.scripted import candidate, clock, nano_per_token, trace
+
+
+async def test_a_record_is_written_once() -> None:
+    attempt = trace().begin(candidate("a"))
+    first = attempt.end("ok")
+    assert attempt.end("CLIENT_GONE") is first
+    assert (first.number, first.provider_id, first.provider, first.model) == (1, "a", "openai", "m")
+
+
+async def test_a_failure_keeps_reason_and_message_but_not_too_much_of_it() -> None:
+    record = trace().begin(candidate("a")).fail(errors.UpstreamReset("x" * 900))
+    assert record.outcome == "UPSTREAM_RESET"
+    assert len(record.detail) == 500
+
+
+async def test_the_first_content_is_timed_once() -> None:
+    attempt = trace().begin(candidate("a"))
+    attempt.saw_content()
+    first = attempt.first_token_ms
+    attempt.began -= 60
+    attempt.saw_content()
+    assert attempt.first_token_ms == first == 0
+    assert attempt.elapsed_ms() >= 60_000
+
+
+async def test_attempts_that_still_run_are_recorded_as_left() -> None:
+    seen = trace()
+    seen.begin(candidate("a")).end("ok")
+    seen.begin(candidate("b"))
+    assert [(record.number, record.outcome) for record in seen.records()] == [(1, "ok"), (2, "CLIENT_GONE")]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [((), None), ((None, 5), 5), ((3, 5), 8), ((None,), None)],
+    ids=["no attempt", "one that used nothing", "two that used tokens", "nothing used"],
+)
+async def test_a_trace_adds_up_what_was_used(tokens: tuple[int | None, ...], expected: int | None) -> None:
+    seen = trace()
+    for count in tokens:
+        attempt = seen.begin(candidate("a"))
+        attempt.usage = None if count is None else Usage(input_tokens=count)
+    assert seen.cost_nanousd() == expected
+
+
+async def test_one_unknown_price_makes_the_sum_unknown() -> None:
+    seen = Trace(
+        clock(), lambda provider, model, usage: None if model == "odd" else nano_per_token(provider, model, usage)
+    )
+    for model in ("m", "odd"):
+        seen.begin(candidate("a", model)).usage = Usage(input_tokens=1)
+    assert seen.cost_nanousd() is None

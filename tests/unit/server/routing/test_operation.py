@@ -1,0 +1,68 @@
+"""An operation: what the client is told of it, and the record that it leaves."""
+
+import asyncio
+
+import pytest
+
+from server import errors
+from server.chat.principal import Call, Plan, Principal
+from server.chat.usage import Usage
+from server.errors import PerpetuoError
+from server.routing.complexity import Complexity
+from server.routing.operation import Operation
+from tests.unit.server.routing.scripted import candidate, trace
+
+
+def operation(*, is_stream: bool = False) -> Operation:
+    now = asyncio.get_running_loop().time()
+    call = Call("req_1", Principal("usr_1", "ws_1", Plan.FREE, "key_1"), now - 0.5, now + 10, "rest", "mine")
+    return Operation(call, trace(), is_stream, model_requested="m" * 300, complexity=Complexity.EXPERT)
+
+
+async def test_the_metadata_say_how_the_answer_was_got() -> None:
+    running = operation()
+    running.served = candidate("a", "m-1")
+    running.notes.append("seed is not sent")
+    running.trace.begin(running.served).usage = Usage(input_tokens=7)
+    metadata = running.metadata()
+    assert (metadata.routed_to, metadata.provider, metadata.complexity) == ("m-1", "openai", "expert")
+    assert (metadata.cost_usd, metadata.attempts, metadata.cache_hit) == (7e-9, 1, False)
+    assert metadata.latency_ms >= 500
+    assert metadata.notes == ["seed is not sent"]
+
+
+async def test_the_record_of_what_was_served() -> None:
+    running = operation(is_stream=True)
+    running.served = candidate("a", "m-1")
+    running.trace.begin(running.served).end()
+    record = running.record()
+    assert (record.provider, record.provider_id, record.model) == ("openai", "a", "m-1")
+    assert (record.status, record.outcome, record.is_stream, record.surface) == (200, "ok", True, "rest")
+    assert len(record.model_requested) == 200
+    assert record.latency_ms >= 500
+
+
+async def test_the_record_of_what_was_never_served_names_nobody() -> None:
+    running = operation()
+    running.fail(errors.RequestInvalid("x"))
+    record = running.record()
+    assert (record.provider, record.model, record.attempts) == ("", "", ())
+    assert (record.status, record.outcome) == (400, "REQUEST_INVALID")
+
+
+@pytest.mark.parametrize(
+    ("is_committed", "error", "status"),
+    [
+        (False, errors.UpstreamUnavailable("x"), 503),
+        (True, errors.UpstreamStreamInterrupted("x"), 200),
+        (False, errors.ClientGone("x"), 499),
+        (True, errors.ClientGone("x"), 200),
+    ],
+)
+async def test_what_fails_after_the_first_content_keeps_its_status(
+    is_committed: bool, error: PerpetuoError, status: int
+) -> None:
+    running = operation(is_stream=True)
+    running.is_committed = is_committed
+    running.fail(error)
+    assert (running.status, running.outcome) == (status, error.reason)

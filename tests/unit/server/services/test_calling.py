@@ -1,0 +1,62 @@
+"""What servicers know of their call: who asks, and until when."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from server.chat.principal import Plan, Principal
+from server.errors import Internal
+from server.services.calling import Calls, Context
+
+ANN = Principal("usr_1", "ws_1", Plan.FREE, "key_1")
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    request_id: str = "req_1"
+    client_request_id: str | None = "mine"
+    surface: str = "rest"
+    principal: Principal | None = ANN
+    credential: str = "pk_secret"
+    knobs: Mapping[str, str] = field(default_factory=lambda: {"cache": "no-store"})
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    left_s: float | None
+
+    def time_remaining(self) -> float | None:
+        return self.left_s
+
+
+def context(left_s: float | None) -> Context:
+    timed: Context = cast(Any, Timed(left_s))
+    return timed
+
+
+@pytest.mark.parametrize(
+    ("left_s", "allowed_s"), [(None, 60.0), (5.0, 5.0), (600.0, 60.0)], ids=["no deadline", "sooner", "later than ours"]
+)
+async def test_the_deadline_is_the_sooner_one(left_s: float | None, allowed_s: float) -> None:
+    before = asyncio.get_running_loop().time()
+    call = Calls(Info, 60.0).call(context(left_s))
+    assert call.received_at >= before
+    assert call.deadline - call.received_at == pytest.approx(allowed_s)
+
+
+async def test_the_call_carries_what_the_interceptors_found() -> None:
+    calls = Calls(Info, 60.0)
+    call = calls.call(context(None))
+    assert (call.request_id, call.client_request_id, call.surface) == ("req_1", "mine", "rest")
+    assert call.principal is ANN
+    assert call.knobs == {"cache": "no-store"}
+    assert calls.principal() is ANN
+    assert calls.credential() == "pk_secret"
+
+
+async def test_a_call_without_an_identity_is_a_defect() -> None:
+    with pytest.raises(Internal):
+        Calls(lambda: Info(principal=None), 60.0).principal()

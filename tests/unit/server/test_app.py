@@ -1,0 +1,63 @@
+"""The composition root: what it refuses, and that a core can be opened, used, stopped and opened again."""
+
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from perpetuo.v1 import models_pb2, models_pb2_grpc
+
+from server.accounts.vault import WrongKeyError
+from server.app import Core, SettingsError, check, is_loopback
+from server.demo import make_demo
+from server.errors import StoreUnavailable
+from server.settings import ServerSettings
+
+LOOPBACK = [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False),
+            ("192.168.1.1", False), ("example.com", False), ("::", False)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "expected"), LOOPBACK)
+def test_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("a demo that others can reach", {"demo": True, "host": "0.0.0.0"}, "--demo"),
+    ("a state that is not served", {"state_url": "redis://127.0.0.1"}, "--state-url"),
+]
+
+
+@pytest.mark.parametrize(("options", "names"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_settings_that_cannot_be_served(options: dict[str, Any], names: str) -> None:
+    with pytest.raises(SettingsError, match=names):
+        check(ServerSettings(**options))
+
+
+async def test_a_core_serves_on_a_free_port_and_keeps_its_data(tmp_path: Path) -> None:
+    settings = ServerSettings(data_dir=tmp_path, demo=True, grpc_port=0, grace_s=0)
+    for _ in range(2):
+        async with await Core.open(settings) as core:
+            key = await make_demo(core.stores)
+            port = await core.start()
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                answer = await models_pb2_grpc.ModelsServiceStub(channel).ListModels(
+                    models_pb2.ListModelsRequest(), metadata=(("authorization", f"Bearer {key}"),)
+                )
+            assert answer.data
+    assert [path.stat().st_mode & 0o077 for path in tmp_path.iterdir()] == [0] * len(list(tmp_path.iterdir()))
+
+
+async def test_a_data_directory_has_one_owner(tmp_path: Path) -> None:
+    settings = ServerSettings(data_dir=tmp_path, grace_s=0)
+    async with await Core.open(settings):
+        with pytest.raises(StoreUnavailable):
+            await Core.open(settings)
+
+
+async def test_another_master_key_is_refused_at_the_start(tmp_path: Path) -> None:
+    async with await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0)) as core:
+        await make_demo(core.stores)
+    (tmp_path / "master.key").unlink()
+    with pytest.raises(WrongKeyError, match="master key"):
+        await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0))
