@@ -90,7 +90,12 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         return info
 
     async def _fail(self, info: CallInfo, context: Context, error: PerpetuoError) -> Never:
-        status = rich_status(error, self._rules[error.reason], info.request_id)
+        try:
+            status = rich_status(error, self._rules[error.reason], info.request_id)
+        except Exception as defect:  # noqa: BLE001  # still the border: gRPC would tell the caller what was raised here
+            self._log.error("error cannot be told", request_id=info.request_id, method=info.method, exc_info=defect)
+            error = Internal(_FIXED_TEXT)
+            status = rich_status(error, self._rules[error.reason], info.request_id)
         self._record(info, status.code.name, error.reason)
         kept: Any = context.trailing_metadata()
         await context.abort(status.code, status.message, (*(kept or ()), *status.trailing))
