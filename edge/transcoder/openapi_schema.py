@@ -200,7 +200,8 @@ class Schemas:
         """The alternatives by kind. One of raw JSON is left out beside others: it would say that anything goes."""
         raw = {field.name for field in descriptor.fields if field_rule(field, self._profile).is_raw_json}
         fields = [field for field in descriptor.fields if field.name not in raw or len(raw) == len(descriptor.fields)]
-        return {"anyOf": [self._alternative(field, way) for field in fields]}
+        alternatives = [self._alternative(field, way) for field in fields]
+        return {"anyOf": alternatives} if len(alternatives) > 1 else alternatives[0]
 
     def _alternative(self, field: FieldDescriptor, way: Way) -> Schema:
         """One alternative: a message whose only field is repeated stands for the array."""
