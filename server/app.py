@@ -40,7 +40,7 @@ from server.services.models import ModelsServicer
 from server.services.providers import ProvidersServicer
 from server.settings import ServerSettings
 from server.storage.database import Database
-from server.upstream.client import AiohttpTransport
+from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
@@ -135,7 +135,7 @@ class Core:
         self.stores = stores
         self._prices = _prices()
         self._tasks: set[asyncio.Task[None]] = set()
-        client = AiohttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
+        client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
         self.server = CoreServer(self._registry(), stores.accounts)
