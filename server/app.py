@@ -1,6 +1,7 @@
 """The composition root of the core: settings in, running objects out. Nothing else chooses an implementation."""
 
 import asyncio
+import gc
 import ipaddress
 import time
 from collections.abc import Mapping
@@ -47,6 +48,8 @@ from server.upstream.switch import TransportSwitch
 
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
+# Objects that may wait for a collection, and how many of one generation make one of the next.
+_GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 
 class SettingsError(Exception):
@@ -125,6 +128,17 @@ def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
 
 def _prices() -> PriceBook:
     return PriceBook({(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin})
+
+
+def collect_garbage_seldom() -> None:
+    """For a process that has started: what lives now lives to the end, and requests leave few cycles behind.
+
+    By default the collector runs about once per request, and every so often over all modules. Not for tests: what is
+    frozen is never collected.
+    """
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.enable()
 
 
 class Core:
