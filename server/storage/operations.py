@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.chat.records import AttemptRecord, OperationRecord
@@ -82,6 +82,18 @@ class Operations:
             query = query.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
         query = query.order_by(OPERATIONS.c.created_at.desc(), OPERATIONS.c.request_id.desc()).limit(limit)
         return tuple(_operation(row, ()) for row in await self._connection.execute(query))
+
+    async def count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
+        """How many of the user's operations, settled from `start` to just before `end`, came to an upstream call."""
+        first = ATTEMPTS.alias()
+        query = (
+            select(func.count())
+            .select_from(
+                OPERATIONS.join(first, (first.c.request_id == OPERATIONS.c.request_id) & (first.c.number == 1))
+            )
+            .where(OPERATIONS.c.user_id == user_id, OPERATIONS.c.created_at >= start, OPERATIONS.c.created_at < end)
+        )
+        return (await self._connection.execute(query)).scalar_one()
 
 
 def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any, ...]:

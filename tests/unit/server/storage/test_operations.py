@@ -69,6 +69,24 @@ async def test_a_replayed_batch_doubles_nothing(database: Database) -> None:
         assert await tx.operations.get("ws_1", "req_1") == OPERATION
 
 
+async def test_a_users_dispatched_operations_of_a_span_are_counted(database: Database) -> None:
+    minute = timedelta(minutes=1)
+    operations = [
+        OPERATION,
+        replace(OPERATION, request_id="req_2", key_id="key_2", workspace_id="ws_2", outcome="UPSTREAM_TIMEOUT"),
+        replace(OPERATION, request_id="req_refused", outcome="RATE_LIMITED", status=429, attempts=()),
+        replace(OPERATION, request_id="req_before", created_at=NOW - minute),
+        replace(OPERATION, request_id="req_after", created_at=NOW + minute),
+        replace(OPERATION, request_id="req_other", user_id="usr_2"),
+    ]
+    async with database.write() as tx:
+        await tx.operations.add_many(operations, "prices/1")
+    async with database.read() as tx:
+        assert await tx.operations.count_dispatched("usr_1", NOW, NOW + minute) == 2
+        assert await tx.operations.count_dispatched("usr_1", NOW - minute, NOW + 2 * minute) == 4
+        assert await tx.operations.count_dispatched("usr_3", NOW, NOW + minute) == 0
+
+
 async def test_pages_follow_each_other_without_gap_or_overlap(database: Database) -> None:
     operations = [
         replace(OPERATION, request_id=f"req_{number:02}", created_at=NOW + timedelta(seconds=number // 3))
