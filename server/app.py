@@ -12,7 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from perpetuo.v1 import auth_pb2_grpc, completions_pb2_grpc, keys_pb2_grpc, models_pb2_grpc, providers_pb2_grpc
+from perpetuo.v1 import (
+    auth_pb2_grpc,
+    completions_pb2_grpc,
+    keys_pb2_grpc,
+    logs_pb2_grpc,
+    models_pb2_grpc,
+    providers_pb2_grpc,
+)
 from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
@@ -27,6 +34,7 @@ from server.grpc_server import CoreServer
 from server.inprocess import HandlerRegistry
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
+from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
@@ -40,6 +48,7 @@ from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
+from server.services.logs import LogsServicer
 from server.services.models import ModelsServicer
 from server.services.providers import ProvidersServicer
 from server.settings import ServerSettings
@@ -217,6 +226,8 @@ class Core:
         facts_of = _facts(PROVIDERS).__getitem__
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
+        logs = Logs(self.stores.database, PROVIDERS)
+        logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
         providers_pb2_grpc.add_ProvidersServiceServicer_to_server(ProvidersServicer(accounts, entries, calls), registry)
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls), registry
