@@ -9,7 +9,7 @@ import pytest
 from cli.mock.upstream import MockUpstream
 from tests.e2e.gateway import Account, Gateway, add_provider, sign_up
 
-DOCUMENTED = {
+DOCUMENTED: dict[str, Any] = {
     "request_id": str,
     "model": str,
     "provider": str,
