@@ -12,7 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from perpetuo.v1 import auth_pb2_grpc, completions_pb2_grpc, keys_pb2_grpc, models_pb2_grpc, providers_pb2_grpc
+from perpetuo.v1 import (
+    auth_pb2_grpc,
+    completions_pb2_grpc,
+    keys_pb2_grpc,
+    members_pb2_grpc,
+    models_pb2_grpc,
+    providers_pb2_grpc,
+    workspaces_pb2_grpc,
+)
 from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
@@ -24,26 +32,34 @@ from server.chat.principal import Plan
 from server.chat.wire import Timeouts
 from server.grpc_server import CoreServer
 from server.inprocess import HandlerRegistry
+from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.pipeline import Parts, Pipeline
+from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
+from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
+from server.services.members import MembersServicer
 from server.services.models import ModelsServicer
 from server.services.providers import ProvidersServicer
+from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.storage.database import Database
 from server.upstream.client import AiohttpTransport
 from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
+
+# A check of a credential is answered while somebody waits for it.
+_CHECK_TIMEOUTS: Final = Timeouts(connect_s=3.0, first_byte_s=10.0, idle_s=5.0, total_s=15.0)
 
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
@@ -123,6 +139,10 @@ def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
     return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
 
 
+def _dialect_of(provider: str) -> Dialect:
+    return PROVIDERS[provider].dialect
+
+
 def _prices() -> PriceBook:
     return PriceBook({(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin})
 
@@ -183,8 +203,7 @@ class Core:
             settings.idle_timeout_s,
             settings.request_timeout_s,
         )
-        dialects = {row.name: row.dialect for row in PROVIDERS.values()}
-        dispatcher = Dispatcher(self._transport, dialects.__getitem__, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
         clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
         return Pipeline(
             Parts(
@@ -200,11 +219,19 @@ class Core:
     def _registry(self) -> HandlerRegistry:
         registry = HandlerRegistry()
         accounts, entries = self.stores.accounts, self.stores.entries
-        calls = Calls(current_call, self.settings.request_timeout_s)
+        address_of = CallerAddress(self.settings.trusted_edges)
+        calls = Calls(current_call, self.settings.request_timeout_s, address_of)
+        check_credential = CredentialCheck(self._transport, _dialect_of, _CHECK_TIMEOUTS)
         facts_of = _facts(PROVIDERS).__getitem__
-        auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, calls), registry)
+        auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        providers_pb2_grpc.add_ProvidersServiceServicer_to_server(ProvidersServicer(accounts, entries, calls), registry)
+        workspaces_pb2_grpc.add_WorkspacesServiceServicer_to_server(
+            WorkspacesServicer(accounts, entries, calls), registry
+        )
+        members_pb2_grpc.add_MembersServiceServicer_to_server(MembersServicer(accounts, calls), registry)
+        providers_pb2_grpc.add_ProvidersServiceServicer_to_server(
+            ProvidersServicer(accounts, entries, calls, check_credential), registry
+        )
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls), registry
         )

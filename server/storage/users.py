@@ -61,9 +61,10 @@ class Users:
         """How many users there are."""
         return (await self._connection.execute(select(func.count()).select_from(USERS))).scalar_one()
 
-    async def set_password_hash(self, user_id: str, password_hash: str) -> None:
-        """Replaces the hash of the same password by a stronger one: tokens stay valid."""
-        await self._update(user_id, password_hash=password_hash)
+    async def set_password_hash(self, user_id: str, old_hash: str, password_hash: str) -> None:
+        """Replaces the hash of the same password by a stronger one: tokens stay valid. Nothing if it has changed."""
+        condition = (USERS.c.id == user_id) & (USERS.c.password_hash == old_hash)
+        await self._connection.execute(update(USERS).where(condition).values(password_hash=password_hash))
 
     async def change_password(self, user_id: str, password_hash: str, moment: datetime) -> None:
         """Sets the hash of another password and voids every token of the user that was issued before that moment."""

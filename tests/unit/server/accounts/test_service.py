@@ -152,7 +152,9 @@ async def test_a_log_in_strengthens_an_old_hash_and_keeps_tokens(
     accounts: Accounts, database: Database, ana: SignedUp
 ) -> None:
     async with database.write() as tx:
-        await tx.users.set_password_hash(ana.user.id, argon2.PasswordHasher(1, 8192, 1).hash("secure123"))
+        await tx.users.set_password_hash(
+            ana.user.id, ana.user.password_hash, argon2.PasswordHasher(1, 8192, 1).hash("secure123")
+        )
     await accounts.log_in("ana@example.com", "secure123")
     kept = (await accounts.get_user(ana.user.id)).password_hash
     assert argon2.extract_parameters(kept).memory_cost >= 19 * 1024

@@ -39,7 +39,8 @@ async def test_each_change_touches_its_field_alone(database: Database) -> None:
     later = datetime(2026, 2, 1, tzinfo=UTC)
     async with database.write() as tx:
         await tx.users.add(USER)
-        await tx.users.set_password_hash("usr_9", "new")
+        await tx.users.set_password_hash("usr_9", "another hash", "never kept")
+        await tx.users.set_password_hash("usr_9", USER.password_hash, "new")
         await tx.users.set_plan("usr_9", Plan.ENTERPRISE)
         await tx.users.set_disabled("usr_9", is_disabled=True)
         await tx.users.revoke_tokens("usr_9", later)
