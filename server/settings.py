@@ -42,7 +42,7 @@ class ServerSettings(BaseSettings):
         default="auto", description="Who may sign up; `auto` is open on loopback, else only the first user."
     )
     trusted_edges: NameList = Field(
-        ("127.0.0.1", "::1"),
+        default=("127.0.0.1", "::1"),
         description="Addresses or networks of REST faces in other processes whose word about callers is believed.",
     )
     demo: bool = Field(

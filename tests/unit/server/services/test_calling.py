@@ -21,6 +21,7 @@ class Info:
     surface: str = "rest"
     principal: Principal | None = ANN
     credential: str = "pk_secret"
+    forwarded_for: str = "198.51.100.7"
     knobs: Mapping[str, str] = field(default_factory=lambda: {"cache": "no-store"})
 
 
@@ -30,6 +31,9 @@ class Timed:
 
     def time_remaining(self) -> float | None:
         return self.left_s
+
+    def peer(self) -> str:
+        return "inproc:"
 
 
 def context(left_s: float | None) -> Context:
@@ -42,13 +46,13 @@ def context(left_s: float | None) -> Context:
 )
 async def test_the_deadline_is_the_sooner_one(left_s: float | None, allowed_s: float) -> None:
     before = asyncio.get_running_loop().time()
-    call = Calls(Info, 60.0).call(context(left_s))
+    call = Calls(Info, 60.0, "{}|{}".format).call(context(left_s))
     assert call.received_at >= before
     assert call.deadline - call.received_at == pytest.approx(allowed_s)
 
 
 async def test_the_call_carries_what_the_interceptors_found() -> None:
-    calls = Calls(Info, 60.0)
+    calls = Calls(Info, 60.0, "{}|{}".format)
     call = calls.call(context(None))
     assert (call.request_id, call.client_request_id, call.surface) == ("req_1", "mine", "rest")
     assert call.principal is ANN
@@ -59,4 +63,8 @@ async def test_the_call_carries_what_the_interceptors_found() -> None:
 
 async def test_a_call_without_an_identity_is_a_defect() -> None:
     with pytest.raises(Internal):
-        Calls(lambda: Info(principal=None), 60.0).principal()
+        Calls(lambda: Info(principal=None), 60.0, "{}|{}".format).principal()
+
+
+async def test_the_address_is_told_from_the_connection_and_what_was_forwarded() -> None:
+    assert Calls(Info, 60.0, "{}|{}".format).address(context(None)) == "inproc:|198.51.100.7"
