@@ -45,6 +45,8 @@ _EXPOSED_HEADERS: Final = (
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
 )
+# The last of its name counts, so a caller cannot label itself otherwise.
+_SURFACE: Final = ("x-perpetuo-surface", "rest")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -196,7 +198,7 @@ class RestFace:
         client = scope.get("client")
         exchange = Exchange(
             message=endpoint.binding.build(values, scope["query_string"], body, content_type),
-            metadata=inbound(scope["headers"], client[0] if client else None),
+            metadata=(*inbound(scope["headers"], client[0] if client else None), _SURFACE),
             timeout_s=timeout_s(_text(headers, b"grpc-timeout"), _text(headers, b"x-request-timeout")),
             receive=receive,
             send=send,

@@ -29,6 +29,7 @@ MAX_RETRY_AFTER_S: Final = 60
 _TYPE_URL: Final = "type.googleapis.com/"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _REQUEST_ID_KEY: Final = "x-request-id"
+_WAIT_VARIABLE: Final = "retryAfterS"
 
 # Reasons for statuses that came without one: from the transport, or from a service that gives none.
 _REASON_OF_GRPC: Final[Mapping[int, str]] = {
@@ -99,6 +100,8 @@ class _Rule:
     code: str
     type: str
     should_retry: bool
+    tells_wait: bool = False
+    """A wait that is known is told, though no retry is invited."""
 
 
 class ErrorCatalogue:
@@ -143,7 +146,7 @@ class ErrorCatalogue:
                 request_id,
                 param=details.param,
                 details=dict(info.metadata),
-                retry_after_s=details.retry_after_s,
+                retry_after_s=details.hinted_wait_s() if rule.tells_wait else details.retry_after_s,
                 status=details.status,
             )
         message = _FIXED_TEXT.get(grpc_code) or details.message or error.details() or ""
@@ -178,6 +181,15 @@ class _Details:
                     details.request_id = value
         return details
 
+    def hinted_wait_s(self) -> int | None:
+        """The wait, also if it is only a variable because it is no invitation; None if there is none to go by."""
+        if self.retry_after_s is not None:
+            return self.retry_after_s
+        try:
+            return math.ceil(float(self.info.metadata.get(_WAIT_VARIABLE, "")))
+        except (ValueError, OverflowError):
+            return None
+
     def _read(self, raw: bytes) -> None:
         try:
             status = status_pb2.Status.FromString(raw)
@@ -209,6 +221,7 @@ def _rule(reason: str, option: Any) -> _Rule:
         code=option.code or reason.lower(),
         type=option.type or _type_of(option.http_status),
         should_retry=option.retry == rest_options.RETRY_AFTER,
+        tells_wait=option.retry == rest_options.RETRY_LATER,
     )
 
 

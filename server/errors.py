@@ -99,7 +99,7 @@ class PlanRequired(PerpetuoError):
 
 
 class SignupClosed(PerpetuoError):
-    """This gateway does not take new users by sign-up."""
+    """The gateway does not take new users by sign-up."""
 
     reason = "SIGNUP_CLOSED"
     http_status = 403

@@ -62,7 +62,7 @@ class Pipeline:
             served = await self._parts.dispatcher.complete(
                 request, operation.candidates, call.deadline, operation.trace
             )
-            return _finished(operation, request, served)
+            return _finished(operation, served)
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
             raise
@@ -76,20 +76,23 @@ class Pipeline:
         """
         operation = self._begin(call, is_stream=True)
         live: LiveStream | None = None
+        tail = StreamTail(new_id("chatcmpl-"))
         try:
             request = await self._admit(operation, body)
             live = await self._parts.dispatcher.stream(request, operation.candidates, call.deadline, operation.trace)
             operation.served = live.candidate
-            tail = StreamTail(new_id("chatcmpl-"), wants_usage=request.wants_usage)
-            async for ready in self._follow(operation, request, live, tail):
+            tail.wants_usage = request.wants_usage
+            async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
+            yield self._last(operation, live, tail)
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
             operation.fail(_reason(error))
             raise
         finally:
             if live is not None:
                 await live.close()
+                _count(operation, live, tail)
             self._parts.ledger.record(operation.record())
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
@@ -102,15 +105,14 @@ class Pipeline:
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         operation.strategy = _strategy(knobs_from(request, operation.call.knobs))
-        operation.complexity = classify(features_of(request.view, estimate_tokens(request)))
+        operation.prompt_tokens = estimate_tokens(request)
+        operation.complexity = classify(features_of(request.view, operation.prompt_tokens))
         deployments = await self._parts.deployments_of(principal.workspace_id)
         operation.candidates = choose(request.model, deployments, principal, self._parts.facts_of, self._draw)
         return request
 
-    async def _follow(
-        self, operation: Operation, request: ChatRequest, live: LiveStream, tail: StreamTail
-    ) -> AsyncIterator[list[bytes]]:
-        """What goes out, from the first content to the end. Raises when the stream breaks."""
+    async def _follow(self, operation: Operation, live: LiveStream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
+        """What goes out, from the first content to what is held for the end. Raises when the stream breaks."""
         try:
             chunks: list[Chunk] | None = live.held
             while chunks is not None:
@@ -121,15 +123,25 @@ class Pipeline:
                 raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
+            _count(operation, live, tail)
             live.attempt.fail(told)
             raise told from None
-        finally:
-            operation.usage = live.attempt.usage = tail.usage or Usage(
-                input_tokens=estimate_tokens(request), output_tokens=tail.content_chunks, is_estimated=True
-            )
+
+    def _last(self, operation: Operation, live: LiveStream, tail: StreamTail) -> list[bytes]:
+        """The end of a whole stream, which tells how the answer was got."""
+        usage = _count(operation, live, tail)
         live.attempt.end()
         operation.notes.extend(live.notes)
-        yield tail.close(operation.metadata(), operation.usage, int(self._parts.clock.now().timestamp()))
+        return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
+
+
+def _count(operation: Operation, live: LiveStream, tail: StreamTail) -> Usage:
+    """The tokens of a stream as far as it came: reported, else as many as there were pieces of content."""
+    if operation.usage is None:
+        operation.usage = live.attempt.usage = tail.usage or Usage(
+            input_tokens=operation.prompt_tokens, output_tokens=tail.content_chunks, is_estimated=True
+        )
+    return operation.usage
 
 
 async def _next_chunks(live: LiveStream, tail: StreamTail) -> list[Chunk] | None:
@@ -143,12 +155,12 @@ async def _next_chunks(live: LiveStream, tail: StreamTail) -> list[Chunk] | None
         return None
 
 
-def _finished(operation: Operation, request: ChatRequest, served: Served) -> bytes:
+def _finished(operation: Operation, served: Served) -> bytes:
     """The answer as the client gets it, with what the gateway has to say."""
     answer = served.answer
     operation.served = served.candidate
     operation.usage = answer.facts.usage or Usage(
-        input_tokens=estimate_tokens(request),
+        input_tokens=operation.prompt_tokens,
         output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
         is_estimated=True,
     )

@@ -11,7 +11,7 @@ import msgspec
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from edge.transcoder.enums import compile_enum
-from edge.transcoder.field_rules import FieldRule, field_rule, is_map
+from edge.transcoder.field_rules import FieldRule, field_rule, is_map, is_value
 from edge.transcoder.json_wellknown import WRAPPERS
 from edge.transcoder.openapi_schema import DocumentError, Way, is_union
 from edge.transcoder.profile import Profile
@@ -110,10 +110,7 @@ class Examples:
 
     def _is_shown(self, field: FieldDescriptor, rule: FieldRule, way: Way, above: tuple[str, ...]) -> bool:
         """Not what would hold itself; of what may be absent from a request, only that for which somebody wrote."""
-        if rule.is_extra:
-            return False
-        inner = _held(field)
-        if inner is not None and inner.full_name in above:
+        if rule.is_extra or (_is_inside(field, above) and not field.is_repeated):
             return False
         return not (way.is_request and field.has_presence) or self._written_field(field) is not msgspec.UNSET
 
@@ -121,9 +118,12 @@ class Examples:
         written = self._written_field(field)
         if written is not msgspec.UNSET:
             return written
-        if field_rule(field, self._profile).is_map:
+        if is_map(field):
             assert field.message_type is not None
-            return {"name": self._field(field.message_type.fields_by_name["value"], way, above)}
+            value = field.message_type.fields_by_name["value"]
+            return {} if _is_inside(field, above) else {"name": self._field(value, way, above)}
+        if field.is_repeated and _is_inside(field, above):
+            return []
         element = self._element(field, way, above)
         return [element] if field.is_repeated else element
 
@@ -144,6 +144,8 @@ class Examples:
             return {}
         if rule.is_dollars:
             return 0.000012
+        if field.enum_type is not None and is_value(field):
+            return None
         if field.enum_type is not None:
             choices = compile_enum(field.enum_type, self._profile).choices
             return choices[0] if choices else None
@@ -154,9 +156,9 @@ class Examples:
         return _SCALARS.get(field.cpp_type, field.name)
 
 
-def _held(field: FieldDescriptor) -> Descriptor | None:
-    """The message type that a field holds, of a map that of its values."""
-    if is_map(field):
-        assert field.message_type is not None
-        return field.message_type.fields_by_name["value"].message_type
-    return field.message_type
+def _is_inside(field: FieldDescriptor, above: Collection[str]) -> bool:
+    """Whether a field, or a map's values, hold one of the message types that it stands in."""
+    held = field.message_type
+    if held is not None and is_map(field):
+        held = held.fields_by_name["value"].message_type
+    return held is not None and held.full_name in above

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
@@ -160,6 +161,9 @@ class Schemas:
         return _renamed(document, names), dict(sorted(components.items()))
 
     def _is_sure(self, field: FieldDescriptor, rule: FieldRule, way: Way) -> bool:
+        """Whether the member is always there: declared so, or written so by the codec."""
+        if field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]:
+            return True
         if way.is_request:
             return False
         if way.is_raw:
@@ -200,7 +204,8 @@ class Schemas:
         """The alternatives by kind. One of raw JSON is left out beside others: it would say that anything goes."""
         raw = {field.name for field in descriptor.fields if field_rule(field, self._profile).is_raw_json}
         fields = [field for field in descriptor.fields if field.name not in raw or len(raw) == len(descriptor.fields)]
-        return {"anyOf": [self._alternative(field, way) for field in fields]}
+        alternatives = [self._alternative(field, way) for field in fields]
+        return {"anyOf": alternatives} if len(alternatives) > 1 else alternatives[0]
 
     def _alternative(self, field: FieldDescriptor, way: Way) -> Schema:
         """One alternative: a message whose only field is repeated stands for the array."""

@@ -27,6 +27,7 @@ _MESSAGE_MAX_BYTES = 2000  # as grpc-message, in percent encoding
 _TEXT_MAX_CHARS = 800
 _UNQUOTED = string.punctuation.replace("%", "") + " "
 _ELLIPSIS = "…"
+_DEFAULT_WAIT_S = 1.0  # where a retry is invited and nobody knows when
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ def _status(error: PerpetuoError, rule: Rule, request_id: str, limit: int) -> st
     if error.param is not None:
         violation = error_details_pb2.BadRequest.FieldViolation(field=_cut(error.param, limit), description=message)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
-    if rule.may_retry and error.retry_after_s is not None:
+    if rule.may_retry:
+        wait_s = _DEFAULT_WAIT_S if error.retry_after_s is None else error.retry_after_s
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromNanoseconds(round(error.retry_after_s * 1e9))
+        retry.retry_delay.FromNanoseconds(round(wait_s * 1e9))
         details.append(retry)
     if rule.is_quota:
         details.append(

@@ -19,7 +19,8 @@ _NANO = 1_000_000_000
 class Operation:
     """What is known of a request so far.
 
-    `is_committed` says that a stream's content has begun: what fails after that keeps the HTTP status 200.
+    `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
+    fails after that keeps the HTTP status 200.
     """
 
     call: Call
@@ -28,6 +29,7 @@ class Operation:
     model_requested: str = ""
     strategy: str = "default"
     complexity: Complexity = Complexity.SIMPLE
+    prompt_tokens: int = 0
     candidates: Sequence[Candidate] = ()
     served: Candidate | None = None
     usage: Usage | None = None

@@ -25,9 +25,9 @@ class StreamTail:
     usage chunk.
     """
 
-    def __init__(self, answer_id: str, *, wants_usage: bool) -> None:
+    def __init__(self, answer_id: str, *, wants_usage: bool = False) -> None:
         self._answer_id = answer_id
-        self._wants_usage = wants_usage
+        self.wants_usage = wants_usage
         self._rewrites_id: bool | None = None
         self._held: bytes | None = None
         self._usage_chunk: bytes | None = None
@@ -80,12 +80,12 @@ class StreamTail:
     @property
     def has_usage(self) -> bool:
         """Whether nothing more is needed to close the stream."""
-        return self.is_finished and self.usage is not None and (self._usage_chunk is not None or not self._wants_usage)
+        return self.is_finished and self.usage is not None and (self._usage_chunk is not None or not self.wants_usage)
 
     def close(self, metadata: GatewayMetadata, usage: Usage, created: int) -> list[bytes]:
         """The last event data: the held chunk and, if asked for, the usage chunk; the last one carries the metadata."""
-        last = self._usage_chunk if self._wants_usage else None
-        if self._wants_usage and last is None:
+        last = self._usage_chunk if self.wants_usage else None
+        if self.wants_usage and last is None:
             last = self._bare_chunk(created, usage)
         if last is None:
             last, self._held = self._held, None

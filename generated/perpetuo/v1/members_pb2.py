@@ -23,17 +23,22 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19perpetuo/v1/members.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\x87\x01\n\x06Member\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.perpetuo.v1.Role\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x12ListMembersRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\";\n\x13ListMembersResponse\x12$\n\x07members\x18\x01 \x03(\x0b\x32\x13.perpetuo.v1.Member\"X\n\x10\x41\x64\x64MemberRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x1f\n\x04role\x18\x03 \x01(\x0e\x32\x11.perpetuo.v1.Role\"8\n\x11\x41\x64\x64MemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.perpetuo.v1.Member\"]\n\x13UpdateMemberRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x1f\n\x04role\x18\x03 \x01(\x0e\x32\x11.perpetuo.v1.Role\";\n\x14UpdateMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.perpetuo.v1.Member\"<\n\x13RemoveMemberRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"3\n\x14RemoveMemberResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*^\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x0f\n\x0bROLE_MEMBER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x12\x0e\n\nROLE_OWNER\x10\x04\x32\xc6\x04\n\x0eMembersService\x12\x80\x01\n\x0bListMembers\x12\x1f.perpetuo.v1.ListMembersRequest\x1a .perpetuo.v1.ListMembersResponse\".\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02$\x12\"/workspaces/{workspace_id}/members\x12\x85\x01\n\tAddMember\x12\x1d.perpetuo.v1.AddMemberRequest\x1a\x1e.perpetuo.v1.AddMemberResponse\"9\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02/\"\"/workspaces/{workspace_id}/members:\x01*b\x06member\x12\x98\x01\n\x0cUpdateMember\x12 .perpetuo.v1.UpdateMemberRequest\x1a!.perpetuo.v1.UpdateMemberResponse\"C\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x39\x32,/workspaces/{workspace_id}/members/{user_id}:\x01*b\x06member\x12\x8d\x01\n\x0cRemoveMember\x12 .perpetuo.v1.RemoveMemberRequest\x1a!.perpetuo.v1.RemoveMemberResponse\"8\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02.*,/workspaces/{workspace_id}/members/{user_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19perpetuo/v1/members.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\x87\x01\n\x06Member\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.perpetuo.v1.Role\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x12ListMembersRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\";\n\x13ListMembersResponse\x12$\n\x07members\x18\x01 \x03(\x0b\x32\x13.perpetuo.v1.Member\"^\n\x10\x41\x64\x64MemberRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x04role\x18\x03 \x01(\x0e\x32\x11.perpetuo.v1.Role\"8\n\x11\x41\x64\x64MemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.perpetuo.v1.Member\"c\n\x13UpdateMemberRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12%\n\x04role\x18\x03 \x01(\x0e\x32\x11.perpetuo.v1.RoleB\x04\xe2\x41\x01\x02\";\n\x14UpdateMemberResponse\x12#\n\x06member\x18\x01 \x01(\x0b\x32\x13.perpetuo.v1.Member\"<\n\x13RemoveMemberRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"3\n\x14RemoveMemberResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*^\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x0f\n\x0bROLE_MEMBER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x12\x0e\n\nROLE_OWNER\x10\x04\x32\xc6\x04\n\x0eMembersService\x12\x80\x01\n\x0bListMembers\x12\x1f.perpetuo.v1.ListMembersRequest\x1a .perpetuo.v1.ListMembersResponse\".\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02$\x12\"/workspaces/{workspace_id}/members\x12\x85\x01\n\tAddMember\x12\x1d.perpetuo.v1.AddMemberRequest\x1a\x1e.perpetuo.v1.AddMemberResponse\"9\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02/\"\"/workspaces/{workspace_id}/members:\x01*b\x06member\x12\x98\x01\n\x0cUpdateMember\x12 .perpetuo.v1.UpdateMemberRequest\x1a!.perpetuo.v1.UpdateMemberResponse\"C\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x39\x32,/workspaces/{workspace_id}/members/{user_id}:\x01*b\x06member\x12\x8d\x01\n\x0cRemoveMember\x12 .perpetuo.v1.RemoveMemberRequest\x1a!.perpetuo.v1.RemoveMemberResponse\"8\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02.*,/workspaces/{workspace_id}/members/{user_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'perpetuo.v1.members_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ADDMEMBERREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_ADDMEMBERREQUEST'].fields_by_name['email']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['role']._loaded_options = None
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['role']._serialized_options = b'\342A\001\002'
   _globals['_MEMBERSSERVICE'].methods_by_name['ListMembers']._loaded_options = None
   _globals['_MEMBERSSERVICE'].methods_by_name['ListMembers']._serialized_options = b'\310\301\030\002\202\323\344\223\002$\022\"/workspaces/{workspace_id}/members'
   _globals['_MEMBERSSERVICE'].methods_by_name['AddMember']._loaded_options = None
@@ -42,26 +47,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEMBERSSERVICE'].methods_by_name['UpdateMember']._serialized_options = b'\310\301\030\002\202\323\344\223\00292,/workspaces/{workspace_id}/members/{user_id}:\001*b\006member'
   _globals['_MEMBERSSERVICE'].methods_by_name['RemoveMember']._loaded_options = None
   _globals['_MEMBERSSERVICE'].methods_by_name['RemoveMember']._serialized_options = b'\310\301\030\002\202\323\344\223\002.*,/workspaces/{workspace_id}/members/{user_id}'
-  _globals['_ROLE']._serialized_start=803
-  _globals['_ROLE']._serialized_end=897
-  _globals['_MEMBER']._serialized_start=142
-  _globals['_MEMBER']._serialized_end=277
-  _globals['_LISTMEMBERSREQUEST']._serialized_start=279
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=321
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=323
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=382
-  _globals['_ADDMEMBERREQUEST']._serialized_start=384
-  _globals['_ADDMEMBERREQUEST']._serialized_end=472
-  _globals['_ADDMEMBERRESPONSE']._serialized_start=474
-  _globals['_ADDMEMBERRESPONSE']._serialized_end=530
-  _globals['_UPDATEMEMBERREQUEST']._serialized_start=532
-  _globals['_UPDATEMEMBERREQUEST']._serialized_end=625
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=627
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=686
-  _globals['_REMOVEMEMBERREQUEST']._serialized_start=688
-  _globals['_REMOVEMEMBERREQUEST']._serialized_end=748
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=750
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=801
-  _globals['_MEMBERSSERVICE']._serialized_start=900
-  _globals['_MEMBERSSERVICE']._serialized_end=1482
+  _globals['_ROLE']._serialized_start=848
+  _globals['_ROLE']._serialized_end=942
+  _globals['_MEMBER']._serialized_start=175
+  _globals['_MEMBER']._serialized_end=310
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=312
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=354
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=356
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=415
+  _globals['_ADDMEMBERREQUEST']._serialized_start=417
+  _globals['_ADDMEMBERREQUEST']._serialized_end=511
+  _globals['_ADDMEMBERRESPONSE']._serialized_start=513
+  _globals['_ADDMEMBERRESPONSE']._serialized_end=569
+  _globals['_UPDATEMEMBERREQUEST']._serialized_start=571
+  _globals['_UPDATEMEMBERREQUEST']._serialized_end=670
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=672
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=731
+  _globals['_REMOVEMEMBERREQUEST']._serialized_start=733
+  _globals['_REMOVEMEMBERREQUEST']._serialized_end=793
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=795
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=846
+  _globals['_MEMBERSSERVICE']._serialized_start=945
+  _globals['_MEMBERSSERVICE']._serialized_end=1527
 # @@protoc_insertion_point(module_scope)

@@ -23,30 +23,33 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18perpetuo/v1/models.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\"perpetuo/rest/v1/annotations.proto\"F\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x03\x12\x10\n\x08owned_by\x18\x04 \x01(\t\"\x13\n\x11ListModelsRequest\"F\n\x12ListModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12 \n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x12.perpetuo.v1.Model\" \n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.perpetuo.v1.Model2\xe9\x01\n\rModelsService\x12\x65\n\nListModels\x12\x1e.perpetuo.v1.ListModelsRequest\x1a\x1f.perpetuo.v1.ListModelsResponse\"\x16\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12q\n\x08GetModel\x12\x1c.perpetuo.v1.GetModelRequest\x1a\x1d.perpetuo.v1.GetModelResponse\"(\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x1e\x12\x15/v1/models/{model=**}b\x05modelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18perpetuo/v1/models.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\"perpetuo/rest/v1/annotations.proto\"F\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x03\x12\x10\n\x08owned_by\x18\x04 \x01(\t\"\x13\n\x11ListModelsRequest\"F\n\x12ListModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12 \n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x12.perpetuo.v1.Model\"&\n\x0fGetModelRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.perpetuo.v1.Model2\xe9\x01\n\rModelsService\x12\x65\n\nListModels\x12\x1e.perpetuo.v1.ListModelsRequest\x1a\x1f.perpetuo.v1.ListModelsResponse\"\x16\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12q\n\x08GetModel\x12\x1c.perpetuo.v1.GetModelRequest\x1a\x1d.perpetuo.v1.GetModelResponse\"(\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x1e\x12\x15/v1/models/{model=**}b\x05modelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'perpetuo.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETMODELREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_GETMODELREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
   _globals['_MODELSSERVICE'].methods_by_name['ListModels']._loaded_options = None
   _globals['_MODELSSERVICE'].methods_by_name['ListModels']._serialized_options = b'\310\301\030\003\202\323\344\223\002\014\022\n/v1/models'
   _globals['_MODELSSERVICE'].methods_by_name['GetModel']._loaded_options = None
   _globals['_MODELSSERVICE'].methods_by_name['GetModel']._serialized_options = b'\310\301\030\003\202\323\344\223\002\036\022\025/v1/models/{model=**}b\005model'
-  _globals['_MODEL']._serialized_start=107
-  _globals['_MODEL']._serialized_end=177
-  _globals['_LISTMODELSREQUEST']._serialized_start=179
-  _globals['_LISTMODELSREQUEST']._serialized_end=198
-  _globals['_LISTMODELSRESPONSE']._serialized_start=200
-  _globals['_LISTMODELSRESPONSE']._serialized_end=270
-  _globals['_GETMODELREQUEST']._serialized_start=272
-  _globals['_GETMODELREQUEST']._serialized_end=304
-  _globals['_GETMODELRESPONSE']._serialized_start=306
-  _globals['_GETMODELRESPONSE']._serialized_end=359
-  _globals['_MODELSSERVICE']._serialized_start=362
-  _globals['_MODELSSERVICE']._serialized_end=595
+  _globals['_MODEL']._serialized_start=140
+  _globals['_MODEL']._serialized_end=210
+  _globals['_LISTMODELSREQUEST']._serialized_start=212
+  _globals['_LISTMODELSREQUEST']._serialized_end=231
+  _globals['_LISTMODELSRESPONSE']._serialized_start=233
+  _globals['_LISTMODELSRESPONSE']._serialized_end=303
+  _globals['_GETMODELREQUEST']._serialized_start=305
+  _globals['_GETMODELREQUEST']._serialized_end=343
+  _globals['_GETMODELRESPONSE']._serialized_start=345
+  _globals['_GETMODELRESPONSE']._serialized_end=398
+  _globals['_MODELSSERVICE']._serialized_start=401
+  _globals['_MODELSSERVICE']._serialized_end=634
 # @@protoc_insertion_point(module_scope)

@@ -14,8 +14,8 @@ _ROOT = Path(__file__).parents[3]
 
 
 @cache
-def compile_protos(source: str) -> DescriptorPool:
-    """A pool that holds `test.proto` with the given source, and everything that it imports."""
+def describe_protos(source: str) -> descriptor_pb2.FileDescriptorSet:
+    """`test.proto` with the given source, its comments, and everything that it imports."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test.proto").write_text(source)
         image = Path(folder, "image.binpb")
@@ -27,14 +27,20 @@ def compile_protos(source: str) -> DescriptorPool:
                 f"-I{_ROOT / 'protos'}",
                 f"-I{well_known}",
                 "--include_imports",
+                "--include_source_info",
                 f"--descriptor_set_out={image}",
                 "test.proto",
             ]
         )
         assert code == 0, "the test's proto does not compile"
-        files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
+        return descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
+
+
+@cache
+def compile_protos(source: str) -> DescriptorPool:
+    """A pool that holds `test.proto` with the given source, and everything that it imports."""
     pool = DescriptorPool()
-    for file in files.file:
+    for file in describe_protos(source).file:
         pool.AddSerializedFile(file.SerializeToString())
     return pool
 

@@ -56,6 +56,26 @@ def test_every_reason_is_answered_as_its_row_says(value: Any) -> None:
     assert failure.message == "text"
 
 
+WAITS = [
+    ("a wait", "12.2", 13),
+    ("a wait of hours", "7200", 60),
+    ("none", None, None),
+    ("no number", "soon", None),
+    ("not a number", "nan", None),
+    ("for ever", "inf", None),
+    ("a wait in the past", "-3", 0),
+]
+
+
+@pytest.mark.parametrize(("told", "shown"), [case[1:] for case in WAITS], ids=[case[0] for case in WAITS])
+def test_a_wait_that_is_no_invitation_is_shown_where_the_rule_says_so(told: str | None, shown: int | None) -> None:
+    variables = {} if told is None else {"retryAfterS": told}
+    failure = CATALOGUE.of_call(rpc_error(grpc.StatusCode.UNAVAILABLE, "text", info("NO_HEALTHY_ROUTE", **variables)))
+    assert (failure.should_retry, failure.retry_after_s) == (False, shown)
+    failure = CATALOGUE.of_call(rpc_error(grpc.StatusCode.UNAVAILABLE, "text", info("UPSTREAM_RESET", **variables)))
+    assert (failure.should_retry, failure.retry_after_s) == (False, None)
+
+
 def test_all_details_are_read() -> None:
     error = rpc_error(
         grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -221,7 +221,9 @@ async def test_a_broken_stream_is_never_presented_as_whole(pieces: list[Any]) ->
     assert (record.status, record.outcome) == (200, "UPSTREAM_STREAM_INTERRUPTED")
     assert record.attempts[0].outcome == "UPSTREAM_STREAM_INTERRUPTED"
     assert record.usage is not None
-    assert record.usage.output_tokens == 1
+    assert (record.usage.output_tokens, record.usage.is_estimated) == (1, True)
+    assert record.attempts[0].usage == record.usage
+    assert record.cost_nanousd == record.usage.total_tokens
     assert reply.is_closed
 
 
@@ -232,8 +234,10 @@ async def test_leaving_a_stream_settles_once_and_closes_the_upstream() -> None:
     assert await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined]
     [record] = ledger.records
-    assert record.outcome == "CLIENT_GONE"
-    assert record.status == 200
+    assert (record.outcome, record.status) == ("CLIENT_GONE", 200)
+    assert record.usage is not None
+    assert (record.usage.output_tokens, record.usage.is_estimated) == (1, True)
+    assert [(attempt.outcome, attempt.usage) for attempt in record.attempts] == [("CLIENT_GONE", record.usage)]
     assert reply.is_closed
 
 

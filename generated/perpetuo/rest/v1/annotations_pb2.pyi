@@ -111,6 +111,10 @@ class _RetryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Retry.ValueType
     """Trying the same request again will not help: `x-should-retry: false`, gRPC pushback -1."""
     RETRY_AFTER: _Retry.ValueType  # 2
     """Try again after the time given: `x-should-retry: true`, `Retry-After`, gRPC RetryInfo."""
+    RETRY_LATER: _Retry.ValueType  # 3
+    """As RETRY_NO, because whoever retries by itself would only add to the trouble; but where it is known when things may
+    be better, `Retry-After` tells it.
+    """
 
 class Retry(_Retry, metaclass=_RetryEnumTypeWrapper):
     """What the client is told about trying again."""
@@ -121,6 +125,10 @@ RETRY_NO: Retry.ValueType  # 1
 """Trying the same request again will not help: `x-should-retry: false`, gRPC pushback -1."""
 RETRY_AFTER: Retry.ValueType  # 2
 """Try again after the time given: `x-should-retry: true`, `Retry-After`, gRPC RetryInfo."""
+RETRY_LATER: Retry.ValueType  # 3
+"""As RETRY_NO, because whoever retries by itself would only add to the trouble; but where it is known when things may
+be better, `Retry-After` tells it.
+"""
 Global___Retry: _TypeAlias = Retry  # noqa: Y015
 
 @_typing.final

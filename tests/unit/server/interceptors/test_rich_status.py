@@ -71,8 +71,10 @@ def test_a_retry_is_invited_or_forbidden_by_the_rule_alone(reason: str) -> None:
     assert dict(status.trailing).get("grpc-retry-pushback-ms") == ("-1" if is_forbidden else None)
 
 
-def test_without_a_time_there_is_no_retry_info() -> None:
-    assert detail(made(RateLimited("Wait.")), "RetryInfo") is None
+def test_an_invitation_without_a_time_says_a_second() -> None:
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromSeconds(1)
+    assert detail(made(RateLimited("Wait.")), "RetryInfo") == retry
 
 
 def test_a_wait_that_is_no_invitation_is_told_as_a_variable() -> None:

@@ -122,6 +122,17 @@ async def test_any_other_exception_is_internal_and_stays_inside(play: Play, logs
     assert (logged["level"], logged["request_id"], str(logged["exc_info"])) == ("error", REQUEST_ID, SECRET)
 
 
+async def test_an_error_that_cannot_be_told_is_internal_and_stays_inside(play: Play, logs: Logs) -> None:
+    async def fail(request: Text, context: Context) -> Text:
+        raise RateLimited(f"{SECRET}\ud800")
+
+    error = await failure(await play(Do=unary_unary(fail)))
+    assert (error.code(), info_of(error).reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert "codec" not in f"{error.details()}{error.trailing_metadata()}"
+    assert logs.line("error cannot be told")["request_id"] == REQUEST_ID
+    assert logs.line("call")["reason"] == "INTERNAL"
+
+
 async def test_trailing_metadata_that_a_handler_set_survive_its_failure(play: Play) -> None:
     async def fail(request: Text, context: Context) -> Text:
         context.set_trailing_metadata((("a", "1"),))
