@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -24,7 +24,9 @@ from perpetuo.v1 import (
 from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
+from server.accounts.pepper import kept_pepper
 from server.accounts.providers import ProviderEntries
+from server.accounts.rewrap import Rewrap, Rewrapped
 from server.accounts.secrets import Secrets, secret_from_file
 from server.accounts.service import Accounts
 from server.accounts.vault import Vault
@@ -71,11 +73,13 @@ class SettingsError(Exception):
 
 @dataclass(slots=True)
 class Stores:
-    """What is kept, and who knows it."""
+    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind."""
 
     database: Database
     accounts: Accounts
     entries: ProviderEntries
+    vault: Vault
+    has_older_keys: bool = False
 
 
 def is_loopback(host: str) -> bool:
@@ -123,16 +127,20 @@ async def open_stores(settings: ServerSettings) -> Stores:
         settings.data_dir,
         _given(settings.master_key, settings.master_key_file),
         _given(settings.jwt_secret, settings.jwt_secret_file),
+        _given(settings.old_master_key, settings.old_master_key_file),
     )
+    vault = Vault(secrets.vault_key, secrets.older_vault_keys)
     database = await Database.open(_database_url(settings))
     try:
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-        entries = ProviderEntries(database, Vault(secrets.vault_key), PROVIDERS, allows)
+        entries = ProviderEntries(database, vault, PROVIDERS, allows)
         await entries.check_vault()
+        pepper = await kept_pepper(database, vault, secrets.key_pepper)
     except BaseException:
         await database.close()
         raise
-    return Stores(database, Accounts(database, secrets, _policy(settings)), entries)
+    accounts = Accounts(database, replace(secrets, key_pepper=pepper), _policy(settings))
+    return Stores(database, accounts, entries, vault, has_older_keys=bool(secrets.older_vault_keys))
 
 
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
@@ -155,6 +163,7 @@ class Core:
         self.stores = stores
         self._prices = _prices()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = AiohttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
@@ -179,11 +188,16 @@ class Core:
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
         await loading
+        if self.stores.has_older_keys:
+            self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
         await self.server.stop(self.settings.grace_s)
+        if self._rewrapping is not None:
+            self._rewrapping.cancel()
+            await asyncio.wait([self._rewrapping])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()

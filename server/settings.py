@@ -52,6 +52,11 @@ class ServerSettings(BaseSettings):
         default=SecretStr(""), description="Seals provider keys; empty: made in the data dir."
     )
     master_key_file: Path | None = Field(default=None, description="File that holds the master key.")
+    old_master_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The master key before; what it sealed is sealed anew while serving.",
+    )
+    old_master_key_file: Path | None = Field(default=None, description="File that holds the master key before.")
     jwt_secret: SecretStr = Field(default=SecretStr(""), description="Signs tokens; empty: made in the data dir.")
     jwt_secret_file: Path | None = Field(default=None, description="File that holds the token secret.")
     ready_file: Path | None = Field(default=None, description="File written with ports and process id once it serves.")

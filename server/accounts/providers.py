@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypedDict
 
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.validation import checked_models, checked_range, checked_text, is_id
-from server.accounts.vault import Place, SealBrokenError, Vault, WrongKeyError, masked
+from server.accounts.vault import WRONG_MASTER_KEY, Place, SealBrokenError, Vault, WrongKeyError, masked
 from server.chat.deployment import Deployment
 from server.chat.ids import new_id
 from server.errors import Conflict, RequestInvalid, ResourceNotFound, UpstreamAuth, UpstreamForbidden
@@ -209,7 +209,7 @@ class ProviderEntries:
         failure: WrongKeyError | None = None
         for entry in entries:
             try:
-                self._vault.open(entry.sealed_api_key, _place(entry.workspace_id, entry.id))
+                self._vault.open(entry.sealed_api_key, place_of(entry.workspace_id, entry.id))
             except WrongKeyError as error:
                 failure = error
             except SealBrokenError:
@@ -217,10 +217,7 @@ class ProviderEntries:
             else:
                 return
         if failure is not None:
-            raise WrongKeyError(
-                "The provider keys in the database were sealed with another master key. Start with that one "
-                "(PERPETUO_MASTER_KEY, or master.key in the data directory)."
-            ) from failure
+            raise WrongKeyError(WRONG_MASTER_KEY) from failure
 
     def _checked(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
         provider = new.provider.strip().lower()
@@ -236,7 +233,7 @@ class ProviderEntries:
             workspace_id=workspace_id,
             provider=provider,
             name=checked_text(new.name, "name"),
-            sealed_api_key=self._vault.seal(api_key, _place(workspace_id, entry_id)),
+            sealed_api_key=self._vault.seal(api_key, place_of(workspace_id, entry_id)),
             masked_key=masked(api_key) if api_key else "",
             base_url=base_url,
             priority=checked_range(new.priority, "priority", 1, MAX_PRIORITY),
@@ -280,7 +277,7 @@ class ProviderEntries:
         api_key = _checked_api_key(changes["api_key"], is_required=bool(row.key_env) and not row.is_builtin)
         return {
             "base_url": base_url,
-            "sealed_api_key": self._vault.seal(api_key, _place(entry.workspace_id, entry.id)),
+            "sealed_api_key": self._vault.seal(api_key, place_of(entry.workspace_id, entry.id)),
             "masked_key": masked(api_key) if api_key else "",
             "last_verified_at": None,
             "flagged_reason": None,
@@ -311,7 +308,7 @@ class ProviderEntries:
     def _opened(self, entry: ProviderEntry) -> list[Deployment]:
         """The entry as a deployment; none, and a line in the log, when its seal is broken: the others still serve."""
         try:
-            api_key = self._vault.open(entry.sealed_api_key, _place(entry.workspace_id, entry.id))
+            api_key = self._vault.open(entry.sealed_api_key, place_of(entry.workspace_id, entry.id))
         except SealBrokenError as error:
             _log.error("The API key of provider entry %s cannot be opened: %s", entry.id, error)
             return []
@@ -332,7 +329,8 @@ def _absent() -> ResourceNotFound:
     return ResourceNotFound("No provider entry of that id or name is visible to you.", param="provider_id")
 
 
-def _place(workspace_id: str, entry_id: str) -> Place:
+def place_of(workspace_id: str, entry_id: str) -> Place:
+    """What the seal of an entry's API key is bound to."""
     return Place(_PURPOSE, workspace_id, entry_id)
 
 

@@ -86,6 +86,12 @@ class ProviderEntries:
         if values:
             await self._update(entry_id, **values)
 
+    async def reseal(self, entry_id: str, old: bytes, anew: bytes) -> bool:
+        """Replaces a sealed key by the same one sealed anew, unless it has changed; says whether it did."""
+        condition = (PROVIDER_ENTRIES.c.id == entry_id) & (PROVIDER_ENTRIES.c.sealed_api_key == old)
+        statement = update(PROVIDER_ENTRIES).where(condition).values(sealed_api_key=anew)
+        return (await self._connection.execute(statement)).rowcount > 0
+
     async def remove(self, workspace_id: str, entry_id: str) -> bool:
         """Removes the workspace's entry of that id; says whether it was there."""
         condition = (PROVIDER_ENTRIES.c.id == entry_id) & (PROVIDER_ENTRIES.c.workspace_id == workspace_id)
