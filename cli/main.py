@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cli import users
+
 app = typer.Typer(
     name="perpetuo",
     help="A self-hosted LLM gateway: a typed gRPC core with an OpenAI-compatible REST face.",
@@ -22,6 +24,9 @@ def _print_version(value: bool) -> None:
 
         print(f"perpetuo {current_version()}")
         raise typer.Exit
+
+
+app.add_typer(users.app)
 
 
 @app.callback()

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
     auth_pb2_grpc,
     completions_pb2_grpc,
@@ -38,6 +39,7 @@ from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
+from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
@@ -45,6 +47,7 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.services.admin import AdminServicer
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.completions import CompletionsServicer
@@ -143,6 +146,13 @@ async def open_stores(settings: ServerSettings) -> Stores:
     return Stores(database, accounts, entries, vault, has_older_keys=bool(secrets.older_vault_keys))
 
 
+def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log: bool = True) -> OperatorServer:
+    """The operator's way to the accounts; `start` it or use its channel."""
+    registry = HandlerRegistry()
+    admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(stores.accounts, settings.default_plan), registry)
+    return OperatorServer(registry, stores.accounts, has_access_log=has_access_log)
+
+
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
     return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
 
@@ -168,6 +178,7 @@ class Core:
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
         self.server = CoreServer(self._registry(), stores.accounts)
+        self._operator = operator_server(settings, stores)
 
     @classmethod
     async def open(cls, settings: ServerSettings) -> Self:
@@ -187,6 +198,7 @@ class Core:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
+        await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
         if self.stores.has_older_keys:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
@@ -194,7 +206,7 @@ class Core:
 
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
-        await self.server.stop(self.settings.grace_s)
+        await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
         if self._rewrapping is not None:
             self._rewrapping.cancel()
             await asyncio.wait([self._rewrapping])
