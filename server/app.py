@@ -1,6 +1,7 @@
 """The composition root of the core: settings in, running objects out. Nothing else chooses an implementation."""
 
 import asyncio
+import gc
 import ipaddress
 import time
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ from server.services.providers import ProvidersServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.storage.database import Database
-from server.upstream.client import AiohttpTransport
+from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
@@ -68,6 +69,8 @@ _CHECK_TIMEOUTS: Final = Timeouts(connect_s=3.0, first_byte_s=10.0, idle_s=5.0, 
 
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
+# Objects that may wait for a collection, and how many of one generation make one of the next.
+_GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 
 class SettingsError(Exception):
@@ -165,6 +168,17 @@ def _prices() -> PriceBook:
     return PriceBook({(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin})
 
 
+def collect_garbage_seldom() -> None:
+    """For a process that has started: what lives now lives to the end, and requests leave few cycles behind.
+
+    By default the collector runs about once per request, and every so often over all modules. Not for tests: what is
+    frozen is never collected.
+    """
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.enable()
+
+
 class Core:
     """The running core. Open it, `start` it, and `stop` it; `server` has its ports and its in-process channel."""
 
@@ -174,7 +188,7 @@ class Core:
         self._prices = _prices()
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
-        client = AiohttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
+        client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
         self.server = CoreServer(self._registry(), stores.accounts)
