@@ -17,6 +17,7 @@ REQUEST_ID_KEY = "x-request-id"
 
 _CLIENT_REQUEST_ID_MAX_CHARS = 128
 _KNOB_PREFIX = "x-perpetuo-"
+_FORWARDED_FOR_KEY = "x-forwarded-for"
 _SURFACE_KEY = "x-perpetuo-surface"
 _SURFACES = frozenset({"rest", "grpc"})
 
@@ -28,7 +29,8 @@ class CallInfo:
     `request_id` is ours, `client_request_id` the caller's own (printable, at most 128 characters). `surface` is `rest`
     or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix. `started_s` is
     in seconds of the loop's clock. `response_metadata` go out beside our id, before the first message or with the
-    refusal. `principal` and `credential` stay None and empty on public methods.
+    refusal. `principal` and `credential` stay None and empty on public methods. `forwarded_for` is what came as
+    `x-forwarded-for`, whoever wrote it.
     """
 
     request_id: str
@@ -41,6 +43,7 @@ class CallInfo:
     credential: str = field(default="", repr=False)
     response_metadata: list[tuple[str, str]] = field(default_factory=list)
     has_sent_request_id: bool = False
+    forwarded_for: str = ""
 
     def outgoing(self) -> tuple[tuple[str, str], ...]:
         """The metadata that the caller gets: our id and what was announced; none if they are sent already."""
@@ -63,7 +66,10 @@ def enter_call(info: CallInfo) -> None:
 def read_call(
     request_id: str, method: str, started_s: float, metadata: Iterable[tuple[str, str | bytes]] | None
 ) -> CallInfo:
-    """Reads from a call's metadata what the core takes from there. Of repeated entries the first counts."""
+    """Reads from a call's metadata what the core takes from there.
+
+    Of repeated entries the first counts, of `x-forwarded-for` the last.
+    """
     info = CallInfo(request_id, method, started_s)
     knobs: dict[str, str] = {}
     for key, value in metadata or ():
@@ -71,6 +77,8 @@ def read_call(
             continue
         if key == _SURFACE_KEY:
             info.surface = value if value in _SURFACES else info.surface
+        elif key == _FORWARDED_FOR_KEY:
+            info.forwarded_for = value
         elif key.startswith(_KNOB_PREFIX):
             knobs.setdefault(key.removeprefix(_KNOB_PREFIX), value)
         elif key == REQUEST_ID_KEY and info.client_request_id is None:

@@ -80,7 +80,7 @@ _ROWS: Final = (
     Provider(
         "openrouter",
         "OpenRouter",
-        _OPENAI,
+        OpenAiDialect(check_path="/key"),  # its list of models is public
         "https://openrouter.ai/api/v1",
         ("openai/gpt-4o-mini", "deepseek/deepseek-chat"),
         "OPENROUTER_API_KEY",
