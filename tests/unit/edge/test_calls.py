@@ -12,7 +12,6 @@ from tests.unit.edge.echo import REQUEST_ID
 
 CHAT = "/v1/chat/completions"
 EVENTS = b'data: {"n":1}\n\ndata: {"n":2}\n\ndata: {\ndata: "n": 3}\n\n'
-PATIENCE_S = 5.0
 
 
 async def test_a_stream_is_server_sent_events_closed_by_done(face: Face) -> None:
