@@ -18,6 +18,7 @@ from perpetuo.v1 import (
     auth_pb2_grpc,
     completions_pb2_grpc,
     keys_pb2_grpc,
+    logs_pb2_grpc,
     members_pb2_grpc,
     models_pb2_grpc,
     providers_pb2_grpc,
@@ -33,13 +34,18 @@ from server.accounts.secrets import Secrets, secret_from_file
 from server.accounts.service import Accounts
 from server.accounts.vault import Vault
 from server.chat.principal import Plan
+from server.chat.rates import Moment
 from server.chat.wire import Timeouts
 from server.grpc_server import CoreServer
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
+from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
+from server.limits.admission import Admission
+from server.limits.memory import MemoryRates
+from server.limits.plans import PLAN_LIMITS
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.providers.dialect import Dialect
@@ -53,6 +59,7 @@ from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
+from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
 from server.services.models import ModelsServicer
 from server.services.providers import ProvidersServicer
@@ -191,6 +198,7 @@ class Core:
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
+        self._rates = MemoryRates(self._count_dispatched)
         self.server = CoreServer(self._registry(), stores.accounts)
         self._operator = operator_server(settings, stores)
 
@@ -227,6 +235,7 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
+        await self._rates.close()
         await self.stores.accounts.close()
         await self.stores.database.close()
 
@@ -234,6 +243,10 @@ class Core:
         task = asyncio.ensure_future(self.stores.entries.flag(entry_id, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
+        async with self.stores.database.read() as tx:
+            return await tx.operations.count_dispatched(user_id, start, end)
 
     def _pipeline(self) -> Pipeline:
         settings = self.settings
@@ -244,7 +257,9 @@ class Core:
             settings.request_timeout_s,
         )
         dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
-        clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
+        monotonic = asyncio.get_running_loop().time
+        clock = Clock(lambda: datetime.now(UTC), monotonic)
+        admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(monotonic(), time.time()))
         return Pipeline(
             Parts(
                 deployments_of=self.stores.entries.deployments,
@@ -253,6 +268,7 @@ class Core:
                 ledger=self._ledger,
                 clock=clock,
                 price=self._prices.cost_nanousd,
+                admission=admission,
             )
         )
 
@@ -272,6 +288,8 @@ class Core:
         providers_pb2_grpc.add_ProvidersServiceServicer_to_server(
             ProvidersServicer(accounts, entries, calls, check_credential), registry
         )
+        logs = Logs(self.stores.database, PROVIDERS)
+        logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls), registry
         )

@@ -1,4 +1,4 @@
-"""The path of a chat completion: admit, choose, dispatch, settle. The page to read first.
+"""The path of a chat completion: read, choose, admit, dispatch, settle. The page to read first.
 
 Both faces and both forms of the completion methods end here, with a call (who asks, until when) and the JSON of the
 request. Whatever happens, the operation is settled exactly once: one record goes to the ledger.
@@ -16,11 +16,14 @@ from server.chat.estimate import estimate_text_tokens, estimate_tokens
 from server.chat.ids import new_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
+from server.chat.rates import Standing
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs
 from server.errors import ClientGone, PerpetuoError, UpstreamBadResponse
 from server.ledger.ledger import Ledger
+from server.limits.admission import Admission
+from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, Trace
 from server.routing.candidates import FactsOf, choose
@@ -45,6 +48,7 @@ class Parts:
     ledger: Ledger
     clock: Clock
     price: Price
+    admission: Admission
 
 
 class Pipeline:
@@ -58,7 +62,8 @@ class Pipeline:
         """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
         operation = self._begin(call, is_stream=False)
         try:
-            request = await self._admit(operation, body)
+            request = await self._prepare(operation, body)
+            await self._admit(call)
             served = await self._parts.dispatcher.complete(
                 request, operation.candidates, call.deadline, operation.trace
             )
@@ -78,7 +83,8 @@ class Pipeline:
         live: LiveStream | None = None
         tail = StreamTail(new_id("chatcmpl-"))
         try:
-            request = await self._admit(operation, body)
+            request = await self._prepare(operation, body)
+            await self._admit(call)
             live = await self._parts.dispatcher.stream(request, operation.candidates, call.deadline, operation.trace)
             operation.served = live.candidate
             tail.wants_usage = request.wants_usage
@@ -98,7 +104,7 @@ class Pipeline:
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
 
-    async def _admit(self, operation: Operation, body: bytes) -> ChatRequest:
+    async def _prepare(self, operation: Operation, body: bytes) -> ChatRequest:
         """Reads the request, and finds who may serve it."""
         principal = operation.call.principal
         request = parse_chat_request(body, stream=operation.is_stream)
@@ -110,6 +116,14 @@ class Pipeline:
         deployments = await self._parts.deployments_of(principal.workspace_id)
         operation.candidates = choose(request.model, deployments, principal, self._parts.facts_of, self._draw)
         return request
+
+    async def _admit(self, call: Call) -> None:
+        """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
+
+        def tell(standing: Standing) -> None:
+            call.announce(rate_metadata(standing))
+
+        await self._parts.admission.admit(call.principal, tell)
 
     async def _follow(self, operation: Operation, live: LiveStream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
         """What goes out, from the first content to what is held for the end. Raises when the stream breaks."""

@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, Integer, create_engine, inspect, text
 
 from server.storage.migrate import HEAD, MIGRATIONS, upgrade
 from server.storage.tables import METADATA
@@ -38,13 +38,33 @@ def test_the_steps_are_one_chain_without_branches() -> None:
     assert revisions[-1] == "0001"
 
 
-def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(tmp_path: Path) -> None:
+def to_the_first(connection: Connection) -> None:
+    """Makes the schema of the first revision."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, "0001")
+
+
+def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/old.db")
     with engine.begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0001")
+        to_the_first(connection)
+        before = inspect(connection).get_columns("operations")
+        values = ", ".join("1" if isinstance(column["type"], Integer) else "'x'" for column in before)
+        connection.execute(text(f"INSERT INTO operations VALUES ({values})"))
+    with engine.begin() as connection:
+        upgrade(connection)
+        assert connection.execute(text("SELECT request_id FROM operations")).scalars().all() == ["x"]
+        indexes = {index["name"] for index in inspect(connection).get_indexes("operations")}
+        assert "ix_operations_user_id_created_at" in indexes
+    engine.dispose()
+
+
+def test_members_of_before_the_third_step_joined_when_their_workspace_was_made(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with engine.begin() as connection:
+        to_the_first(connection)
         connection.execute(text("INSERT INTO users VALUES ('usr_1','a@b','a@b','hash','',  'free', 0, 0, 7)"))
         connection.execute(text("INSERT INTO workspaces VALUES ('ws_1','usr_1','My Workspace','default', 1, 42)"))
         connection.execute(text("INSERT INTO members VALUES ('ws_1','usr_1','owner')"))

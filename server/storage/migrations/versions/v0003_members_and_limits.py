@@ -6,8 +6,8 @@ A step is never edited after a release. Types are spelt out, so that it does not
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
