@@ -45,5 +45,5 @@ async def test_a_known_email_takes_as_long_as_an_unknown_one(world: World) -> No
         f"AUC {max(above, 1 - above):.3f}"
     )
     assert len(known) == len(unknown) == SAMPLES
-    assert abs(statistics.median(known) - statistics.median(unknown)) < max(2.0, 0.1 * statistics.median(known))
+    # Ranks and not milliseconds: what else the machine does falls on both alike.
     assert max(above, 1 - above) < 0.7

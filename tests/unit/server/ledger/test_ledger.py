@@ -92,8 +92,9 @@ async def test_a_record_is_written_without_any_flush(database: Database) -> None
         ledger.record(operation(number))
         while len(await kept(database)) <= number:
             assert ledger.pending_count <= 1
-    assert ledger.written_count == 3
+    # The last row can be seen a moment before its batch is counted.
     await ledger.close()
+    assert ledger.written_count == 3
 
 
 async def test_records_that_come_while_a_batch_is_written_are_written_too(database: Database) -> None:
