@@ -2,17 +2,26 @@
 
 import asyncio
 import ipaddress
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from perpetuo.v1 import auth_pb2_grpc, completions_pb2_grpc, keys_pb2_grpc, models_pb2_grpc, providers_pb2_grpc
+from perpetuo.v1 import (
+    auth_pb2_grpc,
+    catalogue_pb2_grpc,
+    completions_pb2_grpc,
+    keys_pb2_grpc,
+    models_pb2_grpc,
+    providers_pb2_grpc,
+    routing_pb2_grpc,
+)
 from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
@@ -20,24 +29,29 @@ from server.accounts.providers import ProviderEntries
 from server.accounts.secrets import Secrets, secret_from_file
 from server.accounts.service import Accounts
 from server.accounts.vault import Vault
+from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.wire import Timeouts
 from server.grpc_server import CoreServer
 from server.inprocess import HandlerRegistry
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
+from server.ledger.list_prices import blended_nanousd
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.pipeline import Parts, Pipeline
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.router import Router, Sources
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
+from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
-from server.services.models import ModelsServicer
+from server.services.models import Described, ModelsServicer
 from server.services.providers import ProvidersServicer
+from server.services.routing import RoutingServicer
 from server.settings import ServerSettings
 from server.storage.database import Database
 from server.upstream.client import AiohttpTransport
@@ -47,6 +61,8 @@ from server.upstream.switch import TransportSwitch
 
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
+
+_MAX_PRICED_MODELS: Final = 4096
 
 
 class SettingsError(Exception):
@@ -119,12 +135,17 @@ async def open_stores(settings: ServerSettings) -> Stores:
     return Stores(database, Accounts(database, secrets, _policy(settings)), entries)
 
 
+def _clock() -> Clock:
+    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
+
+
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
     return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
 
 
-def _prices() -> PriceBook:
-    return PriceBook({(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin})
+def _prices(price_names: Mapping[str, str]) -> PriceBook:
+    pretended = {(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin}
+    return PriceBook(pretended, price_names)
 
 
 class Core:
@@ -133,7 +154,8 @@ class Core:
     def __init__(self, settings: ServerSettings, stores: Stores) -> None:
         self.settings = settings
         self.stores = stores
-        self._prices = _prices()
+        self._catalogue = Catalogue.load()
+        self._prices = _prices(self._catalogue.price_names)
         self._tasks: set[asyncio.Task[None]] = set()
         client = AiohttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
@@ -175,7 +197,7 @@ class Core:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _pipeline(self) -> Pipeline:
+    def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
         timeouts = Timeouts(
             settings.connect_timeout_s,
@@ -185,15 +207,18 @@ class Core:
         )
         dialects = {row.name: row.dialect for row in PROVIDERS.values()}
         dispatcher = Dispatcher(self._transport, dialects.__getitem__, timeouts, self._flag)
-        clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
-        return Pipeline(
-            Parts(
+        price = self._prices.cost_nanousd
+        return Pipeline(Parts(router, dispatcher, self._ledger, _clock(), price))
+
+    def _router(self) -> Router:
+        return Router(
+            Sources(
                 deployments_of=self.stores.entries.deployments,
                 facts_of=_facts(PROVIDERS).__getitem__,
-                dispatcher=dispatcher,
-                ledger=self._ledger,
-                clock=clock,
-                price=self._prices.cost_nanousd,
+                clock=_clock(),
+                draw=random.Random().random,
+                model_of=self._catalogue.find,
+                price_of=lru_cache(_MAX_PRICED_MODELS)(partial(blended_nanousd, self._prices.cost_nanousd)),
             )
         )
 
@@ -202,13 +227,18 @@ class Core:
         accounts, entries = self.stores.accounts, self.stores.entries
         calls = Calls(current_call, self.settings.request_timeout_s)
         facts_of = _facts(PROVIDERS).__getitem__
+        cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
         providers_pb2_grpc.add_ProvidersServiceServicer_to_server(ProvidersServicer(accounts, entries, calls), registry)
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
-            ModelsServicer(entries.deployments, facts_of, calls), registry
+            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry
         )
+        catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
+            CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
+        )
+        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
-            CompletionsServicer(self._pipeline(), calls), registry
+            CompletionsServicer(self._pipeline(router), calls), registry
         )
         return registry

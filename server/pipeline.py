@@ -5,42 +5,33 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 """
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from server import errors
 from server.chat.answer import finish_answer
-from server.chat.deployment import Deployment
-from server.chat.estimate import estimate_text_tokens, estimate_tokens
+from server.chat.estimate import estimate_text_tokens
 from server.chat.ids import new_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
-from server.chat.view import GatewayKnobs
 from server.errors import ClientGone, PerpetuoError, UpstreamBadResponse
 from server.ledger.ledger import Ledger
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, Trace
-from server.routing.candidates import FactsOf, choose
-from server.routing.complexity import classify
 from server.routing.dispatch import Dispatcher, LiveStream, Served, broken_stream
-from server.routing.features import features_of
 from server.routing.operation import Operation
+from server.routing.router import Router
 from server.routing.tail import StreamTail
 
 _USAGE_WAIT_S = 2.0
-
-DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the pipeline is made of."""
 
-    deployments_of: DeploymentsOf
-    facts_of: FactsOf
+    router: Router
     dispatcher: Dispatcher
     ledger: Ledger
     clock: Clock
@@ -52,7 +43,6 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._draw = random.Random().random
 
     async def complete(self, call: Call, body: bytes) -> bytes:
         """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
@@ -67,7 +57,7 @@ class Pipeline:
             operation.fail(_reason(error))
             raise
         finally:
-            self._parts.ledger.record(operation.record())
+            self._settle(operation)
 
     async def stream(self, call: Call, body: bytes) -> AsyncIterator[list[bytes]]:
         """The answer as it is written: lists of event data that came together.
@@ -93,22 +83,28 @@ class Pipeline:
             if live is not None:
                 await live.close()
                 _count(operation, live, tail)
-            self._parts.ledger.record(operation.record())
+            self._settle(operation)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
 
+    def _settle(self, operation: Operation) -> None:
+        """Leaves the record with the ledger, and what the attempts came to with the router."""
+        record = operation.record()
+        self._parts.router.note(record.attempts, is_stream=record.is_stream)
+        self._parts.ledger.record(record)
+
     async def _admit(self, operation: Operation, body: bytes) -> ChatRequest:
         """Reads the request, and finds who may serve it."""
-        principal = operation.call.principal
+        call, router = operation.call, self._parts.router
         request = parse_chat_request(body, stream=operation.is_stream)
         operation.notes = request.notes
         operation.model_requested = request.model or ""
-        operation.strategy = _strategy(knobs_from(request, operation.call.knobs))
-        operation.prompt_tokens = estimate_tokens(request)
-        operation.complexity = classify(features_of(request.view, operation.prompt_tokens))
-        deployments = await self._parts.deployments_of(principal.workspace_id)
-        operation.candidates = choose(request.model, deployments, principal, self._parts.facts_of, self._draw)
+        asked = await router.read(request, knobs_from(request, call.knobs), call)
+        operation.strategy = asked.ask.strategy
+        operation.prompt_tokens = asked.ask.prompt_tokens
+        operation.complexity = asked.ask.complexity
+        operation.candidates = (await router.decide(asked.ask, call.principal.workspace_id)).candidates
         return request
 
     async def _follow(self, operation: Operation, live: LiveStream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
@@ -172,11 +168,3 @@ def _finished(operation: Operation, served: Served) -> bytes:
 
 def _reason(error: BaseException) -> PerpetuoError:
     return error if isinstance(error, PerpetuoError) else ClientGone("The caller left.")
-
-
-def _strategy(knobs: GatewayKnobs) -> str:
-    """The strategy asked for; the only one so far is the workspace's order of priorities."""
-    strategy = knobs.strategy or "default"
-    if strategy != "default":
-        raise errors.NotImplemented(f"The strategy `{strategy}` is not offered by this gateway; use `default`.")
-    return strategy

@@ -17,6 +17,7 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.router import Router, Sources
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -65,8 +66,8 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
 
     dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     facts = ProviderFacts()
-    parts = Parts(deployments_of, lambda _: facts, dispatcher, ledger, clock(), nano_per_token)
-    return Pipeline(parts), ledger, transport
+    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
+    return Pipeline(Parts(router, dispatcher, ledger, clock(), nano_per_token)), ledger, transport
 
 
 def call(**change: Any) -> Call:
@@ -127,11 +128,11 @@ async def test_usage_that_is_missing_is_estimated_and_flagged() -> None:
 REFUSED = [
     ("a body that is wrong", b"{}", [], "REQUEST_INVALID", 400, 0),
     (
-        "a strategy that is not offered",
-        BODY[:-1] + b',"gateway":{"strategy":"cheapest"}}',
+        "a strategy that is unknown",
+        BODY[:-1] + b',"gateway":{"strategy":"sideways"}}',
         [],
-        "NOT_IMPLEMENTED",
-        501,
+        "REQUEST_INVALID",
+        400,
         0,
     ),
     ("every candidate down", BODY, [errors.UpstreamUnavailable("x")], "UPSTREAM_UNAVAILABLE", 503, 1),
