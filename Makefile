@@ -28,7 +28,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check bench build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check test-clients bench build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -82,6 +82,9 @@ check: ## Do all that continuous integration does; the tree must be committed
 	  { echo "make check: these files are not committed: $$new" >&2; exit 1; }
 	@echo 'make check: all good'
 
+test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
+	$(PY) -m tests.clients.run
+
 bench: $(RUN) ## Measure CPU per request and per streamed event, beside nginx
 	$(PY) -m tests.bench $(ARGS)
 
@@ -94,7 +97,15 @@ requirements: ## Pin the requirements anew; UPGRADE=1 takes the newest versions 
 	@build/uv/bin/uv pip compile $(COMPILE) --extra speed -o requirements/run.txt pyproject.toml
 	@build/uv/bin/uv pip compile $(COMPILE) --extra speed --extra dev -c requirements/run.txt \
 	  -o requirements/dev.txt pyproject.toml
+	@build/uv/bin/uv pip compile $(COMPILE) -o tests/clients/requirements.txt tests/clients/requirements.in
+	@cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved $(SILENT_NPM)
+	@$(PINS_ONLY) tests/clients/package-lock.json
 
+SILENT_NPM := --no-audit --no-fund --ignore-scripts --loglevel=error
+# Of what npm writes about a package only what installing needs is kept; none of it is an address.
+PINS_ONLY := build/uv/bin/python -c 'import json, sys; path = sys.argv[1]; lock = json.load(open(path)); \
+  [package.pop("funding", None) for package in lock["packages"].values()]; \
+  open(path, "w").write(json.dumps(lock, indent=2) + "\n")'
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
   --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
 

@@ -21,7 +21,7 @@ from edge.settings import EdgeSettings
 from edge.standalone import gateway_app
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
-from server.app import Core, SettingsError
+from server.app import Core, SettingsError, collect_garbage_seldom
 from server.demo import make_demo
 from server.errors import StoreUnavailable
 from server.settings import ServerSettings
@@ -73,6 +73,7 @@ async def _serve(settings: ServeSettings, began: float) -> None:
             if settings.ready_file is not None:
                 _write_ready_file(settings.ready_file, port, grpc_port, demo_key)
             print(start_block(settings, (port, grpc_port), demo_key, time.monotonic() - began), flush=True)
+            collect_garbage_seldom()
             await stop.wait()
 
 

@@ -1,6 +1,7 @@
 """`python -m edge --core HOST:PORT`: the REST face alone. Exit codes: 0 stopped, 1 cannot serve, 2 wrong options."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -40,6 +41,9 @@ async def _serve(settings: EdgeSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # What lives now lives to the end, and requests leave few cycles behind: collect seldom, and only what is new.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     await run(settings, stop)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from edge.intake import Receive
 
 # Long enough for an answer from memory, short against the time in which a call has to be stopped.
-PATIENCE_S: Final = 0.01
+PATIENCE_S: Final = 0.05
 
 
 class DepartureWatch:

@@ -1,6 +1,7 @@
 """The composition root of the core: settings in, running objects out. Nothing else chooses an implementation."""
 
 import asyncio
+import gc
 import ipaddress
 import random
 import time
@@ -54,13 +55,15 @@ from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
 from server.settings import ServerSettings
 from server.storage.database import Database
-from server.upstream.client import AiohttpTransport
+from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
 
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
+# Objects that may wait for a collection, and how many of one generation make one of the next.
+_GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 _MAX_PRICED_MODELS: Final = 4096
 
@@ -148,6 +151,17 @@ def _prices(price_names: Mapping[str, str]) -> PriceBook:
     return PriceBook(pretended, price_names)
 
 
+def collect_garbage_seldom() -> None:
+    """For a process that has started: what lives now lives to the end, and requests leave few cycles behind.
+
+    By default the collector runs about once per request, and every so often over all modules. Not for tests: what is
+    frozen is never collected.
+    """
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.enable()
+
+
 class Core:
     """The running core. Open it, `start` it, and `stop` it; `server` has its ports and its in-process channel."""
 
@@ -157,7 +171,7 @@ class Core:
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
         self._tasks: set[asyncio.Task[None]] = set()
-        client = AiohttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
+        client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
         self.server = CoreServer(self._registry(), stores.accounts)

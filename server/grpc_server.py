@@ -7,13 +7,13 @@ import asyncio
 from dataclasses import dataclass
 
 import grpc
-import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
 from server.interceptors.status import StatusInterceptor
 from server.services.reflection import add_reflection
+from server.telemetry.logs import LineLogger
 
 _KEEPALIVE_MIN_INTERVAL_MS = 10_000
 _KEEPALIVE_INTERVAL_MS = 30_000
@@ -54,7 +54,7 @@ class CoreServer:
         if options.has_reflection:
             add_reflection(registry, self._services)
         interceptors = (
-            StatusInterceptor(structlog.get_logger("access"), has_access_log=options.has_access_log),
+            StatusInterceptor(LineLogger("access"), has_access_log=options.has_access_log),
             AuthenticateInterceptor(authenticator, access_table(registry.service_names())),
         )
         limit = options.concurrent_calls

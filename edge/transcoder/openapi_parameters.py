@@ -75,7 +75,7 @@ def _path_parameter(
         _describe(parameter, field, schemas, examples)
         if found[0].is_single:
             schema = schemas.of_value(field, REQUEST)
-    if schema == {"type": "string"} and template.segments[index] == STAR:
+    if schema == {"type": "string"}:
         schema["minLength"] = 1
     return {**parameter, "schema": schema}
 

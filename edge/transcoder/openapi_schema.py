@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
@@ -160,6 +161,9 @@ class Schemas:
         return _renamed(document, names), dict(sorted(components.items()))
 
     def _is_sure(self, field: FieldDescriptor, rule: FieldRule, way: Way) -> bool:
+        """Whether the member is always there: declared so, or written so by the codec."""
+        if field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]:
+            return True
         if way.is_request:
             return False
         if way.is_raw:

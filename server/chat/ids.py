@@ -2,10 +2,11 @@
 
 The body is 128 bits in the layout of UUID version 7 (RFC 9562: 48 bits of Unix milliseconds, version, 12 bits of the
 fraction of the millisecond, variant, 62 random bits), written in 26 characters of lower-case Crockford base32, so that
-ids sort by the time they were made, to a quarter of a microsecond. They are not secrets.
+ids sort by the time they were made, to a quarter of a microsecond. They are not secrets: the random bits come from a
+generator that the system's randomness seeds, and cost no call into the kernel.
 """
 
-import os
+import random
 import time
 from collections.abc import Callable
 
@@ -21,7 +22,7 @@ def new_id(
     prefix: str,
     *,
     now_ns: Callable[[], int] = time.time_ns,
-    random_bytes: Callable[[int], bytes] = os.urandom,
+    random_bytes: Callable[[int], bytes] = random.randbytes,
 ) -> str:
     """Makes an id: `prefix`, with its own separator, and 26 characters.
 

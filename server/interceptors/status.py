@@ -6,10 +6,9 @@ never out. Cancellation passes through. Methods that nobody serves are left to g
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Never
+from typing import Any, Never, Protocol
 
 import grpc
-from structlog.typing import FilteringBoundLogger
 
 from server.chat.ids import new_id
 from server.errors import Internal, PerpetuoError
@@ -23,6 +22,16 @@ _OK = "OK"
 _DEADLINE_ROUNDING_S = 0.15  # a caller's own clock fires before the deadline that it sent, rounded up, has come
 
 
+class Log(Protocol):
+    """What lines are written to, as structlog's loggers take them."""
+
+    def info(self, event: str, **fields: Any) -> Any:
+        """A line for every call."""
+
+    def error(self, event: str, **fields: Any) -> Any:
+        """A line for a defect."""
+
+
 class StatusInterceptor(grpc.aio.ServerInterceptor):
     """Put it first. `make_id` makes request ids, for tests; `has_access_log` turns the line per call on."""
 
@@ -30,7 +39,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(
         self,
-        log: FilteringBoundLogger,
+        log: Log,
         *,
         has_access_log: bool = True,
         make_id: Callable[[], str] = lambda: new_id("req_"),

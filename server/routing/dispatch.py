@@ -7,7 +7,7 @@ A stream's states: HELD (headers came, and only role or empty chunks) -> COMMITT
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
@@ -167,7 +167,9 @@ class Dispatcher:
             raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
         dialect = self._dialect_of(attempt.candidate.deployment.provider)
         wire = dialect.build(request, attempt.candidate, is_stream=is_stream)
-        response = await self._transport.send(wire, replace(self._timeouts, total_s=left_s))
+        bounds = self._timeouts
+        bounds = Timeouts(bounds.connect_s, bounds.first_byte_s, bounds.idle_s, left_s)
+        response = await self._transport.send(wire, bounds)
         attempt.status = response.status
         return response
 

@@ -2,12 +2,14 @@
 
 Values come from callers and upstreams, so every line is made safe here, whoever writes it: fields that hold secrets are
 blanked, and no control character survives that could break a line or drive a terminal. Records of the standard
-library's loggers take the same way. Nothing is configured at import.
+library's loggers take the same way. A stream that takes no more (a full disk, a closed pipe) loses lines and fails
+nobody. Nothing is configured at import.
 """
 
 import logging
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TextIO
@@ -26,6 +28,7 @@ _LEADING_KEYS = ("timestamp", "level", "event")
 _MAX_DEPTH = 6
 _PLAIN = (bool, int, float)
 _NOT_SHOWN = "[nested too deep]"
+_ENCODER = msgspec.json.Encoder(enc_hook=repr)
 
 
 class LogFormat(Enum):
@@ -50,7 +53,7 @@ def configure(form: LogFormat, level: str = "INFO", stream: TextIO | None = None
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"log level {level!r} is none of DEBUG, INFO, WARNING, ERROR")
-    target = sys.stderr if stream is None else stream
+    target: Any = _Unfailing(sys.stderr if stream is None else stream)
     renderer = _renderer(form)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *_shared_processors(), renderer],
@@ -66,6 +69,69 @@ def configure(form: LogFormat, level: str = "INFO", stream: TextIO | None = None
         )
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
+
+
+class _Unfailing:
+    """A stream whose writer must go on when nothing can be written: what does not fit is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes, or drops the text."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        """Flushes what can be."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+
+class LineLogger:
+    """Writes lines of one kind for every request: what structlog would write, at a tenth of its cost.
+
+    A line that may need anything but plain JSON (an escape, a secret's name, a traceback, another format) goes through
+    structlog after all. Uses what was configured when it was made.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._log: Any = structlog.get_logger(name)
+        settings = structlog.get_config()
+        self._is_plain = settings["processors"][-1] is render_json and logging.getLogger().isEnabledFor(logging.INFO)
+        # The writer itself keeps no lock: everything here runs in the one thread of the event loop.
+        self._write = settings["logger_factory"]().msg if self._is_plain else None
+
+    def info(self, event: str, **fields: Any) -> None:
+        """One line, level `info`."""
+        line = _plain_line(event, fields) if self._write is not None else None
+        if self._write is None or line is None:
+            self._log.info(event, **fields)
+        else:
+            self._write(line)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """One line, level `error`; seldom, so that it takes the long way."""
+        self._log.error(event, **fields)
+
+
+def _plain_line(event: str, fields: Mapping[str, Any]) -> str | None:
+    """The line of `info` if nothing in it has to be made safe, else None."""
+    if not _are_plain_names(tuple(fields)):
+        return None
+    moment = datetime.now(UTC).isoformat()
+    line = _ENCODER.encode({"timestamp": f"{moment[:-6]}Z", "level": "info", "event": event, **fields})
+    is_plain = line.isascii() and b"\\" not in line and b"\x7f" not in line and b"earer " not in line.lower()
+    return line.decode() if is_plain else None
+
+
+@lru_cache(maxsize=64)
+def _are_plain_names(names: tuple[str, ...]) -> bool:
+    return not any(is_secret(name) or name in _LEADING_KEYS or name.startswith("exc") for name in names)
 
 
 def _shared_processors() -> list[Processor]:

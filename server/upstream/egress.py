@@ -9,12 +9,10 @@ network lifts both with `allow_private`. Nothing here sends a request.
 import errno
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import SplitResult, urlsplit
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from server.errors import BaseUrlRefused
 from server.upstream.addresses import blocked_because
@@ -148,39 +146,39 @@ def check_address(host: str) -> None:
         raise AddressBlockedError(errno.EACCES, f"the address is {kind}")
 
 
-class GuardedResolver(AbstractResolver):
+def is_numeric(host: str) -> bool:
+    """Whether stacks may take a host for an IPv4 address, in whichever of its spellings (`127.1`, `0x7f000001`)."""
+    return _NUMERIC.fullmatch(host) is not None
+
+
+class Resolver(Protocol):
+    """Finds the addresses of a name."""
+
+    async def resolve(self, host: str, port: int) -> Sequence[AddrInfo]:
+        """What `socket.getaddrinfo` gives for stream sockets, the preferred first. Raises OSError."""
+
+
+class GuardedResolver:
     """A resolver that gives a name's addresses only if all of them are public.
 
     All, not some: a name with one public and one private address is an attack or a mistake, and the dialler would take
     either.
     """
 
-    def __init__(self, inner: AbstractResolver) -> None:
+    def __init__(self, inner: Resolver) -> None:
         self._inner = inner
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> Sequence[AddrInfo]:
         """The checked addresses; raises OSError as the inner resolver does, and AddressBlockedError."""
-        found = await self._inner.resolve(host, port, family)
-        for result in found:
-            check_address(result["host"])
+        found = await self._inner.resolve(host, port)
+        for info in found:
+            check_address(str(info[4][0]))
         return found
 
-    async def close(self) -> None:
-        """Closes the inner resolver."""
-        await self._inner.close()
 
-
-def guarded_socket(allow_private: bool, opened: Callable[[socket.socket], None]) -> Callable[[AddrInfo], socket.socket]:
-    """A factory that makes the socket for an address or raises AddressBlockedError; `opened` is told of each socket."""
-
-    def make(info: AddrInfo) -> socket.socket:
-        family, kind, protocol, _, address = info
-        if not allow_private:
-            check_address(str(address[0]))
-        made = socket.socket(family, kind, protocol)
-        opened(made)
-        return made
-
-    return make
+def guarded_socket(info: AddrInfo, *, allow_private: bool) -> socket.socket:
+    """The socket for an address that is about to be dialled; raises AddressBlockedError unless that is allowed."""
+    family, kind, protocol, _, address = info
+    if not allow_private:
+        check_address(str(address[0]))
+    return socket.socket(family, kind, protocol)

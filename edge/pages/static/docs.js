@@ -126,7 +126,7 @@ function urlOf(path, parameters, values) {
       query.append(each.name, value);
     }
   }
-  return query.size ? `${url}?${query}` : url;
+  return String(query) ? `${url}?${query}` : url;
 }
 
 async function show(output, request) {

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bperpetuo/v1/catalogue.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\xac\x02\n\x0e\x43\x61talogueModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12.\n\x07pricing\x18\x04 \x01(\x0b\x32\x1d.perpetuo.v1.CataloguePricing\x12*\n\x05specs\x18\x05 \x01(\x0b\x32\x1b.perpetuo.v1.CatalogueSpecs\x12\x36\n\x0bperformance\x18\x06 \x01(\x0b\x32!.perpetuo.v1.CataloguePerformance\x12\x1d\n\nretires_on\x18\x07 \x01(\tB\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x0f\n\x07\x61liases\x18\x08 \x03(\t\x12\x13\n\x0bis_routable\x18\t \x01(\x08\x42\r\n\x0b_retires_on\"\xc8\x01\n\x10\x43\x61taloguePricing\x12\x1f\n\x0cinput_per_1m\x18\x01 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12 \n\routput_per_1m\x18\x02 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x12&\n\x13\x63\x61\x63hed_input_per_1m\x18\x03 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x12\x0e\n\x06source\x18\x04 \x01(\tB\x0f\n\r_input_per_1mB\x10\n\x0e_output_per_1mB\x16\n\x14_cached_input_per_1m\"\xbd\x01\n\x0e\x43\x61talogueSpecs\x12\x16\n\x0e\x63ontext_window\x18\x01 \x01(\x03\x12\x12\n\nmax_output\x18\x02 \x01(\x03\x12\x17\n\x0fsupports_vision\x18\x03 \x01(\x08\x12\x1a\n\x12supports_streaming\x18\x04 \x01(\x08\x12\x16\n\x0esupports_tools\x18\x05 \x01(\x08\x12\x1a\n\x12supports_reasoning\x18\x06 \x01(\x08\x12\x16\n\x0esupports_audio\x18\x07 \x01(\x08\"@\n\x14\x43\x61taloguePerformance\x12\x12\n\nspeed_tier\x18\x01 \x01(\x05\x12\x14\n\x0cquality_tier\x18\x02 \x01(\x05\"u\n\x1aListCatalogueModelsRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x1c\n\x0fsupports_vision\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0bmin_context\x18\x03 \x01(\x03\x42\x12\n\x10_supports_vision\"J\n\x1bListCatalogueModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.perpetuo.v1.CatalogueModel\",\n\x18GetCatalogueModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"G\n\x19GetCatalogueModelResponse\x12*\n\x05model\x18\x01 \x01(\x0b\x32\x1b.perpetuo.v1.CatalogueModel\"2\n\x1d\x43ompareCatalogueModelsRequest\x12\x11\n\tmodel_ids\x18\x01 \x03(\t\"M\n\x1e\x43ompareCatalogueModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.perpetuo.v1.CatalogueModel2\xc1\x03\n\x10\x43\x61talogueService\x12\x81\x01\n\x13ListCatalogueModels\x12\'.perpetuo.v1.ListCatalogueModelsRequest\x1a(.perpetuo.v1.ListCatalogueModelsResponse\"\x17\xc8\xc1\x18\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/api/models\x12\x90\x01\n\x11GetCatalogueModel\x12%.perpetuo.v1.GetCatalogueModelRequest\x1a&.perpetuo.v1.GetCatalogueModelResponse\",\xc8\xc1\x18\x01\x82\xd3\xe4\x93\x02\"\x12\x19/api/models/{model_id=**}b\x05model\x12\x95\x01\n\x16\x43ompareCatalogueModels\x12*.perpetuo.v1.CompareCatalogueModelsRequest\x1a+.perpetuo.v1.CompareCatalogueModelsResponse\"\"\xc8\xc1\x18\x01\x82\xd3\xe4\x93\x02\x18\"\x13/api/models/compare:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bperpetuo/v1/catalogue.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\xac\x02\n\x0e\x43\x61talogueModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12.\n\x07pricing\x18\x04 \x01(\x0b\x32\x1d.perpetuo.v1.CataloguePricing\x12*\n\x05specs\x18\x05 \x01(\x0b\x32\x1b.perpetuo.v1.CatalogueSpecs\x12\x36\n\x0bperformance\x18\x06 \x01(\x0b\x32!.perpetuo.v1.CataloguePerformance\x12\x1d\n\nretires_on\x18\x07 \x01(\tB\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x0f\n\x07\x61liases\x18\x08 \x03(\t\x12\x13\n\x0bis_routable\x18\t \x01(\x08\x42\r\n\x0b_retires_on\"\xc8\x01\n\x10\x43\x61taloguePricing\x12\x1f\n\x0cinput_per_1m\x18\x01 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12 \n\routput_per_1m\x18\x02 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x12&\n\x13\x63\x61\x63hed_input_per_1m\x18\x03 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x12\x0e\n\x06source\x18\x04 \x01(\tB\x0f\n\r_input_per_1mB\x10\n\x0e_output_per_1mB\x16\n\x14_cached_input_per_1m\"\xbd\x01\n\x0e\x43\x61talogueSpecs\x12\x16\n\x0e\x63ontext_window\x18\x01 \x01(\x03\x12\x12\n\nmax_output\x18\x02 \x01(\x03\x12\x17\n\x0fsupports_vision\x18\x03 \x01(\x08\x12\x1a\n\x12supports_streaming\x18\x04 \x01(\x08\x12\x16\n\x0esupports_tools\x18\x05 \x01(\x08\x12\x1a\n\x12supports_reasoning\x18\x06 \x01(\x08\x12\x16\n\x0esupports_audio\x18\x07 \x01(\x08\"@\n\x14\x43\x61taloguePerformance\x12\x12\n\nspeed_tier\x18\x01 \x01(\x05\x12\x14\n\x0cquality_tier\x18\x02 \x01(\x05\"u\n\x1aListCatalogueModelsRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x1c\n\x0fsupports_vision\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0bmin_context\x18\x03 \x01(\x03\x42\x12\n\x10_supports_vision\"J\n\x1bListCatalogueModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.perpetuo.v1.CatalogueModel\"2\n\x18GetCatalogueModelRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"G\n\x19GetCatalogueModelResponse\x12*\n\x05model\x18\x01 \x01(\x0b\x32\x1b.perpetuo.v1.CatalogueModel\"8\n\x1d\x43ompareCatalogueModelsRequest\x12\x17\n\tmodel_ids\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\"M\n\x1e\x43ompareCatalogueModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.perpetuo.v1.CatalogueModel2\xc1\x03\n\x10\x43\x61talogueService\x12\x81\x01\n\x13ListCatalogueModels\x12\'.perpetuo.v1.ListCatalogueModelsRequest\x1a(.perpetuo.v1.ListCatalogueModelsResponse\"\x17\xc8\xc1\x18\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/api/models\x12\x90\x01\n\x11GetCatalogueModel\x12%.perpetuo.v1.GetCatalogueModelRequest\x1a&.perpetuo.v1.GetCatalogueModelResponse\",\xc8\xc1\x18\x01\x82\xd3\xe4\x93\x02\"\x12\x19/api/models/{model_id=**}b\x05model\x12\x95\x01\n\x16\x43ompareCatalogueModels\x12*.perpetuo.v1.CompareCatalogueModelsRequest\x1a+.perpetuo.v1.CompareCatalogueModelsResponse\"\"\xc8\xc1\x18\x01\x82\xd3\xe4\x93\x02\x18\"\x13/api/models/compare:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,32 +42,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGUEPRICING'].fields_by_name['output_per_1m']._serialized_options = b'\240\302\030\001'
   _globals['_CATALOGUEPRICING'].fields_by_name['cached_input_per_1m']._loaded_options = None
   _globals['_CATALOGUEPRICING'].fields_by_name['cached_input_per_1m']._serialized_options = b'\240\302\030\001'
+  _globals['_GETCATALOGUEMODELREQUEST'].fields_by_name['model_id']._loaded_options = None
+  _globals['_GETCATALOGUEMODELREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
+  _globals['_COMPARECATALOGUEMODELSREQUEST'].fields_by_name['model_ids']._loaded_options = None
+  _globals['_COMPARECATALOGUEMODELSREQUEST'].fields_by_name['model_ids']._serialized_options = b'\342A\001\002'
   _globals['_CATALOGUESERVICE'].methods_by_name['ListCatalogueModels']._loaded_options = None
   _globals['_CATALOGUESERVICE'].methods_by_name['ListCatalogueModels']._serialized_options = b'\310\301\030\001\202\323\344\223\002\r\022\013/api/models'
   _globals['_CATALOGUESERVICE'].methods_by_name['GetCatalogueModel']._loaded_options = None
   _globals['_CATALOGUESERVICE'].methods_by_name['GetCatalogueModel']._serialized_options = b'\310\301\030\001\202\323\344\223\002\"\022\031/api/models/{model_id=**}b\005model'
   _globals['_CATALOGUESERVICE'].methods_by_name['CompareCatalogueModels']._loaded_options = None
   _globals['_CATALOGUESERVICE'].methods_by_name['CompareCatalogueModels']._serialized_options = b'\310\301\030\001\202\323\344\223\002\030\"\023/api/models/compare:\001*'
-  _globals['_CATALOGUEMODEL']._serialized_start=111
-  _globals['_CATALOGUEMODEL']._serialized_end=411
-  _globals['_CATALOGUEPRICING']._serialized_start=414
-  _globals['_CATALOGUEPRICING']._serialized_end=614
-  _globals['_CATALOGUESPECS']._serialized_start=617
-  _globals['_CATALOGUESPECS']._serialized_end=806
-  _globals['_CATALOGUEPERFORMANCE']._serialized_start=808
-  _globals['_CATALOGUEPERFORMANCE']._serialized_end=872
-  _globals['_LISTCATALOGUEMODELSREQUEST']._serialized_start=874
-  _globals['_LISTCATALOGUEMODELSREQUEST']._serialized_end=991
-  _globals['_LISTCATALOGUEMODELSRESPONSE']._serialized_start=993
-  _globals['_LISTCATALOGUEMODELSRESPONSE']._serialized_end=1067
-  _globals['_GETCATALOGUEMODELREQUEST']._serialized_start=1069
-  _globals['_GETCATALOGUEMODELREQUEST']._serialized_end=1113
-  _globals['_GETCATALOGUEMODELRESPONSE']._serialized_start=1115
-  _globals['_GETCATALOGUEMODELRESPONSE']._serialized_end=1186
-  _globals['_COMPARECATALOGUEMODELSREQUEST']._serialized_start=1188
-  _globals['_COMPARECATALOGUEMODELSREQUEST']._serialized_end=1238
-  _globals['_COMPARECATALOGUEMODELSRESPONSE']._serialized_start=1240
-  _globals['_COMPARECATALOGUEMODELSRESPONSE']._serialized_end=1317
-  _globals['_CATALOGUESERVICE']._serialized_start=1320
-  _globals['_CATALOGUESERVICE']._serialized_end=1769
+  _globals['_CATALOGUEMODEL']._serialized_start=144
+  _globals['_CATALOGUEMODEL']._serialized_end=444
+  _globals['_CATALOGUEPRICING']._serialized_start=447
+  _globals['_CATALOGUEPRICING']._serialized_end=647
+  _globals['_CATALOGUESPECS']._serialized_start=650
+  _globals['_CATALOGUESPECS']._serialized_end=839
+  _globals['_CATALOGUEPERFORMANCE']._serialized_start=841
+  _globals['_CATALOGUEPERFORMANCE']._serialized_end=905
+  _globals['_LISTCATALOGUEMODELSREQUEST']._serialized_start=907
+  _globals['_LISTCATALOGUEMODELSREQUEST']._serialized_end=1024
+  _globals['_LISTCATALOGUEMODELSRESPONSE']._serialized_start=1026
+  _globals['_LISTCATALOGUEMODELSRESPONSE']._serialized_end=1100
+  _globals['_GETCATALOGUEMODELREQUEST']._serialized_start=1102
+  _globals['_GETCATALOGUEMODELREQUEST']._serialized_end=1152
+  _globals['_GETCATALOGUEMODELRESPONSE']._serialized_start=1154
+  _globals['_GETCATALOGUEMODELRESPONSE']._serialized_end=1225
+  _globals['_COMPARECATALOGUEMODELSREQUEST']._serialized_start=1227
+  _globals['_COMPARECATALOGUEMODELSREQUEST']._serialized_end=1283
+  _globals['_COMPARECATALOGUEMODELSRESPONSE']._serialized_start=1285
+  _globals['_COMPARECATALOGUEMODELSRESPONSE']._serialized_end=1362
+  _globals['_CATALOGUESERVICE']._serialized_start=1365
+  _globals['_CATALOGUESERVICE']._serialized_end=1814
 # @@protoc_insertion_point(module_scope)

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perpetuo/v1/keys.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\xf8\x01\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\x12\x11\n\tis_active\x18\x08 \x01(\x08\"\'\n\x0fListKeysRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.perpetuo.v1.Key\"\xa8\x01\n\x10\x43reateKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61llowed_models\x18\x04 \x03(\t\x12(\n\tkey_style\x18\x05 \x01(\x0e\x32\x15.perpetuo.v1.KeyStyle\"\xc8\x01\n\x11\x43reateKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\"8\n\x10\x44\x65leteKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\"0\n\x11\x44\x65leteKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*I\n\x08KeyStyle\x12\x19\n\x15KEY_STYLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cKEY_STYLE_PK\x10\x01\x12\x10\n\x0cKEY_STYLE_GW\x10\x02\x32\xce\x04\n\x0bKeysService\x12\x89\x01\n\x08ListKeys\x12\x1c.perpetuo.v1.ListKeysRequest\x1a\x1d.perpetuo.v1.ListKeysResponse\"@\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x36\x12\x1f/workspaces/{workspace_id}/keysZ\x13\x12\x11/api/keys/gateway\x12\x91\x02\n\tCreateKey\x12\x1d.perpetuo.v1.CreateKeyRequest\x1a\x1e.perpetuo.v1.CreateKeyResponse\"\xc4\x01\xc8\xc1\x18\x02\xd2\xc1\x18\x43\n$POST /workspaces/{workspace_id}/keys\x10\x02\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_PK\xd2\xc1\x18\x33\n\x16POST /api/keys/gateway\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_GW\x82\xd3\xe4\x93\x02<\"\x1f/workspaces/{workspace_id}/keys:\x01*Z\x16\"\x11/api/keys/gateway:\x01*\x12\x9e\x01\n\tDeleteKey\x12\x1d.perpetuo.v1.DeleteKeyRequest\x1a\x1e.perpetuo.v1.DeleteKeyResponse\"R\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02H*(/workspaces/{workspace_id}/keys/{key_id}Z\x1c*\x1a/api/keys/gateway/{key_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perpetuo/v1/keys.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\xf8\x01\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\x12\x11\n\tis_active\x18\x08 \x01(\x08\"\'\n\x0fListKeysRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.perpetuo.v1.Key\"\xa8\x01\n\x10\x43reateKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61llowed_models\x18\x04 \x03(\t\x12(\n\tkey_style\x18\x05 \x01(\x0e\x32\x15.perpetuo.v1.KeyStyle\"\xc8\x01\n\x11\x43reateKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\">\n\x10\x44\x65leteKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"0\n\x11\x44\x65leteKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*I\n\x08KeyStyle\x12\x19\n\x15KEY_STYLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cKEY_STYLE_PK\x10\x01\x12\x10\n\x0cKEY_STYLE_GW\x10\x02\x32\xce\x04\n\x0bKeysService\x12\x89\x01\n\x08ListKeys\x12\x1c.perpetuo.v1.ListKeysRequest\x1a\x1d.perpetuo.v1.ListKeysResponse\"@\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x36\x12\x1f/workspaces/{workspace_id}/keysZ\x13\x12\x11/api/keys/gateway\x12\x91\x02\n\tCreateKey\x12\x1d.perpetuo.v1.CreateKeyRequest\x1a\x1e.perpetuo.v1.CreateKeyResponse\"\xc4\x01\xc8\xc1\x18\x02\xd2\xc1\x18\x43\n$POST /workspaces/{workspace_id}/keys\x10\x02\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_PK\xd2\xc1\x18\x33\n\x16POST /api/keys/gateway\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_GW\x82\xd3\xe4\x93\x02<\"\x1f/workspaces/{workspace_id}/keys:\x01*Z\x16\"\x11/api/keys/gateway:\x01*\x12\x9e\x01\n\tDeleteKey\x12\x1d.perpetuo.v1.DeleteKeyRequest\x1a\x1e.perpetuo.v1.DeleteKeyResponse\"R\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02H*(/workspaces/{workspace_id}/keys/{key_id}Z\x1c*\x1a/api/keys/gateway/{key_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,28 +41,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_KEY'].fields_by_name['expires_at']._serialized_options = b'\240\302\030\001'
   _globals['_CREATEKEYRESPONSE'].fields_by_name['expires_at']._loaded_options = None
   _globals['_CREATEKEYRESPONSE'].fields_by_name['expires_at']._serialized_options = b'\240\302\030\001'
+  _globals['_DELETEKEYREQUEST'].fields_by_name['key_id']._loaded_options = None
+  _globals['_DELETEKEYREQUEST'].fields_by_name['key_id']._serialized_options = b'\342A\001\002'
   _globals['_KEYSSERVICE'].methods_by_name['ListKeys']._loaded_options = None
   _globals['_KEYSSERVICE'].methods_by_name['ListKeys']._serialized_options = b'\310\301\030\002\202\323\344\223\0026\022\037/workspaces/{workspace_id}/keysZ\023\022\021/api/keys/gateway'
   _globals['_KEYSSERVICE'].methods_by_name['CreateKey']._loaded_options = None
   _globals['_KEYSSERVICE'].methods_by_name['CreateKey']._serialized_options = b'\310\301\030\002\322\301\030C\n$POST /workspaces/{workspace_id}/keys\020\002\032\031\n\tkey_style\022\014KEY_STYLE_PK\322\301\0303\n\026POST /api/keys/gateway\032\031\n\tkey_style\022\014KEY_STYLE_GW\202\323\344\223\002<\"\037/workspaces/{workspace_id}/keys:\001*Z\026\"\021/api/keys/gateway:\001*'
   _globals['_KEYSSERVICE'].methods_by_name['DeleteKey']._loaded_options = None
   _globals['_KEYSSERVICE'].methods_by_name['DeleteKey']._serialized_options = b'\310\301\030\002\202\323\344\223\002H*(/workspaces/{workspace_id}/keys/{key_id}Z\034*\032/api/keys/gateway/{key_id}'
-  _globals['_KEYSTYLE']._serialized_start=964
-  _globals['_KEYSTYLE']._serialized_end=1037
-  _globals['_KEY']._serialized_start=139
-  _globals['_KEY']._serialized_end=387
-  _globals['_LISTKEYSREQUEST']._serialized_start=389
-  _globals['_LISTKEYSREQUEST']._serialized_end=428
-  _globals['_LISTKEYSRESPONSE']._serialized_start=430
-  _globals['_LISTKEYSRESPONSE']._serialized_end=480
-  _globals['_CREATEKEYREQUEST']._serialized_start=483
-  _globals['_CREATEKEYREQUEST']._serialized_end=651
-  _globals['_CREATEKEYRESPONSE']._serialized_start=654
-  _globals['_CREATEKEYRESPONSE']._serialized_end=854
-  _globals['_DELETEKEYREQUEST']._serialized_start=856
-  _globals['_DELETEKEYREQUEST']._serialized_end=912
-  _globals['_DELETEKEYRESPONSE']._serialized_start=914
-  _globals['_DELETEKEYRESPONSE']._serialized_end=962
-  _globals['_KEYSSERVICE']._serialized_start=1040
-  _globals['_KEYSSERVICE']._serialized_end=1630
+  _globals['_KEYSTYLE']._serialized_start=1003
+  _globals['_KEYSTYLE']._serialized_end=1076
+  _globals['_KEY']._serialized_start=172
+  _globals['_KEY']._serialized_end=420
+  _globals['_LISTKEYSREQUEST']._serialized_start=422
+  _globals['_LISTKEYSREQUEST']._serialized_end=461
+  _globals['_LISTKEYSRESPONSE']._serialized_start=463
+  _globals['_LISTKEYSRESPONSE']._serialized_end=513
+  _globals['_CREATEKEYREQUEST']._serialized_start=516
+  _globals['_CREATEKEYREQUEST']._serialized_end=684
+  _globals['_CREATEKEYRESPONSE']._serialized_start=687
+  _globals['_CREATEKEYRESPONSE']._serialized_end=887
+  _globals['_DELETEKEYREQUEST']._serialized_start=889
+  _globals['_DELETEKEYREQUEST']._serialized_end=951
+  _globals['_DELETEKEYRESPONSE']._serialized_start=953
+  _globals['_DELETEKEYRESPONSE']._serialized_end=1001
+  _globals['_KEYSSERVICE']._serialized_start=1079
+  _globals['_KEYSSERVICE']._serialized_end=1669
 # @@protoc_insertion_point(module_scope)

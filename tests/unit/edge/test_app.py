@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from perpetuo.v1 import errors_pb2
 
 from edge.app import EdgeOptions, create_app
@@ -299,9 +301,10 @@ async def test_a_websocket_is_closed(unused_channel: grpc.aio.Channel) -> None:
     assert sent == [{"type": "websocket.close"}]
 
 
-@pytest.fixture
-def unused_channel(unused_tcp_port: int) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(f"127.0.0.1:{unused_tcp_port}")
+@pytest_asyncio.fixture(loop_scope="session")
+async def unused_channel(unused_tcp_port: int) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{unused_tcp_port}") as channel:
+        yield channel
 
 
 def _scope(method: str, path: str) -> dict[str, Any]:

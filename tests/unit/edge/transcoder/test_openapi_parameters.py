@@ -53,7 +53,7 @@ def test_leaves_that_nothing_owns_are_query_parameters() -> None:
     assert by_name["with"]["schema"] == {"type": "array", "items": {"type": "string"}}
     assert by_name["since"]["schema"] == {"type": "string", "format": "date-time"}
     assert by_name["cover"]["schema"] == {"$ref": "#/components/schemas/Cover"}
-    assert by_name["name"]["schema"] == {"type": "string"}
+    assert by_name["name"]["schema"] == {"type": "string", "minLength": 1}
 
 
 def test_a_variable_of_several_segments_is_a_parameter_for_each_wildcard() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from server.telemetry.logs import REDACTED, LogFormat, configure, is_secret, make_safe
+from server.telemetry.logs import REDACTED, LineLogger, LogFormat, configure, is_secret, make_safe
 
 NASTY = {
     "a line end": "a\nb",
@@ -167,3 +167,56 @@ def test_context_variables_are_part_of_the_line() -> None:
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="'LOUD' is none of"):
         configure(LogFormat.JSON, "LOUD")
+
+
+LINES: dict[str, dict[str, Any]] = {
+    "plain values": {"status": 200, "latency_ms": 1.25, "reason": None, "method": "/a.B/C", "is_stream": True},
+    "quotes and backslashes": {"path": 'a"b\\c'},
+    "letters beyond ASCII": {"name": "Zoë"},
+    "a secret's name": {"password": "s3cret"},
+    "a bearer token": {"header": "Bearer abc"},
+    "a bearer token in lower case": {"header": "bearer abc"},
+    "a field that stands elsewhere": {"timestamp": "never", "level": "odd"},
+    "what JSON cannot say": {"odd": object},
+    **{f"text with {name}": {"value": text} for name, text in NASTY.items()},
+}
+
+
+@pytest.mark.parametrize("fields", LINES.values(), ids=LINES)
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_the_quick_way_writes_the_same_line_for(log_format: LogFormat, fields: dict[str, Any]) -> None:
+    def both(log: Any) -> None:
+        log.info("call", **fields)
+        LineLogger("access").info("call", **fields)
+
+    slow, quick = lines_of(log_format, "INFO", both)
+    if log_format is LogFormat.JSON and "timestamp" not in fields:
+        assert {**json.loads(slow), "timestamp": ""} == {**json.loads(quick), "timestamp": ""}
+        assert list(json.loads(slow)) == list(json.loads(quick))
+        assert len(json.loads(quick)["timestamp"]) == len(json.loads(slow)["timestamp"])
+    assert quick.isprintable()
+    assert not ({"s3cret", "abc"} & set(quick.replace('"', " ").replace("'", " ").split()))
+
+
+def test_the_quick_way_heeds_the_level_too() -> None:
+    assert lines_of(LogFormat.JSON, "WARNING", lambda _: LineLogger("access").info("call")) == []
+
+
+def test_a_defect_keeps_its_traceback_on_the_quick_way() -> None:
+    (line,) = as_json(lambda _: LineLogger("access").error("call failed", exc_info=ValueError("boom")))
+    assert (line["level"], line["exception"]) == ("error", "ValueError: boom")
+
+
+class Full(io.StringIO):
+    """A disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_a_line_that_cannot_be_written_fails_nobody(log_format: LogFormat) -> None:
+    configure(log_format, "INFO", Full())
+    structlog.get_logger().info("call")
+    LineLogger("access").info("call")
+    logging.getLogger("library").warning("went wrong")

@@ -1,12 +1,12 @@
 """Requests for the tests of the client, what reads their answers, and names that resolve as a test wants."""
 
 import socket
-
-from aiohttp.abc import AbstractResolver, ResolveResult
+from collections.abc import Sequence
 
 from cli.mock.upstream import MockUpstream
 from server.chat.wire import Timeouts, WireRequest, WireResponse
-from server.upstream.client import AiohttpTransport
+from server.upstream.client import HttpTransport
+from server.upstream.egress import AddrInfo
 
 QUICK = Timeouts(connect_s=5.0, first_byte_s=5.0, idle_s=5.0, total_s=10.0)
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -21,7 +21,7 @@ def chat(mock: MockUpstream, scenario: str = "", *, stream: bool = False) -> Wir
     return post(f"{mock.base_url}/chat/completions", body, **{"x-mock-scenario": scenario})
 
 
-async def read_all(transport: AiohttpTransport, request: WireRequest, timeouts: Timeouts = QUICK) -> bytes:
+async def read_all(transport: HttpTransport, request: WireRequest, timeouts: Timeouts = QUICK) -> bytes:
     response = await transport.send(request, timeouts)
     try:
         return await response.read()
@@ -34,21 +34,18 @@ async def collect(response: WireResponse, into: list[bytes]) -> None:
         into.append(piece)
 
 
-class Names(AbstractResolver):
-    """Resolves every name to fixed addresses, or to none."""
+class Names:
+    """Resolves every name to fixed addresses, or to none, and counts how often it was asked."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = addresses
+        self.asked = 0
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> Sequence[AddrInfo]:
+        self.asked += 1
         if not self.addresses:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in self.addresses
+            (socket.AF_INET6 if ":" in each else socket.AF_INET, socket.SOCK_STREAM, 0, "", (each, port))
+            for each in self.addresses
         ]
-
-    async def close(self) -> None:
-        """Nothing to close."""

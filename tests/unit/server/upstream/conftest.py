@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cli.mock.upstream import MockUpstream
-from server.upstream.client import AiohttpTransport
+from server.upstream.client import HttpTransport
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ async def mock() -> AsyncIterator[MockUpstream]:
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
+async def transport() -> AsyncIterator[HttpTransport]:
     """A transport that may go to loopback."""
-    made = AiohttpTransport(allow_private_upstreams=True)
+    made = HttpTransport(allow_private_upstreams=True)
     yield made
     await made.close()
 

@@ -10,12 +10,12 @@ import pytest
 from cli.mock.upstream import MockUpstream
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import UpstreamBadResponse, UpstreamReset, UpstreamTimeout
-from server.upstream.client import AiohttpTransport
+from server.upstream.client import HttpTransport
 from tests.unit.server.upstream.asking import ANSWER, QUICK, chat, collect, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 
 
-async def test_gives_status_headers_and_body(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_gives_status_headers_and_body(mock: MockUpstream, transport: HttpTransport) -> None:
     response = await transport.send(chat(mock, "status-429?retry_after=2"), QUICK)
     assert response.status == 429
     assert response.headers["retry-after"] == "2"
@@ -23,7 +23,7 @@ async def test_gives_status_headers_and_body(mock: MockUpstream, transport: Aioh
     await response.close()
 
 
-async def test_of_repeated_headers_the_first_counts(transport: AiohttpTransport) -> None:
+async def test_of_repeated_headers_the_first_counts(transport: HttpTransport) -> None:
     async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nSet-Cookie: c=1\r\ncontent-length: 0\r\n\r\n")
@@ -38,7 +38,7 @@ async def test_of_repeated_headers_the_first_counts(transport: AiohttpTransport)
         assert await read_all(transport, post(f"http://127.0.0.1:{port}/")) == b"ok"
 
 
-async def test_sends_what_it_was_given_and_no_more(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_sends_what_it_was_given_and_no_more(mock: MockUpstream, transport: HttpTransport) -> None:
     body = b'{"model":"m","x":1.0,"y":9007199254740993}'
     await read_all(transport, post(f"{mock.base_url}/chat/completions", body, Authorization="Bearer k"))
     (arrived,) = mock.requests
@@ -57,7 +57,7 @@ async def test_sends_what_it_was_given_and_no_more(mock: MockUpstream, transport
     assert arrived.header("user-agent") == "perpetuo"
 
 
-async def test_sends_and_reads_large_bodies(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_sends_and_reads_large_bodies(mock: MockUpstream, transport: HttpTransport) -> None:
     body = b'{"model":"m","pad":"%b"}' % (b"x" * (5 << 20))
     text = b"y" * (3 << 20)
     assert await read_all(transport, post(f"{mock.base_url}/chat/completions", body))
@@ -72,7 +72,7 @@ async def test_sends_and_reads_large_bodies(mock: MockUpstream, transport: Aioht
         assert await read_all(transport, post(f"http://127.0.0.1:{port}/")) == text
 
 
-async def test_pieces_arrive_before_the_next_is_sent(transport: AiohttpTransport) -> None:
+async def test_pieces_arrive_before_the_next_is_sent(transport: HttpTransport) -> None:
     goes_on = asyncio.Event()
 
     async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,14 +95,14 @@ async def test_pieces_arrive_before_the_next_is_sent(transport: AiohttpTransport
         await response.close()
 
 
-async def test_connections_are_kept_and_used_again(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_connections_are_kept_and_used_again(mock: MockUpstream, transport: HttpTransport) -> None:
     for _ in range(3):
         await read_all(transport, chat(mock))
         await read_all(transport, chat(mock, stream=True))
     assert mock.connections_opened == 1
 
 
-async def test_redirects_are_answers(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_redirects_are_answers(mock: MockUpstream, transport: HttpTransport) -> None:
     response = await transport.send(chat(mock, f"redirect?status=307&location={mock.origin}/v1/models"), QUICK)
     assert response.status == 307
     await response.close()
@@ -122,7 +122,7 @@ async def test_redirects_are_answers(mock: MockUpstream, transport: AiohttpTrans
     ],
 )
 async def test_each_timeout_is_told_by_its_phase(
-    mock: MockUpstream, transport: AiohttpTransport, scenario: str, timeouts: Timeouts, phase: str
+    mock: MockUpstream, transport: HttpTransport, scenario: str, timeouts: Timeouts, phase: str
 ) -> None:
     with pytest.raises(UpstreamTimeout) as caught:
         await read_all(transport, chat(mock, scenario, stream=True), timeouts)
@@ -130,7 +130,7 @@ async def test_each_timeout_is_told_by_its_phase(
     await mock.idle()
 
 
-async def test_an_answer_that_trickles_is_not_idle(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_an_answer_that_trickles_is_not_idle(mock: MockUpstream, transport: HttpTransport) -> None:
     body = await read_all(transport, chat(mock, "slow?ms=20&n=8", stream=True), Timeouts(first_byte_s=0.5, idle_s=0.12))
     assert body.endswith(b"[DONE]\n\n")
 
@@ -138,7 +138,7 @@ async def test_an_answer_that_trickles_is_not_idle(mock: MockUpstream, transport
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 @pytest.mark.parametrize("scenario", ["cut-at?byte=40", "cut-at?byte=40+gzip", "reset-after?n=1"])
 async def test_a_body_that_is_cut_is_a_reset(
-    mock: MockUpstream, transport: AiohttpTransport, scenario: str, stream: bool
+    mock: MockUpstream, transport: HttpTransport, scenario: str, stream: bool
 ) -> None:
     with pytest.raises(UpstreamReset):
         await read_all(transport, chat(mock, scenario, stream=stream))
@@ -146,7 +146,7 @@ async def test_a_body_that_is_cut_is_a_reset(
 
 @pytest.mark.parametrize("ending", ["cut-at?byte=500", "reset-after?n=3"])
 async def test_what_came_before_the_cut_is_given_first(
-    mock: MockUpstream, transport: AiohttpTransport, ending: str
+    mock: MockUpstream, transport: HttpTransport, ending: str
 ) -> None:
     response = await transport.send(chat(mock, ending, stream=True), QUICK)
     pieces: list[bytes] = []
@@ -165,7 +165,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("ends_by_reset", [False, True], ids=["closed", "reset"])
 async def test_a_body_without_a_length_ends_by_close_but_not_by_reset(
-    transport: AiohttpTransport, ends_by_reset: bool
+    transport: HttpTransport, ends_by_reset: bool
 ) -> None:
     goes_on = asyncio.Event()
 
@@ -188,7 +188,7 @@ async def test_a_body_without_a_length_ends_by_close_but_not_by_reset(
 
 @pytest.mark.parametrize("scenario", ["reset-headers", "close-headers"])
 async def test_a_fresh_connection_that_breaks_is_not_tried_again(
-    mock: MockUpstream, transport: AiohttpTransport, scenario: str
+    mock: MockUpstream, transport: HttpTransport, scenario: str
 ) -> None:
     for method, path in (("POST", "chat/completions"), ("GET", "models")):
         mock.clear()
@@ -201,7 +201,7 @@ async def test_a_fresh_connection_that_breaks_is_not_tried_again(
 
 @pytest.mark.parametrize("ends_by_reset", [False, True], ids=["closed", "reset"])
 async def test_a_stale_connection_is_replaced_by_a_fresh_one_once(
-    transport: AiohttpTransport, ends_by_reset: bool
+    transport: HttpTransport, ends_by_reset: bool
 ) -> None:
     heads: list[int] = []
     both_open = asyncio.Barrier(2)
@@ -226,7 +226,7 @@ async def test_a_stale_connection_is_replaced_by_a_fresh_one_once(
 
 @pytest.mark.parametrize("ends_by_reset", [False, True], ids=["closed", "reset"])
 async def test_nothing_is_sent_again_once_a_byte_of_the_answer_came(
-    transport: AiohttpTransport, ends_by_reset: bool
+    transport: HttpTransport, ends_by_reset: bool
 ) -> None:
     connections: list[int] = []
 
@@ -249,7 +249,7 @@ async def test_nothing_is_sent_again_once_a_byte_of_the_answer_came(
         assert connections == [1]
 
 
-async def test_a_fresh_connection_that_breaks_too_is_a_reset(transport: AiohttpTransport) -> None:
+async def test_a_fresh_connection_that_breaks_too_is_a_reset(transport: HttpTransport) -> None:
     connections: list[int] = []
 
     async def talk(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -268,9 +268,7 @@ async def test_a_fresh_connection_that_breaks_too_is_a_reset(transport: AiohttpT
 
 
 @pytest.mark.parametrize("when", ["before the body", "within the body"])
-async def test_close_is_seen_by_the_upstream_at_once(
-    mock: MockUpstream, transport: AiohttpTransport, when: str
-) -> None:
+async def test_close_is_seen_by_the_upstream_at_once(mock: MockUpstream, transport: HttpTransport, when: str) -> None:
     response = await transport.send(chat(mock, "stall-after?n=2", stream=True), QUICK)
     if when == "within the body":
         assert await anext(response.chunks())
@@ -283,7 +281,7 @@ async def test_close_is_seen_by_the_upstream_at_once(
     assert gone.disconnected_at_s - closed_at < 0.05
 
 
-async def test_cancelling_a_send_closes_its_connection(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_cancelling_a_send_closes_its_connection(mock: MockUpstream, transport: HttpTransport) -> None:
     task = asyncio.create_task(transport.send(chat(mock, "stall-headers"), QUICK))
     await mock.arrived()
     task.cancel()
@@ -292,7 +290,7 @@ async def test_cancelling_a_send_closes_its_connection(mock: MockUpstream, trans
     await mock.disconnected()
 
 
-async def test_a_thousand_aborted_streams_leave_no_connection(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_a_thousand_aborted_streams_leave_no_connection(mock: MockUpstream, transport: HttpTransport) -> None:
     async def abort() -> None:
         response = await transport.send(chat(mock, "stall-after?n=1", stream=True), QUICK)
         await response.close()
@@ -304,7 +302,7 @@ async def test_a_thousand_aborted_streams_leave_no_connection(mock: MockUpstream
 
 
 async def test_bodies_above_the_limit_are_refused(mock: MockUpstream) -> None:
-    transport = AiohttpTransport(allow_private_upstreams=True, max_body_bytes=2 << 20)
+    transport = HttpTransport(allow_private_upstreams=True, max_body_bytes=2 << 20)
     try:
         with pytest.raises(UpstreamBadResponse, match="longer than 2097152 bytes"):
             await read_all(transport, chat(mock, "endless", stream=True))
@@ -314,7 +312,7 @@ async def test_bodies_above_the_limit_are_refused(mock: MockUpstream) -> None:
         await transport.close()
 
 
-async def test_a_bomb_is_not_inflated(mock: MockUpstream, transport: AiohttpTransport) -> None:
+async def test_a_bomb_is_not_inflated(mock: MockUpstream, transport: HttpTransport) -> None:
     response = await transport.send(chat(mock, "bomb?mib=50"), QUICK)
     pieces: list[bytes] = []
     with pytest.raises(UpstreamBadResponse, match="inflates to more than 100 times"):
@@ -324,7 +322,7 @@ async def test_a_bomb_is_not_inflated(mock: MockUpstream, transport: AiohttpTran
 
 
 async def test_a_compressed_answer_is_read_though_none_was_asked_for(
-    mock: MockUpstream, transport: AiohttpTransport
+    mock: MockUpstream, transport: HttpTransport
 ) -> None:
     plain = await read_all(transport, chat(mock, "", stream=True))
     assert await read_all(transport, chat(mock, "gzip", stream=True)) == plain
@@ -344,7 +342,7 @@ async def test_a_compressed_answer_is_read_though_none_was_asked_for(
     ],
     ids=["another protocol", "a bad length", "a header too long", "not gzip", "gzip that breaks", "a bad chunk"],
 )
-async def test_what_is_not_http_is_a_bad_response(transport: AiohttpTransport, answer: bytes) -> None:
+async def test_what_is_not_http_is_a_bad_response(transport: HttpTransport, answer: bytes) -> None:
     async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(answer)
@@ -357,7 +355,7 @@ async def test_what_is_not_http_is_a_bad_response(transport: AiohttpTransport, a
 
 
 async def test_closing_the_transport_ends_what_runs(mock: MockUpstream) -> None:
-    transport = AiohttpTransport(allow_private_upstreams=True)
+    transport = HttpTransport(allow_private_upstreams=True)
     response = await transport.send(chat(mock, "stall-after?n=1", stream=True), QUICK)
     pieces = response.chunks()
     await anext(pieces)

@@ -20,7 +20,7 @@ from server.errors import (
     UpstreamTls,
     UpstreamUnavailable,
 )
-from server.upstream.client import AiohttpTransport
+from server.upstream.client import HttpTransport
 from tests.unit.server.upstream.asking import ANSWER, QUICK, Names, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 
@@ -39,7 +39,7 @@ async def black_hole() -> AsyncIterator[int]:
         yield address[1]
 
 
-async def test_a_refused_connection_is_unavailable(transport: AiohttpTransport) -> None:
+async def test_a_refused_connection_is_unavailable(transport: HttpTransport) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -47,7 +47,7 @@ async def test_a_refused_connection_is_unavailable(transport: AiohttpTransport) 
             await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
 
 
-async def test_a_connection_that_takes_too_long_is_a_timeout(transport: AiohttpTransport) -> None:
+async def test_a_connection_that_takes_too_long_is_a_timeout(transport: HttpTransport) -> None:
     async with black_hole() as port:
         for scheme in ("http", "https"):
             with pytest.raises(UpstreamTimeout) as caught:
@@ -69,7 +69,7 @@ async def test_a_connection_that_takes_too_long_is_a_timeout(transport: AiohttpT
     ],
 )
 async def test_names_that_do_not_resolve_or_lead_inside(url: str, names: Names, reason: type[PerpetuoError]) -> None:
-    transport = AiohttpTransport(resolver=names)
+    transport = HttpTransport(resolver=names)
     try:
         with pytest.raises(reason) as caught:
             await transport.send(post(url), QUICK)
@@ -79,7 +79,7 @@ async def test_names_that_do_not_resolve_or_lead_inside(url: str, names: Names, 
 
 
 async def test_a_name_may_lead_inside_where_the_operator_allows_it(mock: MockUpstream) -> None:
-    transport = AiohttpTransport(allow_private_upstreams=True, resolver=Names("127.0.0.1"))
+    transport = HttpTransport(allow_private_upstreams=True, resolver=Names("127.0.0.1"))
     try:
         assert await read_all(transport, post(f"http://models.internal:{mock.port}/v1/chat/completions"))
         assert mock.requests[0].header("host") == f"models.internal:{mock.port}"
@@ -94,11 +94,11 @@ async def answer_once(_: int, reader: asyncio.StreamReader, writer: asyncio.Stre
 
 
 @contextlib.asynccontextmanager
-async def https(tls_files: Path, certificate: str) -> AsyncIterator[tuple[AiohttpTransport, WireRequest]]:
+async def https(tls_files: Path, certificate: str) -> AsyncIterator[tuple[HttpTransport, WireRequest]]:
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_side.load_cert_chain(tls_files / f"{certificate}.pem")
     trust = ssl.create_default_context(cafile=str(tls_files / "ca.pem"))
-    transport = AiohttpTransport(allow_private_upstreams=True, tls=trust, resolver=Names("127.0.0.1"))
+    transport = HttpTransport(allow_private_upstreams=True, tls=trust, resolver=Names("127.0.0.1"))
     async with raw_server(answer_once, server_side) as port:
         yield transport, post(f"https://a.example:{port}/")
         await transport.close()
@@ -117,7 +117,7 @@ async def test_does_not_speak_to_a_certificate_that_is(tls_files: Path, certific
 
 
 async def test_a_handshake_that_hangs_or_fails_is_told_from_a_slow_connection(
-    mock: MockUpstream, transport: AiohttpTransport
+    mock: MockUpstream, transport: HttpTransport
 ) -> None:
     async def silent(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

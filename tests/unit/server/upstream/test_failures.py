@@ -2,72 +2,53 @@
 
 import errno
 import socket
+import ssl
 
-import aiohttp
 import pytest
-from aiohttp.client_reqrep import ConnectionKey
 
 from server.chat.wire import Timeouts
 from server.errors import (
     PerpetuoError,
-    UpstreamBadResponse,
     UpstreamBlocked,
+    UpstreamDns,
     UpstreamReset,
     UpstreamTimeout,
     UpstreamTls,
     UpstreamUnavailable,
 )
-from server.upstream.failures import ANSWER_HAD_BEGUN, Exchange, body_failure, is_stale, send_failure
-
-KEY = ConnectionKey("secret.example", 443, True, True, None, None, None)
-EXCHANGE = Exchange("https://secret.example/", Timeouts(), [])
-
-
-def connector_error(error: OSError) -> aiohttp.ClientConnectorError:
-    return aiohttp.ClientConnectorError(KEY, error)
+from server.upstream.egress import AddressBlockedError
+from server.upstream.failures import Phase, connect_failure, not_shaken_hands, too_late
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (connector_error(ConnectionRefusedError(errno.ECONNREFUSED, "no")), UpstreamUnavailable),
-        (connector_error(OSError(errno.ENETUNREACH, "no")), UpstreamUnavailable),
-        (connector_error(OSError(errno.EHOSTUNREACH, "no")), UpstreamUnavailable),
-        (connector_error(OSError(errno.ETIMEDOUT, "no")), UpstreamTimeout),
-        (connector_error(ConnectionResetError(errno.ECONNRESET, "no")), UpstreamReset),
-        (aiohttp.ClientConnectorSSLError(KEY, OSError(1, "no")), UpstreamTls),
-        (aiohttp.ClientConnectorCertificateError(KEY, ValueError("no")), UpstreamTls),
-        (aiohttp.ConnectionTimeoutError(), UpstreamTimeout),
-        (aiohttp.SocketTimeoutError(), UpstreamTimeout),
-        (TimeoutError(), UpstreamTimeout),
-        (aiohttp.InvalidURL("https://secret.example"), UpstreamBlocked),
-        (aiohttp.ServerDisconnectedError(), UpstreamReset),
-        (aiohttp.ClientOSError(errno.EPIPE, "no"), UpstreamReset),
-        (aiohttp.ClientPayloadError("no"), UpstreamReset),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "secret"), UpstreamUnavailable),
+        (OSError(errno.ENETUNREACH, "secret"), UpstreamUnavailable),
+        (OSError(errno.EHOSTUNREACH, "secret"), UpstreamUnavailable),
+        (OSError(errno.ETIMEDOUT, "secret"), UpstreamTimeout),
+        (ConnectionResetError(errno.ECONNRESET, "secret"), UpstreamReset),
+        (ssl.SSLError(1, "secret"), UpstreamTls),
+        (ssl.SSLCertVerificationError(1, "secret"), UpstreamTls),
+        (socket.gaierror(socket.EAI_NONAME, "secret"), UpstreamDns),
+        (AddressBlockedError(errno.EACCES, "the address is private"), UpstreamBlocked),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
 )
-def test_a_failed_send(error: Exception, reason: type[PerpetuoError]) -> None:
-    failure = send_failure(error, EXCHANGE)
+def test_a_connection_that_does_not_stand(error: OSError, reason: type[PerpetuoError]) -> None:
+    failure = connect_failure(error)
     assert type(failure) is reason
     assert "secret" not in failure.message
 
 
-def test_a_body_that_is_not_compressed_as_declared() -> None:
-    error = aiohttp.ClientPayloadError("no")
-    assert type(body_failure(error, Timeouts())) is UpstreamReset
-    error.__cause__ = aiohttp.http_exceptions.ContentEncodingError("no")
-    assert type(body_failure(error, Timeouts())) is UpstreamBadResponse
+@pytest.mark.parametrize(
+    ("phase", "seconds"), [(Phase.CONNECT, "1"), (Phase.FIRST_BYTE, "2"), (Phase.IDLE, "3"), (Phase.TOTAL, "4.5")]
+)
+def test_a_timeout_tells_its_phase_and_its_seconds(phase: Phase, seconds: str) -> None:
+    failure = too_late(phase, Timeouts(1.0, 2.0, 3.0, 4.5))
+    assert failure.details == {"phase": phase.value, "timeoutS": seconds}
+    assert f" {seconds} s" in failure.message
 
 
-def test_only_a_pooled_connection_without_an_answer_is_stale() -> None:
-    assert is_stale(aiohttp.ServerDisconnectedError(), EXCHANGE)
-    assert is_stale(aiohttp.ClientOSError(errno.ECONNRESET, "no"), EXCHANGE)
-    assert is_stale(aiohttp.ClientConnectionResetError("closing"), EXCHANGE)
-    assert not is_stale(connector_error(OSError(errno.ECONNRESET, "no")), EXCHANGE)
-    assert not is_stale(aiohttp.SocketTimeoutError(), EXCHANGE)
-    begun = aiohttp.ServerDisconnectedError()
-    begun.add_note(ANSWER_HAD_BEGUN)
-    assert not is_stale(begun, EXCHANGE)
-    with socket.socket() as dialled:
-        assert not is_stale(aiohttp.ServerDisconnectedError(), Exchange("http://a", Timeouts(), [dialled]))
+def test_a_handshake_that_takes_too_long_is_told_apart() -> None:
+    assert "handshake within 1 s" in not_shaken_hands(Timeouts(connect_s=1.0)).message

@@ -1,0 +1,147 @@
+"""One connection to an upstream, and the answers that come over it, one at a time. HTTP/1.1, parsed by llhttp.
+
+A connection is idle, or it carries one exchange: from the request's bytes to the last byte of the answer. It tells its
+owner when it can be used again and when it is lost. It must not choose where to connect, and it retries nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import httptools
+
+from server.errors import UpstreamBadResponse
+from server.upstream.response import HttpResponse
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+
+_NOT_HTTP: Final = "The provider answered something that is not HTTP."
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one connection. `on_idle` is told when it can be used again, `on_lost` when it is gone."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_idle: Callable[["Connection"], None],
+        on_lost: Callable[["Connection"], None],
+    ) -> None:
+        self.loop = loop
+        self._on_idle = on_idle
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport | None = None
+        self._parser: Any = None
+        self._answer: HttpResponse | None = None
+        self._head_bytes = 0
+        self._unfinished_bytes = 0
+        self._is_paused = False
+        self._is_done = False
+        self.exchanges = 0
+        self.idle_since_s = 0.0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another request can be tried on it."""
+        return self._transport is not None and self._answer is None and not self._transport.is_closing()
+
+    def start(self, request: bytes, body: bytes, answer: HttpResponse) -> None:
+        """Sends a request, head and body, whose answer is `answer`. The connection must be usable."""
+        transport = self._transport
+        assert transport is not None
+        self._answer = answer
+        self._head_bytes = self._unfinished_bytes = 0
+        self.exchanges += 1
+        transport.write(request)
+        if body:
+            transport.write(body)
+
+    def resume(self) -> None:
+        """Lets more of the answer come."""
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Ends the connection at once; nothing that is queued is sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the transport; uvloop's are of no class of asyncio's."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._parser = httptools.HttpResponseParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parses what came. What comes without having been asked for ends the connection."""
+        answer = self._answer
+        if answer is None:
+            self.abort()
+            return
+        answer.touch()
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse(answer)
+            return
+        if not answer.has_headers:
+            self._unfinished_bytes += len(data)
+        if max(self._head_bytes, self._unfinished_bytes) > MAX_HEAD_BYTES:
+            self._refuse(answer)
+        elif self._is_done:
+            self._is_done = False
+            self._end_exchange()
+
+    def eof_received(self) -> bool:
+        """Closes; the answer learns what that means to it when the connection is lost."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells the answer under way and the owner."""
+        answer, self._answer = self._answer, None
+        self._transport = self._parser = None
+        if answer is not None:
+            answer.lose(exc, was_used_before=self.exchanges > 1)
+        self._on_lost(self)
+
+    # What the parser calls.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; trailers of a chunked body say nothing to us."""
+        if self._answer is not None and not self._answer.has_headers:
+            self._head_bytes += len(name) + len(value)
+            self._answer.add_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        if self._answer is not None:
+            self._answer.begin(self._parser.get_status_code())
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self._answer is not None and self._answer.add(data) and not self._is_paused:
+            self._is_paused = True
+            assert self._transport is not None
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """The answer is complete. More in the same piece of data is not ours, and ends the connection."""
+        if self._answer is None:
+            self.abort()
+        elif self._answer.complete():
+            self._answer = None
+            self._is_done = True
+            if self._transport is not None and not self._parser.should_keep_alive():
+                self._transport.close()
+
+    def _end_exchange(self) -> None:
+        self.resume()
+        if self._transport is not None and not self._transport.is_closing():
+            self.idle_since_s = self.loop.time()
+            self._on_idle(self)
+
+    def _refuse(self, answer: HttpResponse) -> None:
+        answer.fail(UpstreamBadResponse(_NOT_HTTP))
+        self.abort()

@@ -1,0 +1,288 @@
+"""An answer of an upstream on its way, and then its body: what came, who waits for it, and until when.
+
+The connection tells it what comes; its reader is who called. It must not parse, and it must not know sockets.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final, Protocol
+
+from server.chat.wire import Timeouts
+from server.errors import PerpetuoError, UpstreamBadResponse
+from server.upstream.failures import Phase, closed_by_us, cut_off, no_answer, too_late
+from server.upstream.inflate import Inflater
+
+READ_BUFFER_BYTES: Final = 256 * 1024
+
+_INTERIM: Final = frozenset(range(100, 200)) - {101}
+
+
+class Line(Protocol):
+    """The connection that an answer comes over."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it belongs to."""
+
+    def resume(self) -> None:
+        """Lets more of the answer come."""
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+
+
+class StaleConnectionError(Exception):
+    """A pooled connection ended before a byte of the answer came, so that the request may be sent again."""
+
+
+class HttpResponse:
+    """An answer on its way, and then its body; see `server.chat.wire.WireResponse`."""
+
+    __slots__ = (
+        "_due_s",
+        "_ends_by_close",
+        "_failure",
+        "_inflater",
+        "_line",
+        "_loop",
+        "_max_body_bytes",
+        "_pieces",
+        "_raw_headers",
+        "_read_bytes",
+        "_seen",
+        "_started_s",
+        "_timeouts",
+        "_timer",
+        "_touched_s",
+        "_unread_bytes",
+        "_waiter",
+        "has_begun",
+        "has_headers",
+        "is_complete",
+        "status",
+    )
+
+    def __init__(self, line: Line, timeouts: Timeouts, started_s: float, max_body_bytes: int) -> None:
+        """`started_s` is when the call began, in seconds of the loop's clock: connecting is part of the total time."""
+        self._line: Line | None = line
+        self._timeouts = timeouts
+        self._max_body_bytes = max_body_bytes
+        self._loop = line.loop
+        self._started_s = started_s
+        self._touched_s = self._loop.time()
+        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._seen: dict[str, str] | None = None
+        self._pieces: list[bytes] = []
+        self._unread_bytes = 0
+        self._read_bytes = 0
+        self._failure: PerpetuoError | StaleConnectionError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._inflater: Inflater | None = None
+        self._ends_by_close = False
+        self.has_begun = False
+        self.has_headers = False
+        self.is_complete = False
+        self.status = 0
+        self._due_s = min(self._touched_s + timeouts.first_byte_s, started_s + timeouts.total_s)
+        self._timer: asyncio.TimerHandle | None = self._loop.call_at(self._due_s, self._look_at_clock)
+
+    # What the caller uses.
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, names in lower case, of repeated ones the first."""
+        if self._seen is None:
+            self._seen = {}
+            for name, value in self._raw_headers:
+                self._seen.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        return self._seen
+
+    async def arrive(self) -> None:
+        """Waits for the headers. Raises what stood in the way, StaleConnectionError among it."""
+        try:
+            while not self.has_headers:
+                if self._failure is not None:
+                    raise self._failure
+                await self._changed()
+        except asyncio.CancelledError:
+            self._drop()
+            raise
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            try:
+                self._inflater = Inflater(encoding)
+            except UpstreamBadResponse:
+                self._drop()
+                raise
+
+    async def read(self) -> bytes:
+        """The whole body; see `server.chat.wire.WireResponse`."""
+        length = self.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._max_body_bytes:
+            raise self._too_large()
+        data = await self._next()
+        if self.is_complete and not self._pieces and self._inflater is None:
+            return data
+        parts = [data]
+        while data := await self._next():
+            parts.append(data)
+        return b"".join(parts)
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body in pieces as they arrive; see `server.chat.wire.WireResponse`."""
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await self._next()
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    async def close(self) -> None:
+        """Ends the exchange at once: what is unread or unsent is dropped with the connection."""
+        self._drop()
+
+    async def _next(self) -> bytes:
+        """The next piece of the body, empty at its end. Pieces that came before a failure come before the failure."""
+        data = await self._next_raw() if self._inflater is None else await self._next_inflated(self._inflater)
+        self._read_bytes += len(data)
+        if self._read_bytes > self._max_body_bytes:
+            raise self._too_large()
+        return data
+
+    async def _next_inflated(self, inflater: Inflater) -> bytes:
+        while not (data := inflater.take()):
+            raw = await self._next_raw()
+            if not raw:
+                inflater.finish()
+                return b""
+            inflater.feed(raw)
+        return data
+
+    async def _next_raw(self) -> bytes:
+        while not self._pieces:
+            if self._failure is not None:
+                raise self._failure
+            if self.is_complete:
+                return b""
+            if self._timer is not None and self._touched_s + self._timeouts.idle_s < self._due_s:
+                # Set for the first byte; within the body another time counts.
+                self._timer.cancel()
+                self._look_at_clock()
+            await self._changed()
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._pieces = []
+        self._unread_bytes = 0
+        if self._line is not None:
+            self._touched_s = self._loop.time()
+            self._line.resume()
+        return data
+
+    def _changed(self) -> asyncio.Future[None]:
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
+
+    def _too_large(self) -> UpstreamBadResponse:
+        limit = self._max_body_bytes
+        return UpstreamBadResponse(
+            f"The provider's answer is longer than {limit} bytes.", details={"limitBytes": str(limit)}
+        )
+
+    # What the connection tells.
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header."""
+        self._raw_headers.append((name, value))
+
+    def begin(self, status: int) -> None:
+        """The headers are complete."""
+        if status in _INTERIM:
+            self._raw_headers.clear()
+            return
+        self.status = status
+        self.has_headers = True
+        names = {name.lower() for name, _ in self._raw_headers}
+        self._ends_by_close = not names & {b"content-length", b"transfer-encoding"}
+        self._wake()
+
+    def add(self, data: bytes) -> bool:
+        """Takes a piece of the body; says whether its reader is so far behind that no more should come."""
+        self._pieces.append(data)
+        self._unread_bytes += len(data)
+        self._wake()
+        return self._unread_bytes > READ_BUFFER_BYTES
+
+    def touch(self) -> None:
+        """Notes that something came."""
+        self.has_begun = True
+        self._touched_s = self._loop.time()
+
+    def complete(self) -> bool:
+        """The body is complete. False: it was that of an interim answer, and the real one is still to come."""
+        if not self.has_headers:
+            return False
+        self.is_complete = True
+        self._release()
+        return True
+
+    def lose(self, error: Exception | None, *, was_used_before: bool) -> None:
+        """The connection has ended."""
+        if self.has_headers and self._ends_by_close and error is None:
+            self.complete()
+        elif was_used_before and not self.has_begun:
+            self.fail(StaleConnectionError())
+        else:
+            self.fail(cut_off() if self.has_headers else no_answer())
+
+    def fail(self, failure: PerpetuoError | StaleConnectionError) -> None:
+        """Ends the answer; what came before is still given to its reader."""
+        if self.is_complete or self._failure is not None:
+            return
+        self._failure = failure
+        self._release()
+
+    def _release(self) -> None:
+        self._line = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _drop(self) -> None:
+        line = self._line
+        if line is not None:
+            self.fail(closed_by_us())
+            line.abort()
+
+    def _look_at_clock(self) -> None:
+        """Ends the call when one of its times is up, else looks again when the next may be."""
+        timeouts, now_s = self._timeouts, self._loop.time()
+        total_due_s = self._started_s + timeouts.total_s
+        if self.has_headers:
+            # As long as its reader is behind, nobody waits for the upstream.
+            phase, due_s = Phase.IDLE, (now_s if self._pieces else self._touched_s) + timeouts.idle_s
+        else:
+            phase, due_s = Phase.FIRST_BYTE, self._touched_s + timeouts.first_byte_s
+        if total_due_s <= due_s:
+            phase, due_s = Phase.TOTAL, total_due_s
+        if now_s < due_s:
+            self._due_s = due_s
+            self._timer = self._loop.call_at(due_s, self._look_at_clock)
+            return
+        if phase is Phase.TOTAL:
+            self._pieces.clear()
+        line = self._line
+        self.fail(too_late(phase, timeouts))
+        if line is not None:
+            line.abort()

@@ -1,0 +1,159 @@
+"""One connection at a time: what comes unasked, interim answers, and what can be read in two ways."""
+
+import asyncio
+
+import pytest
+
+from server.chat.wire import WireRequest
+from server.errors import UpstreamBadResponse, UpstreamBlocked
+from server.upstream.client import HttpTransport
+from tests.unit.server.upstream.asking import ANSWER, QUICK, post, read_all
+from tests.unit.server.upstream.raw_server import raw_server, read_request
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER, b"ok", id="an interim answer"),
+        pytest.param(
+            b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + ANSWER,
+            b"ok",
+            id="two interim answers",
+        ),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", b"", id="no content"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b"", id="an empty body"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;x=y\r\na\r\n2\r\nbc\r\n0\r\nt: v\r\n\r\n",
+            b"abc",
+            id="chunks with extensions and trailers",
+        ),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1 << 20], ids=["byte by byte", "at once"])
+async def test_reads_answers_of_every_shape(transport: HttpTransport, answer: bytes, body: bytes, step: int) -> None:
+    opened: list[int] = []
+
+    async def talk(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(number)
+        for _ in range(2):
+            await read_request(reader)
+            for start in range(0, len(answer), step):
+                writer.write(answer[start : start + step])
+                await writer.drain()
+
+    async with raw_server(talk) as port:
+        for _ in range(2):
+            assert await read_all(transport, post(f"http://127.0.0.1:{port}/")) == body
+    assert opened == [1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(ANSWER + ANSWER, id="a second answer with the first"),
+        pytest.param(ANSWER.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"), id="the wish to close"),
+        pytest.param(ANSWER.replace(b"1.1", b"1.0"), id="an old version"),
+    ],
+)
+async def test_a_connection_is_not_used_again_after(transport: HttpTransport, answer: bytes) -> None:
+    opened: list[int] = []
+
+    async def talk(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(number)
+        await read_request(reader)
+        writer.write(answer)
+        await writer.drain()
+        await reader.read()
+
+    async with raw_server(talk) as port:
+        for _ in range(2):
+            assert await read_all(transport, post(f"http://127.0.0.1:{port}/")) == b"ok"
+    assert opened == [1, 2]
+
+
+async def test_what_comes_unasked_on_an_idle_connection_ends_it(transport: HttpTransport) -> None:
+    opened: list[int] = []
+    gone = asyncio.Event()
+
+    async def talk(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(number)
+        await read_request(reader)
+        writer.write(ANSWER)
+        await writer.drain()
+        if number == 1:
+            await asyncio.sleep(0.02)
+            writer.write(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+            try:
+                await reader.read()
+            finally:
+                gone.set()
+
+    async with raw_server(talk) as port:
+        request = post(f"http://127.0.0.1:{port}/")
+        assert await read_all(transport, request) == b"ok"
+        await gone.wait()
+        assert await read_all(transport, request) == b"ok"
+    assert opened == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 2\r\n\r\nok", id="two lengths"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="a length beside chunks",
+        ),
+        pytest.param(b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000, id="a header without an end"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 2\r\n\r\nok", id="another encoding"),
+    ],
+)
+async def test_what_can_be_read_in_two_ways_is_refused(transport: HttpTransport, answer: bytes) -> None:
+    async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(answer)
+        await writer.drain()
+        await reader.read()
+
+    async with raw_server(talk) as port:
+        with pytest.raises(UpstreamBadResponse):
+            await read_all(transport, post(f"http://127.0.0.1:{port}/"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x", "a\r\nb: c"), ("x", "a\nb"), ("x", "a\rb"), ("x", "a\0b"), ("x\r\ny", "a"), ("x", "€")],
+    ids=[
+        "a header within a value",
+        "a line feed",
+        "a return",
+        "a zero byte",
+        "a header within a name",
+        "a wide letter",
+    ],
+)
+async def test_a_header_cannot_hold_another(transport: HttpTransport, name: str, value: str) -> None:
+    with pytest.raises(UpstreamBlocked, match="no header"):
+        await transport.send(WireRequest("POST", "http://127.0.0.1:1/", {name: value}, b""), QUICK)
+
+
+async def test_connections_that_upstreams_close_after_some_requests_fail_nobody(transport: HttpTransport) -> None:
+    """As servers do that serve only so many requests on a connection, and close without saying so."""
+    opened: list[int] = []
+
+    async def talk(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(number)
+        for _ in range(5):
+            await read_request(reader)
+            writer.write(ANSWER)
+            await writer.drain()
+
+    async with raw_server(talk) as port:
+        request = post(f"http://127.0.0.1:{port}/")
+
+        async def ask() -> None:
+            for _ in range(50):
+                assert await read_all(transport, request) == b"ok"
+
+        await asyncio.gather(*(ask() for _ in range(16)))
+    assert len(opened) >= 16 * 50 // 5
