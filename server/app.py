@@ -30,6 +30,7 @@ from server.accounts.providers import ProviderEntries
 from server.accounts.secrets import Secrets, secret_from_file
 from server.accounts.service import Accounts
 from server.accounts.vault import Vault
+from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.wire import Timeouts
@@ -54,6 +55,7 @@ from server.services.models import Described, ModelsServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
 from server.settings import ServerSettings
+from server.sharing import Sharing
 from server.storage.database import Database
 from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
@@ -66,6 +68,7 @@ _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 _MAX_PRICED_MODELS: Final = 4096
+_MIB: Final = 1024 * 1024
 
 
 class SettingsError(Exception):
@@ -174,6 +177,8 @@ class Core:
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
+        answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
+        self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.server = CoreServer(self._registry(), stores.accounts)
 
     @classmethod
@@ -200,6 +205,7 @@ class Core:
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
         await self.server.stop(self.settings.grace_s)
+        await self._sharing.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
@@ -222,7 +228,7 @@ class Core:
         dialects = {row.name: row.dialect for row in PROVIDERS.values()}
         dispatcher = Dispatcher(self._transport, dialects.__getitem__, timeouts, self._flag)
         price = self._prices.cost_nanousd
-        return Pipeline(Parts(router, dispatcher, self._ledger, _clock(), price))
+        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, _clock(), price))
 
     def _router(self) -> Router:
         return Router(

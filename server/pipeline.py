@@ -1,13 +1,17 @@
-"""The path of a chat completion: admit, choose, dispatch, settle. The page to read first.
+"""The path of a chat completion: admit, share, choose, dispatch, settle. The page to read first.
 
 Both faces and both forms of the completion methods end here, with a call (who asks, until when) and the JSON of the
 request. Whatever happens, the operation is settled exactly once: one record goes to the ledger.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
+from server.cache.control import use_of
+from server.cache.fingerprint import Scope, fingerprint
+from server.cache.kept import KeptAnswer
 from server.chat.answer import finish_answer
 from server.chat.estimate import estimate_text_tokens
 from server.chat.ids import new_id
@@ -19,10 +23,11 @@ from server.errors import ClientGone, PerpetuoError, UpstreamBadResponse
 from server.ledger.ledger import Ledger
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, Trace
-from server.routing.dispatch import Dispatcher, LiveStream, Served, broken_stream
+from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
 from server.routing.operation import Operation
-from server.routing.router import Router
+from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
+from server.sharing import Share, Sharing, Stream
 
 _USAGE_WAIT_S = 2.0
 
@@ -32,10 +37,21 @@ class Parts:
     """What the pipeline is made of."""
 
     router: Router
+    sharing: Sharing
     dispatcher: Dispatcher
     ledger: Ledger
     clock: Clock
     price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may be served: its operation, its text, what it asks of routing, and its share if it has one."""
+
+    operation: Operation
+    request: ChatRequest
+    asked: Asked
+    share: Share | None
 
 
 class Pipeline:
@@ -47,17 +63,19 @@ class Pipeline:
     async def complete(self, call: Call, body: bytes) -> bytes:
         """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
         operation = self._begin(call, is_stream=False)
+        share: Share | None = None
         try:
-            request = await self._admit(operation, body)
-            served = await self._parts.dispatcher.complete(
-                request, operation.candidates, call.deadline, operation.trace
-            )
-            return _finished(operation, served)
+            admitted = await self._admit(operation, body)
+            share = admitted.share
+            answer = await (self._ask(admitted) if share is None else share.complete(partial(self._ask, admitted)))
+            operation.is_cache_hit = share is not None and share.is_hit
+            operation.served, operation.usage = answer.candidate, answer.usage
+            return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
             raise
         finally:
-            self._settle(operation)
+            self._settle_after(operation, share)
 
     async def stream(self, call: Call, body: bytes) -> AsyncIterator[list[bytes]]:
         """The answer as it is written: lists of event data that came together.
@@ -65,13 +83,16 @@ class Pipeline:
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
         """
         operation = self._begin(call, is_stream=True)
-        live: LiveStream | None = None
+        share: Share | None = None
+        live: Stream | None = None
         tail = StreamTail(new_id("chatcmpl-"))
         try:
-            request = await self._admit(operation, body)
-            live = await self._parts.dispatcher.stream(request, operation.candidates, call.deadline, operation.trace)
+            admitted = await self._admit(operation, body)
+            share = admitted.share
+            live = await self._open_shared(admitted)
+            operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
-            tail.wants_usage = request.wants_usage
+            tail.wants_usage = admitted.request.wants_usage
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
@@ -83,10 +104,17 @@ class Pipeline:
             if live is not None:
                 await live.close()
                 _count(operation, live, tail)
-            self._settle(operation)
+            self._settle_after(operation, share)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+
+    def _settle_after(self, operation: Operation, share: Share | None) -> None:
+        """Settles now, or once the call that the request started for itself and others is over."""
+        if share is None:
+            self._settle(operation)
+        else:
+            share.when_over(partial(self._settle, operation))
 
     def _settle(self, operation: Operation) -> None:
         """Leaves the record with the ledger, and what the attempts came to with the router."""
@@ -94,20 +122,93 @@ class Pipeline:
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
         self._parts.ledger.record(record)
 
-    async def _admit(self, operation: Operation, body: bytes) -> ChatRequest:
-        """Reads the request, and finds who may serve it."""
+    async def _admit(self, operation: Operation, body: bytes) -> Admitted:
+        """Reads the request, and finds whether it may share an answer."""
         call, router = operation.call, self._parts.router
         request = parse_chat_request(body, stream=operation.is_stream)
         operation.notes = request.notes
         operation.model_requested = request.model or ""
-        asked = await router.read(request, knobs_from(request, call.knobs), call)
+        knobs = knobs_from(request, call.knobs)
+        asked = await router.read(request, knobs, call)
         operation.strategy = asked.ask.strategy
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
-        operation.candidates = (await router.decide(asked.ask, call.principal.workspace_id)).candidates
-        return request
+        use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), asked.policy.cache)
+        if not (use.reads or use.stores):
+            return Admitted(operation, request, asked, None)
+        principal = call.principal
+        entries = await router.entries(principal.workspace_id)
+        key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
+        share = None if key is None else self._parts.sharing.share(key, use, call.deadline)
+        return Admitted(operation, request, asked, share)
 
-    async def _follow(self, operation: Operation, live: LiveStream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
+    async def _choose(self, admitted: Admitted) -> None:
+        """Finds who may serve the request, in order."""
+        workspace_id = admitted.operation.call.principal.workspace_id
+        decision = await self._parts.router.decide(admitted.asked.ask, workspace_id)
+        admitted.operation.candidates = decision.candidates
+
+    async def _ask(self, admitted: Admitted) -> KeptAnswer:
+        """An answer in one piece from a provider."""
+        operation = admitted.operation
+        await self._choose(admitted)
+        served = await self._parts.dispatcher.complete(
+            admitted.request, operation.candidates, operation.call.deadline, operation.trace
+        )
+        answer = served.answer
+        usage = answer.facts.usage or Usage(
+            input_tokens=operation.prompt_tokens,
+            output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
+            is_estimated=True,
+        )
+        operation.served, operation.usage = served.candidate, usage
+        attempt = operation.trace.attempts[-1]
+        attempt.usage = usage
+        attempt.end()
+        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
+
+    async def _open(self, admitted: Admitted) -> LiveStream:
+        """A committed stream from a provider."""
+        operation = admitted.operation
+        await self._choose(admitted)
+        return await self._parts.dispatcher.stream(
+            admitted.request, operation.candidates, operation.call.deadline, operation.trace
+        )
+
+    async def _open_shared(self, admitted: Admitted) -> Stream:
+        if admitted.share is None:
+            return await self._open(admitted)
+        return await admitted.share.stream(partial(self._open, admitted), partial(self._pump, admitted.operation))
+
+    async def _pump(
+        self, operation: Operation, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
+    ) -> Usage:
+        """Reads a stream that several may follow, and settles its attempt."""
+        tail = StreamTail("")
+        try:
+            await self._read(live, tail, show)
+        except PerpetuoError as error:
+            told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
+            live.count(_usage_of(operation, tail))
+            live.end(told)
+            raise told from None
+        except asyncio.CancelledError:
+            live.count(_usage_of(operation, tail))
+            raise
+        usage = _usage_of(operation, tail)
+        live.count(usage)
+        live.end()
+        return usage
+
+    async def _read(self, live: LiveStream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
+        chunks: list[Chunk] | None = live.held
+        while chunks is not None:
+            tail.feed(chunks)
+            await show(chunks)
+            chunks = None if tail.has_usage else await _next_chunks(live, tail)
+        _check_end(live, tail)
+
+    async def _follow(self, operation: Operation, live: Stream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
         """What goes out, from the first content to what is held for the end. Raises when the stream breaks."""
         try:
             chunks: list[Chunk] | None = live.held
@@ -115,32 +216,42 @@ class Pipeline:
                 if ready := tail.feed(chunks):
                     yield ready
                 chunks = None if tail.has_usage else await _next_chunks(live, tail)
-            if not (tail.is_finished or live.is_done):
-                raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
+            _check_end(live, tail)
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
             _count(operation, live, tail)
-            live.attempt.fail(told)
+            live.end(told)
             raise told from None
 
-    def _last(self, operation: Operation, live: LiveStream, tail: StreamTail) -> list[bytes]:
+    def _last(self, operation: Operation, live: Stream, tail: StreamTail) -> list[bytes]:
         """The end of a whole stream, which tells how the answer was got."""
         usage = _count(operation, live, tail)
-        live.attempt.end()
+        live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
 
 
-def _count(operation: Operation, live: LiveStream, tail: StreamTail) -> Usage:
+def _check_end(live: Stream, tail: StreamTail) -> None:
+    if not (tail.is_finished or live.is_done):
+        raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
+
+
+def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
     """The tokens of a stream as far as it came: reported, else as many as there were pieces of content."""
+    return tail.usage or Usage(
+        input_tokens=operation.prompt_tokens, output_tokens=tail.content_chunks, is_estimated=True
+    )
+
+
+def _count(operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+    """Counts the tokens of a stream, once."""
     if operation.usage is None:
-        operation.usage = live.attempt.usage = tail.usage or Usage(
-            input_tokens=operation.prompt_tokens, output_tokens=tail.content_chunks, is_estimated=True
-        )
+        operation.usage = _usage_of(operation, tail)
+        live.count(operation.usage)
     return operation.usage
 
 
-async def _next_chunks(live: LiveStream, tail: StreamTail) -> list[Chunk] | None:
+async def _next_chunks(live: Stream, tail: StreamTail) -> list[Chunk] | None:
     """The next chunks; once the answer has ended only for as long as the usage is worth waiting for."""
     if not tail.waits_only_for_usage:
         return await live.next_chunks()
@@ -149,21 +260,6 @@ async def _next_chunks(live: LiveStream, tail: StreamTail) -> list[Chunk] | None
             return await live.next_chunks()
     except TimeoutError:
         return None
-
-
-def _finished(operation: Operation, served: Served) -> bytes:
-    """The answer as the client gets it, with what the gateway has to say."""
-    answer = served.answer
-    operation.served = served.candidate
-    operation.usage = answer.facts.usage or Usage(
-        input_tokens=operation.prompt_tokens,
-        output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
-        is_estimated=True,
-    )
-    attempt = operation.trace.attempts[-1]
-    attempt.usage = operation.usage
-    attempt.end()
-    return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
 
 
 def _reason(error: BaseException) -> PerpetuoError:

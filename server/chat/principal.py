@@ -35,7 +35,7 @@ class Call:
 
     `request_id` is ours (`req_…`), `client_request_id` the caller's own, only logged. `received_at` and `deadline` are
     absolute, in seconds of the running loop's clock. `surface` is `rest` or `grpc`. `knobs` are the request's
-    `x-perpetuo-*` headers, names without the prefix.
+    `x-perpetuo-*` headers, names without the prefix, and its `cache-control`.
     """
 
     request_id: str

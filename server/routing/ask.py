@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from server.chat.view import Strategy
+from server.chat.view import CachePolicy, Strategy
 from server.errors import RequestInvalid
 from server.routing.complexity import Complexity
 from server.routing.features import Needs
@@ -38,10 +38,11 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """How a workspace wants its requests to be routed."""
+    """How a workspace wants its requests to be routed, and which answers it lets the cache keep."""
 
     strategy: Strategy = "default"
     weights: Weights = Weights()
+    cache: CachePolicy = "default"
 
 
 @dataclass(frozen=True, slots=True)

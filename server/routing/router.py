@@ -57,10 +57,11 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that was read: what routing asks for, and how its class was found."""
+    """A request that was read: what it asks of routing, how its class was found, and its workspace's policy."""
 
     ask: Ask
     judgement: Judgement
+    policy: RoutingPolicy
 
 
 class Router:
@@ -88,7 +89,11 @@ class Router:
             allowed_models=call.principal.allowed_models,
             today=self._sources.clock.now().date(),
         )
-        return Asked(ask, judgement)
+        return Asked(ask, judgement, policy)
+
+    async def entries(self, workspace_id: str) -> Sequence[Deployment]:
+        """The workspace's entries as they are now."""
+        return await self._sources.deployments_of(workspace_id)
 
     async def decide(self, ask: Ask, workspace_id: str, *, in_full: bool = False) -> Decision:
         """The decision over the workspace's entries as they are now."""

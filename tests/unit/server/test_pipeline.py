@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from server import errors
+from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
 from server.chat.records import OperationRecord
@@ -18,6 +19,7 @@ from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
+from server.sharing import Sharing
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -66,8 +68,9 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
 
     dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     facts = ProviderFacts()
+    sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
     router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
-    return Pipeline(Parts(router, dispatcher, ledger, clock(), nano_per_token)), ledger, transport
+    return Pipeline(Parts(router, sharing, dispatcher, ledger, clock(), nano_per_token)), ledger, transport
 
 
 def call(**change: Any) -> Call:

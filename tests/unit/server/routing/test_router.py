@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from server import errors
+from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call, Plan, Principal
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.request import parse_chat_request
+from server.chat.view import Strategy
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
 from server.pipeline import Parts, Pipeline
@@ -21,12 +23,13 @@ from server.routing.complexity import Complexity
 from server.routing.dispatch import Dispatcher
 from server.routing.measured import Measurements
 from server.routing.router import Router, Sources
+from server.sharing import Sharing
 from tests.unit.server.routing.scripted import Reply, clock, nano_per_token
 from tests.unit.server.routing.worlds import entry, facts_of, model_of, price_of, random_entries
 
 USUAL = RoutingPolicy()
 ROUNDS = 10_000
-STRATEGIES = ("default", "fastest", "cheapest", "reliable", "balanced")
+STRATEGIES: tuple[Strategy, ...] = ("default", "fastest", "cheapest", "reliable", "balanced")
 TEXTS = (
     "Hi",
     "Explain recursion in a few words",
@@ -158,7 +161,8 @@ async def one_round(seed: int) -> str:
     serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     dispatcher = Dispatcher(DownTransport(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     ledger = LastLedger()
-    pipeline = Pipeline(Parts(serving, dispatcher, ledger, clock(), nano_per_token))
+    sharing = Sharing(Answers(0, 1.0), clock().monotonic)
+    pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token))
     try:
         await pipeline.complete(caller(allowed), json.dumps(body).encode())
     except PerpetuoError as error:
