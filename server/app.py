@@ -26,6 +26,7 @@ from perpetuo.v1 import (
 from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
+from server.accounts.policies import Policies
 from server.accounts.providers import ProviderEntries
 from server.accounts.secrets import Secrets, secret_from_file
 from server.accounts.service import Accounts
@@ -82,6 +83,7 @@ class Stores:
     database: Database
     accounts: Accounts
     entries: ProviderEntries
+    policies: Policies
 
 
 def is_loopback(host: str) -> bool:
@@ -138,7 +140,7 @@ async def open_stores(settings: ServerSettings) -> Stores:
     except BaseException:
         await database.close()
         raise
-    return Stores(database, Accounts(database, secrets, _policy(settings)), entries)
+    return Stores(database, Accounts(database, secrets, _policy(settings)), entries, Policies(database))
 
 
 def _clock() -> Clock:
@@ -238,6 +240,7 @@ class Core:
                 clock=_clock(),
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
+                policy_of=self.stores.policies.of,
                 price_of=lru_cache(_MAX_PRICED_MODELS)(partial(blended_nanousd, self._prices.cost_nanousd)),
             )
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from server.chat.view import CachePolicy, Strategy
+from server.chat.policy import Weights
+from server.chat.view import Strategy
 from server.errors import RequestInvalid
 from server.routing.complexity import Complexity
 from server.routing.features import Needs
@@ -25,24 +26,6 @@ QUALITY_NEEDED: Final = {
 """The quality tier that a model should have for a conversation of each class, if the gateway chooses it."""
 
 _HIGHEST_TIER: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """How much each counts in `balanced`: 0 or more, and not all 0. Only their proportions matter."""
-
-    cost: float = 0.40
-    quality: float = 0.35
-    speed: float = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingPolicy:
-    """How a workspace wants its requests to be routed, and which answers it lets the cache keep."""
-
-    strategy: Strategy = "default"
-    weights: Weights = Weights()
-    cache: CachePolicy = "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from server.chat.deployment import Deployment
 from server.chat.estimate import estimate_tokens
+from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
 from server.chat.records import AttemptRecord
 from server.chat.request import ChatRequest
 from server.chat.view import GatewayKnobs
-from server.routing.ask import Ask, RoutingPolicy, wish_of
+from server.routing.ask import Ask, wish_of
 from server.routing.attempt import Clock
 from server.routing.candidates import FactsOf
 from server.routing.complexity import Judgement, judge

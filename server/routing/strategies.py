@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from server.routing.ask import Ask, Weights
+from server.chat.policy import Weights
+from server.routing.ask import Ask
 from server.routing.filters import Option
 from server.routing.world import World
 

@@ -17,11 +17,12 @@ import msgspec
 from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Deployment
 from server.chat.estimate import MESSAGE_TOKENS, REPLY_TOKENS, estimate_text_tokens
+from server.chat.policy import Weights
 from server.chat.usage import Usage
 from server.ledger.list_prices import blended_nanousd
 from server.ledger.prices import PriceBook
 from server.providers.registry import PROVIDERS
-from server.routing.ask import QUALITY_NEEDED, Ask, Weights
+from server.routing.ask import QUALITY_NEEDED, Ask
 from server.routing.candidates import ProviderFacts
 from server.routing.complexity import Complexity, Features, judge
 from server.routing.decision import decide

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from server.chat.deployment import Deployment
+from server.chat.policy import Weights
 from server.errors import ModelNotAllowed, ModelUnknown
-from server.routing.ask import Ask, Weights
+from server.routing.ask import Ask
 from server.routing.complexity import Complexity
 from server.routing.decision import MAX_CHOSEN, MAX_CHOSEN_OF_ENTRY, Decision, decide
 from server.routing.features import Needs

@@ -10,6 +10,7 @@ from server import errors
 from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.knobs import knobs_from
+from server.chat.policy import RoutingPolicy, Weights
 from server.chat.principal import Call, Plan, Principal
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.request import parse_chat_request
@@ -18,7 +19,6 @@ from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
-from server.routing.ask import RoutingPolicy, Weights
 from server.routing.complexity import Complexity
 from server.routing.dispatch import Dispatcher
 from server.routing.measured import Measurements

@@ -1,7 +1,7 @@
 """Scores: what is better is higher, what is not known is worst, and weights count by proportion."""
 
 from server.chat.deployment import Candidate
-from server.routing.ask import Weights
+from server.chat.policy import Weights
 from server.routing.filters import Option
 from server.routing.measured import Measured
 from server.routing.strategies import UNKNOWN_TIER, Figures, figures_of, scores_of, shortfall

@@ -7,7 +7,8 @@ from typing import Any
 
 from server.catalogue.catalogue import Model
 from server.chat.deployment import Deployment
-from server.routing.ask import Ask, Weights
+from server.chat.policy import Weights
+from server.routing.ask import Ask
 from server.routing.candidates import ProviderFacts
 from server.routing.complexity import Complexity
 from server.routing.features import Needs
