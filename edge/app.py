@@ -47,6 +47,8 @@ _EXPOSED_HEADERS: Final = (
 )
 # The last of its name counts, so a caller cannot label itself otherwise.
 _SURFACE: Final = ("x-perpetuo-surface", "rest")
+# The server closes a connection after a defect; a client that is not told loses its next request too.
+_CLOSE: Final = (b"connection", b"close")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -240,7 +242,7 @@ class _Refusal(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the failure."""
-        await self._caller.refuse(self._failure, send, is_wrapped=False)
+        await self._caller.refuse(self._failure, send, is_wrapped=False, headers=[_CLOSE])
 
 
 def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> Endpoint:

@@ -19,6 +19,7 @@ from perpetuo.v1 import (
     catalogue_pb2_grpc,
     completions_pb2_grpc,
     keys_pb2_grpc,
+    logs_pb2_grpc,
     models_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
@@ -34,13 +35,18 @@ from server.accounts.vault import Vault
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
+from server.chat.rates import Moment
 from server.chat.wire import Timeouts
 from server.grpc_server import CoreServer
 from server.inprocess import HandlerRegistry
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
 from server.ledger.list_prices import blended_nanousd
+from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
+from server.limits.admission import Admission
+from server.limits.memory import MemoryRates
+from server.limits.plans import PLAN_LIMITS
 from server.pipeline import Parts, Pipeline
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
@@ -52,6 +58,7 @@ from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
+from server.services.logs import LogsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
@@ -181,6 +188,7 @@ class Core:
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
+        self._rates = MemoryRates(self._count_dispatched)
         self.server = CoreServer(self._registry(), stores.accounts)
 
     @classmethod
@@ -211,6 +219,7 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
+        await self._rates.close()
         await self.stores.accounts.close()
         await self.stores.database.close()
 
@@ -218,6 +227,10 @@ class Core:
         task = asyncio.ensure_future(self.stores.entries.flag(entry_id, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
+        async with self.stores.database.read() as tx:
+            return await tx.operations.count_dispatched(user_id, start, end)
 
     def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
@@ -229,8 +242,10 @@ class Core:
         )
         dialects = {row.name: row.dialect for row in PROVIDERS.values()}
         dispatcher = Dispatcher(self._transport, dialects.__getitem__, timeouts, self._flag)
+        clock = _clock()
+        admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         price = self._prices.cost_nanousd
-        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, _clock(), price))
+        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission))
 
     def _router(self) -> Router:
         return Router(
@@ -253,6 +268,8 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
+        logs = Logs(self.stores.database, PROVIDERS)
+        logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
         providers_pb2_grpc.add_ProvidersServiceServicer_to_server(ProvidersServicer(accounts, entries, calls), registry)
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry

@@ -53,8 +53,9 @@ class CoreServer:
         self._services = registry.service_names()
         if options.has_reflection:
             add_reflection(registry, self._services)
+        self._access_log = LineLogger("access")
         interceptors = (
-            StatusInterceptor(LineLogger("access"), has_access_log=options.has_access_log),
+            StatusInterceptor(self._access_log, has_access_log=options.has_access_log),
             AuthenticateInterceptor(authenticator, access_table(registry.service_names())),
         )
         limit = options.concurrent_calls
@@ -83,6 +84,7 @@ class CoreServer:
         """Says NOT_SERVING first, then refuses new calls and gives running ones `grace_s` seconds. Safe to repeat."""
         await self._health.enter_graceful_shutdown()
         await asyncio.gather(self._server.stop(grace_s), self.channel.stop(grace_s))
+        self._access_log.flush()
 
 
 def _limits(options: ServerOptions) -> tuple[tuple[str, int], ...]:

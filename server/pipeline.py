@@ -1,4 +1,4 @@
-"""The path of a chat completion: admit, share, choose, dispatch, settle. The page to read first.
+"""The path of a chat completion: read, choose, admit, share, dispatch, settle. The page to read first.
 
 Both faces and both forms of the completion methods end here, with a call (who asks, until when) and the JSON of the
 request. Whatever happens, the operation is settled exactly once: one record goes to the ledger.
@@ -17,10 +17,14 @@ from server.chat.estimate import estimate_text_tokens
 from server.chat.ids import new_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
+from server.chat.rates import Standing
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
+from server.chat.view import GatewayKnobs
 from server.errors import ClientGone, PerpetuoError, UpstreamBadResponse
 from server.ledger.ledger import Ledger
+from server.limits.admission import Admission
+from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, Trace
 from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
@@ -42,11 +46,12 @@ class Parts:
     ledger: Ledger
     clock: Clock
     price: Price
+    admission: Admission
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """A request that may be served: its operation, its text, what it asks of routing, and its share if it has one."""
+class Prepared:
+    """A request that was read: its operation, its text, what it asks of routing, and its share if it has one."""
 
     operation: Operation
     request: ChatRequest
@@ -65,9 +70,10 @@ class Pipeline:
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
         try:
-            admitted = await self._admit(operation, body)
-            share = admitted.share
-            answer = await (self._ask(admitted) if share is None else share.complete(partial(self._ask, admitted)))
+            prepared = await self._prepare(operation, body)
+            share = prepared.share
+            await self._admit(call)
+            answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
             return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
@@ -87,12 +93,13 @@ class Pipeline:
         live: Stream | None = None
         tail = StreamTail(new_id("chatcmpl-"))
         try:
-            admitted = await self._admit(operation, body)
-            share = admitted.share
-            live = await self._open_shared(admitted)
+            prepared = await self._prepare(operation, body)
+            share = prepared.share
+            await self._admit(call)
+            live = await self._open_shared(prepared)
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
-            tail.wants_usage = admitted.request.wants_usage
+            tail.wants_usage = prepared.request.wants_usage
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
@@ -122,8 +129,8 @@ class Pipeline:
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
         self._parts.ledger.record(record)
 
-    async def _admit(self, operation: Operation, body: bytes) -> Admitted:
-        """Reads the request, and finds whether it may share an answer."""
+    async def _prepare(self, operation: Operation, body: bytes) -> Prepared:
+        """Reads the request, and finds who may serve it, unless the answer is here already."""
         call, router = operation.call, self._parts.router
         request = parse_chat_request(body, stream=operation.is_stream)
         operation.notes = request.notes
@@ -133,27 +140,45 @@ class Pipeline:
         operation.strategy = asked.ask.strategy
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
+        prepared = Prepared(operation, request, asked, await self._share(operation, request, knobs, asked))
+        if prepared.share is None or not prepared.share.has_kept():
+            await self._choose(prepared)
+        return prepared
+
+    async def _admit(self, call: Call) -> None:
+        """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
+
+        def tell(standing: Standing) -> None:
+            call.announce(rate_metadata(standing))
+
+        await self._parts.admission.admit(call.principal, tell)
+
+    async def _share(
+        self, operation: Operation, request: ChatRequest, knobs: GatewayKnobs, asked: Asked
+    ) -> Share | None:
+        """The request's part in what is kept and what is under way; None if it must have none."""
+        call = operation.call
         use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), asked.policy.cache)
         if not (use.reads or use.stores):
-            return Admitted(operation, request, asked, None)
+            return None
         principal = call.principal
-        entries = await router.entries(principal.workspace_id)
+        entries = await self._parts.router.entries(principal.workspace_id)
         key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
-        share = None if key is None else self._parts.sharing.share(key, use, call.deadline)
-        return Admitted(operation, request, asked, share)
+        return None if key is None else self._parts.sharing.share(key, use, call.deadline)
 
-    async def _choose(self, admitted: Admitted) -> None:
+    async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
-        workspace_id = admitted.operation.call.principal.workspace_id
-        decision = await self._parts.router.decide(admitted.asked.ask, workspace_id)
-        admitted.operation.candidates = decision.candidates
+        workspace_id = prepared.operation.call.principal.workspace_id
+        decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
+        prepared.operation.candidates = decision.candidates
 
-    async def _ask(self, admitted: Admitted) -> KeptAnswer:
+    async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
-        operation = admitted.operation
-        await self._choose(admitted)
+        operation = prepared.operation
+        if not operation.candidates:
+            await self._choose(prepared)
         served = await self._parts.dispatcher.complete(
-            admitted.request, operation.candidates, operation.call.deadline, operation.trace
+            prepared.request, operation.candidates, operation.call.deadline, operation.trace
         )
         answer = served.answer
         usage = answer.facts.usage or Usage(
@@ -167,18 +192,19 @@ class Pipeline:
         attempt.end()
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
 
-    async def _open(self, admitted: Admitted) -> LiveStream:
+    async def _open(self, prepared: Prepared) -> LiveStream:
         """A committed stream from a provider."""
-        operation = admitted.operation
-        await self._choose(admitted)
+        operation = prepared.operation
+        if not operation.candidates:
+            await self._choose(prepared)
         return await self._parts.dispatcher.stream(
-            admitted.request, operation.candidates, operation.call.deadline, operation.trace
+            prepared.request, operation.candidates, operation.call.deadline, operation.trace
         )
 
-    async def _open_shared(self, admitted: Admitted) -> Stream:
-        if admitted.share is None:
-            return await self._open(admitted)
-        return await admitted.share.stream(partial(self._open, admitted), partial(self._pump, admitted.operation))
+    async def _open_shared(self, prepared: Prepared) -> Stream:
+        if prepared.share is None:
+            return await self._open(prepared)
+        return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared.operation))
 
     async def _pump(
         self, operation: Operation, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]

@@ -111,6 +111,10 @@ class Share:
         self._led: Call | None = None
         self.is_hit = False
 
+    def has_kept(self) -> bool:
+        """Whether there is an answer to it already."""
+        return self._find() is not None
+
     async def complete(self, ask: Ask) -> KeptAnswer:
         """The answer: a kept one, that of a call under way, or one of our own."""
         while (kept := self._find()) is None:

@@ -1,6 +1,6 @@
 """Who calls, and until when: the identity and the limits of one request, free of any transport."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -29,13 +29,19 @@ class Principal:
     allowed_models: tuple[str, ...] = ()
 
 
+def _to_nobody(_: Iterable[tuple[str, str]]) -> None:
+    """Where nobody reads metadata."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request on its way through the pipeline.
 
     `request_id` is ours (`req_…`), `client_request_id` the caller's own, only logged. `received_at` and `deadline` are
     absolute, in seconds of the running loop's clock. `surface` is `rest` or `grpc`. `knobs` are the request's
-    `x-perpetuo-*` headers, names without the prefix, and its `cache-control`.
+    `x-perpetuo-*` headers, names without the prefix, and its `cache-control`. `announce` takes metadata, names in lower
+    case, that the caller gets before the answer or with the refusal; what is announced after the first piece of an
+    answer is lost.
     """
 
     request_id: str
@@ -45,3 +51,4 @@ class Call:
     surface: str = "grpc"
     client_request_id: str | None = None
     knobs: Mapping[str, str] = field(default_factory=dict)
+    announce: Callable[[Iterable[tuple[str, str]]], None] = field(default=_to_nobody, repr=False, compare=False)

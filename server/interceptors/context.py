@@ -27,9 +27,9 @@ class CallInfo:
     """One call, as the interceptors know it.
 
     `request_id` is ours, `client_request_id` the caller's own (printable, at most 128 characters). `surface` is `rest`
-    or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the
-    prefix, and `cache-control`. `started_s` is
-    in seconds of the loop's clock. `principal` and `credential` stay None and empty on public methods.
+    or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix, and
+    `cache-control`. `started_s` is in seconds of the loop's clock. `response_metadata` go out beside our id, before the
+    first message or with the refusal. `principal` and `credential` stay None and empty on public methods.
     """
 
     request_id: str
@@ -40,7 +40,12 @@ class CallInfo:
     knobs: Mapping[str, str] = field(default_factory=dict)
     principal: Principal | None = None
     credential: str = field(default="", repr=False)
+    response_metadata: list[tuple[str, str]] = field(default_factory=list)
     has_sent_request_id: bool = False
+
+    def outgoing(self) -> tuple[tuple[str, str], ...]:
+        """The metadata that the caller gets: our id and what was announced; none if they are sent already."""
+        return () if self.has_sent_request_id else ((REQUEST_ID_KEY, self.request_id), *self.response_metadata)
 
 
 _CURRENT: ContextVar[CallInfo] = ContextVar("perpetuo_call")
@@ -79,16 +84,16 @@ def read_call(
 
 
 async def announce(context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    """Sends our request id in the initial metadata, once, just before the first message.
+    """Sends our request id and what was announced in the initial metadata, once, just before the first message.
 
     Not earlier: initial metadata commit a call, and a committed call is not retried by its client. When the handler has
-    sent initial metadata of its own, the id is left to the trailing metadata.
+    sent initial metadata of its own, ours are left to the trailing metadata.
     """
     info = _CURRENT.get()
     if info.has_sent_request_id:
         return
     try:
-        await context.send_initial_metadata(((REQUEST_ID_KEY, info.request_id),))
+        await context.send_initial_metadata(info.outgoing())
     except grpc.aio.UsageError:
         return
     info.has_sent_request_id = True

@@ -12,7 +12,7 @@ import grpc
 
 from server.chat.ids import new_id
 from server.errors import Internal, PerpetuoError
-from server.interceptors.context import REQUEST_ID_KEY, CallInfo, announce, enter_call, read_call
+from server.interceptors.context import CallInfo, announce, enter_call, read_call
 from server.interceptors.rich_status import rich_status
 from server.interceptors.rules import load_rules
 from server.interceptors.wrapping import Behavior, Context, Handler, wrap
@@ -107,13 +107,13 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             status = rich_status(error, self._rules[error.reason], info.request_id)
         self._record(info, status.code.name, error.reason)
         kept: Any = context.trailing_metadata()
-        await context.abort(status.code, status.message, (*(kept or ()), *status.trailing))
+        await context.abort(status.code, status.message, (*(kept or ()), *_announced(info), *status.trailing))
 
     def _succeed(self, info: CallInfo, context: Context) -> None:
         self._record(info, _name(context.code()), None)
         if not info.has_sent_request_id:
             kept: Any = context.trailing_metadata()
-            context.set_trailing_metadata((*(kept or ()), (REQUEST_ID_KEY, info.request_id)))
+            context.set_trailing_metadata((*(kept or ()), *info.outgoing()))
 
     def _record(self, info: CallInfo, code: str, reason: str | None) -> None:
         if not self._has_access_log:
@@ -133,6 +133,11 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             workspace_id=principal and principal.workspace_id,
             key_id=principal and principal.key_id,
         )
+
+
+def _announced(info: CallInfo) -> list[tuple[str, str]]:
+    """What was announced and could not be sent before; the status brings the id itself."""
+    return [] if info.has_sent_request_id else info.response_metadata
 
 
 def _name(code: grpc.StatusCode | int | None) -> str:

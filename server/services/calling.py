@@ -40,6 +40,10 @@ class CallInfo(Protocol):
     def knobs(self) -> Mapping[str, str]:
         """The `x-perpetuo-*` headers, without the prefix."""
 
+    @property
+    def response_metadata(self) -> list[tuple[str, str]]:
+        """What the caller gets before the answer or with the refusal; to be added to."""
+
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -65,6 +69,7 @@ class Calls:
             surface=info.surface,
             client_request_id=info.client_request_id,
             knobs=info.knobs,
+            announce=info.response_metadata.extend,
         )
 
     def principal(self) -> Principal:

@@ -3,12 +3,13 @@
 Rows are only ever added, and adding one twice is the same as adding it once, so that a batch can be replayed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.chat.records import AttemptRecord, OperationRecord
@@ -32,6 +33,26 @@ _ATTEMPT_FIELDS = tuple(
 )
 _NO_USAGE: tuple[Any, ...] = (None,) * len(_USAGE_FIELDS)
 _usage_values = attrgetter(*_USAGE_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFilter:
+    """Which operations: those that agree with everything that is not None.
+
+    `model` is the one that answered, or where none did the one asked for. `is_ok` are those whose outcome is `ok`, or
+    all others. They were settled from `start` on and before `end`.
+    """
+
+    provider: str | None = None
+    model: str | None = None
+    status: int | None = None
+    is_ok: bool | None = None
+    key_id: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+EVERY_OPERATION = OperationFilter()
 
 
 class Operations:
@@ -71,17 +92,62 @@ class Operations:
         return _operation(row, tuple(_attempt(attempt) for attempt in rows))
 
     async def recent(
-        self, workspace_id: str, limit: int, before: tuple[datetime, str] | None = None
+        self,
+        workspace_id: str,
+        limit: int,
+        before: tuple[datetime, str] | None = None,
+        *,
+        only: OperationFilter = EVERY_OPERATION,
+        skip: int = 0,
     ) -> tuple[OperationRecord, ...]:
         """The workspace's newest operations, newest first, without their attempts.
 
-        `before` is the time and the id of the last one seen: the answer goes on after it.
+        `before` is the time and the id of the last one seen: the answer goes on after it. `skip` leaves out so many,
+        which reads them all: it is for pages by number.
         """
-        query = select(OPERATIONS).where(OPERATIONS.c.workspace_id == workspace_id)
+        newest_first = OPERATIONS.c.created_at.desc(), OPERATIONS.c.request_id.desc()
+        found = select(OPERATIONS.c.request_id).where(OPERATIONS.c.workspace_id == workspace_id, *_conditions(only))
         if before is not None:
-            query = query.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
-        query = query.order_by(OPERATIONS.c.created_at.desc(), OPERATIONS.c.request_id.desc()).limit(limit)
+            found = found.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
+        # What is skipped is read from the index alone where the filter allows it.
+        page = found.order_by(*newest_first).limit(limit).offset(skip).subquery()
+        query = select(OPERATIONS).join(page, page.c.request_id == OPERATIONS.c.request_id).order_by(*newest_first)
         return tuple(_operation(row, ()) for row in await self._connection.execute(query))
+
+    async def count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
+        """How many of the user's operations, settled from `start` to just before `end`, were admitted.
+
+        Those came to an upstream call, or were answered from another's.
+        """
+        first = ATTEMPTS.alias()
+        query = (
+            select(func.count())
+            .select_from(
+                OPERATIONS.outerjoin(first, (first.c.request_id == OPERATIONS.c.request_id) & (first.c.number == 1))
+            )
+            .where(OPERATIONS.c.user_id == user_id, OPERATIONS.c.created_at >= start, OPERATIONS.c.created_at < end)
+            .where(or_(first.c.number.is_not(None), OPERATIONS.c.is_cache_hit))
+        )
+        return (await self._connection.execute(query)).scalar_one()
+
+
+def _conditions(only: OperationFilter) -> Iterator[ColumnElement[bool]]:
+    columns = OPERATIONS.c
+    if only.provider is not None:
+        yield columns.provider == only.provider
+    if only.model is not None:
+        asked = and_(columns.model == "", columns.model_requested == only.model)
+        yield or_(columns.model == only.model, asked)
+    if only.status is not None:
+        yield columns.status == only.status
+    if only.is_ok is not None:
+        yield columns.outcome == "ok" if only.is_ok else columns.outcome != "ok"
+    if only.key_id is not None:
+        yield columns.key_id == only.key_id
+    if only.start is not None:
+        yield columns.created_at >= only.start
+    if only.end is not None:
+        yield columns.created_at < only.end
 
 
 def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any, ...]:

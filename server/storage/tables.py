@@ -146,6 +146,7 @@ OPERATIONS = Table(
     Column("created_at", UtcMicros, nullable=False),
     Column("notes", StringTuple, nullable=False),
     Index(None, "workspace_id", "created_at", "request_id"),
+    Index(None, "user_id", "created_at"),
 )
 
 ATTEMPTS = Table(

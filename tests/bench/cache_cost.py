@@ -23,6 +23,7 @@ from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.bench.payload import answer
+from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import Reply, whole
 
 ROUNDS = 7
@@ -64,7 +65,7 @@ def pipeline() -> Pipeline:
     router = Router(Sources(deployments_of, lambda _: facts, clock, lambda: 0.5))
     dispatcher = Dispatcher(Upstream(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     sharing = Sharing(Answers(64 << 20, 3600.0), clock.monotonic)
-    return Pipeline(Parts(router, sharing, dispatcher, Nowhere(), clock, lambda provider, model, usage: 1))
+    return Pipeline(Parts(router, sharing, dispatcher, Nowhere(), clock, lambda provider, model, usage: 1, unlimited()))
 
 
 async def cost_us(body: bytes, **knobs: str) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.bench.scenarios import Figures, Scenario, medians
 from tests.bench.upstream import nginx_path
 
-_LIBRARIES = ("grpcio", "protobuf", "starlette", "uvicorn", "httptools", "aiohttp", "msgspec", "uvloop")
+_LIBRARIES = ("grpcio", "protobuf", "starlette", "uvicorn", "httptools", "msgspec", "uvloop")
 _FLOOR = "nginx"
 
 

@@ -4,9 +4,12 @@ import asyncio
 import socket
 from typing import Any
 
+import grpc
 import httpx2
 import pytest
 
+from edge.app import EdgeOptions, create_app
+from edge.rest.services import gateway_reasons
 from edge.serve import bind, serve_app, serving
 from edge.settings import EdgeSettings
 
@@ -72,3 +75,20 @@ async def test_a_proxy_is_believed_only_if_it_is_trusted() -> None:
             assert (await client.get(f"http://127.0.0.1:{port}/", headers=forwarded)).text == "127.0.0.1"
         async with serving(app, EdgeSettings(port=0, trusted_proxies=("127.0.0.1",))) as port:
             assert (await client.get(f"http://127.0.0.1:{port}/", headers=forwarded)).text == "203.0.113.9"
+
+
+async def broken(scope: Any, receive: Any, send: Any) -> None:
+    raise ValueError("boom")
+
+
+async def test_a_defect_costs_one_request_and_not_the_next_on_its_connection() -> None:
+    async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
+        options = EdgeOptions(services=(), reasons=gateway_reasons(), pages={"/broken": broken})
+        async with serving(create_app(channel, options), EdgeSettings(port=0)) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n")
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+    assert head.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nconnection: close" in head.lower()
+    assert b"boom" not in body

@@ -11,9 +11,13 @@ from server import errors
 from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
+from server.chat.rates import Moment
 from server.chat.records import OperationRecord
 from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
+from server.limits.admission import Admission
+from server.limits.memory import MemoryRates
+from server.limits.plans import PLAN_LIMITS
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
@@ -55,6 +59,10 @@ class KeptLedger:
         return None
 
 
+async def _no_calls_before(*_: object) -> int:
+    return 0
+
+
 def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
     transport, ledger = ScriptedTransport(script), KeptLedger()
     entries = [
@@ -68,9 +76,11 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
 
     dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     facts = ProviderFacts()
+    admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
     sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
     router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
-    return Pipeline(Parts(router, sharing, dispatcher, ledger, clock(), nano_per_token)), ledger, transport
+    parts = Parts(router, sharing, dispatcher, ledger, clock(), nano_per_token, admission)
+    return Pipeline(parts), ledger, transport
 
 
 def call(**change: Any) -> Call:
@@ -164,6 +174,41 @@ async def test_a_refusal_leaves_one_record(
     [record] = ledger.records
     assert (record.outcome, record.status, len(record.attempts)) == (reason, status, attempts)
     assert len(transport.sent) == attempts
+
+
+async def ask(pipeline: Pipeline, asked: Call, body: bytes, *, stream: bool) -> None:
+    if not stream:
+        await pipeline.complete(asked, body)
+        return
+    async for _ in pipeline.stream(asked, body):
+        pass
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["in one piece", "streamed"])
+async def test_a_call_above_the_limit_is_refused_before_any_provider_and_recorded(stream: bool) -> None:
+    pipeline, ledger, transport = build([whole(b"{}", 400)] * 20)
+    for _ in range(20):
+        with pytest.raises(errors.RequestInvalid):
+            await ask(pipeline, call(), BODY, stream=stream)
+    told: list[tuple[str, str]] = []
+    with pytest.raises(errors.RateLimited):
+        await ask(pipeline, call(announce=told.extend), BODY, stream=stream)
+    assert len(transport.sent) == 20
+    assert (ledger.records[-1].outcome, ledger.records[-1].status) == ("RATE_LIMITED", 429)
+    assert ledger.records[-1].attempts == ()
+    assert dict(told)["x-ratelimit-remaining"] == "0"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["in one piece", "streamed"])
+async def test_an_invalid_call_costs_nothing(stream: bool) -> None:
+    pipeline, _, _ = build([Reply([HI, FINISH, DONE]) if stream else whole()])
+    told: list[tuple[str, str]] = []
+    for body in (b"{}", b"nope", BODY[:-1] + b',"gateway":{"strategy":"nope"}}'):
+        with pytest.raises(PerpetuoError):
+            await ask(pipeline, call(announce=told.extend), body, stream=stream)
+    assert told == []
+    await ask(pipeline, call(announce=told.extend), BODY, stream=stream)
+    assert dict(told)["x-ratelimit-remaining"] == "19"
 
 
 async def collect(pipeline: Pipeline, body: bytes = BODY) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
+from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -91,7 +92,7 @@ def stage(*script: Reply | PerpetuoError, is_open: bool = True) -> Stage:
     router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
     dispatcher = Dispatcher(gate, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     made = Stage(gate, None, sharing)  # type: ignore[arg-type]
-    made.pipeline = Pipeline(Parts(router, sharing, dispatcher, made, clock(), nano_per_token))
+    made.pipeline = Pipeline(Parts(router, sharing, dispatcher, made, clock(), nano_per_token, unlimited()))
     return made
 
 

@@ -93,6 +93,16 @@ async def test_the_request_id_is_announced_once() -> None:
     assert current_call().has_sent_request_id
 
 
+async def test_what_was_announced_goes_out_beside_the_id() -> None:
+    info = read()
+    enter_call(info)
+    info.response_metadata.append(("x-ratelimit-limit", "20"))
+    sent: Any = Sent()
+    await announce(sent)
+    assert sent.metadata == [(("x-request-id", "req_1"), ("x-ratelimit-limit", "20"))]
+    assert info.outgoing() == ()
+
+
 async def test_a_handler_that_sent_metadata_of_its_own_keeps_them() -> None:
     enter_call(read())
     sent: Any = Sent(is_late=True)

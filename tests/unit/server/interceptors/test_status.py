@@ -78,6 +78,41 @@ async def echo(request: Text, context: Context) -> Text:
     return request
 
 
+async def announcing(request: Text, context: Context) -> Text:
+    current_call().response_metadata.append(("x-ratelimit-limit", "20"))
+    if request.value == "refuse":
+        raise RateLimited("Too many.")
+    return request
+
+
+async def test_what_was_announced_comes_before_the_answer_or_with_the_refusal(play: Play) -> None:
+    stage = await play(Do=unary_unary(announcing))
+    call = stage.unary_unary()(text("answer"))
+    await call
+    assert dict(await call.initial_metadata()) == {"x-request-id": REQUEST_ID, "x-ratelimit-limit": "20"}
+    refused = stage.unary_unary()(text("refuse"))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await refused
+    trailing: Any = caught.value.trailing_metadata()
+    assert dict(caught.value.initial_metadata() or ()) == {}
+    assert [value for key, value in trailing if key == "x-ratelimit-limit"] == ["20"]
+
+
+async def announcing_stream(request: Text, context: Context) -> AsyncIterator[Text]:
+    current_call().response_metadata.append(("x-ratelimit-limit", "20"))
+    yield request
+    raise RateLimited("Too many.")
+
+
+async def test_what_went_out_before_a_stream_is_not_told_again_when_it_breaks(play: Play) -> None:
+    call = (await play(Do=unary_stream(announcing_stream))).unary_stream()(text("answer"))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await drain(call)
+    assert dict(await call.initial_metadata())["x-ratelimit-limit"] == "20"
+    trailing: Any = caught.value.trailing_metadata()
+    assert "x-ratelimit-limit" not in dict(trailing)
+
+
 async def leak(request: Text, context: Context) -> Text:
     raise ValueError(SECRET)
 

@@ -24,6 +24,7 @@ from server.routing.dispatch import Dispatcher
 from server.routing.measured import Measurements
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
+from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import Reply, clock, nano_per_token
 from tests.unit.server.routing.worlds import entry, facts_of, model_of, price_of, random_entries
 
@@ -162,7 +163,7 @@ async def one_round(seed: int) -> str:
     dispatcher = Dispatcher(DownTransport(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     ledger = LastLedger()
     sharing = Sharing(Answers(0, 1.0), clock().monotonic)
-    pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token))
+    pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token, unlimited()))
     try:
         await pipeline.complete(caller(allowed), json.dumps(body).encode())
     except PerpetuoError as error:

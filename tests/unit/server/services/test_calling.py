@@ -22,6 +22,7 @@ class Info:
     principal: Principal | None = ANN
     credential: str = "pk_secret"
     knobs: Mapping[str, str] = field(default_factory=lambda: {"cache": "no-store"})
+    response_metadata: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ async def test_the_call_carries_what_the_interceptors_found() -> None:
     assert call.knobs == {"cache": "no-store"}
     assert calls.principal() is ANN
     assert calls.credential() == "pk_secret"
+
+
+async def test_what_the_call_announces_reaches_the_interceptors() -> None:
+    info = Info()
+    call = Calls(lambda: info, 60.0).call(context(None))
+    call.announce([("x-ratelimit-limit", "20")])
+    call.announce([("x-other", "1")])
+    assert info.response_metadata == [("x-ratelimit-limit", "20"), ("x-other", "1")]
 
 
 async def test_a_call_without_an_identity_is_a_defect() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import grpc.aio
 import pytest
@@ -9,6 +11,8 @@ from google.api import httpbody_pb2
 from perpetuo.v1 import chat_pb2, completions_pb2, completions_pb2_grpc
 
 from server.app import Core
+from server.chat.principal import Plan
+from server.chat.records import AttemptRecord, OperationRecord
 from tests.unit.server.services.calls import DEMO, reason_of, refused
 
 TYPED = chat_pb2.CreateChatCompletionRequest(
@@ -99,3 +103,31 @@ async def test_leaving_a_stream_is_recorded_once(
                 break
             await asyncio.sleep(0.01)
     assert [(record.outcome, record.status) for record in records] == [("CLIENT_GONE", 200)]
+
+
+def earlier(user_id: str, number: int, now: datetime) -> OperationRecord:
+    """A request that the gateway served before it was started again."""
+    attempt = AttemptRecord(1, "prov_1", "demo", "echo", "ok", 200, now, 1)
+    route = ("demo/echo", "echo", "demo", "prov_1", "default", "simple")
+    return OperationRecord(
+        f"req_{number}", "ws_1", user_id, None, "rest", None, *route, False, False, 200, "ok", None, None, 1, None, now,
+        attempts=(attempt,),
+    )  # fmt: skip
+
+
+async def test_calls_from_before_a_restart_count_for_the_day(
+    core: Core, stub: "completions_pb2_grpc.CompletionsServiceAsyncStub"
+) -> None:
+    demo = await core.stores.accounts.set_plan("demo@perpetuo.dev", Plan.FREE)
+    now = datetime.now(UTC)
+    async with core.stores.database.write() as tx:
+        await tx.operations.add_many([earlier(demo.id, number, now) for number in range(998)], "prices/1")
+    request = completions_pb2.CreateRawChatCompletionRequest(body=raw())
+    told: list[str] = []
+    for _ in range(2):
+        call = stub.CreateRawChatCompletion(request, metadata=DEMO)
+        await call
+        initial: Any = await call.initial_metadata()
+        told.append(f"{initial['x-ratelimit-remaining']} of {initial['x-ratelimit-limit']}")
+    assert told == ["1 of 1000", "0 of 1000"]
+    assert await refused(stub.CreateRawChatCompletion(request, metadata=DEMO)) == ("RATE_LIMITED", "")

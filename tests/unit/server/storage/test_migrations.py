@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, Integer, create_engine, inspect, text
 
 from server.storage.migrate import HEAD, MIGRATIONS, upgrade
 from server.storage.tables import METADATA
@@ -35,3 +36,26 @@ def test_the_steps_are_one_chain_without_branches() -> None:
     revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert revisions == sorted(revisions, reverse=True)
     assert revisions[-1] == "0001"
+
+
+def to_the_first(connection: Connection) -> None:
+    """Makes the schema of the first revision."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, "0001")
+
+
+def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with engine.begin() as connection:
+        to_the_first(connection)
+        before = inspect(connection).get_columns("operations")
+        values = ", ".join("1" if isinstance(column["type"], Integer) else "'x'" for column in before)
+        connection.execute(text(f"INSERT INTO operations VALUES ({values})"))
+    with engine.begin() as connection:
+        upgrade(connection)
+        assert connection.execute(text("SELECT request_id FROM operations")).scalars().all() == ["x"]
+        indexes = {index["name"] for index in inspect(connection).get_indexes("operations")}
+        assert "ix_operations_user_id_created_at" in indexes
+    engine.dispose()

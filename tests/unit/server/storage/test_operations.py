@@ -8,6 +8,7 @@ import pytest
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.storage.database import Database
+from server.storage.operations import OperationFilter
 
 NOW = datetime(2026, 1, 11, 1, 2, 3, 456789, tzinfo=UTC)
 USAGE = Usage(600, 400, 10, 150, 50, is_estimated=True)
@@ -69,6 +70,24 @@ async def test_a_replayed_batch_doubles_nothing(database: Database) -> None:
         assert await tx.operations.get("ws_1", "req_1") == OPERATION
 
 
+async def test_a_users_dispatched_operations_of_a_span_are_counted(database: Database) -> None:
+    minute = timedelta(minutes=1)
+    operations = [
+        OPERATION,
+        replace(OPERATION, request_id="req_2", key_id="key_2", workspace_id="ws_2", outcome="UPSTREAM_TIMEOUT"),
+        replace(OPERATION, request_id="req_refused", outcome="RATE_LIMITED", status=429, attempts=()),
+        replace(OPERATION, request_id="req_before", created_at=NOW - minute),
+        replace(OPERATION, request_id="req_after", created_at=NOW + minute),
+        replace(OPERATION, request_id="req_other", user_id="usr_2"),
+    ]
+    async with database.write() as tx:
+        await tx.operations.add_many(operations, "prices/1")
+    async with database.read() as tx:
+        assert await tx.operations.count_dispatched("usr_1", NOW, NOW + minute) == 2
+        assert await tx.operations.count_dispatched("usr_1", NOW - minute, NOW + 2 * minute) == 4
+        assert await tx.operations.count_dispatched("usr_3", NOW, NOW + minute) == 0
+
+
 async def test_pages_follow_each_other_without_gap_or_overlap(database: Database) -> None:
     operations = [
         replace(OPERATION, request_id=f"req_{number:02}", created_at=NOW + timedelta(seconds=number // 3))
@@ -84,3 +103,42 @@ async def test_pages_follow_each_other_without_gap_or_overlap(database: Database
             seen += [found.request_id for found in page]
             before = page[-1].created_at, page[-1].request_id
     assert seen == [f"req_{number:02}" for number in reversed(range(20))]
+
+
+SECOND = timedelta(seconds=1)
+VARIED = [
+    replace(OPERATION, request_id="req_0", created_at=NOW),
+    replace(OPERATION, request_id="req_1", created_at=NOW + SECOND, provider="groq", model="llama"),
+    replace(OPERATION, request_id="req_2", created_at=NOW + 2 * SECOND, key_id=None, outcome="CLIENT_GONE"),
+    replace(
+        OPERATION, request_id="req_3", created_at=NOW + 3 * SECOND, provider="", model="", model_requested="llama",
+        status=429, outcome="RATE_LIMITED",
+    ),
+    replace(OPERATION, request_id="req_other", workspace_id="ws_2", created_at=NOW),
+]  # fmt: skip
+FILTERS = [
+    ("nothing", OperationFilter(), "3210"),
+    ("a provider", OperationFilter(provider="groq"), "1"),
+    ("a model, by what answered or was asked for", OperationFilter(model="llama"), "31"),
+    ("a model that something else answered", OperationFilter(model="auto"), ""),
+    ("a status", OperationFilter(status=200), "210"),
+    ("success", OperationFilter(is_ok=True), "10"),
+    ("failure, broken streams included", OperationFilter(is_ok=False), "32"),
+    ("a key", OperationFilter(key_id="key_1"), "310"),
+    ("a start, included", OperationFilter(start=NOW + SECOND), "321"),
+    ("an end, excluded", OperationFilter(end=NOW + 2 * SECOND), "10"),
+    ("all of it", OperationFilter("groq", "llama", 200, True, "key_1", NOW, NOW + 5 * SECOND), "1"),
+]
+
+
+@pytest.mark.parametrize(("only", "found"), [case[1:] for case in FILTERS], ids=[case[0] for case in FILTERS])
+async def test_a_filter_keeps_what_agrees_with_it(database: Database, only: OperationFilter, found: str) -> None:
+    expected = [f"req_{number}" for number in found]
+    async with database.write() as tx:
+        await tx.operations.add_many(VARIED, "prices/1")
+    async with database.read() as tx:
+        assert [each.request_id for each in await tx.operations.recent("ws_1", 10, only=only)] == expected
+        skipped = await tx.operations.recent("ws_1", 10, only=only, skip=1)
+        assert [each.request_id for each in skipped] == expected[1:]
+        rest = await tx.operations.recent("ws_1", 10, (NOW + 2 * SECOND, "req_2"), only=only)
+        assert [each.request_id for each in rest] == [each for each in expected if each < "req_2"]

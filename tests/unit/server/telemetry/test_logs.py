@@ -1,5 +1,6 @@
 """A line is one line, holds no secret, and drives no terminal."""
 
+import asyncio
 import io
 import json
 import logging
@@ -182,15 +183,20 @@ LINES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("fields", LINES.values(), ids=LINES)
-@pytest.mark.parametrize("log_format", LogFormat)
-def test_the_quick_way_writes_the_same_line_for(log_format: LogFormat, fields: dict[str, Any]) -> None:
-    def both(log: Any) -> None:
-        log.info("call", **fields)
-        LineLogger("access").info("call", **fields)
+async def quick_line(fields: dict[str, Any], level: str = "INFO") -> list[str]:
+    stream = io.StringIO()
+    configure(LogFormat.JSON, level, stream)
+    log = LineLogger("access")
+    log.info("call", **fields)
+    log.flush()
+    return stream.getvalue().splitlines()
 
-    slow, quick = lines_of(log_format, "INFO", both)
-    if log_format is LogFormat.JSON and "timestamp" not in fields:
+
+@pytest.mark.parametrize("fields", LINES.values(), ids=LINES)
+async def test_the_quick_way_writes_the_same_line_for(fields: dict[str, Any]) -> None:
+    (slow,) = lines_of(LogFormat.JSON, "INFO", lambda log: log.info("call", **fields))
+    (quick,) = await quick_line(fields)
+    if "timestamp" not in fields:
         assert {**json.loads(slow), "timestamp": ""} == {**json.loads(quick), "timestamp": ""}
         assert list(json.loads(slow)) == list(json.loads(quick))
         assert len(json.loads(quick)["timestamp"]) == len(json.loads(slow)["timestamp"])
@@ -198,8 +204,36 @@ def test_the_quick_way_writes_the_same_line_for(log_format: LogFormat, fields: d
     assert not ({"s3cret", "abc"} & set(quick.replace('"', " ").replace("'", " ").split()))
 
 
-def test_the_quick_way_heeds_the_level_too() -> None:
-    assert lines_of(LogFormat.JSON, "WARNING", lambda _: LineLogger("access").info("call")) == []
+def test_the_quick_way_writes_for_human_eyes_too() -> None:
+    (line,) = lines_of(LogFormat.CONSOLE, "INFO", lambda _: LineLogger("access").info("call", status=200))
+    assert "call" in line
+    assert "status=200" in line
+
+
+async def test_the_quick_way_heeds_the_level_too() -> None:
+    assert await quick_line({}, "WARNING") == []
+
+
+async def test_lines_of_one_moment_go_out_together_and_in_order() -> None:
+    writes: list[str] = []
+
+    class Counting(io.StringIO):
+        def write(self, text: str) -> int:
+            writes.append(text)
+            return len(text)
+
+    configure(LogFormat.JSON, "INFO", Counting())
+    log = LineLogger("access")
+    for number in range(3):
+        log.info("call", number=number)
+    assert writes == []
+    while not writes:
+        await asyncio.sleep(0)
+    assert [json.loads(line)["number"] for line in "".join(writes).splitlines()] == [0, 1, 2]
+    assert len(writes) <= 2
+    log.info("call", number=3)
+    log.error("call failed", number=4)
+    assert [json.loads(line)["number"] for line in "".join(writes).splitlines()] == [0, 1, 2, 3, 4]
 
 
 def test_a_defect_keeps_its_traceback_on_the_quick_way() -> None:
@@ -215,8 +249,10 @@ class Full(io.StringIO):
 
 
 @pytest.mark.parametrize("log_format", LogFormat)
-def test_a_line_that_cannot_be_written_fails_nobody(log_format: LogFormat) -> None:
+async def test_a_line_that_cannot_be_written_fails_nobody(log_format: LogFormat) -> None:
     configure(log_format, "INFO", Full())
     structlog.get_logger().info("call")
-    LineLogger("access").info("call")
+    log = LineLogger("access")
+    log.info("call")
+    log.flush()
     logging.getLogger("library").warning("went wrong")

@@ -1,0 +1,46 @@
+"""The logs of a workspace, read from the request records. Who may see a workspace is for others to say."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from server.chat.records import OperationRecord
+from server.errors import ResourceNotFound
+from server.ledger.log_query import AskedLogs, read_query
+from server.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Records without their attempts, newest first, and the token of the page after them, empty if there is none."""
+
+    records: tuple[OperationRecord, ...]
+    next_page_token: str
+
+
+class Logs:
+    """Reads the logs. `providers` are the names that can be asked for."""
+
+    def __init__(self, database: Database, providers: Collection[str]) -> None:
+        self._database = database
+        self._providers = providers
+
+    async def page(self, workspace_id: str, asked: AskedLogs) -> LogPage:
+        """A page of the workspace's records. Raises RequestInvalid, StoreUnavailable."""
+        query = read_query(asked, self._providers)
+        async with self._database.read() as tx:
+            found = await tx.operations.recent(
+                workspace_id, query.limit + 1, query.before, only=query.only, skip=query.skip
+            )
+        records = found[: query.limit]
+        if len(found) == len(records):
+            return LogPage(records, "")
+        last = records[-1]
+        return LogPage(records, query.token_after((last.created_at, last.request_id)))
+
+    async def get(self, workspace_id: str, request_id: str) -> OperationRecord:
+        """One record with its attempts. Raises ResourceNotFound, StoreUnavailable."""
+        async with self._database.read() as tx:
+            found = await tx.operations.get(workspace_id, request_id)
+        if found is None:
+            raise ResourceNotFound("No request of that id is in the logs of this workspace.", param="request_id")
+        return found
