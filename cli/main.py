@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli import users
+
 app = typer.Typer(
     name="perpetuo",
     help="A self-hosted LLM gateway: a typed gRPC core with an OpenAI-compatible REST face.",
@@ -23,6 +25,9 @@ def _print_version(value: bool) -> None:
 
         print(f"perpetuo {current_version()}")
         raise typer.Exit
+
+
+app.add_typer(users.app)
 
 
 @app.callback()

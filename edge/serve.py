@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
 _BACKLOG = 2048
@@ -75,6 +76,7 @@ async def serving(app: ASGIApp, settings: EdgeSettings) -> AsyncIterator[int]:
     listener = bind(settings.host, settings.port)
     server = _Server(config)
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+    sweeping = asyncio.get_running_loop().create_task(sweep(server.server_state.connections, SWEEP_S))
     try:
         await asyncio.wait({task, server.up}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -82,6 +84,7 @@ async def serving(app: ASGIApp, settings: EdgeSettings) -> AsyncIterator[int]:
             raise OSError("the HTTP server ended before it had started")
         yield listener.getsockname()[1]
     finally:
+        sweeping.cancel()
         server.should_exit = True
         await task
         listener.close()
@@ -91,7 +94,7 @@ def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=GuardedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

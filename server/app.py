@@ -6,7 +6,7 @@ import ipaddress
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -14,21 +14,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
+    members_pb2_grpc,
     models_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
+    workspaces_pb2_grpc,
 )
 from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
-from server.accounts.policies import Policies
+from server.accounts.pepper import kept_pepper
 from server.accounts.providers import ProviderEntries
+from server.accounts.rewrap import Rewrap, Rewrapped
 from server.accounts.secrets import Secrets, secret_from_file
 from server.accounts.service import Accounts
 from server.accounts.vault import Vault
@@ -39,6 +43,7 @@ from server.chat.rates import Moment
 from server.chat.wire import Timeouts
 from server.grpc_server import CoreServer
 from server.inprocess import HandlerRegistry
+from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
 from server.ledger.list_prices import blended_nanousd
@@ -47,21 +52,27 @@ from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
+from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
+from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
+from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
+from server.services.admin import AdminServicer
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
+from server.services.members import MembersServicer
 from server.services.models import Described, ModelsServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
+from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.storage.database import Database
@@ -69,6 +80,9 @@ from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
+
+# A check of a credential is answered while somebody waits for it.
+_CHECK_TIMEOUTS: Final = Timeouts(connect_s=3.0, first_byte_s=10.0, idle_s=5.0, total_s=15.0)
 
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
@@ -85,12 +99,13 @@ class SettingsError(Exception):
 
 @dataclass(slots=True)
 class Stores:
-    """What is kept, and who knows it."""
+    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind."""
 
     database: Database
     accounts: Accounts
     entries: ProviderEntries
-    policies: Policies
+    vault: Vault
+    has_older_keys: bool = False
 
 
 def is_loopback(host: str) -> bool:
@@ -138,24 +153,39 @@ async def open_stores(settings: ServerSettings) -> Stores:
         settings.data_dir,
         _given(settings.master_key, settings.master_key_file),
         _given(settings.jwt_secret, settings.jwt_secret_file),
+        _given(settings.old_master_key, settings.old_master_key_file),
     )
+    vault = Vault(secrets.vault_key, secrets.older_vault_keys)
     database = await Database.open(_database_url(settings))
     try:
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-        entries = ProviderEntries(database, Vault(secrets.vault_key), PROVIDERS, allows)
+        entries = ProviderEntries(database, vault, PROVIDERS, allows)
         await entries.check_vault()
+        pepper = await kept_pepper(database, vault, secrets.key_pepper)
     except BaseException:
         await database.close()
         raise
-    return Stores(database, Accounts(database, secrets, _policy(settings)), entries, Policies(database))
+    accounts = Accounts(database, replace(secrets, key_pepper=pepper), _policy(settings))
+    return Stores(database, accounts, entries, vault, has_older_keys=bool(secrets.older_vault_keys))
 
 
-def _clock() -> Clock:
-    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
+def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log: bool = True) -> OperatorServer:
+    """The operator's way to the accounts; `start` it or use its channel."""
+    registry = HandlerRegistry()
+    admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(stores.accounts, settings.default_plan), registry)
+    return OperatorServer(registry, stores.accounts, has_access_log=has_access_log)
 
 
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
     return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
+
+
+def _dialect_of(provider: str) -> Dialect:
+    return PROVIDERS[provider].dialect
+
+
+def _clock() -> Clock:
+    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
 
 
 def _prices(price_names: Mapping[str, str]) -> PriceBook:
@@ -183,6 +213,7 @@ class Core:
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
@@ -190,6 +221,7 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self._rates = MemoryRates(self._count_dispatched)
         self.server = CoreServer(self._registry(), stores.accounts)
+        self._operator = operator_server(settings, stores)
 
     @classmethod
     async def open(cls, settings: ServerSettings) -> Self:
@@ -209,13 +241,19 @@ class Core:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
+        await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
+        if self.stores.has_older_keys:
+            self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
-        await self.server.stop(self.settings.grace_s)
+        await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
         await self._sharing.close()
+        if self._rewrapping is not None:
+            self._rewrapping.cancel()
+            await asyncio.wait([self._rewrapping])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
@@ -240,8 +278,7 @@ class Core:
             settings.idle_timeout_s,
             settings.request_timeout_s,
         )
-        dialects = {row.name: row.dialect for row in PROVIDERS.values()}
-        dispatcher = Dispatcher(self._transport, dialects.__getitem__, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         price = self._prices.cost_nanousd
@@ -255,7 +292,7 @@ class Core:
                 clock=_clock(),
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
-                policy_of=self.stores.policies.of,
+                policy_of=self.stores.accounts.policies.of,
                 price_of=lru_cache(_MAX_PRICED_MODELS)(partial(blended_nanousd, self._prices.cost_nanousd)),
             )
         )
@@ -263,14 +300,22 @@ class Core:
     def _registry(self) -> HandlerRegistry:
         registry = HandlerRegistry()
         accounts, entries = self.stores.accounts, self.stores.entries
-        calls = Calls(current_call, self.settings.request_timeout_s)
+        address_of = CallerAddress(self.settings.trusted_edges)
+        calls = Calls(current_call, self.settings.request_timeout_s, address_of)
+        check_credential = CredentialCheck(self._transport, _dialect_of, _CHECK_TIMEOUTS)
         facts_of = _facts(PROVIDERS).__getitem__
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
-        auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, calls), registry)
+        auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
         logs = Logs(self.stores.database, PROVIDERS)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
-        providers_pb2_grpc.add_ProvidersServiceServicer_to_server(ProvidersServicer(accounts, entries, calls), registry)
+        workspaces_pb2_grpc.add_WorkspacesServiceServicer_to_server(
+            WorkspacesServicer(accounts, entries, calls), registry
+        )
+        members_pb2_grpc.add_MembersServiceServicer_to_server(MembersServicer(accounts, calls), registry)
+        providers_pb2_grpc.add_ProvidersServiceServicer_to_server(
+            ProvidersServicer(accounts, entries, calls, check_credential), registry
+        )
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry
         )

@@ -3,11 +3,15 @@
 Each is a command-line option (`--grpc-port`) and an environment variable (`PERPETUO_GRPC_PORT`); the command line wins.
 """
 
+import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+NameList = Annotated[tuple[str, ...], NoDecode]
+"""Names separated by commas."""
 
 
 class ServerSettings(BaseSettings):
@@ -37,6 +41,10 @@ class ServerSettings(BaseSettings):
     signup: Literal["auto", "open", "first", "closed"] = Field(
         default="auto", description="Who may sign up; `auto` is open on loopback, else only the first user."
     )
+    trusted_edges: NameList = Field(
+        default=("127.0.0.1", "::1"),
+        description="Addresses or networks of REST faces in other processes whose word about callers is believed.",
+    )
     demo: bool = Field(
         default=False, description="Make a demo user, provider and key; loopback only, not for production."
     )
@@ -44,6 +52,11 @@ class ServerSettings(BaseSettings):
         default=SecretStr(""), description="Seals provider keys; empty: made in the data dir."
     )
     master_key_file: Path | None = Field(default=None, description="File that holds the master key.")
+    old_master_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The master key before; what it sealed is sealed anew while serving.",
+    )
+    old_master_key_file: Path | None = Field(default=None, description="File that holds the master key before.")
     jwt_secret: SecretStr = Field(default=SecretStr(""), description="Signs tokens; empty: made in the data dir.")
     jwt_secret_file: Path | None = Field(default=None, description="File that holds the token secret.")
     ready_file: Path | None = Field(default=None, description="File written with ports and process id once it serves.")
@@ -64,3 +77,17 @@ class ServerSettings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="Form of log lines on standard error."
     )
+
+    @field_validator("trusted_edges", mode="before")
+    @classmethod
+    def _split_edges(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_edges")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value

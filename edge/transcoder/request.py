@@ -1,18 +1,20 @@
 """Compiles a binding's request side: path values, query and body in, one message out.
 
 Order and precedence: body, then query (never into what path or body own), then path values, then presets; the later
-wins. It reads no headers and calls nothing.
+wins. A PATCH changes what it names: where the request has a field `update_mask`, the members of the body fill it,
+unless the body has one of its own. It reads no headers and calls nothing.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from edge.transcoder.faults import invalid
-from edge.transcoder.json_decode import compile_field_decoder, compile_merger
+from edge.transcoder.field_rules import field_rule
+from edge.transcoder.json_decode import Merge, compile_field_decoder, compile_merger
 from edge.transcoder.json_scalars import Mismatch
 from edge.transcoder.json_text import parse_json
 from edge.transcoder.profile import Profile
@@ -22,6 +24,9 @@ from edge.transcoder.text_values import compile_put, compile_text
 
 Build = Callable[[Sequence[str], bytes, bytes, str], Message]
 """From the template's values, the query string, the body and its content type to a request."""
+
+_MASK: Final = "update_mask"
+_MASK_TYPE: Final = "google.protobuf.FieldMask"
 
 _PutText = Callable[[Any, str], None]
 _PutBody = Callable[[Any, bytes, str], None]
@@ -78,10 +83,44 @@ def _body(rule: Rule, descriptor: Descriptor, profile: Profile) -> _PutBody | No
     else:
         merge = compile_field_decoder(descriptor.fields_by_name[rule.body], profile)
     max_depth = profile.max_depth
+    fields = _maskable(rule, descriptor, profile)
+    if fields:
+        return _masked_body(merge, fields, max_depth)
 
     def put(message: Any, body: bytes, content_type: str) -> None:
         if body:
             merge(message, parse_json(body, max_depth))
+
+    return put
+
+
+def _maskable(rule: Rule, descriptor: Descriptor, profile: Profile) -> Mapping[str, str]:
+    """The field that each member of a PATCH names; none where the request has no mask to fill."""
+    mask = descriptor.fields_by_name.get(_MASK)
+    if (
+        rule.http_method != "PATCH"
+        or rule.body != WHOLE_BODY
+        or mask is None
+        or _type_name(descriptor, _MASK) != _MASK_TYPE
+    ):
+        return {}
+    return {
+        name: field.name
+        for field in descriptor.fields
+        if field.name != _MASK
+        for name in field_rule(field, profile).input_names
+    }
+
+
+def _masked_body(merge: Merge, fields: Mapping[str, str], max_depth: int) -> _PutBody:
+    def put(message: Any, body: bytes, content_type: str) -> None:
+        if not body:
+            return
+        value = parse_json(body, max_depth)
+        merge(message, value)
+        if not message.HasField(_MASK) and isinstance(value, Mapping):
+            message.update_mask.SetInParent()
+            message.update_mask.paths.extend(fields[name] for name in value if name in fields)
 
     return put
 

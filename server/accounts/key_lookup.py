@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from server.accounts.gateway_keys import MAX_CHARS, KeyHasher, is_well_formed
 from server.accounts.loading_cache import Bounds, LoadingCache
+from server.accounts.roles import USES_KEYS
 from server.chat.principal import Principal
 from server.errors import KeyExpired, KeyInvalid, KeyMissing, KeyRevoked, StoreUnavailable
 from server.storage.database import Database
@@ -86,6 +87,10 @@ class KeyLookup:
         """Looks the keys of a user up anew, after a change of plan or state."""
         self._cache.discard_where(lambda grant: grant.principal.user_id == user_id)
 
+    def forget_workspace(self, workspace_id: str) -> None:
+        """Looks the keys of a workspace up anew, after it was deleted."""
+        self._cache.discard_where(lambda grant: grant.principal.workspace_id == workspace_id)
+
     async def write_uses(self) -> None:
         """Writes when keys were last used, all in one go. Raises StoreUnavailable, and forgets nothing then."""
         if not self._used_at_s:
@@ -131,8 +136,9 @@ class KeyLookup:
             key_id=key.id,
             allowed_models=key.allowed_models,
         )
+        is_held = holder.role is not None and holder.role.covers(USES_KEYS) and not holder.is_user_disabled
         expires_at_s = float("inf") if key.expires_at is None else key.expires_at.timestamp()
-        return _Grant(key.id, principal, expires_at_s, key.is_revoked or holder.is_user_disabled)
+        return _Grant(key.id, principal, expires_at_s, key.is_revoked or not is_held)
 
     async def _write_uses_later(self) -> None:
         try:

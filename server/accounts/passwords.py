@@ -17,7 +17,7 @@ from typing import TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from server.accounts.weak_passwords import WEAK_PASSWORDS
+from server.accounts.weak_passwords import is_weak
 from server.errors import Overloaded, PasswordWeak
 
 MIN_BYTES = 8
@@ -43,18 +43,18 @@ class Verdict:
     new_hash: str | None = None
 
 
-def check_password(password: str) -> None:
+def check_password(password: str, param: str = "password") -> None:
     """Raises PasswordWeak naming the rule that the password breaks."""
     try:
         size_bytes = len(password.encode())
     except UnicodeEncodeError as error:
-        raise PasswordWeak("The password must be valid Unicode text.", param="password") from error
+        raise PasswordWeak("The password must be valid Unicode text.", param=param) from error
     if size_bytes < MIN_BYTES:
-        raise PasswordWeak(f"The password must be at least {MIN_BYTES} bytes long.", param="password")
+        raise PasswordWeak(f"The password must be at least {MIN_BYTES} bytes long.", param=param)
     if size_bytes > MAX_BYTES:
-        raise PasswordWeak(f"The password must be at most {MAX_BYTES} bytes long.", param="password")
-    if password.casefold() in WEAK_PASSWORDS or len(set(password)) == 1:
-        raise PasswordWeak("The password is one of the most common ones; choose another.", param="password")
+        raise PasswordWeak(f"The password must be at most {MAX_BYTES} bytes long.", param=param)
+    if is_weak(password) or len(set(password)) == 1:
+        raise PasswordWeak("The password is one of the most common ones; choose another.", param=param)
 
 
 class Passwords:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final, get_args
 
 from server.accounts.loading_cache import Bounds, LoadingCache
-from server.chat.policy import RoutingPolicy
-from server.chat.view import Strategy
+from server.chat.policy import RoutingPolicy, Weights
+from server.chat.view import CachePolicy, Strategy
 from server.storage.database import Database
 from server.storage.workspaces import Workspace
 
@@ -15,6 +15,9 @@ STALE_S: Final = 600.0
 
 _STRATEGIES: Final[tuple[Strategy, ...]] = get_args(Strategy)
 _USUAL: Final = RoutingPolicy()
+_WEIGHTS: Final = 3  # of cost, quality and speed
+# Answers to requests of the same meaning are not found yet; those to the very same request are among them.
+_CACHE: Final[dict[str, CachePolicy]] = {"off": "off", "exact": "exact", "semantic": "exact"}
 
 
 class Policies:
@@ -46,4 +49,5 @@ class Policies:
 def policy_from(workspace: Workspace) -> RoutingPolicy:
     """The policy in a row; what it does not say, or says in words that are not known, is the usual."""
     strategy = next((known for known in _STRATEGIES if known == workspace.strategy), _USUAL.strategy)
-    return RoutingPolicy(strategy)
+    weights = Weights(*workspace.weights) if len(workspace.weights) == _WEIGHTS else _USUAL.weights
+    return RoutingPolicy(strategy, weights, _CACHE.get(workspace.cache_policy, _USUAL.cache))

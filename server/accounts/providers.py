@@ -6,17 +6,17 @@ memory for a moment. They never go back to a caller.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol, TypedDict
 
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.validation import checked_models, checked_range, checked_text, is_id
-from server.accounts.vault import Place, SealBrokenError, Vault, WrongKeyError, masked
+from server.accounts.vault import WRONG_MASTER_KEY, Place, SealBrokenError, Vault, WrongKeyError, masked
 from server.chat.deployment import Deployment
 from server.chat.ids import new_id
-from server.errors import Conflict, RequestInvalid, ResourceNotFound
+from server.errors import Conflict, RequestInvalid, ResourceNotFound, UpstreamAuth, UpstreamForbidden
 from server.storage.database import Database
 from server.storage.providers import ProviderEntry
 
@@ -26,10 +26,12 @@ MAX_API_KEY_CHARS = 4096
 MAX_MODELS = 500
 MAX_PRIORITY = 1000
 MAX_WEIGHT = 1000
+MAX_ENTRIES = 200
 
 _PURPOSE = "provider-key"
 _FLAGGED_AGAIN_AFTER_S = 60.0
 _SAMPLE = 20
+_REFUSALS = frozenset({UpstreamAuth.reason, UpstreamForbidden.reason})
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +63,23 @@ class NewProvider:
     models: tuple[str, ...] = ()
     weight: int = 1
     name: str = ""
+    is_enabled: bool = True
+
+
+class ProviderChanges(TypedDict, total=False):
+    """What to change of an entry; what is not there stays. An empty `base_url` is the provider's own address."""
+
+    api_key: str
+    priority: int
+    base_url: str
+    models: tuple[str, ...]
+    weight: int
+    name: str
+    is_enabled: bool
+
+
+Check = Callable[[Deployment], Awaitable[str | None]]
+"""Asks a provider whether it takes a credential: None if so, else the reason why not."""
 
 
 class ProviderEntries:
@@ -85,9 +104,11 @@ class ProviderEntries:
         self._flagged_at_s: dict[tuple[str, str], float] = {}
 
     async def add(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
-        """Checks, seals and keeps an entry. Raises RequestInvalid naming the parameter, BaseUrlRefused."""
+        """Checks, seals and keeps an entry. Raises RequestInvalid naming the parameter, BaseUrlRefused, Conflict."""
         entry = self._checked(workspace_id, new)
         async with self._database.write() as tx:
+            if await tx.providers.count(workspace_id) >= MAX_ENTRIES:
+                raise Conflict(f"The workspace has {MAX_ENTRIES} provider entries, which is the most.")
             await tx.providers.add(entry)
         self._cache.discard(workspace_id)
         return self._shown(entry)
@@ -97,6 +118,45 @@ class ProviderEntries:
         async with self._database.read() as tx:
             entries = await tx.providers.of_workspace(workspace_id)
         return tuple(self._shown(entry) for entry in entries)
+
+    async def change(self, workspace_id: str, entry_id: str, changes: ProviderChanges) -> ProviderEntry:
+        """Changes what is named, at once.
+
+        Another address demands the API key again, so that a key never goes to a host that it was not given for. Raises
+        ResourceNotFound, RequestInvalid naming the parameter, BaseUrlRefused.
+        """
+        async with self._database.write() as tx:
+            entry = await tx.providers.get(workspace_id, entry_id) if is_id(entry_id, "prov_") else None
+            if entry is None:
+                raise _absent()
+            values = self._checked_changes(entry, changes)
+            await tx.providers.change(entry.id, **values)
+        self._cache.discard(workspace_id)
+        return self._shown(replace(entry, **values))
+
+    async def verify(self, entry: ProviderEntry, check: Check) -> str | None:
+        """Asks the provider whether it takes the entry's credential, and notes it: None if so, else the reason."""
+        reason = "NOT_CHECKED"
+        for deployment in self._opened(self._shown(entry)):
+            reason = await check(deployment) or ""
+        if reason in _REFUSALS:
+            await self.flag(entry.id, reason)
+        if reason:
+            return reason
+        await self.mark_verified(entry.id)
+        return None
+
+    async def get(self, workspace_id: str, entry_id: str) -> ProviderEntry:
+        """The entry of that id. Raises ResourceNotFound."""
+        async with self._database.read() as tx:
+            entry = await tx.providers.get(workspace_id, entry_id)
+        if entry is None:
+            raise _absent()
+        return self._shown(entry)
+
+    def forget_workspace(self, workspace_id: str) -> None:
+        """Drops what is in memory of a workspace that was deleted."""
+        self._cache.discard(workspace_id)
 
     async def remove(self, workspace_id: str, id_or_name: str) -> str:
         """Removes an entry by its id, or by the provider's name where only one entry has it; answers its id.
@@ -110,7 +170,7 @@ class ProviderEntries:
             else:
                 meant = [entry.id for entry in entries if entry.provider == id_or_name.lower()]
             if not meant:
-                raise ResourceNotFound("No provider entry of that id or name is visible to you.", param="provider_id")
+                raise _absent()
             if len(meant) > 1:
                 raise Conflict(f"{len(meant)} entries have that name; name one by its id.", param="provider_id")
             await tx.providers.remove(workspace_id, meant[0])
@@ -149,7 +209,7 @@ class ProviderEntries:
         failure: WrongKeyError | None = None
         for entry in entries:
             try:
-                self._vault.open(entry.sealed_api_key, _place(entry.workspace_id, entry.id))
+                self._vault.open(entry.sealed_api_key, place_of(entry.workspace_id, entry.id))
             except WrongKeyError as error:
                 failure = error
             except SealBrokenError:
@@ -157,10 +217,7 @@ class ProviderEntries:
             else:
                 return
         if failure is not None:
-            raise WrongKeyError(
-                "The provider keys in the database were sealed with another master key. Start with that one "
-                "(PERPETUO_MASTER_KEY, or master.key in the data directory)."
-            ) from failure
+            raise WrongKeyError(WRONG_MASTER_KEY) from failure
 
     def _checked(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
         provider = new.provider.strip().lower()
@@ -176,15 +233,55 @@ class ProviderEntries:
             workspace_id=workspace_id,
             provider=provider,
             name=checked_text(new.name, "name"),
-            sealed_api_key=self._vault.seal(api_key, _place(workspace_id, entry_id)),
+            sealed_api_key=self._vault.seal(api_key, place_of(workspace_id, entry_id)),
             masked_key=masked(api_key) if api_key else "",
             base_url=base_url,
             priority=checked_range(new.priority, "priority", 1, MAX_PRIORITY),
             weight=checked_range(new.weight, "weight", 1, MAX_WEIGHT),
             models=checked_models(new.models, "models", MAX_MODELS),
-            is_enabled=True,
+            is_enabled=new.is_enabled,
             created_at=datetime.now(UTC),
         )
+
+    def _checked_changes(self, entry: ProviderEntry, changes: ProviderChanges) -> dict[str, Any]:
+        """The columns to set."""
+        values: dict[str, Any] = {}
+        if "name" in changes:
+            values["name"] = checked_text(changes["name"], "name")
+        if "priority" in changes:
+            values["priority"] = checked_range(changes["priority"], "priority", 1, MAX_PRIORITY)
+        if "weight" in changes:
+            values["weight"] = checked_range(changes["weight"], "weight", 1, MAX_WEIGHT)
+        if "models" in changes:
+            values["models"] = checked_models(changes["models"], "models", MAX_MODELS)
+        if "is_enabled" in changes:
+            values["is_enabled"] = changes["is_enabled"]
+        return values | self._checked_credential(entry, changes)
+
+    def _checked_credential(self, entry: ProviderEntry, changes: ProviderChanges) -> dict[str, Any]:
+        """Address and key, which only change together unless the address stays or there is no key."""
+        row = self._known.get(entry.provider)
+        if row is None or not {"api_key", "base_url"} & changes.keys():
+            return {}
+        base_url = entry.base_url
+        if "base_url" in changes:
+            base_url = self._checked_base_url(row, changes["base_url"].strip())
+        moves = base_url != entry.base_url
+        if "api_key" not in changes:
+            if moves and entry.masked_key:
+                raise RequestInvalid(
+                    "Another base_url demands the api_key again: a key only goes where it was given for.",
+                    param="api_key",
+                )
+            return {"base_url": base_url} if moves else {}
+        api_key = _checked_api_key(changes["api_key"], is_required=bool(row.key_env) and not row.is_builtin)
+        return {
+            "base_url": base_url,
+            "sealed_api_key": self._vault.seal(api_key, place_of(entry.workspace_id, entry.id)),
+            "masked_key": masked(api_key) if api_key else "",
+            "last_verified_at": None,
+            "flagged_reason": None,
+        }
 
     def _checked_base_url(self, row: ProviderRow, base_url: str) -> str:
         """What is kept: the entry's own address, or empty for the provider's."""
@@ -211,7 +308,7 @@ class ProviderEntries:
     def _opened(self, entry: ProviderEntry) -> list[Deployment]:
         """The entry as a deployment; none, and a line in the log, when its seal is broken: the others still serve."""
         try:
-            api_key = self._vault.open(entry.sealed_api_key, _place(entry.workspace_id, entry.id))
+            api_key = self._vault.open(entry.sealed_api_key, place_of(entry.workspace_id, entry.id))
         except SealBrokenError as error:
             _log.error("The API key of provider entry %s cannot be opened: %s", entry.id, error)
             return []
@@ -228,7 +325,12 @@ class ProviderEntries:
         return [deployment]
 
 
-def _place(workspace_id: str, entry_id: str) -> Place:
+def _absent() -> ResourceNotFound:
+    return ResourceNotFound("No provider entry of that id or name is visible to you.", param="provider_id")
+
+
+def place_of(workspace_id: str, entry_id: str) -> Place:
+    """What the seal of an entry's API key is bound to."""
     return Place(_PURPOSE, workspace_id, entry_id)
 
 

@@ -36,19 +36,30 @@ class Secrets:
     vault_key: bytes = field(repr=False)
     key_pepper: bytes = field(repr=False)
     jwt_key: bytes = field(repr=False)
+    older_vault_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     @classmethod
-    def load(cls, data_dir: Path, master_key: str | None = None, jwt_secret: str | None = None) -> Self:
+    def load(
+        cls,
+        data_dir: Path,
+        master_key: str | None = None,
+        jwt_secret: str | None = None,
+        old_master_key: str | None = None,
+    ) -> Self:
         """Takes the secrets as given, or reads them from `data_dir`, where they are made if they are not there.
+
+        `old_master_key` is the one before: what it sealed can be opened, nothing is sealed with it any more.
 
         Those given are at least 32 bytes of text, surrounding white space apart. Raises SecretsInvalidError.
         """
         master = _given(master_key, "master key") or _kept(data_dir / _MASTER_KEY_FILE)
+        old = _given(old_master_key, "old master key")
         jwt = _given(jwt_secret, "token secret") or _kept(data_dir / _JWT_SECRET_FILE)
         return cls(
             vault_key=_derive(master, b"perpetuo/1/vault"),
             key_pepper=_derive(master, b"perpetuo/1/gateway-keys"),
             jwt_key=_derive(jwt, b"perpetuo/1/tokens"),
+            older_vault_keys=() if old is None else (_derive(old, b"perpetuo/1/vault"),),
         )
 
 

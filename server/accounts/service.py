@@ -1,25 +1,33 @@
 """Accounts: the one face of this package to the services and to the operator's commands.
 
 It decides who may do what and keeps the caches honest: every change that it makes counts at once in this process.
+Workspaces and members have faces of their own beside it, over the same caches.
 """
 
 import contextlib
 from datetime import UTC, datetime
 
+from server.accounts.departure import leave_workspaces
 from server.accounts.gateway_keys import KeyHasher, KeyPrefix
 from server.accounts.key_lookup import KeyLookup
-from server.accounts.keys import CreatedKey, Keys, NewKey
+from server.accounts.keys import CreatedKey, KeyChanges, Keys, NewKey, Rotation
+from server.accounts.members import Members
 from server.accounts.passwords import Passwords, check_password
 from server.accounts.people import AccountPolicy, CreatedUser, NewUser, SignedIn, SignedUp, SignupMode
+from server.accounts.policies import Policies
+from server.accounts.roles import LEAST_ROLE, Action
 from server.accounts.secrets import Secrets
 from server.accounts.sessions import Sessions
+from server.accounts.throttle import LoginThrottle
 from server.accounts.tokens import Tokens
-from server.accounts.validation import checked_email, checked_text, is_id
+from server.accounts.validation import checked_email, checked_text
+from server.accounts.workspaces import Workspaces
 from server.chat.ids import new_id
 from server.chat.principal import Plan, Principal
 from server.errors import (
     AlreadyExists,
     LoginFailed,
+    Overloaded,
     RequestInvalid,
     ResourceNotFound,
     SignupClosed,
@@ -36,9 +44,14 @@ _STRATEGY = "default"
 
 
 class Accounts:
-    """Users, sessions, workspaces and gateway keys. Belongs to one event loop; `close` it."""
+    """Users, sessions and gateway keys. Belongs to one event loop; `close` it.
 
-    def __init__(self, database: Database, secrets: Secrets, policy: AccountPolicy) -> None:
+    `address` is where a caller is, for the throttle; empty for the operator, who is not throttled.
+    """
+
+    def __init__(
+        self, database: Database, secrets: Secrets, policy: AccountPolicy, throttle: LoginThrottle | None = None
+    ) -> None:
         self._database = database
         self._policy = policy
         self._passwords = Passwords()
@@ -47,6 +60,10 @@ class Accounts:
         hasher = KeyHasher(secrets.key_pepper)
         self._lookup = KeyLookup(database, hasher)
         self._keys = Keys(database, hasher, self._lookup)
+        self._throttle = throttle or LoginThrottle()
+        self.policies = Policies(database)
+        self.workspaces = Workspaces(database, self._forget_workspace)
+        self.members = Members(database, self._forget)
 
     async def authenticate_key(self, secret: str) -> Principal:
         """The holder of a gateway key, from memory if it was seen lately.
@@ -59,10 +76,12 @@ class Accounts:
         """The user behind a token, acting on the default workspace. Raises TokenInvalid, StoreUnavailable."""
         return await self._sessions.authenticate(token)
 
-    async def sign_up(self, email: str, password: str, name: str = "", key_prefix: KeyPrefix = "pk") -> SignedUp:
+    async def sign_up(
+        self, email: str, password: str, name: str = "", key_prefix: KeyPrefix = "pk", address: str = ""
+    ) -> SignedUp:
         """Makes a user with a workspace and a first key, signed in.
 
-        Raises SignupClosed, RequestInvalid, PasswordWeak, AlreadyExists, Overloaded.
+        Raises SignupClosed, RequestInvalid, PasswordWeak, AlreadyExists, LoginThrottled, Overloaded.
         """
         if self._policy.signup is SignupMode.CLOSED:
             raise _closed()
@@ -70,8 +89,13 @@ class Accounts:
             async with self._database.read() as tx:
                 if await tx.users.exist():
                     raise _closed()
+        self._throttle.sign_up(address)
         new = NewUser(email, password, name, self._policy.default_plan, key_prefix)
-        created = await self._create(new, is_only_first=self._policy.signup is SignupMode.FIRST)
+        try:
+            created = await self._create(new, is_only_first=self._policy.signup is SignupMode.FIRST)
+        except AlreadyExists:
+            self._throttle.probe(address)
+            raise
         token = self._tokens.issue(created.user.id)
         return SignedUp(created.user, token, created.workspace, created.api_key)
 
@@ -79,24 +103,53 @@ class Accounts:
         """Makes a user as the operator wishes, whatever the sign-up mode. Raises as `sign_up` does."""
         return await self._create(new, is_only_first=False)
 
-    async def log_in(self, email: str, password: str) -> SignedIn:
-        """Raises LoginFailed, alike and as slowly for an unknown e-mail, a wrong password and a disabled user."""
-        user = await self.find_user(email)
-        verdict = await self._passwords.verify(None if user is None else user.password_hash, password)
-        if user is None or user.is_disabled or not verdict.is_right:
-            raise LoginFailed("The e-mail or the password is wrong.")
-        if verdict.new_hash is not None:
-            with contextlib.suppress(StoreUnavailable):
-                async with self._database.write() as tx:
-                    await tx.users.set_password_hash(user.id, verdict.new_hash)
-        return SignedIn(user, self._tokens.issue(user.id))
+    async def log_in(self, email: str, password: str, address: str = "") -> SignedIn:
+        """Raises LoginFailed, alike and as slowly for an unknown e-mail, a wrong password and a disabled user.
+
+        Raises LoginThrottled when there were too many tries.
+        """
+        began = datetime.now(UTC)
+        user = await self._verified(email, password, address)
+        return SignedIn(user, self._tokens.issue(user.id, began))
+
+    async def change_password(self, user_id: str, current: str, new: str, address: str = "") -> None:
+        """Sets another password and voids every token. Raises LoginFailed, LoginThrottled, PasswordWeak."""
+        user = await self.get_user(user_id)
+        check_password(new, "new_password")
+        await self._verified(user.email, current, address)
+        password_hash = await self._passwords.hash(new)
+        async with self._database.write() as tx:
+            await tx.users.change_password(user_id, password_hash, datetime.now(UTC))
+        self._forget(user_id)
+
+    async def set_password(self, email: str, new: str) -> User:
+        """Sets another password for the operator, and voids every token. Raises ResourceNotFound, PasswordWeak."""
+        user = await self._known(email)
+        check_password(new)
+        password_hash = await self._passwords.hash(new)
+        async with self._database.write() as tx:
+            await tx.users.change_password(user.id, password_hash, datetime.now(UTC))
+        self._forget(user.id)
+        return user
+
+    async def delete_user(self, user_id: str) -> tuple[str, ...]:
+        """Deletes a user with its workspaces, keys and tokens, at once; answers the ids of workspaces that are gone.
+
+        Raises Conflict when others would lose a workspace that nobody else owns.
+        """
+        async with self._database.write() as tx:
+            gone = await leave_workspaces(tx, user_id)
+            await tx.users.remove(user_id)
+        self._forget(user_id)
+        for workspace_id in gone:
+            self._lookup.forget_workspace(workspace_id)
+        return gone
 
     async def refresh(self, token: str) -> SignedIn:
         """A fresh token; the old one is void at once. Raises TokenInvalid."""
         principal = await self._sessions.authenticate(token)
-        await self._sessions.revoke(token)
-        user = await self.get_user(principal.user_id)
-        return SignedIn(user, self._tokens.issue(user.id))
+        fresh = await self._sessions.replace(token)
+        return SignedIn(await self.get_user(principal.user_id), fresh)
 
     async def log_out(self, token: str) -> None:
         """Voids a token at once. Raises TokenInvalid when it was void already."""
@@ -121,9 +174,7 @@ class Accounts:
 
     async def set_plan(self, email: str, plan: Plan) -> User:
         """Moves a user to another plan, for the operator. Raises ResourceNotFound."""
-        user = await self.find_user(email)
-        if user is None:
-            raise ResourceNotFound("No user has that e-mail.", param="email")
+        user = await self._known(email)
         async with self._database.write() as tx:
             await tx.users.set_plan(user.id, plan)
         self._forget(user.id)
@@ -136,21 +187,17 @@ class Accounts:
             await tx.users.revoke_tokens(user_id, datetime.now(UTC))
         self._forget(user_id)
 
-    async def workspace(self, user_id: str, workspace_id: str = "") -> Workspace:
-        """The workspace of that id if the user is a member, without one the default workspace.
-
-        Raises ResourceNotFound, alike for an absent workspace and for another's.
-        """
+    async def list_users(self, after_id: str = "", limit: int = 1000) -> tuple[User, ...]:
+        """The users by age, for the operator, from the one after that id."""
         async with self._database.read() as tx:
-            if not workspace_id:
-                found = await tx.workspaces.default_of(user_id)
-            elif is_id(workspace_id, "ws_"):
-                found = await tx.workspaces.visible(user_id, workspace_id)
-            else:
-                found = None
-        if found is None:
-            raise ResourceNotFound("No workspace of that id is visible to you.", param="workspace_id")
-        return found
+            return await tx.users.all(after_id, limit)
+
+    async def workspace(self, user_id: str, workspace_id: str = "", action: Action = Action.READ) -> Workspace:
+        """The workspace of that id if the user may do that there, without one the default workspace.
+
+        Raises ResourceNotFound, alike for an absent workspace and for another's; PermissionDenied.
+        """
+        return (await self.workspaces.enter(user_id, workspace_id, action)).workspace
 
     async def default_workspace(self, user_id: str) -> Workspace:
         """The workspace that the user acts on when none is named. Raises ResourceNotFound."""
@@ -159,9 +206,9 @@ class Accounts:
     async def create_key(self, user_id: str, workspace_id: str, new: NewKey) -> CreatedKey:
         """Makes a gateway key in a workspace of the user, empty for the default one.
 
-        Raises ResourceNotFound, RequestInvalid.
+        Raises ResourceNotFound, PermissionDenied, RequestInvalid, Conflict.
         """
-        workspace = await self.workspace(user_id, workspace_id)
+        workspace = await self.workspace(user_id, workspace_id, Action.MAKE_KEYS)
         return await self._keys.create(workspace.id, user_id, new)
 
     async def list_keys(self, user_id: str, workspace_id: str = "") -> tuple[GatewayKey, ...]:
@@ -169,10 +216,20 @@ class Accounts:
         workspace = await self.workspace(user_id, workspace_id)
         return await self._keys.of_workspace(workspace.id)
 
+    async def change_key(self, user_id: str, workspace_id: str, key_id: str, changes: KeyChanges) -> GatewayKey:
+        """Changes what is named of a key. Raises ResourceNotFound, PermissionDenied, RequestInvalid."""
+        workspace, only_of = await self._key_owner(user_id, workspace_id)
+        return await self._keys.change(workspace.id, key_id, changes, only_of)
+
+    async def rotate_key(self, user_id: str, workspace_id: str, key_id: str, grace_s: int) -> CreatedKey:
+        """See `server.accounts.keys.Keys.rotate`. Raises ResourceNotFound, PermissionDenied too."""
+        workspace, only_of = await self._key_owner(user_id, workspace_id)
+        return await self._keys.rotate(workspace.id, key_id, Rotation(user_id, grace_s, only_of))
+
     async def revoke_key(self, user_id: str, workspace_id: str, key_id: str) -> None:
-        """Makes a key open nothing any more, at once. Raises ResourceNotFound."""
-        workspace = await self.workspace(user_id, workspace_id)
-        await self._keys.revoke(workspace.id, key_id)
+        """Makes a key open nothing any more, at once. Raises ResourceNotFound, PermissionDenied."""
+        workspace, only_of = await self._key_owner(user_id, workspace_id)
+        await self._keys.revoke(workspace.id, key_id, only_of)
 
     async def install_demo_key(self, workspace_id: str, user_id: str, secret: str = "pk_demo") -> GatewayKey:
         """See `server.accounts.keys.Keys.install_demo_key`: for demo mode alone."""
@@ -182,6 +239,35 @@ class Accounts:
         """Writes what is still to be written, and ends the threads."""
         await self._lookup.close()
         self._passwords.close()
+
+    async def _key_owner(self, user_id: str, workspace_id: str) -> tuple[Workspace, str | None]:
+        """The workspace, and whose keys alone the user may touch there: None for all."""
+        entered = await self.workspaces.enter(user_id, workspace_id, Action.MAKE_KEYS)
+        return entered.workspace, None if entered.role.covers(LEAST_ROLE[Action.MANAGE_KEYS]) else user_id
+
+    async def _verified(self, email: str, password: str, address: str) -> User:
+        """The user, if the password is right. Raises LoginFailed, LoginThrottled."""
+        guess = self._throttle.guess(email, address)
+        try:
+            user = await self.find_user(email)
+            verdict = await self._passwords.verify(None if user is None else user.password_hash, password)
+        except (Overloaded, StoreUnavailable):
+            self._throttle.take_back(guess)
+            raise
+        if user is None or user.is_disabled or not verdict.is_right:
+            raise LoginFailed("The e-mail or the password is wrong.")
+        self._throttle.succeed(guess)
+        if verdict.new_hash is not None:
+            with contextlib.suppress(StoreUnavailable):
+                async with self._database.write() as tx:
+                    await tx.users.set_password_hash(user.id, user.password_hash, verdict.new_hash)
+        return user
+
+    async def _known(self, email: str) -> User:
+        user = await self.find_user(email)
+        if user is None:
+            raise ResourceNotFound("No user has that e-mail.", param="email")
+        return user
 
     async def _create(self, new: NewUser, *, is_only_first: bool) -> CreatedUser:
         email, name = checked_email(new.email), checked_text(new.name, "name")
@@ -201,6 +287,10 @@ class Accounts:
             await tx.workspaces.add(workspace)
             await tx.keys.add(created.key)
         return CreatedUser(user, workspace, created.secret)
+
+    def _forget_workspace(self, workspace_id: str) -> None:
+        self._lookup.forget_workspace(workspace_id)
+        self.policies.forget(workspace_id)
 
     def _forget(self, user_id: str) -> None:
         self._sessions.forget_user(user_id)

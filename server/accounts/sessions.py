@@ -7,7 +7,7 @@ let in by a stale answer.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.tokens import TokenClaims, Tokens
@@ -18,6 +18,8 @@ from server.storage.database import Database
 FRESH_S = 15.0
 
 _MAX_ENTRIES = 5_000
+# Longer than clocks may differ, so that no revoked token is forgotten while its signature still counts.
+_KEPT_AFTER_EXPIRY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,28 @@ class Sessions:
         claims = self._tokens.verify(token)
         async with self._database.write() as tx:
             is_new = await tx.tokens.add(claims.token_id, claims.expires_at)
-            await tx.tokens.forget(datetime.now(UTC))
+            await tx.tokens.forget(datetime.now(UTC) - _KEPT_AFTER_EXPIRY)
         self._cache.discard(token)
         if not is_new:
             raise TokenInvalid("The token was revoked; log in again.")
         return claims
+
+    async def replace(self, token: str) -> str:
+        """A fresh token for one that is void from now on. Raises TokenInvalid when it is void already.
+
+        User and token are looked at in the transaction that revokes, not in the cache: of two that refresh one token at
+        once, one gets a new one.
+        """
+        claims = self._tokens.verify(token)
+        now = datetime.now(UTC)
+        async with self._database.write() as tx:
+            user = await tx.users.get(claims.user_id)
+            is_valid = user is not None and not user.is_disabled and claims.issued_at >= user.tokens_valid_after
+            if not is_valid or not await tx.tokens.add(claims.token_id, claims.expires_at):
+                raise TokenInvalid("The token has expired or was revoked; log in again.")
+            await tx.tokens.forget(now - _KEPT_AFTER_EXPIRY)
+        self._cache.discard(token)
+        return self._tokens.issue(claims.user_id, now)
 
     def forget_user(self, user_id: str) -> None:
         """Looks a user up anew at its next call, after a change of plan, password or state."""

@@ -47,9 +47,13 @@ class Tokens:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def issue(self, user_id: str) -> str:
-        """A token for a user, valid for 24 hours."""
-        issued_us = time.time_ns() // 1000
+    def issue(self, user_id: str, issued_at: datetime | None = None) -> str:
+        """A token for a user, valid for 24 hours from `issued_at`, which is now unless something is older.
+
+        Whoever checks a user and then issues a token gives the moment before the check: should the user's tokens be
+        revoked in between, this one is too.
+        """
+        issued_us = time.time_ns() // 1000 if issued_at is None else (issued_at - _EPOCH) // timedelta(microseconds=1)
         issued_s = issued_us // 1_000_000
         claims = {
             "iss": _PARTY,

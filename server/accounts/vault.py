@@ -14,6 +14,12 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+WRONG_MASTER_KEY = (
+    "What the database holds was sealed with another master key. Start with that one (PERPETUO_MASTER_KEY, or "
+    "master.key in the data directory), or name it as the old one (--old-master-key-file)."
+)
+"""What an operator is told who starts with a master key that opens nothing."""
+
 _VERSION = 1
 _KEY_ID_BYTES = 8
 _NONCE_BYTES = 12
@@ -58,6 +64,10 @@ class Vault:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._ciphers[self._key_id].encrypt(nonce, plaintext.encode(), place.bound())
         return bytes((_VERSION,)) + self._key_id + nonce + sealed
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the newest key sealed it, as far as its header says."""
+        return sealed[:1] == bytes((_VERSION,)) and sealed[1 : 1 + _KEY_ID_BYTES] == self._key_id
 
     def open(self, sealed: bytes, place: Place) -> str:
         """The text. Raises WrongKeyError when no key of ours sealed it, SealBrokenError when it was tampered with."""

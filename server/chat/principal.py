@@ -13,6 +13,22 @@ class Plan(Enum):
     ENTERPRISE = "enterprise"
 
 
+class Role(Enum):
+    """What a member of a workspace may do; each role may do all that the one before it may."""
+
+    VIEWER = "viewer"
+    MEMBER = "member"
+    ADMIN = "admin"
+    OWNER = "owner"
+
+    def covers(self, other: "Role") -> bool:
+        """Whether this role may do all that the other one may."""
+        return _ORDER[self] >= _ORDER[other]
+
+
+_ORDER = {role: rank for rank, role in enumerate(Role)}
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A caller that has proved who it is.

@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pool
 from perpetuo.rest.v1 import annotations_pb2
 
 from server.chat.principal import Principal
-from server.errors import Internal, KeyInvalid, KeyMissing, TokenInvalid
+from server.errors import Internal, KeyInvalid, KeyMissing, PermissionDenied, TokenInvalid
 from server.interceptors.context import current_call
 from server.interceptors.wrapping import Behavior, Context, Handler, wrap
 
@@ -63,13 +63,17 @@ def access_table(
 
 
 class AuthenticateInterceptor(grpc.aio.ServerInterceptor):
-    """Put it inside the status interceptor: it raises, and it needs the running call."""
+    """Put it inside the status interceptor: it raises, and it needs the running call.
+
+    `is_operator` is for a server that the operator alone can reach; everywhere else its methods are refused.
+    """
 
     depends_on_call = False
 
-    def __init__(self, authenticator: Authenticator, table: Mapping[str, Access]) -> None:
+    def __init__(self, authenticator: Authenticator, table: Mapping[str, Access], *, is_operator: bool = False) -> None:
         self._authenticator = authenticator
         self._table = table
+        self._is_operator = is_operator
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
@@ -90,11 +94,13 @@ class AuthenticateInterceptor(grpc.aio.ServerInterceptor):
 
     def _guard(self, method: str, behavior: Behavior) -> Behavior:
         access = self._table.get(method)
-        if access == annotations_pb2.ACCESS_PUBLIC:
+        if access == annotations_pb2.ACCESS_PUBLIC or (access == annotations_pb2.ACCESS_OPERATOR and self._is_operator):
             return behavior
-        check = {annotations_pb2.ACCESS_KEY: self._check_key, annotations_pb2.ACCESS_USER: self._check_token}.get(
-            annotations_pb2.ACCESS_UNSPECIFIED if access is None else access, _refuse
-        )
+        check = {
+            annotations_pb2.ACCESS_KEY: self._check_key,
+            annotations_pb2.ACCESS_USER: self._check_token,
+            annotations_pb2.ACCESS_OPERATOR: _refuse_all,
+        }.get(annotations_pb2.ACCESS_UNSPECIFIED if access is None else access, _refuse)
 
         async def guarded(request: Any, context: Context) -> Any:
             metadata: Any = context.invocation_metadata()
@@ -153,6 +159,10 @@ class _Credentials:
 
 async def _refuse(sent: _Credentials) -> Never:
     raise Internal("The method was served without saying who may call it.")
+
+
+async def _refuse_all(sent: _Credentials) -> Never:
+    raise PermissionDenied("This is for the operator alone, over the socket file in the data directory.")
 
 
 def _is_token(credential: str) -> bool:

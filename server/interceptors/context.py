@@ -18,6 +18,7 @@ REQUEST_ID_KEY = "x-request-id"
 _CLIENT_REQUEST_ID_MAX_CHARS = 128
 _KNOB_PREFIX = "x-perpetuo-"
 _CACHE_CONTROL = "cache-control"
+_FORWARDED_FOR_KEY = "x-forwarded-for"
 _SURFACE_KEY = "x-perpetuo-surface"
 _SURFACES = frozenset({"rest", "grpc"})
 
@@ -30,6 +31,7 @@ class CallInfo:
     or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix, and
     `cache-control`. `started_s` is in seconds of the loop's clock. `response_metadata` go out beside our id, before the
     first message or with the refusal. `principal` and `credential` stay None and empty on public methods.
+    `forwarded_for` is what came as `x-forwarded-for`, whoever wrote it.
     """
 
     request_id: str
@@ -42,6 +44,7 @@ class CallInfo:
     credential: str = field(default="", repr=False)
     response_metadata: list[tuple[str, str]] = field(default_factory=list)
     has_sent_request_id: bool = False
+    forwarded_for: str = ""
 
     def outgoing(self) -> tuple[tuple[str, str], ...]:
         """The metadata that the caller gets: our id and what was announced; none if they are sent already."""
@@ -64,7 +67,10 @@ def enter_call(info: CallInfo) -> None:
 def read_call(
     request_id: str, method: str, started_s: float, metadata: Iterable[tuple[str, str | bytes]] | None
 ) -> CallInfo:
-    """Reads from a call's metadata what the core takes from there. Of repeated entries the first counts."""
+    """Reads from a call's metadata what the core takes from there.
+
+    Of repeated entries the first counts, of `x-forwarded-for` the last.
+    """
     info = CallInfo(request_id, method, started_s)
     knobs: dict[str, str] = {}
     for key, value in metadata or ():
@@ -72,6 +78,8 @@ def read_call(
             continue
         if key == _SURFACE_KEY:
             info.surface = value if value in _SURFACES else info.surface
+        elif key == _FORWARDED_FOR_KEY:
+            info.forwarded_for = value
         elif key.startswith(_KNOB_PREFIX):
             knobs.setdefault(key.removeprefix(_KNOB_PREFIX), value)
         elif key == _CACHE_CONTROL:

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from server.chat.answer import AnswerFacts, ChunkFacts
-from server.chat.deployment import Candidate
+from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest
 from server.chat.wire import WireRequest
 from server.errors import PerpetuoError
@@ -72,6 +72,9 @@ class Dialect(Protocol):
 
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """The request on the wire; a stream asks for its usage. What cannot be carried is noted in `request.notes`."""
+
+    def check(self, deployment: Deployment) -> WireRequest:
+        """A request that any valid credential may make and that costs nothing."""
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to a request that wanted no stream; raises the reason when it is a failure."""

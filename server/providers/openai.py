@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from server.chat.answer import ChunkFacts, peek_answer, peek_chunk
-from server.chat.deployment import Candidate
+from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest, upstream_body
 from server.chat.wire import WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamUnavailable
@@ -31,11 +31,12 @@ class OpenAiDialect:
     """POST `{base_url}/chat/completions` with a bearer key.
 
     `takes_stream_options` is false for vendors that refuse the member and report usage anyway. `renamed` are members
-    that a vendor knows by another name, as pairs.
+    that a vendor knows by another name, as pairs. `check_path` is what only a valid key may GET.
     """
 
     takes_stream_options: bool = True
     renamed: tuple[tuple[str, str], ...] = ()
+    check_path: str = "/models"
 
     @property
     def name(self) -> str:
@@ -55,6 +56,13 @@ class OpenAiDialect:
         if deployment.api_key:
             headers["Authorization"] = f"Bearer {deployment.api_key}"
         return WireRequest("POST", f"{deployment.base_url}/chat/completions", headers, body, is_stream)
+
+    def check(self, deployment: Deployment) -> WireRequest:
+        """See `Dialect.check`."""
+        headers = {"Accept": "application/json"}
+        if deployment.api_key:
+            headers["Authorization"] = f"Bearer {deployment.api_key}"
+        return WireRequest("GET", f"{deployment.base_url}{self.check_path}", headers, b"")
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Dialect.answer`."""

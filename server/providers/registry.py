@@ -101,7 +101,7 @@ _ROWS: Final = (
     Provider(
         "openrouter",
         "OpenRouter",
-        _OPENAI,
+        OpenAiDialect(check_path="/key"),  # its list of models is public
         "https://openrouter.ai/api/v1",
         (
             "openai/gpt-6.1-sol",

@@ -37,6 +37,10 @@ class CallInfo(Protocol):
         """The credential as it came, empty for public methods."""
 
     @property
+    def forwarded_for(self) -> str:
+        """What came as `x-forwarded-for`."""
+
+    @property
     def knobs(self) -> Mapping[str, str]:
         """The `x-perpetuo-*` headers, without the prefix."""
 
@@ -49,11 +53,18 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Calls:
-    """Turns the running call into what the core speaks of. `longest_s` bounds every completion, in seconds."""
+    """Turns the running call into what the core speaks of.
 
-    def __init__(self, current: Callable[[], CallInfo], longest_s: float) -> None:
+    `longest_s` bounds every completion, in seconds. `address_of` tells a caller's address from the peer of the
+    connection and what came as `x-forwarded-for`.
+    """
+
+    def __init__(
+        self, current: Callable[[], CallInfo], longest_s: float, address_of: Callable[[str, str], str]
+    ) -> None:
         self._current = current
         self._longest_s = longest_s
+        self._address_of = address_of
 
     def call(self, context: Context) -> Call:
         """The call for the pipeline; its deadline is the caller's or ours, whichever comes first."""
@@ -75,6 +86,10 @@ class Calls:
     def principal(self) -> Principal:
         """Who calls."""
         return _known(self._current().principal)
+
+    def address(self, context: Context) -> str:
+        """Where the caller is, empty when that cannot be told."""
+        return self._address_of(context.peer(), self._current().forwarded_for)
 
     def credential(self) -> str:
         """The credential as it came."""

@@ -61,3 +61,18 @@ class StringTuple(TypeDecorator[tuple[str, ...]]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[str, ...] | None:
         """Database to Python."""
         return None if value is None else msgspec.json.decode(value, type=tuple[str, ...])
+
+
+class FloatTuple(TypeDecorator[tuple[float, ...]]):
+    """A tuple of numbers, kept as a JSON array in a text column."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[float, ...] | None, dialect: Dialect) -> str | None:
+        """Python to database."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[float, ...] | None:
+        """Database to Python."""
+        return None if value is None else msgspec.json.decode(value, type=tuple[float, ...])

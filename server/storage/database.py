@@ -20,9 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.errors import StoreUnavailable
 from server.storage.backend import Backend, open_backend
 from server.storage.keys import GatewayKeys
+from server.storage.members import Members
 from server.storage.migrate import upgrade
 from server.storage.operations import Operations
 from server.storage.providers import ProviderEntries
+from server.storage.sealed import SealedValues
 from server.storage.tokens import RevokedTokens
 from server.storage.users import Users
 from server.storage.workspaces import Workspaces
@@ -44,8 +46,13 @@ class Transaction:
 
     @cached_property
     def workspaces(self) -> Workspaces:
-        """Workspaces and their members."""
+        """Workspaces as their members see them."""
         return Workspaces(self._connection)
+
+    @cached_property
+    def members(self) -> Members:
+        """Members of workspaces and their roles."""
+        return Members(self._connection)
 
     @cached_property
     def keys(self) -> GatewayKeys:
@@ -61,6 +68,11 @@ class Transaction:
     def tokens(self) -> RevokedTokens:
         """Tokens that were revoked before they expired."""
         return RevokedTokens(self._connection, self._backend)
+
+    @cached_property
+    def sealed(self) -> SealedValues:
+        """What the gateway keeps for itself, sealed."""
+        return SealedValues(self._connection, self._backend)
 
     @cached_property
     def operations(self) -> Operations:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.storage.tables import PROVIDER_ENTRIES
@@ -57,6 +57,40 @@ class ProviderEntries:
         """The newest entries of all workspaces, at most `limit`."""
         query = select(PROVIDER_ENTRIES).order_by(PROVIDER_ENTRIES.c.id.desc()).limit(limit)
         return tuple(ProviderEntry(**row._mapping) for row in await self._connection.execute(query))
+
+    async def get(self, workspace_id: str, entry_id: str) -> ProviderEntry | None:
+        """The workspace's entry of that id."""
+        condition = (PROVIDER_ENTRIES.c.id == entry_id) & (PROVIDER_ENTRIES.c.workspace_id == workspace_id)
+        row = (await self._connection.execute(select(PROVIDER_ENTRIES).where(condition))).first()
+        return None if row is None else ProviderEntry(**row._mapping)
+
+    async def count(self, workspace_id: str) -> int:
+        """How many entries the workspace has."""
+        query = (
+            select(func.count()).select_from(PROVIDER_ENTRIES).where(PROVIDER_ENTRIES.c.workspace_id == workspace_id)
+        )
+        return (await self._connection.execute(query)).scalar_one()
+
+    async def after(self, entry_id: str, limit: int) -> tuple[ProviderEntry, ...]:
+        """The next entries of all workspaces by id, at most `limit`; all from the first after an empty id."""
+        query = (
+            select(PROVIDER_ENTRIES)
+            .where(PROVIDER_ENTRIES.c.id > entry_id)
+            .order_by(PROVIDER_ENTRIES.c.id)
+            .limit(limit)
+        )
+        return tuple(ProviderEntry(**row._mapping) for row in await self._connection.execute(query))
+
+    async def change(self, entry_id: str, **values: Any) -> None:
+        """Sets columns of an entry."""
+        if values:
+            await self._update(entry_id, **values)
+
+    async def reseal(self, entry_id: str, old: bytes, anew: bytes) -> bool:
+        """Replaces a sealed key by the same one sealed anew, unless it has changed; says whether it did."""
+        condition = (PROVIDER_ENTRIES.c.id == entry_id) & (PROVIDER_ENTRIES.c.sealed_api_key == old)
+        statement = update(PROVIDER_ENTRIES).where(condition).values(sealed_api_key=anew)
+        return (await self._connection.execute(statement)).rowcount > 0
 
     async def remove(self, workspace_id: str, entry_id: str) -> bool:
         """Removes the workspace's entry of that id; says whether it was there."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-from server.storage.columns import StringTuple, UtcMicros
+from server.storage.columns import FloatTuple, StringTuple, UtcMicros
 
 METADATA = MetaData(
     naming_convention={
@@ -55,6 +55,9 @@ WORKSPACES = Table(
     Column("strategy", String(32), nullable=False),
     Column("is_default", Boolean, nullable=False),
     Column("created_at", UtcMicros, nullable=False),
+    Column("weights", FloatTuple, nullable=False, server_default="[]"),
+    Column("content_policy", String(16), nullable=False, server_default="metadata"),
+    Column("cache_policy", String(16), nullable=False, server_default="default"),
     Index(None, "owner_id", "created_at"),
 )
 
@@ -64,6 +67,7 @@ MEMBERS = Table(
     Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("role", String(16), nullable=False),
+    Column("created_at", UtcMicros, nullable=False, server_default="0"),
     Index(None, "user_id"),
 )
 
@@ -82,6 +86,11 @@ GATEWAY_KEYS = Table(
     Column("is_revoked", Boolean, nullable=False),
     Column("created_at", UtcMicros, nullable=False),
     Column("last_used_at", UtcMicros),
+    Column("requests_per_minute", BigInteger),
+    Column("requests_per_day", BigInteger),
+    Column("tokens_per_minute", BigInteger),
+    Column("tokens_per_day", BigInteger),
+    Column("replaced_by", _ID),  # the key that took its place
     Index(None, "workspace_id", "created_at", "id"),
     Index(None, "created_by"),
 )
@@ -112,6 +121,14 @@ REVOKED_TOKENS = Table(
     Column("jti", _ID, primary_key=True),
     Column("expires_at", UtcMicros, nullable=False),
     Index(None, "expires_at"),
+)
+
+# What the gateway keeps for itself, sealed by the vault.
+SEALED_VALUES = Table(
+    "sealed_values",
+    METADATA,
+    Column("name", _ID, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 OPERATIONS = Table(

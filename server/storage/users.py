@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,9 +61,23 @@ class Users:
         """How many users there are."""
         return (await self._connection.execute(select(func.count()).select_from(USERS))).scalar_one()
 
-    async def set_password_hash(self, user_id: str, password_hash: str) -> None:
-        """Replaces the hash of the same password by a stronger one: tokens stay valid."""
-        await self._update(user_id, password_hash=password_hash)
+    async def set_password_hash(self, user_id: str, old_hash: str, password_hash: str) -> None:
+        """Replaces the hash of the same password by a stronger one: tokens stay valid. Nothing if it has changed."""
+        condition = (USERS.c.id == user_id) & (USERS.c.password_hash == old_hash)
+        await self._connection.execute(update(USERS).where(condition).values(password_hash=password_hash))
+
+    async def change_password(self, user_id: str, password_hash: str, moment: datetime) -> None:
+        """Sets the hash of another password and voids every token of the user that was issued before that moment."""
+        await self._update(user_id, password_hash=password_hash, tokens_valid_after=moment)
+
+    async def all(self, after_id: str, limit: int) -> tuple[User, ...]:
+        """The next users by id, which is by age, at most `limit`; all from the first after an empty id."""
+        query = select(*_COLUMNS).where(USERS.c.id > after_id).order_by(USERS.c.id).limit(limit)
+        return tuple(_user(row) for row in await self._connection.execute(query))
+
+    async def remove(self, user_id: str) -> None:
+        """Removes a user with the workspaces that it founded, its memberships and its keys."""
+        await self._connection.execute(delete(USERS).where(USERS.c.id == user_id))
 
     async def set_plan(self, user_id: str, plan: Plan) -> None:
         """Moves the user to another plan."""

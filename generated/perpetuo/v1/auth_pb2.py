@@ -29,7 +29,7 @@ from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_ann
 from perpetuo.v1 import keys_pb2 as perpetuo_dot_v1_dot_keys__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perpetuo/v1/auth.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x16perpetuo/v1/keys.proto\"\x80\x01\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1f\n\x04plan\x18\x04 \x01(\x0e\x32\x11.perpetuo.v1.Plan\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x10WorkspaceSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\rSignUpRequest\x12\x13\n\x05\x65mail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04name\x18\x03 \x01(\t\x12(\n\tkey_style\x18\x04 \x01(\x0e\x32\x15.perpetuo.v1.KeyStyle\"\x83\x01\n\x0eSignUpResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\x12\r\n\x05token\x18\x02 \x01(\t\x12\x30\n\tworkspace\x18\x03 \x01(\x0b\x32\x1d.perpetuo.v1.WorkspaceSummary\x12\x0f\n\x07\x61pi_key\x18\x04 \x01(\t\";\n\x0cLogInRequest\x12\x13\n\x05\x65mail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"?\n\rLogInResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\x12\r\n\x05token\x18\x02 \x01(\t\"\x17\n\x15GetCurrentUserRequest\"9\n\x16GetCurrentUserResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\"\x15\n\x13RefreshTokenRequest\"F\n\x14RefreshTokenResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\x12\r\n\x05token\x18\x02 \x01(\t\"\x0f\n\rLogOutRequest\"$\n\x0eLogOutResponse\x12\x12\n\nlogged_out\x18\x01 \x01(\x08*N\n\x04Plan\x12\x14\n\x10PLAN_UNSPECIFIED\x10\x00\x12\r\n\tPLAN_FREE\x10\x01\x12\x0c\n\x08PLAN_PRO\x10\x02\x12\x13\n\x0fPLAN_ENTERPRISE\x10\x03\x32\xd1\x05\n\x0b\x41uthService\x12\xe0\x01\n\x06SignUp\x12\x1a.perpetuo.v1.SignUpRequest\x1a\x1b.perpetuo.v1.SignUpResponse\"\x9c\x01\xc8\xc1\x18\x01\xd2\xc1\x18\x30\n\x11POST /auth/signup\x10\x02\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_PK\xd2\xc1\x18\x32\n\x15POST /api/auth/signup\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_GW\x82\xd3\xe4\x93\x02(\"\x0c/auth/signup:\x01*Z\x15\"\x10/api/auth/signup:\x01*\x12\x88\x01\n\x05LogIn\x12\x19.perpetuo.v1.LogInRequest\x1a\x1a.perpetuo.v1.LogInResponse\"H\xc8\xc1\x18\x01\xd2\xc1\x18\x14\n\x10POST /auth/login\x10\x02\x82\xd3\xe4\x93\x02&\"\x0b/auth/login:\x01*Z\x14\"\x0f/api/auth/login:\x01*\x12y\n\x0eGetCurrentUser\x12\".perpetuo.v1.GetCurrentUserRequest\x1a#.perpetuo.v1.GetCurrentUserResponse\"\x1e\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x14\x12\x0c/api/auth/meb\x04user\x12u\n\x0cRefreshToken\x12 .perpetuo.v1.RefreshTokenRequest\x1a!.perpetuo.v1.RefreshTokenResponse\" \xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x16\"\x11/api/auth/refresh:\x01*\x12\x62\n\x06LogOut\x12\x1a.perpetuo.v1.LogOutRequest\x1a\x1b.perpetuo.v1.LogOutResponse\"\x1f\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x15\"\x10/api/auth/logout:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perpetuo/v1/auth.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x16perpetuo/v1/keys.proto\"\x80\x01\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1f\n\x04plan\x18\x04 \x01(\x0e\x32\x11.perpetuo.v1.Plan\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x10WorkspaceSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\rSignUpRequest\x12\x13\n\x05\x65mail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04name\x18\x03 \x01(\t\x12(\n\tkey_style\x18\x04 \x01(\x0e\x32\x15.perpetuo.v1.KeyStyle\"\x83\x01\n\x0eSignUpResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\x12\r\n\x05token\x18\x02 \x01(\t\x12\x30\n\tworkspace\x18\x03 \x01(\x0b\x32\x1d.perpetuo.v1.WorkspaceSummary\x12\x0f\n\x07\x61pi_key\x18\x04 \x01(\t\";\n\x0cLogInRequest\x12\x13\n\x05\x65mail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"?\n\rLogInResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\x12\r\n\x05token\x18\x02 \x01(\t\"\x17\n\x15GetCurrentUserRequest\"9\n\x16GetCurrentUserResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\"\x1a\n\x18\x44\x65leteCurrentUserRequest\"8\n\x19\x44\x65leteCurrentUserResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\"S\n\x15\x43hangePasswordRequest\x12\x1e\n\x10\x63urrent_password\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cnew_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\")\n\x16\x43hangePasswordResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x08\"\x15\n\x13RefreshTokenRequest\"F\n\x14RefreshTokenResponse\x12\x1f\n\x04user\x18\x01 \x01(\x0b\x32\x11.perpetuo.v1.User\x12\r\n\x05token\x18\x02 \x01(\t\"\x0f\n\rLogOutRequest\"$\n\x0eLogOutResponse\x12\x12\n\nlogged_out\x18\x01 \x01(\x08*N\n\x04Plan\x12\x14\n\x10PLAN_UNSPECIFIED\x10\x00\x12\r\n\tPLAN_FREE\x10\x01\x12\x0c\n\x08PLAN_PRO\x10\x02\x12\x13\n\x0fPLAN_ENTERPRISE\x10\x03\x32\xcd\x07\n\x0b\x41uthService\x12\xe0\x01\n\x06SignUp\x12\x1a.perpetuo.v1.SignUpRequest\x1a\x1b.perpetuo.v1.SignUpResponse\"\x9c\x01\xc8\xc1\x18\x01\xd2\xc1\x18\x30\n\x11POST /auth/signup\x10\x02\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_PK\xd2\xc1\x18\x32\n\x15POST /api/auth/signup\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_GW\x82\xd3\xe4\x93\x02(\"\x0c/auth/signup:\x01*Z\x15\"\x10/api/auth/signup:\x01*\x12\x88\x01\n\x05LogIn\x12\x19.perpetuo.v1.LogInRequest\x1a\x1a.perpetuo.v1.LogInResponse\"H\xc8\xc1\x18\x01\xd2\xc1\x18\x14\n\x10POST /auth/login\x10\x02\x82\xd3\xe4\x93\x02&\"\x0b/auth/login:\x01*Z\x14\"\x0f/api/auth/login:\x01*\x12y\n\x0eGetCurrentUser\x12\".perpetuo.v1.GetCurrentUserRequest\x1a#.perpetuo.v1.GetCurrentUserResponse\"\x1e\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x14\x12\x0c/api/auth/meb\x04user\x12|\n\x11\x44\x65leteCurrentUser\x12%.perpetuo.v1.DeleteCurrentUserRequest\x1a&.perpetuo.v1.DeleteCurrentUserResponse\"\x18\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x0e*\x0c/api/auth/me\x12|\n\x0e\x43hangePassword\x12\".perpetuo.v1.ChangePasswordRequest\x1a#.perpetuo.v1.ChangePasswordResponse\"!\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x17\"\x12/api/auth/password:\x01*\x12u\n\x0cRefreshToken\x12 .perpetuo.v1.RefreshTokenRequest\x1a!.perpetuo.v1.RefreshTokenResponse\" \xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x16\"\x11/api/auth/refresh:\x01*\x12\x62\n\x06LogOut\x12\x1a.perpetuo.v1.LogOutRequest\x1a\x1b.perpetuo.v1.LogOutResponse\"\x1f\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x15\"\x10/api/auth/logout:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,18 +44,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINREQUEST'].fields_by_name['email']._serialized_options = b'\342A\001\002'
   _globals['_LOGINREQUEST'].fields_by_name['password']._loaded_options = None
   _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\342A\001\002'
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._loaded_options = None
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._serialized_options = b'\342A\001\002'
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\342A\001\002'
   _globals['_AUTHSERVICE'].methods_by_name['SignUp']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['SignUp']._serialized_options = b'\310\301\030\001\322\301\0300\n\021POST /auth/signup\020\002\032\031\n\tkey_style\022\014KEY_STYLE_PK\322\301\0302\n\025POST /api/auth/signup\032\031\n\tkey_style\022\014KEY_STYLE_GW\202\323\344\223\002(\"\014/auth/signup:\001*Z\025\"\020/api/auth/signup:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['LogIn']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['LogIn']._serialized_options = b'\310\301\030\001\322\301\030\024\n\020POST /auth/login\020\002\202\323\344\223\002&\"\013/auth/login:\001*Z\024\"\017/api/auth/login:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['GetCurrentUser']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetCurrentUser']._serialized_options = b'\310\301\030\002\202\323\344\223\002\024\022\014/api/auth/meb\004user'
+  _globals['_AUTHSERVICE'].methods_by_name['DeleteCurrentUser']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['DeleteCurrentUser']._serialized_options = b'\310\301\030\002\202\323\344\223\002\016*\014/api/auth/me'
+  _globals['_AUTHSERVICE'].methods_by_name['ChangePassword']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\310\301\030\002\202\323\344\223\002\027\"\022/api/auth/password:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['RefreshToken']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['RefreshToken']._serialized_options = b'\310\301\030\002\202\323\344\223\002\026\"\021/api/auth/refresh:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['LogOut']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['LogOut']._serialized_options = b'\310\301\030\002\202\323\344\223\002\025\"\020/api/auth/logout:\001*'
-  _globals['_PLAN']._serialized_start=1032
-  _globals['_PLAN']._serialized_end=1110
+  _globals['_PLAN']._serialized_start=1246
+  _globals['_PLAN']._serialized_end=1324
   _globals['_USER']._serialized_start=196
   _globals['_USER']._serialized_end=324
   _globals['_WORKSPACESUMMARY']._serialized_start=326
@@ -72,14 +80,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCURRENTUSERREQUEST']._serialized_end=821
   _globals['_GETCURRENTUSERRESPONSE']._serialized_start=823
   _globals['_GETCURRENTUSERRESPONSE']._serialized_end=880
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=882
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=903
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=905
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=975
-  _globals['_LOGOUTREQUEST']._serialized_start=977
-  _globals['_LOGOUTREQUEST']._serialized_end=992
-  _globals['_LOGOUTRESPONSE']._serialized_start=994
-  _globals['_LOGOUTRESPONSE']._serialized_end=1030
-  _globals['_AUTHSERVICE']._serialized_start=1113
-  _globals['_AUTHSERVICE']._serialized_end=1834
+  _globals['_DELETECURRENTUSERREQUEST']._serialized_start=882
+  _globals['_DELETECURRENTUSERREQUEST']._serialized_end=908
+  _globals['_DELETECURRENTUSERRESPONSE']._serialized_start=910
+  _globals['_DELETECURRENTUSERRESPONSE']._serialized_end=966
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=968
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1051
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=1053
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=1094
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=1096
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=1117
+  _globals['_REFRESHTOKENRESPONSE']._serialized_start=1119
+  _globals['_REFRESHTOKENRESPONSE']._serialized_end=1189
+  _globals['_LOGOUTREQUEST']._serialized_start=1191
+  _globals['_LOGOUTREQUEST']._serialized_end=1206
+  _globals['_LOGOUTRESPONSE']._serialized_start=1208
+  _globals['_LOGOUTRESPONSE']._serialized_end=1244
+  _globals['_AUTHSERVICE']._serialized_start=1327
+  _globals['_AUTHSERVICE']._serialized_end=2300
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,16 @@ class AuthServiceStub:
                 request_serializer=perpetuo_dot_v1_dot_auth__pb2.GetCurrentUserRequest.SerializeToString,
                 response_deserializer=perpetuo_dot_v1_dot_auth__pb2.GetCurrentUserResponse.FromString,
                 _registered_method=True)
+        self.DeleteCurrentUser = channel.unary_unary(
+                '/perpetuo.v1.AuthService/DeleteCurrentUser',
+                request_serializer=perpetuo_dot_v1_dot_auth__pb2.DeleteCurrentUserRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_auth__pb2.DeleteCurrentUserResponse.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/perpetuo.v1.AuthService/ChangePassword',
+                request_serializer=perpetuo_dot_v1_dot_auth__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_auth__pb2.ChangePasswordResponse.FromString,
+                _registered_method=True)
         self.RefreshToken = channel.unary_unary(
                 '/perpetuo.v1.AuthService/RefreshToken',
                 request_serializer=perpetuo_dot_v1_dot_auth__pb2.RefreshTokenRequest.SerializeToString,
@@ -75,7 +85,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LogIn(self, request, context):
-        """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED.
+        """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED. Too many tries for
+        one account or from one address are LOGIN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,6 +94,22 @@ class AuthServiceServicer:
 
     def GetCurrentUser(self, request, context):
         """The signed-in user.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCurrentUser(self, request, context):
+        """Deletes the signed-in user for good: its workspaces with all that is in them, its keys and its tokens. A user whose
+        workspace has other members but no other owner is CONFLICT: make one of them an owner, or remove them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Sets another password and revokes every token of the user, the one that was sent too. A wrong current password is
+        LOGIN_FAILED and counts as a guess; a weak new one is PASSWORD_WEAK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +146,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.GetCurrentUser,
                     request_deserializer=perpetuo_dot_v1_dot_auth__pb2.GetCurrentUserRequest.FromString,
                     response_serializer=perpetuo_dot_v1_dot_auth__pb2.GetCurrentUserResponse.SerializeToString,
+            ),
+            'DeleteCurrentUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCurrentUser,
+                    request_deserializer=perpetuo_dot_v1_dot_auth__pb2.DeleteCurrentUserRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_auth__pb2.DeleteCurrentUserResponse.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=perpetuo_dot_v1_dot_auth__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_auth__pb2.ChangePasswordResponse.SerializeToString,
             ),
             'RefreshToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RefreshToken,
@@ -213,6 +250,60 @@ class AuthService:
             '/perpetuo.v1.AuthService/GetCurrentUser',
             perpetuo_dot_v1_dot_auth__pb2.GetCurrentUserRequest.SerializeToString,
             perpetuo_dot_v1_dot_auth__pb2.GetCurrentUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCurrentUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.AuthService/DeleteCurrentUser',
+            perpetuo_dot_v1_dot_auth__pb2.DeleteCurrentUserRequest.SerializeToString,
+            perpetuo_dot_v1_dot_auth__pb2.DeleteCurrentUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.AuthService/ChangePassword',
+            perpetuo_dot_v1_dot_auth__pb2.ChangePasswordRequest.SerializeToString,
+            perpetuo_dot_v1_dot_auth__pb2.ChangePasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,9 +38,19 @@ class AuthServiceStub:
     A taken e-mail is ALREADY_EXISTS, a weak password PASSWORD_WEAK, a gateway that is closed SIGNUP_CLOSED.
     """
     LogIn: _grpc.UnaryUnaryMultiCallable[_auth_pb2.LogInRequest, _auth_pb2.LogInResponse]
-    """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED."""
+    """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED. Too many tries for
+    one account or from one address are LOGIN_THROTTLED.
+    """
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_pb2.GetCurrentUserRequest, _auth_pb2.GetCurrentUserResponse]
     """The signed-in user."""
+    DeleteCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_pb2.DeleteCurrentUserRequest, _auth_pb2.DeleteCurrentUserResponse]
+    """Deletes the signed-in user for good: its workspaces with all that is in them, its keys and its tokens. A user whose
+    workspace has other members but no other owner is CONFLICT: make one of them an owner, or remove them.
+    """
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ChangePasswordRequest, _auth_pb2.ChangePasswordResponse]
+    """Sets another password and revokes every token of the user, the one that was sent too. A wrong current password is
+    LOGIN_FAILED and counts as a guess; a weak new one is PASSWORD_WEAK.
+    """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RefreshTokenRequest, _auth_pb2.RefreshTokenResponse]
     """A fresh token; the one that was sent is revoked at once."""
     LogOut: _grpc.UnaryUnaryMultiCallable[_auth_pb2.LogOutRequest, _auth_pb2.LogOutResponse]
@@ -56,9 +66,19 @@ class AuthServiceAsyncStub(AuthServiceStub):
     A taken e-mail is ALREADY_EXISTS, a weak password PASSWORD_WEAK, a gateway that is closed SIGNUP_CLOSED.
     """
     LogIn: _aio.UnaryUnaryMultiCallable[_auth_pb2.LogInRequest, _auth_pb2.LogInResponse]  # type: ignore[assignment]
-    """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED."""
+    """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED. Too many tries for
+    one account or from one address are LOGIN_THROTTLED.
+    """
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetCurrentUserRequest, _auth_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
     """The signed-in user."""
+    DeleteCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_pb2.DeleteCurrentUserRequest, _auth_pb2.DeleteCurrentUserResponse]  # type: ignore[assignment]
+    """Deletes the signed-in user for good: its workspaces with all that is in them, its keys and its tokens. A user whose
+    workspace has other members but no other owner is CONFLICT: make one of them an owner, or remove them.
+    """
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_pb2.ChangePasswordRequest, _auth_pb2.ChangePasswordResponse]  # type: ignore[assignment]
+    """Sets another password and revokes every token of the user, the one that was sent too. A wrong current password is
+    LOGIN_FAILED and counts as a guess; a weak new one is PASSWORD_WEAK.
+    """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.RefreshTokenRequest, _auth_pb2.RefreshTokenResponse]  # type: ignore[assignment]
     """A fresh token; the one that was sent is revoked at once."""
     LogOut: _aio.UnaryUnaryMultiCallable[_auth_pb2.LogOutRequest, _auth_pb2.LogOutResponse]  # type: ignore[assignment]
@@ -83,7 +103,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.LogInRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.LogInResponse, _abc.Awaitable[_auth_pb2.LogInResponse]]:
-        """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED."""
+        """Answers a token for the e-mail and password. What of the two is wrong is not told: LOGIN_FAILED. Too many tries for
+        one account or from one address are LOGIN_THROTTLED.
+        """
 
     @_abc_1.abstractmethod
     def GetCurrentUser(
@@ -92,6 +114,26 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.GetCurrentUserResponse, _abc.Awaitable[_auth_pb2.GetCurrentUserResponse]]:
         """The signed-in user."""
+
+    @_abc_1.abstractmethod
+    def DeleteCurrentUser(
+        self,
+        request: _auth_pb2.DeleteCurrentUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.DeleteCurrentUserResponse, _abc.Awaitable[_auth_pb2.DeleteCurrentUserResponse]]:
+        """Deletes the signed-in user for good: its workspaces with all that is in them, its keys and its tokens. A user whose
+        workspace has other members but no other owner is CONFLICT: make one of them an owner, or remove them.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _auth_pb2.ChangePasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.ChangePasswordResponse, _abc.Awaitable[_auth_pb2.ChangePasswordResponse]]:
+        """Sets another password and revokes every token of the user, the one that was sent too. A wrong current password is
+        LOGIN_FAILED and counts as a guess; a weak new one is PASSWORD_WEAK.
+        """
 
     @_abc_1.abstractmethod
     def RefreshToken(

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perpetuo/v1/keys.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\xf8\x01\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\x12\x11\n\tis_active\x18\x08 \x01(\x08\"\'\n\x0fListKeysRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.perpetuo.v1.Key\"\xa8\x01\n\x10\x43reateKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61llowed_models\x18\x04 \x03(\t\x12(\n\tkey_style\x18\x05 \x01(\x0e\x32\x15.perpetuo.v1.KeyStyle\"\xc8\x01\n\x11\x43reateKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\">\n\x10\x44\x65leteKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"0\n\x11\x44\x65leteKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*I\n\x08KeyStyle\x12\x19\n\x15KEY_STYLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cKEY_STYLE_PK\x10\x01\x12\x10\n\x0cKEY_STYLE_GW\x10\x02\x32\xce\x04\n\x0bKeysService\x12\x89\x01\n\x08ListKeys\x12\x1c.perpetuo.v1.ListKeysRequest\x1a\x1d.perpetuo.v1.ListKeysResponse\"@\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x36\x12\x1f/workspaces/{workspace_id}/keysZ\x13\x12\x11/api/keys/gateway\x12\x91\x02\n\tCreateKey\x12\x1d.perpetuo.v1.CreateKeyRequest\x1a\x1e.perpetuo.v1.CreateKeyResponse\"\xc4\x01\xc8\xc1\x18\x02\xd2\xc1\x18\x43\n$POST /workspaces/{workspace_id}/keys\x10\x02\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_PK\xd2\xc1\x18\x33\n\x16POST /api/keys/gateway\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_GW\x82\xd3\xe4\x93\x02<\"\x1f/workspaces/{workspace_id}/keys:\x01*Z\x16\"\x11/api/keys/gateway:\x01*\x12\x9e\x01\n\tDeleteKey\x12\x1d.perpetuo.v1.DeleteKeyRequest\x1a\x1e.perpetuo.v1.DeleteKeyResponse\"R\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02H*(/workspaces/{workspace_id}/keys/{key_id}Z\x1c*\x1a/api/keys/gateway/{key_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perpetuo/v1/keys.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\xf8\x03\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\x12\x11\n\tis_active\x18\x08 \x01(\x08\x12&\n\x13requests_per_minute\x18\t \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12#\n\x10requests_per_day\x18\n \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x12$\n\x11tokens_per_minute\x18\x0b \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x12!\n\x0etokens_per_day\x18\x0c \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x03\x88\x01\x01\x12\x12\n\ncreated_by\x18\r \x01(\tB\x16\n\x14_requests_per_minuteB\x13\n\x11_requests_per_dayB\x14\n\x12_tokens_per_minuteB\x11\n\x0f_tokens_per_day\"\'\n\x0fListKeysRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.perpetuo.v1.Key\"\xfc\x02\n\x10\x43reateKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61llowed_models\x18\x04 \x03(\t\x12(\n\tkey_style\x18\x05 \x01(\x0e\x32\x15.perpetuo.v1.KeyStyle\x12 \n\x13requests_per_minute\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x10requests_per_day\x18\x07 \x01(\x03H\x01\x88\x01\x01\x12\x1e\n\x11tokens_per_minute\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x1b\n\x0etokens_per_day\x18\t \x01(\x03H\x03\x88\x01\x01\x42\x16\n\x14_requests_per_minuteB\x13\n\x11_requests_per_dayB\x14\n\x12_tokens_per_minuteB\x11\n\x0f_tokens_per_day\"\xb4\x03\n\x11\x43reateKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x16\n\x0e\x61llowed_models\x18\x07 \x03(\t\x12&\n\x13requests_per_minute\x18\x08 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12#\n\x10requests_per_day\x18\t \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x12$\n\x11tokens_per_minute\x18\n \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x12!\n\x0etokens_per_day\x18\x0b \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x03\x88\x01\x01\x42\x16\n\x14_requests_per_minuteB\x13\n\x11_requests_per_dayB\x14\n\x12_tokens_per_minuteB\x11\n\x0f_tokens_per_day\"\x93\x03\n\x10UpdateKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61llowed_models\x18\x05 \x03(\t\x12 \n\x13requests_per_minute\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x10requests_per_day\x18\x07 \x01(\x03H\x01\x88\x01\x01\x12\x1e\n\x11tokens_per_minute\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x1b\n\x0etokens_per_day\x18\t \x01(\x03H\x03\x88\x01\x01\x12/\n\x0bupdate_mask\x18\n \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x16\n\x14_requests_per_minuteB\x13\n\x11_requests_per_dayB\x14\n\x12_tokens_per_minuteB\x11\n\x0f_tokens_per_day\"2\n\x11UpdateKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.perpetuo.v1.Key\"O\n\x10RotateKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x15\n\rgrace_seconds\x18\x03 \x01(\x05\"@\n\x11RotateKeyResponse\x12+\n\x03key\x18\x01 \x01(\x0b\x32\x1e.perpetuo.v1.CreateKeyResponse\">\n\x10\x44\x65leteKeyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"0\n\x11\x44\x65leteKeyResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*I\n\x08KeyStyle\x12\x19\n\x15KEY_STYLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cKEY_STYLE_PK\x10\x01\x12\x10\n\x0cKEY_STYLE_GW\x10\x02\x32\xa7\x07\n\x0bKeysService\x12\x89\x01\n\x08ListKeys\x12\x1c.perpetuo.v1.ListKeysRequest\x1a\x1d.perpetuo.v1.ListKeysResponse\"@\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x36\x12\x1f/workspaces/{workspace_id}/keysZ\x13\x12\x11/api/keys/gateway\x12\x91\x02\n\tCreateKey\x12\x1d.perpetuo.v1.CreateKeyRequest\x1a\x1e.perpetuo.v1.CreateKeyResponse\"\xc4\x01\xc8\xc1\x18\x02\xd2\xc1\x18\x43\n$POST /workspaces/{workspace_id}/keys\x10\x02\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_PK\xd2\xc1\x18\x33\n\x16POST /api/keys/gateway\x1a\x19\n\tkey_style\x12\x0cKEY_STYLE_GW\x82\xd3\xe4\x93\x02<\"\x1f/workspaces/{workspace_id}/keys:\x01*Z\x16\"\x11/api/keys/gateway:\x01*\x12\x88\x01\n\tUpdateKey\x12\x1d.perpetuo.v1.UpdateKeyRequest\x1a\x1e.perpetuo.v1.UpdateKeyResponse\"<\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x32\x32(/workspaces/{workspace_id}/keys/{key_id}:\x01*b\x03key\x12\xcb\x01\n\tRotateKey\x12\x1d.perpetuo.v1.RotateKeyRequest\x1a\x1e.perpetuo.v1.RotateKeyResponse\"\x7f\xc8\xc1\x18\x02\xd2\xc1\x18\x38\n4POST /workspaces/{workspace_id}/keys/{key_id}:rotate\x10\x02\x82\xd3\xe4\x93\x02\x39\"//workspaces/{workspace_id}/keys/{key_id}:rotate:\x01*b\x03key\x12\x9e\x01\n\tDeleteKey\x12\x1d.perpetuo.v1.DeleteKeyRequest\x1a\x1e.perpetuo.v1.DeleteKeyResponse\"R\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02H*(/workspaces/{workspace_id}/keys/{key_id}Z\x1c*\x1a/api/keys/gateway/{key_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,32 +40,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_KEY'].fields_by_name['last_used_at']._serialized_options = b'\240\302\030\001'
   _globals['_KEY'].fields_by_name['expires_at']._loaded_options = None
   _globals['_KEY'].fields_by_name['expires_at']._serialized_options = b'\240\302\030\001'
+  _globals['_KEY'].fields_by_name['requests_per_minute']._loaded_options = None
+  _globals['_KEY'].fields_by_name['requests_per_minute']._serialized_options = b'\240\302\030\001'
+  _globals['_KEY'].fields_by_name['requests_per_day']._loaded_options = None
+  _globals['_KEY'].fields_by_name['requests_per_day']._serialized_options = b'\240\302\030\001'
+  _globals['_KEY'].fields_by_name['tokens_per_minute']._loaded_options = None
+  _globals['_KEY'].fields_by_name['tokens_per_minute']._serialized_options = b'\240\302\030\001'
+  _globals['_KEY'].fields_by_name['tokens_per_day']._loaded_options = None
+  _globals['_KEY'].fields_by_name['tokens_per_day']._serialized_options = b'\240\302\030\001'
   _globals['_CREATEKEYRESPONSE'].fields_by_name['expires_at']._loaded_options = None
   _globals['_CREATEKEYRESPONSE'].fields_by_name['expires_at']._serialized_options = b'\240\302\030\001'
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['requests_per_minute']._loaded_options = None
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['requests_per_minute']._serialized_options = b'\240\302\030\001'
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['requests_per_day']._loaded_options = None
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['requests_per_day']._serialized_options = b'\240\302\030\001'
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['tokens_per_minute']._loaded_options = None
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['tokens_per_minute']._serialized_options = b'\240\302\030\001'
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['tokens_per_day']._loaded_options = None
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['tokens_per_day']._serialized_options = b'\240\302\030\001'
   _globals['_DELETEKEYREQUEST'].fields_by_name['key_id']._loaded_options = None
   _globals['_DELETEKEYREQUEST'].fields_by_name['key_id']._serialized_options = b'\342A\001\002'
   _globals['_KEYSSERVICE'].methods_by_name['ListKeys']._loaded_options = None
   _globals['_KEYSSERVICE'].methods_by_name['ListKeys']._serialized_options = b'\310\301\030\002\202\323\344\223\0026\022\037/workspaces/{workspace_id}/keysZ\023\022\021/api/keys/gateway'
   _globals['_KEYSSERVICE'].methods_by_name['CreateKey']._loaded_options = None
   _globals['_KEYSSERVICE'].methods_by_name['CreateKey']._serialized_options = b'\310\301\030\002\322\301\030C\n$POST /workspaces/{workspace_id}/keys\020\002\032\031\n\tkey_style\022\014KEY_STYLE_PK\322\301\0303\n\026POST /api/keys/gateway\032\031\n\tkey_style\022\014KEY_STYLE_GW\202\323\344\223\002<\"\037/workspaces/{workspace_id}/keys:\001*Z\026\"\021/api/keys/gateway:\001*'
+  _globals['_KEYSSERVICE'].methods_by_name['UpdateKey']._loaded_options = None
+  _globals['_KEYSSERVICE'].methods_by_name['UpdateKey']._serialized_options = b'\310\301\030\002\202\323\344\223\00222(/workspaces/{workspace_id}/keys/{key_id}:\001*b\003key'
+  _globals['_KEYSSERVICE'].methods_by_name['RotateKey']._loaded_options = None
+  _globals['_KEYSSERVICE'].methods_by_name['RotateKey']._serialized_options = b'\310\301\030\002\322\301\0308\n4POST /workspaces/{workspace_id}/keys/{key_id}:rotate\020\002\202\323\344\223\0029\"//workspaces/{workspace_id}/keys/{key_id}:rotate:\001*b\003key'
   _globals['_KEYSSERVICE'].methods_by_name['DeleteKey']._loaded_options = None
   _globals['_KEYSSERVICE'].methods_by_name['DeleteKey']._serialized_options = b'\310\301\030\002\202\323\344\223\002H*(/workspaces/{workspace_id}/keys/{key_id}Z\034*\032/api/keys/gateway/{key_id}'
-  _globals['_KEYSTYLE']._serialized_start=1003
-  _globals['_KEYSTYLE']._serialized_end=1076
-  _globals['_KEY']._serialized_start=172
-  _globals['_KEY']._serialized_end=420
-  _globals['_LISTKEYSREQUEST']._serialized_start=422
-  _globals['_LISTKEYSREQUEST']._serialized_end=461
-  _globals['_LISTKEYSRESPONSE']._serialized_start=463
-  _globals['_LISTKEYSRESPONSE']._serialized_end=513
-  _globals['_CREATEKEYREQUEST']._serialized_start=516
-  _globals['_CREATEKEYREQUEST']._serialized_end=684
-  _globals['_CREATEKEYRESPONSE']._serialized_start=687
-  _globals['_CREATEKEYRESPONSE']._serialized_end=887
-  _globals['_DELETEKEYREQUEST']._serialized_start=889
-  _globals['_DELETEKEYREQUEST']._serialized_end=951
-  _globals['_DELETEKEYRESPONSE']._serialized_start=953
-  _globals['_DELETEKEYRESPONSE']._serialized_end=1001
-  _globals['_KEYSSERVICE']._serialized_start=1079
-  _globals['_KEYSSERVICE']._serialized_end=1669
+  _globals['_KEYSTYLE']._serialized_start=2346
+  _globals['_KEYSTYLE']._serialized_end=2419
+  _globals['_KEY']._serialized_start=206
+  _globals['_KEY']._serialized_end=710
+  _globals['_LISTKEYSREQUEST']._serialized_start=712
+  _globals['_LISTKEYSREQUEST']._serialized_end=751
+  _globals['_LISTKEYSRESPONSE']._serialized_start=753
+  _globals['_LISTKEYSRESPONSE']._serialized_end=803
+  _globals['_CREATEKEYREQUEST']._serialized_start=806
+  _globals['_CREATEKEYREQUEST']._serialized_end=1186
+  _globals['_CREATEKEYRESPONSE']._serialized_start=1189
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1625
+  _globals['_UPDATEKEYREQUEST']._serialized_start=1628
+  _globals['_UPDATEKEYREQUEST']._serialized_end=2031
+  _globals['_UPDATEKEYRESPONSE']._serialized_start=2033
+  _globals['_UPDATEKEYRESPONSE']._serialized_end=2083
+  _globals['_ROTATEKEYREQUEST']._serialized_start=2085
+  _globals['_ROTATEKEYREQUEST']._serialized_end=2164
+  _globals['_ROTATEKEYRESPONSE']._serialized_start=2166
+  _globals['_ROTATEKEYRESPONSE']._serialized_end=2230
+  _globals['_DELETEKEYREQUEST']._serialized_start=2232
+  _globals['_DELETEKEYREQUEST']._serialized_end=2294
+  _globals['_DELETEKEYRESPONSE']._serialized_start=2296
+  _globals['_DELETEKEYRESPONSE']._serialized_end=2344
+  _globals['_KEYSSERVICE']._serialized_start=2422
+  _globals['_KEYSSERVICE']._serialized_end=3357
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,16 @@ class KeysServiceStub:
                 request_serializer=perpetuo_dot_v1_dot_keys__pb2.CreateKeyRequest.SerializeToString,
                 response_deserializer=perpetuo_dot_v1_dot_keys__pb2.CreateKeyResponse.FromString,
                 _registered_method=True)
+        self.UpdateKey = channel.unary_unary(
+                '/perpetuo.v1.KeysService/UpdateKey',
+                request_serializer=perpetuo_dot_v1_dot_keys__pb2.UpdateKeyRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_keys__pb2.UpdateKeyResponse.FromString,
+                _registered_method=True)
+        self.RotateKey = channel.unary_unary(
+                '/perpetuo.v1.KeysService/RotateKey',
+                request_serializer=perpetuo_dot_v1_dot_keys__pb2.RotateKeyRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_keys__pb2.RotateKeyResponse.FromString,
+                _registered_method=True)
         self.DeleteKey = channel.unary_unary(
                 '/perpetuo.v1.KeysService/DeleteKey',
                 request_serializer=perpetuo_dot_v1_dot_keys__pb2.DeleteKeyRequest.SerializeToString,
@@ -70,6 +80,21 @@ class KeysServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateKey(self, request, context):
+        """Changes what is named of a key. A member of the workspace may change its own keys, an admin all of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateKey(self, request, context):
+        """Makes a key that takes the place of another, with its name, expiry, models and limits, and shows it, once. The old
+        one opens calls until the grace period ends. A key that was rotated already is CONFLICT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteKey(self, request, context):
         """Revokes a key at once and takes it off the list.
         """
@@ -89,6 +114,16 @@ def add_KeysServiceServicer_to_server(servicer, server):
                     servicer.CreateKey,
                     request_deserializer=perpetuo_dot_v1_dot_keys__pb2.CreateKeyRequest.FromString,
                     response_serializer=perpetuo_dot_v1_dot_keys__pb2.CreateKeyResponse.SerializeToString,
+            ),
+            'UpdateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateKey,
+                    request_deserializer=perpetuo_dot_v1_dot_keys__pb2.UpdateKeyRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_keys__pb2.UpdateKeyResponse.SerializeToString,
+            ),
+            'RotateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKey,
+                    request_deserializer=perpetuo_dot_v1_dot_keys__pb2.RotateKeyRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_keys__pb2.RotateKeyResponse.SerializeToString,
             ),
             'DeleteKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteKey,
@@ -151,6 +186,60 @@ class KeysService:
             '/perpetuo.v1.KeysService/CreateKey',
             perpetuo_dot_v1_dot_keys__pb2.CreateKeyRequest.SerializeToString,
             perpetuo_dot_v1_dot_keys__pb2.CreateKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.KeysService/UpdateKey',
+            perpetuo_dot_v1_dot_keys__pb2.UpdateKeyRequest.SerializeToString,
+            perpetuo_dot_v1_dot_keys__pb2.UpdateKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.KeysService/RotateKey',
+            perpetuo_dot_v1_dot_keys__pb2.RotateKeyRequest.SerializeToString,
+            perpetuo_dot_v1_dot_keys__pb2.RotateKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

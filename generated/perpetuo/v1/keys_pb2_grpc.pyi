@@ -37,6 +37,12 @@ class KeysServiceStub:
     """The workspace's keys, newest first."""
     CreateKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.CreateKeyRequest, _keys_pb2.CreateKeyResponse]
     """Makes a key and shows it, once."""
+    UpdateKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.UpdateKeyRequest, _keys_pb2.UpdateKeyResponse]
+    """Changes what is named of a key. A member of the workspace may change its own keys, an admin all of them."""
+    RotateKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.RotateKeyRequest, _keys_pb2.RotateKeyResponse]
+    """Makes a key that takes the place of another, with its name, expiry, models and limits, and shows it, once. The old
+    one opens calls until the grace period ends. A key that was rotated already is CONFLICT.
+    """
     DeleteKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.DeleteKeyRequest, _keys_pb2.DeleteKeyResponse]
     """Revokes a key at once and takes it off the list."""
 
@@ -49,6 +55,12 @@ class KeysServiceAsyncStub(KeysServiceStub):
     """The workspace's keys, newest first."""
     CreateKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.CreateKeyRequest, _keys_pb2.CreateKeyResponse]  # type: ignore[assignment]
     """Makes a key and shows it, once."""
+    UpdateKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.UpdateKeyRequest, _keys_pb2.UpdateKeyResponse]  # type: ignore[assignment]
+    """Changes what is named of a key. A member of the workspace may change its own keys, an admin all of them."""
+    RotateKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.RotateKeyRequest, _keys_pb2.RotateKeyResponse]  # type: ignore[assignment]
+    """Makes a key that takes the place of another, with its name, expiry, models and limits, and shows it, once. The old
+    one opens calls until the grace period ends. A key that was rotated already is CONFLICT.
+    """
     DeleteKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.DeleteKeyRequest, _keys_pb2.DeleteKeyResponse]  # type: ignore[assignment]
     """Revokes a key at once and takes it off the list."""
 
@@ -70,6 +82,24 @@ class KeysServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_keys_pb2.CreateKeyResponse, _abc.Awaitable[_keys_pb2.CreateKeyResponse]]:
         """Makes a key and shows it, once."""
+
+    @_abc_1.abstractmethod
+    def UpdateKey(
+        self,
+        request: _keys_pb2.UpdateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keys_pb2.UpdateKeyResponse, _abc.Awaitable[_keys_pb2.UpdateKeyResponse]]:
+        """Changes what is named of a key. A member of the workspace may change its own keys, an admin all of them."""
+
+    @_abc_1.abstractmethod
+    def RotateKey(
+        self,
+        request: _keys_pb2.RotateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keys_pb2.RotateKeyResponse, _abc.Awaitable[_keys_pb2.RotateKeyResponse]]:
+        """Makes a key that takes the place of another, with its name, expiry, models and limits, and shows it, once. The old
+        one opens calls until the grace period ends. A key that was rotated already is CONFLICT.
+        """
 
     @_abc_1.abstractmethod
     def DeleteKey(

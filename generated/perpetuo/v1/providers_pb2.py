@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bperpetuo/v1/providers.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\x8d\x02\n\x08Provider\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\x12\x11\n\tis_active\x18\x04 \x01(\x08\x12:\n\x10last_verified_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x07 \x01(\t\x12\x12\n\nmasked_key\x18\x08 \x01(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\x0e\n\x06weight\x18\n \x01(\x05\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x14ListProvidersRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"A\n\x15ListProvidersResponse\x12(\n\tproviders\x18\x01 \x03(\x0b\x32\x15.perpetuo.v1.Provider\"\xca\x01\n\x15\x43reateProviderRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x16\n\x08provider\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12\x15\n\x08priority\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08\x62\x61se_url\x18\x05 \x01(\t\x12\x0e\n\x06models\x18\x06 \x03(\t\x12\x13\n\x06weight\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x0c\n\x04name\x18\x08 \x01(\tB\x0b\n\t_priorityB\t\n\x07_weight\"A\n\x16\x43reateProviderResponse\x12\'\n\x08provider\x18\x01 \x01(\x0b\x32\x15.perpetuo.v1.Provider\"H\n\x15\x44\x65leteProviderRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x19\n\x0bprovider_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"5\n\x16\x44\x65leteProviderResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\x32\xe6\x04\n\x10ProvidersService\x12\x9f\x01\n\rListProviders\x12!.perpetuo.v1.ListProvidersRequest\x1a\".perpetuo.v1.ListProvidersResponse\"G\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02=\x12$/workspaces/{workspace_id}/providersZ\x15\x12\x13/api/keys/providers\x12\xee\x01\n\x0e\x43reateProvider\x12\".perpetuo.v1.CreateProviderRequest\x1a#.perpetuo.v1.CreateProviderResponse\"\x92\x01\xc8\xc1\x18\x02\xd2\xc1\x18-\n)POST /workspaces/{workspace_id}/providers\x10\x02\x82\xd3\xe4\x93\x02W\"$/workspaces/{workspace_id}/providers:\x01*Z\"\"\x13/api/keys/providers:\x01*b\x08providerb\x08provider\x12\xbe\x01\n\x0e\x44\x65leteProvider\x12\".perpetuo.v1.DeleteProviderRequest\x1a#.perpetuo.v1.DeleteProviderResponse\"c\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02Y*2/workspaces/{workspace_id}/providers/{provider_id}Z#*!/api/keys/providers/{provider_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bperpetuo/v1/providers.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\"\x93\x03\n\x08Provider\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\x12\x11\n\tis_active\x18\x04 \x01(\x08\x12:\n\x10last_verified_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x07 \x01(\t\x12\x12\n\nmasked_key\x18\x08 \x01(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\x0e\n\x06weight\x18\n \x01(\x05\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08verified\x18\x0c \x01(\x08H\x00\x88\x01\x01\x12\x19\n\x0cverify_error\x18\r \x01(\tH\x01\x88\x01\x01\x12!\n\x0e\x66lagged_reason\x18\x0e \x01(\tB\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x42\x0b\n\t_verifiedB\x0f\n\r_verify_errorB\x11\n\x0f_flagged_reason\",\n\x14ListProvidersRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"A\n\x15ListProvidersResponse\x12(\n\tproviders\x18\x01 \x03(\x0b\x32\x15.perpetuo.v1.Provider\"\x80\x02\n\x15\x43reateProviderRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x16\n\x08provider\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12\x15\n\x08priority\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08\x62\x61se_url\x18\x05 \x01(\t\x12\x0e\n\x06models\x18\x06 \x03(\t\x12\x13\n\x06weight\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x0c\n\x04name\x18\x08 \x01(\t\x12\x16\n\tis_active\x18\t \x01(\x08H\x02\x88\x01\x01\x12\x0e\n\x06verify\x18\n \x01(\x08\x42\x0b\n\t_priorityB\t\n\x07_weightB\x0c\n\n_is_active\"A\n\x16\x43reateProviderResponse\x12\'\n\x08provider\x18\x01 \x01(\x0b\x32\x15.perpetuo.v1.Provider\"\xe9\x01\n\x15UpdateProviderRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x13\n\x0bprovider_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\x05\x12\x10\n\x08\x62\x61se_url\x18\x05 \x01(\t\x12\x0e\n\x06models\x18\x06 \x03(\t\x12\x0e\n\x06weight\x18\x07 \x01(\x05\x12\x0c\n\x04name\x18\x08 \x01(\t\x12\x11\n\tis_active\x18\t \x01(\x08\x12/\n\x0bupdate_mask\x18\n \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"A\n\x16UpdateProviderResponse\x12\'\n\x08provider\x18\x01 \x01(\x0b\x32\x15.perpetuo.v1.Provider\"H\n\x15\x44\x65leteProviderRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x19\n\x0bprovider_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"5\n\x16\x44\x65leteProviderResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\x32\x8f\x06\n\x10ProvidersService\x12\x9f\x01\n\rListProviders\x12!.perpetuo.v1.ListProvidersRequest\x1a\".perpetuo.v1.ListProvidersResponse\"G\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02=\x12$/workspaces/{workspace_id}/providersZ\x15\x12\x13/api/keys/providers\x12\xee\x01\n\x0e\x43reateProvider\x12\".perpetuo.v1.CreateProviderRequest\x1a#.perpetuo.v1.CreateProviderResponse\"\x92\x01\xc8\xc1\x18\x02\xd2\xc1\x18-\n)POST /workspaces/{workspace_id}/providers\x10\x02\x82\xd3\xe4\x93\x02W\"$/workspaces/{workspace_id}/providers:\x01*Z\"\"\x13/api/keys/providers:\x01*b\x08providerb\x08provider\x12\xa6\x01\n\x0eUpdateProvider\x12\".perpetuo.v1.UpdateProviderRequest\x1a#.perpetuo.v1.UpdateProviderResponse\"K\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x41\x32\x32/workspaces/{workspace_id}/providers/{provider_id}:\x01*b\x08provider\x12\xbe\x01\n\x0e\x44\x65leteProvider\x12\".perpetuo.v1.DeleteProviderRequest\x1a#.perpetuo.v1.DeleteProviderResponse\"c\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02Y*2/workspaces/{workspace_id}/providers/{provider_id}Z#*!/api/keys/providers/{provider_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROVIDER'].fields_by_name['last_verified_at']._loaded_options = None
   _globals['_PROVIDER'].fields_by_name['last_verified_at']._serialized_options = b'\240\302\030\001'
+  _globals['_PROVIDER'].fields_by_name['flagged_reason']._loaded_options = None
+  _globals['_PROVIDER'].fields_by_name['flagged_reason']._serialized_options = b'\240\302\030\001'
   _globals['_CREATEPROVIDERREQUEST'].fields_by_name['provider']._loaded_options = None
   _globals['_CREATEPROVIDERREQUEST'].fields_by_name['provider']._serialized_options = b'\342A\001\002'
   _globals['_DELETEPROVIDERREQUEST'].fields_by_name['provider_id']._loaded_options = None
@@ -45,22 +48,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVIDERSSERVICE'].methods_by_name['ListProviders']._serialized_options = b'\310\301\030\002\202\323\344\223\002=\022$/workspaces/{workspace_id}/providersZ\025\022\023/api/keys/providers'
   _globals['_PROVIDERSSERVICE'].methods_by_name['CreateProvider']._loaded_options = None
   _globals['_PROVIDERSSERVICE'].methods_by_name['CreateProvider']._serialized_options = b'\310\301\030\002\322\301\030-\n)POST /workspaces/{workspace_id}/providers\020\002\202\323\344\223\002W\"$/workspaces/{workspace_id}/providers:\001*Z\"\"\023/api/keys/providers:\001*b\010providerb\010provider'
+  _globals['_PROVIDERSSERVICE'].methods_by_name['UpdateProvider']._loaded_options = None
+  _globals['_PROVIDERSSERVICE'].methods_by_name['UpdateProvider']._serialized_options = b'\310\301\030\002\202\323\344\223\002A22/workspaces/{workspace_id}/providers/{provider_id}:\001*b\010provider'
   _globals['_PROVIDERSSERVICE'].methods_by_name['DeleteProvider']._loaded_options = None
   _globals['_PROVIDERSSERVICE'].methods_by_name['DeleteProvider']._serialized_options = b'\310\301\030\002\202\323\344\223\002Y*2/workspaces/{workspace_id}/providers/{provider_id}Z#*!/api/keys/providers/{provider_id}'
-  _globals['_PROVIDER']._serialized_start=177
-  _globals['_PROVIDER']._serialized_end=446
-  _globals['_LISTPROVIDERSREQUEST']._serialized_start=448
-  _globals['_LISTPROVIDERSREQUEST']._serialized_end=492
-  _globals['_LISTPROVIDERSRESPONSE']._serialized_start=494
-  _globals['_LISTPROVIDERSRESPONSE']._serialized_end=559
-  _globals['_CREATEPROVIDERREQUEST']._serialized_start=562
-  _globals['_CREATEPROVIDERREQUEST']._serialized_end=764
-  _globals['_CREATEPROVIDERRESPONSE']._serialized_start=766
-  _globals['_CREATEPROVIDERRESPONSE']._serialized_end=831
-  _globals['_DELETEPROVIDERREQUEST']._serialized_start=833
-  _globals['_DELETEPROVIDERREQUEST']._serialized_end=905
-  _globals['_DELETEPROVIDERRESPONSE']._serialized_start=907
-  _globals['_DELETEPROVIDERRESPONSE']._serialized_end=960
-  _globals['_PROVIDERSSERVICE']._serialized_start=963
-  _globals['_PROVIDERSSERVICE']._serialized_end=1577
+  _globals['_PROVIDER']._serialized_start=211
+  _globals['_PROVIDER']._serialized_end=614
+  _globals['_LISTPROVIDERSREQUEST']._serialized_start=616
+  _globals['_LISTPROVIDERSREQUEST']._serialized_end=660
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_start=662
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_end=727
+  _globals['_CREATEPROVIDERREQUEST']._serialized_start=730
+  _globals['_CREATEPROVIDERREQUEST']._serialized_end=986
+  _globals['_CREATEPROVIDERRESPONSE']._serialized_start=988
+  _globals['_CREATEPROVIDERRESPONSE']._serialized_end=1053
+  _globals['_UPDATEPROVIDERREQUEST']._serialized_start=1056
+  _globals['_UPDATEPROVIDERREQUEST']._serialized_end=1289
+  _globals['_UPDATEPROVIDERRESPONSE']._serialized_start=1291
+  _globals['_UPDATEPROVIDERRESPONSE']._serialized_end=1356
+  _globals['_DELETEPROVIDERREQUEST']._serialized_start=1358
+  _globals['_DELETEPROVIDERREQUEST']._serialized_end=1430
+  _globals['_DELETEPROVIDERRESPONSE']._serialized_start=1432
+  _globals['_DELETEPROVIDERRESPONSE']._serialized_end=1485
+  _globals['_PROVIDERSSERVICE']._serialized_start=1488
+  _globals['_PROVIDERSSERVICE']._serialized_end=2271
 # @@protoc_insertion_point(module_scope)

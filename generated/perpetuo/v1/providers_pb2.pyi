@@ -5,6 +5,7 @@ Provider entries: the upstream accounts of a workspace."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -36,6 +37,9 @@ class Provider(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    VERIFIED_FIELD_NUMBER: _builtins.int
+    VERIFY_ERROR_FIELD_NUMBER: _builtins.int
+    FLAGGED_REASON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`prov_…`, opaque and sortable by age."""
     provider: _builtins.str
@@ -52,6 +56,12 @@ class Provider(_message.Message):
     """The API key with its middle left out, as `sk-...abcd`."""
     weight: _builtins.int
     """Share among entries of one priority, 1 to 1,000."""
+    verified: _builtins.bool
+    """Whether the provider took the API key. There only where the request asked for a check."""
+    verify_error: _builtins.str
+    """Why not, as an error reason in lower case. There only after a check that failed."""
+    flagged_reason: _builtins.str
+    """What the provider said of the API key when it last refused it, as an error reason in lower case. Null: nothing."""
     @_builtins.property
     def last_verified_at(self) -> _timestamp_pb2.Timestamp:
         """When the API key was last seen to work. Null: never checked."""
@@ -78,12 +88,26 @@ class Provider(_message.Message):
         models: _abc.Iterable[_builtins.str] | None = ...,
         weight: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        verified: _builtins.bool | None = ...,
+        verify_error: _builtins.str | None = ...,
+        flagged_reason: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_verified_at", b"last_verified_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_flagged_reason", b"_flagged_reason", "_verified", b"_verified", "_verify_error", b"_verify_error", "created_at", b"created_at", "flagged_reason", b"flagged_reason", "last_verified_at", b"last_verified_at", "verified", b"verified", "verify_error", b"verify_error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_url", b"base_url", "created_at", b"created_at", "id", b"id", "is_active", b"is_active", "last_verified_at", b"last_verified_at", "masked_key", b"masked_key", "models", b"models", "name", b"name", "priority", b"priority", "provider", b"provider", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flagged_reason", b"_flagged_reason", "_verified", b"_verified", "_verify_error", b"_verify_error", "base_url", b"base_url", "created_at", b"created_at", "flagged_reason", b"flagged_reason", "id", b"id", "is_active", b"is_active", "last_verified_at", b"last_verified_at", "masked_key", b"masked_key", "models", b"models", "name", b"name", "priority", b"priority", "provider", b"provider", "verified", b"verified", "verify_error", b"verify_error", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__flagged_reason: _TypeAlias = _typing.Literal["flagged_reason"]  # noqa: Y015
+    _WhichOneofArgType__flagged_reason: _TypeAlias = _typing.Literal["_flagged_reason", b"_flagged_reason"]  # noqa: Y015
+    _WhichOneofReturnType__verified: _TypeAlias = _typing.Literal["verified"]  # noqa: Y015
+    _WhichOneofArgType__verified: _TypeAlias = _typing.Literal["_verified", b"_verified"]  # noqa: Y015
+    _WhichOneofReturnType__verify_error: _TypeAlias = _typing.Literal["verify_error"]  # noqa: Y015
+    _WhichOneofArgType__verify_error: _TypeAlias = _typing.Literal["_verify_error", b"_verify_error"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__flagged_reason) -> _WhichOneofReturnType__flagged_reason | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__verified) -> _WhichOneofReturnType__verified | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__verify_error) -> _WhichOneofReturnType__verify_error | None: ...
 
 Global___Provider: _TypeAlias = Provider  # noqa: Y015
 
@@ -147,6 +171,8 @@ class CreateProviderRequest(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    IS_ACTIVE_FIELD_NUMBER: _builtins.int
+    VERIFY_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """`ws_…`. Default: the user's default workspace."""
     provider: _builtins.str
@@ -161,6 +187,10 @@ class CreateProviderRequest(_message.Message):
     """Share among entries of one priority, 1 to 1,000. Default: 1."""
     name: _builtins.str
     """A name for the list, at most 200 characters. Default: empty."""
+    is_active: _builtins.bool
+    """Whether requests go there. Default: true."""
+    verify: _builtins.bool
+    """Check the API key with the provider, by one request that costs nothing. The entry is made whatever comes out."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Model ids that the entry serves, at most 500. Default: all."""
@@ -176,15 +206,21 @@ class CreateProviderRequest(_message.Message):
         models: _abc.Iterable[_builtins.str] | None = ...,
         weight: _builtins.int | None = ...,
         name: _builtins.str = ...,
+        is_active: _builtins.bool | None = ...,
+        verify: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "_weight", b"_weight", "priority", b"priority", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "_priority", b"_priority", "_weight", b"_weight", "is_active", b"is_active", "priority", b"priority", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "_weight", b"_weight", "api_key", b"api_key", "base_url", b"base_url", "models", b"models", "name", b"name", "priority", b"priority", "provider", b"provider", "weight", b"weight", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "_priority", b"_priority", "_weight", b"_weight", "api_key", b"api_key", "base_url", b"base_url", "is_active", b"is_active", "models", b"models", "name", b"name", "priority", b"priority", "provider", b"provider", "verify", b"verify", "weight", b"weight", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_active: _TypeAlias = _typing.Literal["is_active"]  # noqa: Y015
+    _WhichOneofArgType__is_active: _TypeAlias = _typing.Literal["_is_active", b"_is_active"]  # noqa: Y015
     _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
     _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_active) -> _WhichOneofReturnType__is_active | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
     @_typing.overload
@@ -215,6 +251,94 @@ class CreateProviderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateProviderResponse: _TypeAlias = CreateProviderResponse  # noqa: Y015
+
+@_typing.final
+class UpdateProviderRequest(_message.Message):
+    """What to change of an entry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    BASE_URL_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    IS_ACTIVE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """`ws_…`"""
+    provider_id: _builtins.str
+    """`prov_…`"""
+    api_key: _builtins.str
+    """The provider's API key, at most 4,096 characters."""
+    priority: _builtins.int
+    """Order of trying, 1 to 1,000."""
+    base_url: _builtins.str
+    """Where requests go. Empty: the provider's own address."""
+    weight: _builtins.int
+    """Share among entries of one priority, 1 to 1,000."""
+    name: _builtins.str
+    """A name for the list, at most 200 characters."""
+    is_active: _builtins.bool
+    """Whether requests go there."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Model ids that the entry serves, at most 500. Empty: all."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Names of the fields to change; one that is named and not set is cleared. Default: in REST the members of the body,
+        in gRPC the fields that are set.
+        """
+
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        provider_id: _builtins.str = ...,
+        api_key: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        base_url: _builtins.str = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        weight: _builtins.int = ...,
+        name: _builtins.str = ...,
+        is_active: _builtins.bool = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "base_url", b"base_url", "is_active", b"is_active", "models", b"models", "name", b"name", "priority", b"priority", "provider_id", b"provider_id", "update_mask", b"update_mask", "weight", b"weight", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProviderRequest: _TypeAlias = UpdateProviderRequest  # noqa: Y015
+
+@_typing.final
+class UpdateProviderResponse(_message.Message):
+    """The entry as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def provider(self) -> Global___Provider:
+        """The entry."""
+
+    def __init__(
+        self,
+        *,
+        provider: Global___Provider | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProviderResponse: _TypeAlias = UpdateProviderResponse  # noqa: Y015
 
 @_typing.final
 class DeleteProviderRequest(_message.Message):

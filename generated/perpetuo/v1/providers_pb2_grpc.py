@@ -45,6 +45,11 @@ class ProvidersServiceStub:
                 request_serializer=perpetuo_dot_v1_dot_providers__pb2.CreateProviderRequest.SerializeToString,
                 response_deserializer=perpetuo_dot_v1_dot_providers__pb2.CreateProviderResponse.FromString,
                 _registered_method=True)
+        self.UpdateProvider = channel.unary_unary(
+                '/perpetuo.v1.ProvidersService/UpdateProvider',
+                request_serializer=perpetuo_dot_v1_dot_providers__pb2.UpdateProviderRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_providers__pb2.UpdateProviderResponse.FromString,
+                _registered_method=True)
         self.DeleteProvider = channel.unary_unary(
                 '/perpetuo.v1.ProvidersService/DeleteProvider',
                 request_serializer=perpetuo_dot_v1_dot_providers__pb2.DeleteProviderRequest.SerializeToString,
@@ -71,6 +76,14 @@ class ProvidersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateProvider(self, request, context):
+        """Changes what is named of an entry. Another base URL demands the API key again, so that a key never goes to a host
+        that it was not given for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteProvider(self, request, context):
         """Removes an entry, by its id or by the provider's name where only one entry has it (several: CONFLICT).
         """
@@ -90,6 +103,11 @@ def add_ProvidersServiceServicer_to_server(servicer, server):
                     servicer.CreateProvider,
                     request_deserializer=perpetuo_dot_v1_dot_providers__pb2.CreateProviderRequest.FromString,
                     response_serializer=perpetuo_dot_v1_dot_providers__pb2.CreateProviderResponse.SerializeToString,
+            ),
+            'UpdateProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProvider,
+                    request_deserializer=perpetuo_dot_v1_dot_providers__pb2.UpdateProviderRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_providers__pb2.UpdateProviderResponse.SerializeToString,
             ),
             'DeleteProvider': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteProvider,
@@ -152,6 +170,33 @@ class ProvidersService:
             '/perpetuo.v1.ProvidersService/CreateProvider',
             perpetuo_dot_v1_dot_providers__pb2.CreateProviderRequest.SerializeToString,
             perpetuo_dot_v1_dot_providers__pb2.CreateProviderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.ProvidersService/UpdateProvider',
+            perpetuo_dot_v1_dot_providers__pb2.UpdateProviderRequest.SerializeToString,
+            perpetuo_dot_v1_dot_providers__pb2.UpdateProviderResponse.FromString,
             options,
             channel_credentials,
             insecure,

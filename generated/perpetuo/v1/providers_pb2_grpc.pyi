@@ -39,6 +39,10 @@ class ProvidersServiceStub:
     """Adds an entry. An unknown provider is REQUEST_INVALID and names the known ones; a base URL that may not be called is
     BASE_URL_REFUSED.
     """
+    UpdateProvider: _grpc.UnaryUnaryMultiCallable[_providers_pb2.UpdateProviderRequest, _providers_pb2.UpdateProviderResponse]
+    """Changes what is named of an entry. Another base URL demands the API key again, so that a key never goes to a host
+    that it was not given for.
+    """
     DeleteProvider: _grpc.UnaryUnaryMultiCallable[_providers_pb2.DeleteProviderRequest, _providers_pb2.DeleteProviderResponse]
     """Removes an entry, by its id or by the provider's name where only one entry has it (several: CONFLICT)."""
 
@@ -52,6 +56,10 @@ class ProvidersServiceAsyncStub(ProvidersServiceStub):
     CreateProvider: _aio.UnaryUnaryMultiCallable[_providers_pb2.CreateProviderRequest, _providers_pb2.CreateProviderResponse]  # type: ignore[assignment]
     """Adds an entry. An unknown provider is REQUEST_INVALID and names the known ones; a base URL that may not be called is
     BASE_URL_REFUSED.
+    """
+    UpdateProvider: _aio.UnaryUnaryMultiCallable[_providers_pb2.UpdateProviderRequest, _providers_pb2.UpdateProviderResponse]  # type: ignore[assignment]
+    """Changes what is named of an entry. Another base URL demands the API key again, so that a key never goes to a host
+    that it was not given for.
     """
     DeleteProvider: _aio.UnaryUnaryMultiCallable[_providers_pb2.DeleteProviderRequest, _providers_pb2.DeleteProviderResponse]  # type: ignore[assignment]
     """Removes an entry, by its id or by the provider's name where only one entry has it (several: CONFLICT)."""
@@ -75,6 +83,16 @@ class ProvidersServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_providers_pb2.CreateProviderResponse, _abc.Awaitable[_providers_pb2.CreateProviderResponse]]:
         """Adds an entry. An unknown provider is REQUEST_INVALID and names the known ones; a base URL that may not be called is
         BASE_URL_REFUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateProvider(
+        self,
+        request: _providers_pb2.UpdateProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_providers_pb2.UpdateProviderResponse, _abc.Awaitable[_providers_pb2.UpdateProviderResponse]]:
+        """Changes what is named of an entry. Another base URL demands the API key again, so that a key never goes to a host
+        that it was not given for.
         """
 
     @_abc_1.abstractmethod

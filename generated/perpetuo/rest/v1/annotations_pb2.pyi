@@ -61,6 +61,8 @@ class _AccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Access.ValueTy
     """A signed-in user: a JSON Web Token as a bearer token."""
     ACCESS_KEY: _Access.ValueType  # 3
     """An application: a gateway key (`pk_…` or `gw_…`) as a bearer token or in `x-api-key`."""
+    ACCESS_OPERATOR: _Access.ValueType  # 4
+    """The operator, over the socket file in the data directory."""
 
 class Access(_Access, metaclass=_AccessEnumTypeWrapper):
     """Who may call a method. A method without one fails the build."""
@@ -73,6 +75,8 @@ ACCESS_USER: Access.ValueType  # 2
 """A signed-in user: a JSON Web Token as a bearer token."""
 ACCESS_KEY: Access.ValueType  # 3
 """An application: a gateway key (`pk_…` or `gw_…`) as a bearer token or in `x-api-key`."""
+ACCESS_OPERATOR: Access.ValueType  # 4
+"""The operator, over the socket file in the data directory."""
 Global___Access: _TypeAlias = Access  # noqa: Y015
 
 class _Framing:

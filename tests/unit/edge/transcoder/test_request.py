@@ -9,6 +9,7 @@ from edge.transcoder.faults import TranscodeError
 from edge.transcoder.profile import PERPETUO
 from edge.transcoder.request import compile_request, is_raw_body
 from edge.transcoder.rule import BindingError, read_rules
+from tests.unit.edge.protos import compile_protos
 from tests.unit.edge.transcoder.shelf import method
 
 JSON = "application/json"
@@ -169,3 +170,42 @@ def test_a_whole_raw_body_is_bytes() -> None:
     assert is_raw_body(rule, bound.input_type)
     made = compile_request(rule, bound.input_type, PERPETUO)((), b"", b"\x00", "image/png")
     assert json_format.MessageToDict(made) == {"contentType": "image/png", "data": "AA=="}
+
+
+PATCHED = """
+service S { rpc Change(Thing) returns (Thing) { option (google.api.http) = { patch: "/a/{id}" body: "*" }; } }
+message Thing {
+  string id = 1;
+  string full_name = 2;
+  repeated string models = 3;
+  google.protobuf.FieldMask update_mask = 4;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param("", {"id": "x"}, id="no body names nothing, and leaves the mask out"),
+        pytest.param("{}", {"id": "x", "update_mask": ""}, id="an empty body names nothing"),
+        pytest.param(
+            '{"full_name":"n"}', {"id": "x", "full_name": "n", "update_mask": "fullName"}, id="what is there is named"
+        ),
+        pytest.param(
+            '{"models":[],"fullName":null}',
+            {"id": "x", "update_mask": "models,fullName"},
+            id="an empty array and null are named too, in either spelling",
+        ),
+        pytest.param(
+            '{"full_name":"n","update_mask":"models"}',
+            {"id": "x", "full_name": "n", "update_mask": "models"},
+            id="a mask of the caller's own stays",
+        ),
+    ],
+)
+def test_a_patch_names_what_its_body_has(body: str, expected: dict[str, object]) -> None:
+    imports = "".join(f'import "google/{name}.proto";' for name in ("api/annotations", "protobuf/field_mask"))
+    service = compile_protos(f'syntax = "proto3"; package t; {imports} {PATCHED}').FindServiceByName("t.S")
+    bound = service.methods_by_name["Change"]
+    made = compile_request(read_rules(bound)[0], bound.input_type, PERPETUO)(["x"], b"", body.encode(), JSON)
+    assert json_format.MessageToDict(made, preserving_proto_field_name=True) == expected

@@ -7,7 +7,8 @@ import pytest
 
 from server.accounts.people import SignedUp
 from server.accounts.policies import FRESH_S, Policies, policy_from
-from server.chat.policy import RoutingPolicy
+from server.accounts.service import Accounts
+from server.chat.policy import RoutingPolicy, Weights
 from server.storage.database import Database
 from server.storage.workspaces import Workspace
 from tests.unit.server.accounts.clock import Clock
@@ -24,6 +25,26 @@ ROW = Workspace("ws_1", "usr_1", "W", "cheapest", True, datetime.now(UTC))
 )
 def test_a_policy_is_read_from_its_row(strategy: str, expected: str) -> None:
     assert policy_from(replace(ROW, strategy=strategy)).strategy == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("default", "default"), ("off", "off"), ("exact", "exact"), ("semantic", "exact"), ("sideways", "default")],
+)
+def test_what_the_cache_may_keep(word: str, expected: str) -> None:
+    assert policy_from(replace(ROW, cache_policy=word)).cache == expected
+
+
+def test_weights() -> None:
+    assert policy_from(ROW).weights == Weights()
+    assert policy_from(replace(ROW, weights=(0.5, 0.5, 0.0))).weights == Weights(0.5, 0.5, 0.0)
+
+
+async def test_a_change_of_a_workspace_counts_at_once(accounts: Accounts, ana: SignedUp) -> None:
+    assert (await accounts.policies.of(ana.workspace.id)).strategy == "default"
+    await accounts.workspaces.change(ana.user.id, ana.workspace.id, {"strategy": "cheapest", "cache_policy": "off"})
+    policy = await accounts.policies.of(ana.workspace.id)
+    assert (policy.strategy, policy.cache) == ("cheapest", "off")
 
 
 async def test_a_policy_is_kept_for_a_moment(database: Database, ana: SignedUp, clock: Clock) -> None:

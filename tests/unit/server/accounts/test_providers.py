@@ -3,14 +3,16 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from server.accounts.people import SignedUp
-from server.accounts.providers import FRESH_S, STALE_S, NewProvider, ProviderEntries
+from server.accounts.providers import FRESH_S, STALE_S, NewProvider, ProviderChanges, ProviderEntries
 from server.accounts.secrets import Secrets
+from server.accounts.service import Accounts
 from server.accounts.vault import Vault, WrongKeyError
 from server.chat.deployment import Deployment
 from server.errors import BaseUrlRefused, Conflict, PerpetuoError, RequestInvalid, ResourceNotFound, StoreUnavailable
@@ -256,3 +258,114 @@ async def test_a_flag_is_written_once_a_minute_and_taken_away_by_a_check(
     clock.now_s += 60
     await entries.flag(entry.id, "UPSTREAM_AUTH")
     assert await flags() == ["UPSTREAM_AUTH"]
+
+
+async def test_a_change_changes_what_it_names_and_counts_at_once(entries: ProviderEntries, ana: SignedUp) -> None:
+    entry = await entries.add(ana.workspace.id, NewProvider("openai", API_KEY, 3, "https://api.example.com/v1"))
+    await entries.deployments(ana.workspace.id)
+    changes: ProviderChanges = {"priority": 1, "weight": 9, "models": ("m",), "name": "Main"}
+    changed = await entries.change(ana.workspace.id, entry.id, changes)
+    assert changed == replace(entry, priority=1, weight=9, models=("m",), name="Main")
+    assert await entries.of_workspace(ana.workspace.id) == (changed,)
+    [deployment] = await entries.deployments(ana.workspace.id)
+    assert (deployment.priority, deployment.weight, deployment.models, deployment.api_key) == (1, 9, ("m",), API_KEY)
+    assert await entries.change(ana.workspace.id, entry.id, {}) == changed
+    await entries.change(ana.workspace.id, entry.id, {"is_enabled": False})
+    assert await entries.deployments(ana.workspace.id) == ()
+
+
+async def test_another_address_demands_the_key_again(entries: ProviderEntries, ana: SignedUp) -> None:
+    entry = await entries.add(ana.workspace.id, NewProvider("openai", API_KEY, base_url="https://api.example.com/v1"))
+    for base_url in ("https://evil.example/v1", "https://api.example.com/v2", "https://api.example.com:8443/v1", ""):
+        with pytest.raises(RequestInvalid) as raised:
+            await entries.change(ana.workspace.id, entry.id, {"base_url": base_url, "name": "moved"})
+        assert raised.value.param == "api_key"
+    same: ProviderChanges = {"base_url": "HTTPS://API.example.com:443/v1/", "name": "the same in other words"}
+    assert (await entries.change(ana.workspace.id, entry.id, same)).base_url == entry.base_url
+    both: ProviderChanges = {"base_url": "https://other.example/v1", "api_key": "sk-another-0123456789"}
+    moved = await entries.change(ana.workspace.id, entry.id, both)
+    assert (moved.base_url, moved.masked_key) == ("https://other.example/v1", "sk-...6789")
+    [deployment] = await entries.deployments(ana.workspace.id)
+    assert (deployment.base_url, deployment.api_key) == ("https://other.example/v1", "sk-another-0123456789")
+
+
+async def test_an_entry_without_a_key_moves_freely(entries: ProviderEntries, ana: SignedUp) -> None:
+    entry = await entries.add(ana.workspace.id, NewProvider("openai-compatible", "", base_url="https://a.example/v1"))
+    moved = await entries.change(ana.workspace.id, entry.id, {"base_url": "https://b.example/v1"})
+    assert moved.base_url == "https://b.example/v1"
+
+
+async def test_another_key_takes_flag_and_check_away(entries: ProviderEntries, ana: SignedUp) -> None:
+    entry = await entries.add(ana.workspace.id, NewProvider("openai", API_KEY))
+    await entries.mark_verified(entry.id)
+    await entries.flag(entry.id, "UPSTREAM_AUTH")
+    changed = await entries.change(ana.workspace.id, entry.id, {"api_key": "sk-another-0123456789"})
+    assert (changed.flagged_reason, changed.last_verified_at) == (None, None)
+    assert (await entries.get(ana.workspace.id, entry.id)).flagged_reason is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "param"),
+    [
+        pytest.param({"priority": 0}, RequestInvalid, "priority", id="a priority of zero"),
+        pytest.param({"weight": 1001}, RequestInvalid, "weight", id="a weight out of bounds"),
+        pytest.param({"models": ("a", "")}, RequestInvalid, "models[1]", id="an empty model"),
+        pytest.param({"name": "a\nb"}, RequestInvalid, "name", id="a name of two lines"),
+        pytest.param({"api_key": ""}, RequestInvalid, "api_key", id="no key where one is needed"),
+        pytest.param({"api_key": "a b"}, RequestInvalid, "api_key", id="a key with a blank"),
+        pytest.param(
+            {"base_url": "http://169.254.169.254/", "api_key": API_KEY}, BaseUrlRefused, "base_url", id="metadata"
+        ),
+    ],
+)
+async def test_a_bad_change_names_the_parameter_and_changes_nothing(
+    entries: ProviderEntries, ana: SignedUp, changes: ProviderChanges, error: type[PerpetuoError], param: str
+) -> None:
+    entry = await entries.add(ana.workspace.id, NewProvider("openai", API_KEY))
+    with pytest.raises(error) as raised:
+        await entries.change(ana.workspace.id, entry.id, changes)
+    assert raised.value.param == param
+    assert API_KEY not in raised.value.message
+    assert await entries.of_workspace(ana.workspace.id) == (entry,)
+
+
+async def test_a_foreign_entry_cannot_be_changed_or_read(
+    entries: ProviderEntries, accounts: Accounts, ana: SignedUp
+) -> None:
+    bob = await accounts.sign_up("bob@example.com", "secure123")
+    entry = await entries.add(bob.workspace.id, NewProvider("openai", API_KEY))
+    messages = set()
+    for entry_id in (entry.id, "prov_nobody", "prov_\x00", "", "openai", "x" * 1_000_000):
+        with pytest.raises(ResourceNotFound) as raised:
+            await entries.change(ana.workspace.id, entry_id, {"name": "mine"})
+        messages.add((raised.value.message, raised.value.param))
+    assert len(messages) == 1
+    with pytest.raises(ResourceNotFound):
+        await entries.get(ana.workspace.id, entry.id)
+
+
+@pytest.mark.parametrize(
+    ("reason", "flag"), [("UPSTREAM_AUTH", "UPSTREAM_AUTH"), ("UPSTREAM_TIMEOUT", None), (None, None)]
+)
+async def test_a_check_is_noted(entries: ProviderEntries, ana: SignedUp, reason: str | None, flag: str | None) -> None:
+    entry = await entries.add(ana.workspace.id, NewProvider("openai", API_KEY))
+    asked: list[Deployment] = []
+
+    async def check(deployment: Deployment) -> str | None:
+        asked.append(deployment)
+        return reason
+
+    assert await entries.verify(entry, check) == reason
+    assert [(each.api_key, each.base_url) for each in asked] == [(API_KEY, "https://api.openai.com/v1")]
+    kept = await entries.get(ana.workspace.id, entry.id)
+    assert (kept.last_verified_at is not None, kept.flagged_reason) == (reason is None, flag)
+
+
+async def test_a_workspace_has_so_many_entries_and_no_more(
+    entries: ProviderEntries, ana: SignedUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.accounts.providers.MAX_ENTRIES", 1)
+    await entries.add(ana.workspace.id, NewProvider("demo"))
+    with pytest.raises(Conflict):
+        await entries.add(ana.workspace.id, NewProvider("demo"))
+    entries.forget_workspace(ana.workspace.id)

@@ -8,19 +8,22 @@ import argon2
 import pytest
 
 from server.accounts.keys import NewKey
-from server.accounts.people import AccountPolicy, NewUser, SignedUp, SignupMode
+from server.accounts.people import AccountPolicy, NewUser, SignedIn, SignedUp, SignupMode
 from server.accounts.secrets import Secrets
 from server.accounts.service import Accounts
-from server.chat.principal import Plan
+from server.chat.principal import Plan, Role
 from server.errors import (
     AlreadyExists,
     KeyRevoked,
     LoginFailed,
+    LoginThrottled,
     PasswordWeak,
+    PermissionDenied,
     PerpetuoError,
     RequestInvalid,
     ResourceNotFound,
     SignupClosed,
+    StoreUnavailable,
     TokenInvalid,
 )
 from server.storage.database import Database
@@ -152,7 +155,9 @@ async def test_a_log_in_strengthens_an_old_hash_and_keeps_tokens(
     accounts: Accounts, database: Database, ana: SignedUp
 ) -> None:
     async with database.write() as tx:
-        await tx.users.set_password_hash(ana.user.id, argon2.PasswordHasher(1, 8192, 1).hash("secure123"))
+        await tx.users.set_password_hash(
+            ana.user.id, ana.user.password_hash, argon2.PasswordHasher(1, 8192, 1).hash("secure123")
+        )
     await accounts.log_in("ana@example.com", "secure123")
     kept = (await accounts.get_user(ana.user.id)).password_hash
     assert argon2.extract_parameters(kept).memory_cost >= 19 * 1024
@@ -239,3 +244,125 @@ async def test_the_demo_key_can_be_installed(accounts: Accounts, ana: SignedUp) 
 async def test_a_user_is_found_by_email(accounts: Accounts, ana: SignedUp) -> None:
     assert await accounts.find_user("Ana@Example.com") == ana.user
     assert await accounts.find_user("not an e-mail") is None
+
+
+async def test_another_password_voids_every_token_at_once(accounts: Accounts, ana: SignedUp) -> None:
+    other = await accounts.log_in("ana@example.com", "secure123")
+    await accounts.authenticate_token(other.token)
+    await accounts.change_password(ana.user.id, "secure123", "another-secure-1")
+    for token in (ana.token, other.token):
+        with pytest.raises(TokenInvalid):
+            await accounts.authenticate_token(token)
+        with pytest.raises(TokenInvalid):
+            await accounts.refresh(token)
+    with pytest.raises(LoginFailed):
+        await accounts.log_in("ana@example.com", "secure123")
+    again = await accounts.log_in("ana@example.com", "another-secure-1")
+    assert (await accounts.authenticate_token(again.token)).user_id == ana.user.id
+    assert (await accounts.authenticate_key(ana.api_key)).user_id == ana.user.id
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "error", "param"),
+    [
+        pytest.param("secure124", "another-secure-1", LoginFailed, None, id="a wrong current password"),
+        pytest.param("secure123", "short", PasswordWeak, "new_password", id="a short new password"),
+        pytest.param("secure123", "password123", PasswordWeak, "new_password", id="a common new password"),
+        pytest.param("secure123", "x" * 1025, PasswordWeak, "new_password", id="a new password that is too long"),
+    ],
+)
+async def test_a_bad_change_of_password_changes_nothing(
+    accounts: Accounts, ana: SignedUp, current: str, new: str, error: type[PerpetuoError], param: str | None
+) -> None:
+    with pytest.raises(error) as raised:
+        await accounts.change_password(ana.user.id, current, new)
+    assert raised.value.param == param
+    assert (await accounts.authenticate_token(ana.token)).user_id == ana.user.id
+    await accounts.log_in("ana@example.com", "secure123")
+
+
+async def test_a_log_in_with_the_old_password_gives_no_token_that_outlives_the_change(
+    accounts: Accounts, ana: SignedUp
+) -> None:
+    outcomes = await asyncio.gather(
+        accounts.log_in("ana@example.com", "secure123"),
+        accounts.change_password(ana.user.id, "secure123", "another-secure-1"),
+        accounts.log_in("ana@example.com", "secure123"),
+        accounts.refresh(ana.token),
+        return_exceptions=True,
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, SignedIn):
+            with pytest.raises(TokenInvalid):
+                await accounts.authenticate_token(outcome.token)
+
+
+async def test_the_operator_sets_a_password_and_lists_users(accounts: Accounts, ana: SignedUp) -> None:
+    bob = await accounts.sign_up("bob@example.com", "secure123")
+    await accounts.set_password("ANA@example.com", "another-secure-1")
+    with pytest.raises(TokenInvalid):
+        await accounts.authenticate_token(ana.token)
+    assert (await accounts.log_in("ana@example.com", "another-secure-1")).user.id == ana.user.id
+    with pytest.raises(ResourceNotFound):
+        await accounts.set_password("nobody@example.com", "another-secure-1")
+    assert [user.id for user in await accounts.list_users()] == [ana.user.id, bob.user.id]
+    assert await accounts.list_users(ana.user.id, 1) == (bob.user,)
+
+
+async def test_the_eleventh_guess_at_an_account_waits_even_with_the_right_password(
+    accounts: Accounts, ana: SignedUp
+) -> None:
+    outcomes = await asyncio.gather(
+        *(accounts.log_in("ana@example.com", f"wrong-{number}", f"203.0.113.{number}") for number in range(20)),
+        return_exceptions=True,
+    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LoginFailed"] * 10 + ["LoginThrottled"] * 10
+    with pytest.raises(LoginThrottled) as raised:
+        await accounts.log_in("ana@example.com", "secure123", "198.51.100.7")
+    assert raised.value.retry_after_s == 60
+
+
+async def test_an_unknown_account_is_throttled_alike(accounts: Accounts) -> None:
+    kinds = []
+    for number in range(12):
+        with pytest.raises(PerpetuoError) as raised:
+            await accounts.log_in("nobody@example.com", "secure123", f"203.0.113.{number}")
+        kinds.append(type(raised.value))
+    assert kinds == [LoginFailed] * 10 + [LoginThrottled] * 2
+
+
+async def test_a_guess_that_nobody_looked_at_is_not_counted(accounts: Accounts, database: Database) -> None:
+    await database.close()
+    for _ in range(30):
+        with pytest.raises(StoreUnavailable):
+            await accounts.log_in("ana@example.com", "secure123", "198.51.100.7")
+
+
+async def test_one_who_looks_for_taken_emails_is_stopped(accounts: Accounts, ana: SignedUp) -> None:
+    kinds = []
+    for _ in range(52):
+        with pytest.raises(PerpetuoError) as raised:
+            await accounts.sign_up("ana@example.com", "secure123", address="198.51.100.7")
+        kinds.append(type(raised.value))
+    assert kinds == [AlreadyExists] * 50 + [LoginThrottled] * 2
+
+
+async def test_a_member_changes_its_own_keys_and_an_admin_all(accounts: Accounts, ana: SignedUp) -> None:
+    bob = await accounts.sign_up("bob@example.com", "secure123")
+    await accounts.members.add(ana.user.id, ana.workspace.id, "bob@example.com", Role.MEMBER)
+    hers = (await accounts.list_keys(ana.user.id))[0]
+    own = await accounts.create_key(bob.user.id, ana.workspace.id, NewKey())
+    changed = await accounts.change_key(bob.user.id, ana.workspace.id, own.key.id, {"name": "mine"})
+    assert changed.name == "mine"
+    attempts: list[Callable[[], Awaitable[object]]] = [
+        lambda: accounts.change_key(bob.user.id, ana.workspace.id, hers.id, {"name": "mine"}),
+        lambda: accounts.rotate_key(bob.user.id, ana.workspace.id, hers.id, 0),
+        lambda: accounts.revoke_key(bob.user.id, ana.workspace.id, hers.id),
+    ]
+    for attempt in attempts:
+        with pytest.raises(PermissionDenied):
+            await attempt()
+    rotated = await accounts.rotate_key(ana.user.id, ana.workspace.id, own.key.id, 0)
+    assert rotated.key.created_by == ana.user.id
+    await accounts.members.change(ana.user.id, ana.workspace.id, bob.user.id, Role.ADMIN)
+    await accounts.revoke_key(bob.user.id, ana.workspace.id, rotated.key.id)

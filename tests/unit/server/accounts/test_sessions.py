@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,9 @@ async def test_a_revocation_keeps_no_rows_of_tokens_that_have_expired(
     sessions: Sessions, database: Database, ana: SignedUp, tmp_path: Path
 ) -> None:
     async with database.write() as tx:
-        await tx.tokens.add("tok_old", ana.user.created_at)
+        await tx.tokens.add("tok_old", ana.user.created_at - timedelta(seconds=61))
+        await tx.tokens.add("tok_late", ana.user.created_at - timedelta(seconds=30))
     await sessions.revoke(ana.token)
     with sqlite3.connect(tmp_path / "perpetuo.db") as connection:
-        assert connection.execute("SELECT count(*) FROM revoked_tokens").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM revoked_tokens").fetchone() == (2,)
     connection.close()

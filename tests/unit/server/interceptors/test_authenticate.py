@@ -162,6 +162,19 @@ async def test_a_stream_is_checked_before_it_begins(tmp_path: Path) -> None:
         assert await stage.unary_stream()(text("q")).code() is grpc.StatusCode.UNAUTHENTICATED
 
 
+@pytest.mark.parametrize("is_operator", [True, False], ids=["over the operator's socket", "elsewhere"])
+async def test_what_is_for_the_operator_takes_no_credential_but_the_way_in(tmp_path: Path, is_operator: bool) -> None:
+    log: Any = CapturingLogger()
+    table = {f"/{SERVICE}/Do": annotations_pb2.ACCESS_OPERATOR}
+    gate = AuthenticateInterceptor(KnownCredentials(), table, is_operator=is_operator)
+    script = Script({"Do": unary_unary(who)}, [StatusInterceptor(log), gate])
+    async with open_stage("inprocess", script, tmp_path) as stage:
+        for metadata in ((), api_key("pk_good"), authorization(f"Bearer {TOKEN}")):
+            call = stage.unary_unary("Do")(text("q"), metadata=metadata)
+            expected = grpc.StatusCode.OK if is_operator else grpc.StatusCode.PERMISSION_DENIED
+            assert await call.code() is expected
+
+
 async def test_an_unknown_method_is_unimplemented_for_anybody(stage: Stage) -> None:
     assert await stage.unary_unary("Nothing")(text("q")).code() is grpc.StatusCode.UNIMPLEMENTED
 

@@ -75,3 +75,34 @@ async def test_a_log_out_voids_the_token_at_once(
     assert (await stub.LogOut(auth_pb2.LogOutRequest(), metadata=bearer(signed_up.token))).logged_out
     call = stub.GetCurrentUser(auth_pb2.GetCurrentUserRequest(), metadata=bearer(signed_up.token))
     assert (await refused(call))[0] == "TOKEN_INVALID"
+
+
+async def test_another_password_ends_every_session(
+    stub: "auth_pb2_grpc.AuthServiceAsyncStub", signed_up: auth_pb2.SignUpResponse
+) -> None:
+    request = auth_pb2.ChangePasswordRequest(
+        current_password="secure-password-123", new_password="another-password-123"
+    )
+    assert (await stub.ChangePassword(request, metadata=bearer(signed_up.token))).changed
+    again = stub.GetCurrentUser(auth_pb2.GetCurrentUserRequest(), metadata=bearer(signed_up.token))
+    assert (await refused(again))[0] == "TOKEN_INVALID"
+    login = auth_pb2.LogInRequest(email="ann@example.com", password="another-password-123")
+    assert (await stub.LogIn(login)).user.id == signed_up.user.id
+
+
+async def test_a_user_deletes_itself(
+    stub: "auth_pb2_grpc.AuthServiceAsyncStub", signed_up: auth_pb2.SignUpResponse
+) -> None:
+    gone = await stub.DeleteCurrentUser(auth_pb2.DeleteCurrentUserRequest(), metadata=bearer(signed_up.token))
+    assert (gone.id, gone.deleted) == (signed_up.user.id, True)
+    login = auth_pb2.LogInRequest(email="ann@example.com", password="secure-password-123")
+    assert (await refused(stub.LogIn(login)))[0] == "LOGIN_FAILED"
+
+
+async def test_the_address_that_the_edge_tells_is_throttled(stub: "auth_pb2_grpc.AuthServiceAsyncStub") -> None:
+    reasons = []
+    for number in range(52):
+        login = auth_pb2.LogInRequest(email=f"nobody{number}@example.com", password="wrong-password")
+        came_from = (("x-forwarded-for", f"10.0.0.{number}, 198.51.100.7"),)
+        reasons.append((await refused(stub.LogIn(login, metadata=came_from)))[0])
+    assert reasons == ["LOGIN_FAILED"] * 50 + ["LOGIN_THROTTLED"] * 2

@@ -21,6 +21,7 @@ class Info:
     surface: str = "rest"
     principal: Principal | None = ANN
     credential: str = "pk_secret"
+    forwarded_for: str = "198.51.100.7"
     knobs: Mapping[str, str] = field(default_factory=lambda: {"cache": "no-store"})
     response_metadata: list[tuple[str, str]] = field(default_factory=list)
 
@@ -31,6 +32,9 @@ class Timed:
 
     def time_remaining(self) -> float | None:
         return self.left_s
+
+    def peer(self) -> str:
+        return "inproc:"
 
 
 def context(left_s: float | None) -> Context:
@@ -43,13 +47,13 @@ def context(left_s: float | None) -> Context:
 )
 async def test_the_deadline_is_the_sooner_one(left_s: float | None, allowed_s: float) -> None:
     before = asyncio.get_running_loop().time()
-    call = Calls(Info, 60.0).call(context(left_s))
+    call = Calls(Info, 60.0, "{}|{}".format).call(context(left_s))
     assert call.received_at >= before
     assert call.deadline - call.received_at == pytest.approx(allowed_s)
 
 
 async def test_the_call_carries_what_the_interceptors_found() -> None:
-    calls = Calls(Info, 60.0)
+    calls = Calls(Info, 60.0, "{}|{}".format)
     call = calls.call(context(None))
     assert (call.request_id, call.client_request_id, call.surface) == ("req_1", "mine", "rest")
     assert call.principal is ANN
@@ -60,7 +64,7 @@ async def test_the_call_carries_what_the_interceptors_found() -> None:
 
 async def test_what_the_call_announces_reaches_the_interceptors() -> None:
     info = Info()
-    call = Calls(lambda: info, 60.0).call(context(None))
+    call = Calls(lambda: info, 60.0, "{}|{}".format).call(context(None))
     call.announce([("x-ratelimit-limit", "20")])
     call.announce([("x-other", "1")])
     assert info.response_metadata == [("x-ratelimit-limit", "20"), ("x-other", "1")]
@@ -68,4 +72,8 @@ async def test_what_the_call_announces_reaches_the_interceptors() -> None:
 
 async def test_a_call_without_an_identity_is_a_defect() -> None:
     with pytest.raises(Internal):
-        Calls(lambda: Info(principal=None), 60.0).principal()
+        Calls(lambda: Info(principal=None), 60.0, "{}|{}".format).principal()
+
+
+async def test_the_address_is_told_from_the_connection_and_what_was_forwarded() -> None:
+    assert Calls(Info, 60.0, "{}|{}".format).address(context(None)) == "inproc:|198.51.100.7"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc.aio
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from perpetuo.v1 import auth_pb2, keys_pb2, keys_pb2_grpc, models_pb2, models_pb2_grpc
 
@@ -98,3 +99,29 @@ async def test_an_unknown_key_cannot_be_deleted(
 ) -> None:
     call = stub.DeleteKey(keys_pb2.DeleteKeyRequest(key_id="key_nope"), metadata=bearer(signed_up.token))
     assert (await refused(call))[0] == "RESOURCE_NOT_FOUND"
+
+
+async def test_a_key_is_changed_in_what_is_named_and_rotated(
+    stub: "keys_pb2_grpc.KeysServiceAsyncStub", channel: grpc.aio.Channel, signed_up: auth_pb2.SignUpResponse
+) -> None:
+    mine, workspace_id = bearer(signed_up.token), signed_up.workspace.id
+    made = await stub.CreateKey(
+        keys_pb2.CreateKeyRequest(workspace_id=workspace_id, name="CI", requests_per_minute=5), metadata=mine
+    )
+    assert made.requests_per_minute == 5
+    assert not made.HasField("tokens_per_day")
+    update = keys_pb2.UpdateKeyRequest(workspace_id=workspace_id, key_id=made.id, name="Nightly", tokens_per_day=9)
+    changed = (await stub.UpdateKey(update, metadata=mine)).key
+    assert (changed.name, changed.requests_per_minute, changed.tokens_per_day) == ("Nightly", 5, 9)
+    assert changed.created_by == signed_up.user.id
+    clear = keys_pb2.UpdateKeyRequest(
+        workspace_id=workspace_id, key_id=made.id, update_mask=FieldMask(paths=["requests_per_minute"])
+    )
+    assert not (await stub.UpdateKey(clear, metadata=mine)).key.HasField("requests_per_minute")
+    rotate = keys_pb2.RotateKeyRequest(workspace_id=workspace_id, key_id=made.id)
+    rotated = (await stub.RotateKey(rotate, metadata=mine)).key
+    assert (rotated.name, rotated.tokens_per_day) == ("Nightly", 9)
+    models = models_pb2_grpc.ModelsServiceStub(channel)
+    await models.ListModels(models_pb2.ListModelsRequest(), metadata=bearer(rotated.key))
+    old = models.ListModels(models_pb2.ListModelsRequest(), metadata=bearer(made.key))
+    assert (await refused(old))[0] == "KEY_REVOKED"

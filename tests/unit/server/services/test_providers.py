@@ -2,6 +2,7 @@
 
 import grpc.aio
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from perpetuo.v1 import auth_pb2, providers_pb2, providers_pb2_grpc
 
 from tests.unit.server.services.calls import bearer, refused
@@ -90,3 +91,48 @@ async def test_a_name_of_several_entries_is_a_conflict(
         await stub.CreateProvider(providers_pb2.CreateProviderRequest(provider="demo"), metadata=mine)
     call = stub.DeleteProvider(providers_pb2.DeleteProviderRequest(provider_id="demo"), metadata=mine)
     assert (await refused(call))[0] == "CONFLICT"
+
+
+async def test_an_entry_is_changed_in_what_is_named(
+    stub: "providers_pb2_grpc.ProvidersServiceAsyncStub", signed_up: auth_pb2.SignUpResponse
+) -> None:
+    mine, workspace_id = bearer(signed_up.token), signed_up.workspace.id
+    new = providers_pb2.CreateProviderRequest(
+        workspace_id=workspace_id, provider="openai", api_key=SECRET, models=["m"], is_active=False
+    )
+    made = (await stub.CreateProvider(new, metadata=mine)).provider
+    assert not made.is_active
+    assert not made.HasField("verified")
+    update = providers_pb2.UpdateProviderRequest(
+        workspace_id=workspace_id, provider_id=made.id, is_active=True, priority=4, models=["a", "b"]
+    )
+    changed = (await stub.UpdateProvider(update, metadata=mine)).provider
+    assert (changed.is_active, changed.priority, list(changed.models)) == (True, 4, ["a", "b"])
+    clear = providers_pb2.UpdateProviderRequest(
+        workspace_id=workspace_id, provider_id=made.id, update_mask=FieldMask(paths=["models"])
+    )
+    changed = (await stub.UpdateProvider(clear, metadata=mine)).provider
+    assert (list(changed.models), changed.priority) == ([], 4)
+    move = providers_pb2.UpdateProviderRequest(
+        workspace_id=workspace_id, provider_id=made.id, base_url="https://evil.example/v1"
+    )
+    assert await refused(stub.UpdateProvider(move, metadata=mine)) == ("REQUEST_INVALID", "api_key")
+
+
+async def test_a_credential_is_checked_when_asked_for(
+    stub: "providers_pb2_grpc.ProvidersServiceAsyncStub", signed_up: auth_pb2.SignUpResponse
+) -> None:
+    mine = bearer(signed_up.token)
+    good = providers_pb2.CreateProviderRequest(provider="demo", verify=True)
+    made = (await stub.CreateProvider(good, metadata=mine)).provider
+    assert (made.verified, made.HasField("verify_error"), made.HasField("last_verified_at")) == (True, False, True)
+    bad = providers_pb2.CreateProviderRequest(
+        provider="openai-compatible", api_key=SECRET, base_url="http://127.0.0.1:9/v1", verify=True
+    )
+    made = (await stub.CreateProvider(bad, metadata=mine)).provider
+    assert (made.verified, made.verify_error, made.HasField("last_verified_at")) == (
+        False,
+        "upstream_unavailable",
+        False,
+    )
+    assert SECRET not in str(made)

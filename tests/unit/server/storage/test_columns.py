@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.dialects import sqlite
 
-from server.storage.columns import StringTuple, UtcMicros, from_micros, to_micros
+from server.storage.columns import FloatTuple, StringTuple, UtcMicros, from_micros, to_micros
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,17 @@ def test_string_tuples_are_json_both_ways(strings: tuple[str, ...]) -> None:
     assert column.process_result_value(column.process_bind_param(strings, dialect), dialect) == strings
 
 
+@pytest.mark.parametrize("numbers", [(), (0.4, 0.35, 0.25), (1.0, 0.0, 0.1)])
+def test_number_tuples_are_exact_both_ways(numbers: tuple[float, ...]) -> None:
+    column, dialect = FloatTuple(), sqlite.dialect()
+    assert column.process_result_value(column.process_bind_param(numbers, dialect), dialect) == numbers
+
+
 def test_null_stays_none() -> None:
     dialect = sqlite.dialect()
     assert UtcMicros().process_bind_param(None, dialect) is None
     assert UtcMicros().process_result_value(None, dialect) is None
     assert StringTuple().process_bind_param(None, dialect) is None
     assert StringTuple().process_result_value(None, dialect) is None
+    assert FloatTuple().process_bind_param(None, dialect) is None
+    assert FloatTuple().process_result_value(None, dialect) is None

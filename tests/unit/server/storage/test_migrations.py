@@ -59,3 +59,20 @@ def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(tmp_path:
         indexes = {index["name"] for index in inspect(connection).get_indexes("operations")}
         assert "ix_operations_user_id_created_at" in indexes
     engine.dispose()
+
+
+def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO users VALUES ('usr_1','a@b','a@b','hash','',  'free', 0, 0, 7)"))
+        connection.execute(text("INSERT INTO workspaces VALUES ('ws_1','usr_1','My Workspace','default', 1, 42)"))
+        connection.execute(text("INSERT INTO members VALUES ('ws_1','usr_1','owner')"))
+        upgrade(connection)
+        assert connection.execute(text("SELECT created_at FROM members")).scalar() == 42
+        kept = connection.execute(text("SELECT weights, content_policy, cache_policy FROM workspaces")).one()
+        assert tuple(kept) == ("[]", "metadata", "default")
+    engine.dispose()

@@ -39,7 +39,8 @@ async def test_each_change_touches_its_field_alone(database: Database) -> None:
     later = datetime(2026, 2, 1, tzinfo=UTC)
     async with database.write() as tx:
         await tx.users.add(USER)
-        await tx.users.set_password_hash("usr_9", "new")
+        await tx.users.set_password_hash("usr_9", "another hash", "never kept")
+        await tx.users.set_password_hash("usr_9", USER.password_hash, "new")
         await tx.users.set_plan("usr_9", Plan.ENTERPRISE)
         await tx.users.set_disabled("usr_9", is_disabled=True)
         await tx.users.revoke_tokens("usr_9", later)
@@ -51,3 +52,18 @@ async def test_each_change_touches_its_field_alone(database: Database) -> None:
 
 def test_the_hash_does_not_show_in_a_repr() -> None:
     assert "argon2" not in repr(USER)
+
+
+async def test_another_password_voids_the_tokens_of_before(peopled: Database) -> None:
+    moment = datetime(2026, 2, 1, tzinfo=UTC)
+    async with peopled.write() as tx:
+        await tx.users.change_password("usr_1", "other hash", moment)
+        changed = await tx.users.get("usr_1")
+    assert changed is not None
+    assert (changed.password_hash, changed.tokens_valid_after) == ("other hash", moment)
+
+
+async def test_users_are_paged_by_age(peopled: Database) -> None:
+    async with peopled.read() as tx:
+        assert [user.id for user in await tx.users.all("", 1)] == ["usr_1"]
+        assert [user.id for user in await tx.users.all("usr_1", 5)] == ["usr_2"]

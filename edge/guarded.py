@@ -1,0 +1,141 @@
+"""uvicorn's HTTP/1.1 protocol with bounds where it has none: on the head, on trailers, and on the time they take.
+
+The parser (llhttp, strict) refuses what is ambiguous; here is refused what is too much or too slow. A request that is
+too much is answered 400 and the connection closed, one that is too slow is closed. What is checked while bytes come in
+costs nothing that grows with them; time is looked at by one sweep a second over all connections, not by timers.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Request line and headers together, and what comes between two pieces of a body."""
+
+MAX_HEADERS: Final = 100
+MAX_TRAILERS: Final = 20
+
+HEAD_TIMEOUT_S: Final = 10.0
+"""From the first byte of a request, or from the connection, to the end of the headers."""
+
+BODY_WINDOW_S: Final = 10.0
+MIN_BODY_BYTES: Final = 1024
+"""What has to come of a body in every window while we are reading, unless it ends sooner."""
+
+SWEEP_S: Final = 1.0
+
+# The most that comes in one piece, of which we do not know how much belongs to what came before.
+_READ_BYTES: Final = 256 * 1024
+_IDLE, _HEAD, _BODY = range(3)
+_TOO_MUCH: Final = "The head of the request is larger than the gateway accepts."
+_MALFORMED: Final = "The request is not well-formed HTTP/1.1."
+
+
+class _TooMuchError(Exception):
+    """Ends the parsing of a request."""
+
+
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Where trailers go: nowhere near the headers, and not many of them."""
+
+    def append(self, item: tuple[bytes, bytes]) -> None:
+        if len(self) >= MAX_TRAILERS:
+            raise _TooMuchError
+        super().append(item)
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._phase = _HEAD
+        self._since_s = self.loop.time()
+        self._chunk_bytes = 0
+        self._unused_bytes = 0
+        self._body_bytes = 0
+        self._marked_bytes = 0
+        self._reason = _MALFORMED
+
+    def data_received(self, data: bytes) -> None:
+        """Parses, and refuses a head or trailers that do not end."""
+        self._chunk_bytes = len(data)
+        super().data_received(data)
+        if self._phase == _IDLE:
+            return
+        self._unused_bytes += len(data)
+        if self._unused_bytes > MAX_HEAD_BYTES + _READ_BYTES and not self.transport.is_closing():
+            self._reason = _TOO_MUCH
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """A request begins, maybe behind another in the same piece of data."""
+        self._phase = _HEAD
+        self._since_s = self.loop.time()
+        self._unused_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Lets a head through that is small enough. Trailers are kept apart from it."""
+        headers = self.headers
+        if len(headers) > MAX_HEADERS or (
+            self._unused_bytes + self._chunk_bytes > MAX_HEAD_BYTES
+            and len(self.url) + sum(len(name) + len(value) for name, value in headers) > MAX_HEAD_BYTES
+        ):
+            self._reason = _TOO_MUCH
+            raise _TooMuchError
+        super().on_headers_complete()
+        self.headers = _Trailers()
+        self._phase = _BODY
+        self._since_s = self.loop.time()
+        self._unused_bytes = self._body_bytes = self._marked_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._unused_bytes = 0
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """All of a request is here."""
+        self._phase = _IDLE
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tells what was wrong in the form of all errors, and closes."""
+        error = {"message": self._reason, "type": "invalid_request_error", "code": "request_invalid", "param": None}
+        body = msgspec.json.encode({"error": {**error, "request_id": None, "details": {}}})
+        head = (
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
+            b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        )
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
+            self.transport.write(head + body)
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.close()
+
+    def check_pace(self, now_s: float) -> None:
+        """Closes a connection whose request comes too slowly."""
+        took_s = now_s - self._since_s
+        if self._phase == _HEAD and took_s > HEAD_TIMEOUT_S:
+            self.transport.abort()
+        elif self._phase == _BODY and took_s > BODY_WINDOW_S:
+            if self._body_bytes - self._marked_bytes < MIN_BODY_BYTES and not self.flow.read_paused:
+                self.transport.abort()
+            self._since_s, self._marked_bytes = now_s, self._body_bytes
+
+
+async def sweep(connections: set[Any], pause_s: float) -> None:
+    """Looks at the pace of all connections every `pause_s` seconds, for ever; cancel it."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(pause_s)
+        now_s = loop.time()
+        for connection in tuple(connections):
+            if isinstance(connection, GuardedProtocol):
+                connection.check_pace(now_s)
