@@ -5,6 +5,7 @@ The rules are data, see `task_words`; thresholds were set on labelled prompts, w
 `python -m tests.bench.complexity` prints.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -64,6 +65,14 @@ _MOST_WITHOUT_RIGOUR: Final = 8
 """Length, depth and tools alone never make an expert's question of one."""
 _THRESHOLDS: Final = ((9, Complexity.EXPERT), (5, Complexity.COMPLEX), (2, Complexity.MODERATE))
 
+_BEGINNING: Final = 3
+_WORDS: Final = tuple(dict.fromkeys(word for task in TASKS for word in task.words))
+_WITHOUT_SPACES: Final = tuple(word for word in _WORDS if word[0] != " ")
+_BY_BEGINNING: Final[Mapping[str, tuple[str, ...]]] = {
+    beginning: tuple(word for word in _WORDS if word[0] == " " and word[1 : 1 + _BEGINNING] == beginning)
+    for beginning in {word[1 : 1 + _BEGINNING] for word in _WORDS if word[0] == " "}
+}
+
 
 def judge(features: Features) -> Judgement:
     """The class of a conversation with its points. The same features always give the same answer."""
@@ -76,7 +85,9 @@ def judge(features: Features) -> Judgement:
     ]
     # A space before a word stands for its beginning.
     lowered = " " + text.lower().replace("\n", " ")
-    found += [_from_words(task, lowered) for task in TASKS]
+    words = _words_in(lowered)
+    if words:
+        found += [_from_words(task, words) for task in TASKS]
     mark = next((mark for mark in _CODE_MARKS if mark in text), None)
     if mark is not None:
         found.append(Points("code", _CODE_POINTS, mark.strip()))
@@ -100,9 +111,18 @@ def _from_table(rule: str, value: int, table: tuple[tuple[int, int], ...], unit:
     return None
 
 
-def _from_words(task: Task, lowered: str) -> Points | None:
+def _words_in(lowered: str) -> set[str]:
+    """The words of all tasks that stand in a text. Only those are looked for whose first letters begin a word of it."""
+    beginnings = {word[:_BEGINNING] for word in set(lowered.split(" "))}
+    candidates = [word for beginning in _BY_BEGINNING.keys() & beginnings for word in _BY_BEGINNING[beginning]]
+    if not lowered.isascii():
+        candidates += _WITHOUT_SPACES
+    return {word for word in candidates if word in lowered}
+
+
+def _from_words(task: Task, words: set[str]) -> Points | None:
     """The points of a kind of task: more for the first of its words than for the others, up to its bound."""
-    hits = [word for word in task.words if word in lowered]
+    hits = [word for word in task.words if word in words]
     if not hits:
         return None
     points = min(task.most, task.first + task.more * (len(hits) - 1))

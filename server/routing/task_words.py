@@ -68,8 +68,6 @@ _ANALYSIS: Final = Task(
             " concurren",
             " distributed",
             " fix the failing",
-            " by chapter",
-            " contradict",
         ),
         *(
             " analiza",

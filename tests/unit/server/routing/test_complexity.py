@@ -3,6 +3,7 @@
 import pytest
 
 from server.routing.complexity import Complexity, Features, classify, judge
+from server.routing.task_words import TASKS
 
 CASES = [
     ("a greeting", "Hello!", 9, 1, 0, Complexity.SIMPLE),
@@ -55,3 +56,9 @@ def test_the_points_say_what_was_seen() -> None:
 def test_words_are_found_at_their_beginning_only() -> None:
     assert classify(Features("Improve it", 9, 1, 0)) is Complexity.SIMPLE
     assert classify(Features("Prove it", 9, 1, 0)) is Complexity.EXPERT
+
+
+@pytest.mark.parametrize("word", sorted({word for task in TASKS for word in task.words}))
+def test_every_word_is_found_where_it_stands(word: str) -> None:
+    text = f"a{word} b" if word[0] == " " else f"a{word}b"
+    assert [item.rule for item in judge(Features(text, 9, 1, 0)).points] != []
