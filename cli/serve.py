@@ -70,9 +70,9 @@ async def _serve(settings: ServeSettings, began: float) -> None:
         demo_key = await make_demo(core.stores) if settings.demo else ""
         grpc_port = await core.start()
         async with serving(gateway_app(core.server.channel, settings), settings) as port:
+            print(start_block(settings, (port, grpc_port), demo_key, time.monotonic() - began), flush=True)
             if settings.ready_file is not None:
                 _write_ready_file(settings.ready_file, port, grpc_port, demo_key)
-            print(start_block(settings, (port, grpc_port), demo_key, time.monotonic() - began), flush=True)
             collect_garbage_seldom()
             await stop.wait()
 

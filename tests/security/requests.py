@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from server.accounts.keys import NewKey
 from server.accounts.providers import NewProvider
+from server.chat.ids import new_id
 from server.chat.principal import Role
+from server.chat.records import OperationRecord
 from tests.security.world import Person, World
 
 LEAST_ROLE: Mapping[str, Role] = {
@@ -22,6 +25,8 @@ LEAST_ROLE: Mapping[str, Role] = {
     "UpdateKey": Role.ADMIN,
     "RotateKey": Role.ADMIN,
     "DeleteKey": Role.ADMIN,
+    "ListLogs": Role.VIEWER,
+    "GetLog": Role.VIEWER,
     "ListProviders": Role.VIEWER,
     "CreateProvider": Role.ADMIN,
     "UpdateProvider": Role.ADMIN,
@@ -47,6 +52,7 @@ class Lot:
     key_id: str
     provider_id: str
     user_id: str
+    request_id: str
 
     def ids(self) -> dict[str, str]:
         """The ids by the names of their fields."""
@@ -55,6 +61,7 @@ class Lot:
             "key_id": self.key_id,
             "provider_id": self.provider_id,
             "user_id": self.user_id,
+            "request_id": self.request_id,
         }
 
 
@@ -65,7 +72,13 @@ async def make_lot(world: World, owner: Person, member: Person) -> Lot:
     key = await accounts.create_key(owner.id, made.id, NewKey())
     entry = await world.core.stores.entries.add(made.id, NewProvider("demo"))
     await accounts.members.add(owner.id, made.id, member.made.user.email, Role.VIEWER)
-    return Lot(made.id, key.key.id, entry.id, member.id)
+    record = OperationRecord(
+        new_id("req_"), made.id, owner.id, key.key.id, "rest", None, "m", "m", "demo", entry.id, "default", "simple",
+        False, False, 200, "ok", None, None, 1, None, datetime.now(UTC),
+    )  # fmt: skip
+    async with world.core.stores.database.write() as tx:
+        await tx.operations.add_many([record], "prices/1")
+    return Lot(made.id, key.key.id, entry.id, member.id, record.request_id)
 
 
 def fields_for(name: str, known: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from tests.contract.channel.stage import PATIENCE_S, Context, Stage, Text, drain
 Play = Callable[..., Awaitable[Stage]]
 EXPIRED = (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
+# Soon, but late enough for the call to reach its handler first.
+SOON_S = 0.5
+
 
 class Watched:
     """A handler that waits for ever, and tells when it was cancelled."""
@@ -35,7 +38,7 @@ class Watched:
 async def test_the_deadline_ends_the_call_and_cancels_a_handler_that(play: Play, is_stubborn: bool) -> None:
     watched = Watched(is_stubborn)
     stage = await play(Do=unary_unary(watched.wait))
-    call = stage.unary_unary()(text("q"), timeout=0.05)
+    call = stage.unary_unary()(text("q"), timeout=SOON_S)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     assert (caught.value.code(), caught.value.details()) == EXPIRED
@@ -102,7 +105,7 @@ async def test_the_deadline_ends_a_call_whose_answer_nobody_reads(play: Play) ->
             yield text("x" * 100_000)
 
     stage = await play(Do=unary_stream(many))
-    call = stage.unary_stream()(text("q"), timeout=0.1)
+    call = stage.unary_stream()(text("q"), timeout=SOON_S)
     async with asyncio.timeout(PATIENCE_S):
         assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 

@@ -1,10 +1,13 @@
 """`perpetuo users` from the outside: what it prints, and how it ends."""
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -14,8 +17,15 @@ RUN = CliRunner()
 
 
 @pytest.fixture(autouse=True)
-def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No environment of an operator, and logging left as it was."""
     monkeypatch.delenv("PERPETUO_DATA_DIR", raising=False)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def run(data: Path, *arguments: str, text: str = "", code: int = 0) -> str:
