@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import ipaddress
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,12 +17,14 @@ from typing import Final, Self
 from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
     auth_pb2_grpc,
+    catalogue_pb2_grpc,
     completions_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
     models_pb2_grpc,
     providers_pb2_grpc,
+    routing_pb2_grpc,
     workspaces_pb2_grpc,
 )
 from pydantic import SecretStr
@@ -33,6 +36,8 @@ from server.accounts.rewrap import Rewrap, Rewrapped
 from server.accounts.secrets import Secrets, secret_from_file
 from server.accounts.service import Accounts
 from server.accounts.vault import Vault
+from server.cache.kept import Answers
+from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.rates import Moment
 from server.chat.wire import Timeouts
@@ -41,6 +46,7 @@ from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger, Ledger
+from server.ledger.list_prices import blended_nanousd
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
@@ -54,17 +60,21 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
+from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
-from server.services.models import ModelsServicer
+from server.services.models import Described, ModelsServicer
 from server.services.providers import ProvidersServicer
+from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
+from server.sharing import Sharing
 from server.storage.database import Database
 from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
@@ -78,6 +88,9 @@ _CHECK_TIMEOUTS: Final = Timeouts(connect_s=3.0, first_byte_s=10.0, idle_s=5.0, 
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 # Objects that may wait for a collection, and how many of one generation make one of the next.
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
+
+_MAX_PRICED_MODELS: Final = 4096
+_MIB: Final = 1024 * 1024
 
 
 class SettingsError(Exception):
@@ -171,8 +184,13 @@ def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
 
 
-def _prices() -> PriceBook:
-    return PriceBook({(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin})
+def _clock() -> Clock:
+    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
+
+
+def _prices(price_names: Mapping[str, str]) -> PriceBook:
+    pretended = {(row.name, EVERY_MODEL): _PRETENDED for row in PROVIDERS.values() if row.is_builtin}
+    return PriceBook(pretended, price_names)
 
 
 def collect_garbage_seldom() -> None:
@@ -192,12 +210,15 @@ class Core:
     def __init__(self, settings: ServerSettings, stores: Stores) -> None:
         self.settings = settings
         self.stores = stores
-        self._prices = _prices()
+        self._catalogue = Catalogue.load()
+        self._prices = _prices(self._catalogue.price_names)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
+        answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
+        self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self._rates = MemoryRates(self._count_dispatched)
         self.server = CoreServer(self._registry(), stores.accounts)
         self._operator = operator_server(settings, stores)
@@ -229,6 +250,7 @@ class Core:
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
         await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
+        await self._sharing.close()
         if self._rewrapping is not None:
             self._rewrapping.cancel()
             await asyncio.wait([self._rewrapping])
@@ -248,7 +270,7 @@ class Core:
         async with self.stores.database.read() as tx:
             return await tx.operations.count_dispatched(user_id, start, end)
 
-    def _pipeline(self) -> Pipeline:
+    def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
         timeouts = Timeouts(
             settings.connect_timeout_s,
@@ -257,18 +279,21 @@ class Core:
             settings.request_timeout_s,
         )
         dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
-        monotonic = asyncio.get_running_loop().time
-        clock = Clock(lambda: datetime.now(UTC), monotonic)
-        admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(monotonic(), time.time()))
-        return Pipeline(
-            Parts(
+        clock = _clock()
+        admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
+        price = self._prices.cost_nanousd
+        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission))
+
+    def _router(self) -> Router:
+        return Router(
+            Sources(
                 deployments_of=self.stores.entries.deployments,
                 facts_of=_facts(PROVIDERS).__getitem__,
-                dispatcher=dispatcher,
-                ledger=self._ledger,
-                clock=clock,
-                price=self._prices.cost_nanousd,
-                admission=admission,
+                clock=_clock(),
+                draw=random.Random().random,
+                model_of=self._catalogue.find,
+                policy_of=self.stores.accounts.policies.of,
+                price_of=lru_cache(_MAX_PRICED_MODELS)(partial(blended_nanousd, self._prices.cost_nanousd)),
             )
         )
 
@@ -279,6 +304,7 @@ class Core:
         calls = Calls(current_call, self.settings.request_timeout_s, address_of)
         check_credential = CredentialCheck(self._transport, _dialect_of, _CHECK_TIMEOUTS)
         facts_of = _facts(PROVIDERS).__getitem__
+        cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
         logs = Logs(self.stores.database, PROVIDERS)
@@ -291,9 +317,13 @@ class Core:
             ProvidersServicer(accounts, entries, calls, check_credential), registry
         )
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
-            ModelsServicer(entries.deployments, facts_of, calls), registry
+            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry
         )
+        catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
+            CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
+        )
+        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
-            CompletionsServicer(self._pipeline(), calls), registry
+            CompletionsServicer(self._pipeline(router), calls), registry
         )
         return registry

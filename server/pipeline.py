@@ -1,18 +1,19 @@
-"""The path of a chat completion: read, choose, admit, dispatch, settle. The page to read first.
+"""The path of a chat completion: read, choose, admit, share, dispatch, settle. The page to read first.
 
 Both faces and both forms of the completion methods end here, with a call (who asks, until when) and the JSON of the
 request. Whatever happens, the operation is settled exactly once: one record goes to the ledger.
 """
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
-from server import errors
+from server.cache.control import use_of
+from server.cache.fingerprint import Scope, fingerprint
+from server.cache.kept import KeptAnswer
 from server.chat.answer import finish_answer
-from server.chat.deployment import Deployment
-from server.chat.estimate import estimate_text_tokens, estimate_tokens
+from server.chat.estimate import estimate_text_tokens
 from server.chat.ids import new_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
@@ -26,24 +27,21 @@ from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, Trace
-from server.routing.candidates import FactsOf, choose
-from server.routing.complexity import classify
-from server.routing.dispatch import Dispatcher, LiveStream, Served, broken_stream
-from server.routing.features import features_of
+from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
 from server.routing.operation import Operation
+from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
+from server.sharing import Share, Sharing, Stream
 
 _USAGE_WAIT_S = 2.0
-
-DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the pipeline is made of."""
 
-    deployments_of: DeploymentsOf
-    facts_of: FactsOf
+    router: Router
+    sharing: Sharing
     dispatcher: Dispatcher
     ledger: Ledger
     clock: Clock
@@ -51,28 +49,39 @@ class Parts:
     admission: Admission
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that was read: its operation, its text, what it asks of routing, and its share if it has one."""
+
+    operation: Operation
+    request: ChatRequest
+    asked: Asked
+    share: Share | None
+
+
 class Pipeline:
     """Serves chat completions."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._draw = random.Random().random
 
     async def complete(self, call: Call, body: bytes) -> bytes:
         """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
         operation = self._begin(call, is_stream=False)
+        share: Share | None = None
         try:
-            request = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body)
+            share = prepared.share
             await self._admit(call)
-            served = await self._parts.dispatcher.complete(
-                request, operation.candidates, call.deadline, operation.trace
-            )
-            return _finished(operation, served)
+            answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
+            operation.is_cache_hit = share is not None and share.is_hit
+            operation.served, operation.usage = answer.candidate, answer.usage
+            return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
             raise
         finally:
-            self._parts.ledger.record(operation.record())
+            self._settle_after(operation, share)
 
     async def stream(self, call: Call, body: bytes) -> AsyncIterator[list[bytes]]:
         """The answer as it is written: lists of event data that came together.
@@ -80,14 +89,17 @@ class Pipeline:
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
         """
         operation = self._begin(call, is_stream=True)
-        live: LiveStream | None = None
+        share: Share | None = None
+        live: Stream | None = None
         tail = StreamTail(new_id("chatcmpl-"))
         try:
-            request = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body)
+            share = prepared.share
             await self._admit(call)
-            live = await self._parts.dispatcher.stream(request, operation.candidates, call.deadline, operation.trace)
+            live = await self._open_shared(prepared)
+            operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
-            tail.wants_usage = request.wants_usage
+            tail.wants_usage = prepared.request.wants_usage
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
@@ -99,23 +111,39 @@ class Pipeline:
             if live is not None:
                 await live.close()
                 _count(operation, live, tail)
-            self._parts.ledger.record(operation.record())
+            self._settle_after(operation, share)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
 
-    async def _prepare(self, operation: Operation, body: bytes) -> ChatRequest:
-        """Reads the request, and finds who may serve it."""
-        principal = operation.call.principal
+    def _settle_after(self, operation: Operation, share: Share | None) -> None:
+        """Settles now, or once the call that the request started for itself and others is over."""
+        if share is None:
+            self._settle(operation)
+        else:
+            share.when_over(partial(self._settle, operation))
+
+    def _settle(self, operation: Operation) -> None:
+        """Leaves the record with the ledger, and what the attempts came to with the router."""
+        record = operation.record()
+        self._parts.router.note(record.attempts, is_stream=record.is_stream)
+        self._parts.ledger.record(record)
+
+    async def _prepare(self, operation: Operation, body: bytes) -> Prepared:
+        """Reads the request, and finds who may serve it, unless the answer is here already."""
+        call, router = operation.call, self._parts.router
         request = parse_chat_request(body, stream=operation.is_stream)
         operation.notes = request.notes
         operation.model_requested = request.model or ""
-        operation.strategy = _strategy(knobs_from(request, operation.call.knobs))
-        operation.prompt_tokens = estimate_tokens(request)
-        operation.complexity = classify(features_of(request.view, operation.prompt_tokens))
-        deployments = await self._parts.deployments_of(principal.workspace_id)
-        operation.candidates = choose(request.model, deployments, principal, self._parts.facts_of, self._draw)
-        return request
+        knobs = knobs_from(request, call.knobs)
+        asked = await router.read(request, knobs, call)
+        operation.strategy = asked.ask.strategy
+        operation.prompt_tokens = asked.ask.prompt_tokens
+        operation.complexity = asked.ask.complexity
+        prepared = Prepared(operation, request, asked, await self._share(operation, request, knobs, asked))
+        if prepared.share is None or not prepared.share.has_kept():
+            await self._choose(prepared)
+        return prepared
 
     async def _admit(self, call: Call) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
@@ -125,7 +153,88 @@ class Pipeline:
 
         await self._parts.admission.admit(call.principal, tell)
 
-    async def _follow(self, operation: Operation, live: LiveStream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
+    async def _share(
+        self, operation: Operation, request: ChatRequest, knobs: GatewayKnobs, asked: Asked
+    ) -> Share | None:
+        """The request's part in what is kept and what is under way; None if it must have none."""
+        call = operation.call
+        use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), asked.policy.cache)
+        if not (use.reads or use.stores):
+            return None
+        principal = call.principal
+        entries = await self._parts.router.entries(principal.workspace_id)
+        key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
+        return None if key is None else self._parts.sharing.share(key, use, call.deadline)
+
+    async def _choose(self, prepared: Prepared) -> None:
+        """Finds who may serve the request, in order."""
+        workspace_id = prepared.operation.call.principal.workspace_id
+        decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
+        prepared.operation.candidates = decision.candidates
+
+    async def _ask(self, prepared: Prepared) -> KeptAnswer:
+        """An answer in one piece from a provider."""
+        operation = prepared.operation
+        if not operation.candidates:
+            await self._choose(prepared)
+        served = await self._parts.dispatcher.complete(
+            prepared.request, operation.candidates, operation.call.deadline, operation.trace
+        )
+        answer = served.answer
+        usage = answer.facts.usage or Usage(
+            input_tokens=operation.prompt_tokens,
+            output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
+            is_estimated=True,
+        )
+        operation.served, operation.usage = served.candidate, usage
+        attempt = operation.trace.attempts[-1]
+        attempt.usage = usage
+        attempt.end()
+        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
+
+    async def _open(self, prepared: Prepared) -> LiveStream:
+        """A committed stream from a provider."""
+        operation = prepared.operation
+        if not operation.candidates:
+            await self._choose(prepared)
+        return await self._parts.dispatcher.stream(
+            prepared.request, operation.candidates, operation.call.deadline, operation.trace
+        )
+
+    async def _open_shared(self, prepared: Prepared) -> Stream:
+        if prepared.share is None:
+            return await self._open(prepared)
+        return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared.operation))
+
+    async def _pump(
+        self, operation: Operation, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
+    ) -> Usage:
+        """Reads a stream that several may follow, and settles its attempt."""
+        tail = StreamTail("")
+        try:
+            await self._read(live, tail, show)
+        except PerpetuoError as error:
+            told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
+            live.count(_usage_of(operation, tail))
+            live.end(told)
+            raise told from None
+        except asyncio.CancelledError:
+            live.count(_usage_of(operation, tail))
+            raise
+        usage = _usage_of(operation, tail)
+        live.count(usage)
+        live.end()
+        return usage
+
+    async def _read(self, live: LiveStream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
+        chunks: list[Chunk] | None = live.held
+        while chunks is not None:
+            tail.feed(chunks)
+            await show(chunks)
+            chunks = None if tail.has_usage else await _next_chunks(live, tail)
+        _check_end(live, tail)
+
+    async def _follow(self, operation: Operation, live: Stream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
         """What goes out, from the first content to what is held for the end. Raises when the stream breaks."""
         try:
             chunks: list[Chunk] | None = live.held
@@ -133,32 +242,42 @@ class Pipeline:
                 if ready := tail.feed(chunks):
                     yield ready
                 chunks = None if tail.has_usage else await _next_chunks(live, tail)
-            if not (tail.is_finished or live.is_done):
-                raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
+            _check_end(live, tail)
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
             _count(operation, live, tail)
-            live.attempt.fail(told)
+            live.end(told)
             raise told from None
 
-    def _last(self, operation: Operation, live: LiveStream, tail: StreamTail) -> list[bytes]:
+    def _last(self, operation: Operation, live: Stream, tail: StreamTail) -> list[bytes]:
         """The end of a whole stream, which tells how the answer was got."""
         usage = _count(operation, live, tail)
-        live.attempt.end()
+        live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
 
 
-def _count(operation: Operation, live: LiveStream, tail: StreamTail) -> Usage:
+def _check_end(live: Stream, tail: StreamTail) -> None:
+    if not (tail.is_finished or live.is_done):
+        raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
+
+
+def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
     """The tokens of a stream as far as it came: reported, else as many as there were pieces of content."""
+    return tail.usage or Usage(
+        input_tokens=operation.prompt_tokens, output_tokens=tail.content_chunks, is_estimated=True
+    )
+
+
+def _count(operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+    """Counts the tokens of a stream, once."""
     if operation.usage is None:
-        operation.usage = live.attempt.usage = tail.usage or Usage(
-            input_tokens=operation.prompt_tokens, output_tokens=tail.content_chunks, is_estimated=True
-        )
+        operation.usage = _usage_of(operation, tail)
+        live.count(operation.usage)
     return operation.usage
 
 
-async def _next_chunks(live: LiveStream, tail: StreamTail) -> list[Chunk] | None:
+async def _next_chunks(live: Stream, tail: StreamTail) -> list[Chunk] | None:
     """The next chunks; once the answer has ended only for as long as the usage is worth waiting for."""
     if not tail.waits_only_for_usage:
         return await live.next_chunks()
@@ -169,28 +288,5 @@ async def _next_chunks(live: LiveStream, tail: StreamTail) -> list[Chunk] | None
         return None
 
 
-def _finished(operation: Operation, served: Served) -> bytes:
-    """The answer as the client gets it, with what the gateway has to say."""
-    answer = served.answer
-    operation.served = served.candidate
-    operation.usage = answer.facts.usage or Usage(
-        input_tokens=operation.prompt_tokens,
-        output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
-        is_estimated=True,
-    )
-    attempt = operation.trace.attempts[-1]
-    attempt.usage = operation.usage
-    attempt.end()
-    return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
-
-
 def _reason(error: BaseException) -> PerpetuoError:
     return error if isinstance(error, PerpetuoError) else ClientGone("The caller left.")
-
-
-def _strategy(knobs: GatewayKnobs) -> str:
-    """The strategy asked for; the only one so far is the workspace's order of priorities."""
-    strategy = knobs.strategy or "default"
-    if strategy != "default":
-        raise errors.NotImplemented(f"The strategy `{strategy}` is not offered by this gateway; use `default`.")
-    return strategy

@@ -19,6 +19,7 @@ FORWARDED_FOR: Final = "x-forwarded-for"
 _INBOUND: Final = MappingProxyType(
     {
         b"authorization": "authorization",
+        b"cache-control": "cache-control",
         b"x-api-key": "x-api-key",
         b"traceparent": "traceparent",
         b"tracestate": "tracestate",

@@ -14,6 +14,7 @@ from server.accounts.keys import CreatedKey, KeyChanges, Keys, NewKey, Rotation
 from server.accounts.members import Members
 from server.accounts.passwords import Passwords, check_password
 from server.accounts.people import AccountPolicy, CreatedUser, NewUser, SignedIn, SignedUp, SignupMode
+from server.accounts.policies import Policies
 from server.accounts.roles import LEAST_ROLE, Action
 from server.accounts.secrets import Secrets
 from server.accounts.sessions import Sessions
@@ -60,7 +61,8 @@ class Accounts:
         self._lookup = KeyLookup(database, hasher)
         self._keys = Keys(database, hasher, self._lookup)
         self._throttle = throttle or LoginThrottle()
-        self.workspaces = Workspaces(database, self._lookup.forget_workspace)
+        self.policies = Policies(database)
+        self.workspaces = Workspaces(database, self._forget_workspace)
         self.members = Members(database, self._forget)
 
     async def authenticate_key(self, secret: str) -> Principal:
@@ -285,6 +287,10 @@ class Accounts:
             await tx.workspaces.add(workspace)
             await tx.keys.add(created.key)
         return CreatedUser(user, workspace, created.secret)
+
+    def _forget_workspace(self, workspace_id: str) -> None:
+        self._lookup.forget_workspace(workspace_id)
+        self.policies.forget(workspace_id)
 
     def _forget(self, user_id: str) -> None:
         self._sessions.forget_user(user_id)

@@ -16,7 +16,8 @@ from server.storage.workspaces import Membership, Workspace
 MAX_FOUNDED = 100
 STRATEGIES = ("default", "fastest", "cheapest", "reliable", "balanced")
 CONTENT_POLICIES = ("off", "metadata", "redacted", "full")
-CACHE_POLICIES = ("off", "exact", "semantic")
+CACHE_POLICIES = ("off", "exact", "semantic", "default")
+_WEIGHTS_TOLERANCE = 0.001
 WEIGHTS = (0.40, 0.35, 0.25)
 """What cost, quality and speed weigh unless a workspace says otherwise."""
 
@@ -73,7 +74,9 @@ class Workspaces:
         async with self._database.write() as tx:
             workspace = (await enter(tx, user_id, workspace_id, Action.CHANGE_WORKSPACE)).workspace
             await tx.workspaces.change(workspace.id, **values)
-            return await enter(tx, user_id, workspace.id, Action.READ)
+            changed = await enter(tx, user_id, workspace.id, Action.READ)
+        self._forget(workspace.id)
+        return changed
 
     async def delete(self, user_id: str, workspace_id: str) -> str:
         """Deletes a workspace with its keys and provider entries; answers its id.
@@ -114,8 +117,12 @@ def _checked_name(name: str) -> str:
 def _checked_weights(weights: tuple[float, ...]) -> tuple[float, ...]:
     if not weights:
         return ()
-    if not all(math.isfinite(weight) and 0 <= weight <= 1 for weight in weights) or not any(weights):
-        raise RequestInvalid("Weights are 0 to 1, and not all of them 0.", param="weights")
+    is_whole = math.isclose(sum(weights), 1.0, abs_tol=_WEIGHTS_TOLERANCE)
+    if not is_whole or not all(0 <= weight <= 1 for weight in weights):
+        raise RequestInvalid(
+            "The weights of cost, quality and speed are 0 to 1 each and add up to 1, as 0.40, 0.35 and 0.25.",
+            param="weights",
+        )
     return weights
 
 

@@ -10,6 +10,8 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 Role: TypeAlias = Literal["developer", "system", "user", "assistant", "tool", "function"]
 Strategy: TypeAlias = Literal["default", "fastest", "cheapest", "reliable", "balanced"]
+CachePolicy: TypeAlias = Literal["default", "off", "exact"]
+"""What a workspace lets the cache keep: `default` what is asked for at temperature 0, `off` nothing, `exact` all."""
 StreamMode: TypeAlias = Literal["direct", "buffered", "continue"]
 Text: TypeAlias = str | UnsetType | None
 Flag: TypeAlias = bool | UnsetType | None

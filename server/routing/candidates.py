@@ -1,18 +1,16 @@
-"""Which deployments may serve a request, in the order in which they are tried.
+"""Which models the deployments of a workspace serve, and by which names they can be asked for.
 
-Pure: the deployments, the registry's facts and the randomness come as arguments. Priority 1 comes first; entries of one
-priority are drawn by weight.
+Pure: the deployments and the registry's facts come as arguments.
 """
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from server.chat.deployment import Candidate, Deployment
+from server.chat.deployment import Deployment
 from server.chat.principal import Principal
-from server.errors import ModelNotAllowed, ModelUnknown
+from server.errors import ModelUnknown
 
-AUTO = "auto"
 _CLOSEST = 3
 
 
@@ -29,30 +27,28 @@ FactsOf = Callable[[str], ProviderFacts]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A model that can be named: `name` is what to send as `model`."""
+    """A model that can be named: `name` is what to send as `model`, `model` what its provider calls it."""
 
     name: str
     provider: str
+    model: str
 
 
-def _models_of(deployment: Deployment, facts: ProviderFacts) -> tuple[str, ...]:
+def models_of(deployment: Deployment, facts: ProviderFacts) -> tuple[str, ...]:
+    """The models that an entry is known to serve: its own list, else the usual ones of its provider."""
     return deployment.models or facts.default_models
 
 
-def _serves(deployment: Deployment, model: str, facts: ProviderFacts) -> bool:
+def serves(deployment: Deployment, model: str, facts: ProviderFacts) -> bool:
+    """Whether an entry can be asked for a model: one without a list can be asked for any."""
     if deployment.models or facts.serves_only_defaults:
-        return model in _models_of(deployment, facts)
+        return model in models_of(deployment, facts)
     return True
 
 
-def _is_allowed(principal: Principal, provider: str, model: str) -> bool:
-    allowed = principal.allowed_models
+def is_allowed(allowed: tuple[str, ...], provider: str, model: str) -> bool:
+    """Whether a key's allow-list has a model, bare or with its provider; an empty list has all."""
     return not allowed or model in allowed or f"{provider}/{model}" in allowed
-
-
-def is_auto(model: str | None) -> bool:
-    """Whether the request leaves the choice of the model to the gateway."""
-    return not model or model == AUTO or model.startswith("auto:")
 
 
 def listed_models(deployments: Iterable[Deployment], principal: Principal, facts_of: FactsOf) -> list[Listed]:
@@ -63,10 +59,10 @@ def listed_models(deployments: Iterable[Deployment], principal: Principal, facts
     found: dict[str, Listed] = {}
     for deployment in deployments:
         facts = facts_of(deployment.provider)
-        for model in _models_of(deployment, facts):
+        for model in models_of(deployment, facts):
             name = f"{deployment.provider}/{model}" if facts.serves_only_defaults else model
-            if _is_allowed(principal, deployment.provider, model):
-                found.setdefault(name, Listed(name, deployment.provider))
+            if is_allowed(principal.allowed_models, deployment.provider, model):
+                found.setdefault(name, Listed(name, deployment.provider, model))
     return sorted(found.values(), key=lambda listed: listed.name)
 
 
@@ -93,59 +89,3 @@ def unknown_model(model: str, names: Sequence[str]) -> ModelUnknown:
         param="model",
         details={"model": model[:200], "closest": ", ".join(near)},
     )
-
-
-def _matching(model: str, deployments: Sequence[Deployment], facts_of: FactsOf) -> list[Candidate]:
-    provider, slash, rest = model.partition("/")
-    if slash and any(deployment.provider == provider for deployment in deployments):
-        named = [deployment for deployment in deployments if deployment.provider == provider]
-        return [Candidate(item, rest) for item in named if _serves(item, rest, facts_of(provider))]
-    return [Candidate(item, model) for item in deployments if _serves(item, model, facts_of(item.provider))]
-
-
-def _automatic(deployments: Sequence[Deployment], principal: Principal, facts_of: FactsOf) -> list[Candidate]:
-    found = []
-    for deployment in deployments:
-        for model in _models_of(deployment, facts_of(deployment.provider)):
-            if _is_allowed(principal, deployment.provider, model):
-                found.append(Candidate(deployment, model))
-                break
-    return found
-
-
-def ordered(candidates: Sequence[Candidate], draw: Callable[[], float]) -> list[Candidate]:
-    """By priority; within one priority drawn by weight. `draw` gives a number from 0 (exclusive) to 1."""
-    if len(candidates) < 2:
-        return list(candidates)
-    keyed = [(item.deployment.priority, -(draw() ** (1.0 / item.deployment.weight)), item) for item in candidates]
-    return [item for _, _, item in sorted(keyed, key=lambda entry: entry[:2])]
-
-
-def choose(
-    model: str | None,
-    deployments: Sequence[Deployment],
-    principal: Principal,
-    facts_of: FactsOf,
-    draw: Callable[[], float],
-) -> list[Candidate]:
-    """The candidates for a request, at least one, the first to be tried first.
-
-    Raises ModelUnknown with the closest names, or ModelNotAllowed when the key's allow-list is what stands in the way.
-    """
-    if is_auto(model):
-        found = _automatic(deployments, principal, facts_of)
-        if not found:
-            raise unknown_model(model or AUTO, [])
-        return ordered(found, draw)
-    asked = model or AUTO
-    matching = _matching(asked, deployments, facts_of)
-    if not matching:
-        raise unknown_model(asked, [item.name for item in listed_models(deployments, principal, facts_of)])
-    allowed = [item for item in matching if _is_allowed(principal, item.deployment.provider, item.model)]
-    if not allowed:
-        raise ModelNotAllowed(
-            f"This key may not use the model `{asked[:200]}`. GET /v1/models lists those that it may use.",
-            param="model",
-            details={"model": asked[:200]},
-        )
-    return ordered(allowed, draw)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
+from server.chat.usage import Usage
 from server.chat.wire import Timeouts, Transport, WireResponse
 from server.errors import (
     ClientGone,
@@ -110,6 +111,17 @@ class LiveStream:
                 raise UpstreamBadResponse("The provider sent only empty chunks.")
         if not self.is_done:
             raise UpstreamBadResponse("The provider closed the stream before any content.")
+
+    def count(self, usage: Usage) -> None:
+        """Notes what the stream took, as far as it came."""
+        self.attempt.usage = usage
+
+    def end(self, failure: PerpetuoError | None = None) -> None:
+        """Notes that the stream is complete, or broke."""
+        if failure is None:
+            self.attempt.end()
+        else:
+            self.attempt.fail(failure)
 
     async def close(self) -> None:
         """Ends the upstream call; what was not read is not paid attention to."""
@@ -211,7 +223,7 @@ def _as_deadline(error: PerpetuoError, attempt: Attempt, deadline: float) -> Per
 
 def broken_stream(error: PerpetuoError, deadline: float, now: float) -> PerpetuoError:
     """What a client is told of a stream that failed after its first content."""
-    if isinstance(error, ClientGone | DeadlineExceeded):
+    if isinstance(error, ClientGone | DeadlineExceeded | UpstreamStreamInterrupted):
         return error
     if deadline - now < _LEAST_TIME_S:
         return DeadlineExceeded("The time for this request ran out while the answer was being written.")

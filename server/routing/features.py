@@ -1,9 +1,29 @@
-"""What complexity is judged by, read from the typed view of a request. Pure and linear in the last user message."""
+"""What complexity is judged by and what a model must be able to do, read from the typed view of a request.
+
+Pure, and linear in the number of messages and in the last user message.
+"""
+
+from dataclasses import dataclass
 
 from server.chat.view import ChatView, Message
 from server.routing.complexity import Features
 
-_MOST_CHARACTERS = 4000
+# What is asked for mostly stands at an end of a message, and what is between them costs time to read.
+_HEAD_CHARACTERS = 700
+_TAIL_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a model must be able to do for a request. `output_tokens` is the longest answer asked for, 0 for any."""
+
+    images: bool = False
+    audio: bool = False
+    tools: bool = False
+    output_tokens: int = 0
+
+
+_NOTHING_SPECIAL = Needs()
 
 
 def features_of(view: ChatView, prompt_tokens: int) -> Features:
@@ -11,11 +31,35 @@ def features_of(view: ChatView, prompt_tokens: int) -> Features:
     messages = view.messages
     last = next((message for message in reversed(messages) if message.role == "user"), None)
     return Features(
-        text="" if last is None else _text(last)[:_MOST_CHARACTERS],
+        text="" if last is None else _ends(_text(last)),
         prompt_tokens=prompt_tokens,
         turns=sum(1 for message in messages if message.role not in ("system", "developer")),
         tools=len(view.tools) if isinstance(view.tools, list) else 0,
     )
+
+
+def needs_of(view: ChatView) -> Needs:
+    """What a model must be able to do."""
+    images = audio = False
+    for message in view.messages:
+        if isinstance(message.content, list):
+            for part in message.content:
+                images = images or bool(part.image_url)
+                audio = audio or bool(part.input_audio)
+    tools = bool(view.tools or view.functions)
+    output_tokens = min(
+        (bound for bound in (view.max_tokens, view.max_completion_tokens) if isinstance(bound, int)), default=0
+    )
+    if not (images or audio or tools or output_tokens):
+        return _NOTHING_SPECIAL
+    return Needs(images, audio, tools, output_tokens)
+
+
+def _ends(text: str) -> str:
+    """The text, or the beginning and the end of a long one."""
+    if len(text) <= _HEAD_CHARACTERS + _TAIL_CHARACTERS:
+        return text
+    return f"{text[:_HEAD_CHARACTERS]}\n{text[-_TAIL_CHARACTERS:]}"
 
 
 def _text(message: Message) -> str:

@@ -20,7 +20,7 @@ class Operation:
     """What is known of a request so far.
 
     `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
-    fails after that keeps the HTTP status 200.
+    fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
     """
 
     call: Call
@@ -37,6 +37,7 @@ class Operation:
     outcome: str = "ok"
     status: int = 200
     is_committed: bool = False
+    is_cache_hit: bool = False
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
@@ -48,17 +49,23 @@ class Operation:
         """Whole milliseconds since the request arrived."""
         return round((self.trace.clock.monotonic() - self.call.received_at) * 1000)
 
+    def cost_nanousd(self) -> int | None:
+        """What the request's own upstream calls cost; 0 for an answer that was made for another, None if not known."""
+        if self.is_cache_hit and not self.trace.attempts:
+            return 0
+        return self.trace.cost_nanousd()
+
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
         served = self.served
         assert served is not None
-        cost = self.trace.cost_nanousd()
+        cost = self.cost_nanousd()
         return GatewayMetadata(
             routed_to=served.model,
             complexity=self.complexity.value,
             cost_usd=None if cost is None else cost / _NANO,
             latency_ms=self.latency_ms(),
-            cache_hit=False,
+            cache_hit=self.is_cache_hit,
             provider=served.deployment.provider,
             request_id=self.call.request_id,
             strategy=self.strategy,
@@ -86,11 +93,11 @@ class Operation:
             strategy=self.strategy,
             complexity=self.complexity.value,
             is_stream=self.is_stream,
-            is_cache_hit=False,
+            is_cache_hit=self.is_cache_hit,
             status=self.status,
             outcome=self.outcome,
             usage=self.usage,
-            cost_nanousd=self.trace.cost_nanousd(),
+            cost_nanousd=self.cost_nanousd(),
             latency_ms=self.latency_ms(),
             first_token_ms=last.first_token_ms if last else None,
             created_at=self.trace.clock.now(),

@@ -41,6 +41,9 @@ _MOVES_ON = frozenset(
     }
 )
 
+# A broken stream may not move on, but its upstream has failed. A body too large is the request's doing.
+_FAILED = _MOVES_ON - {"BODY_TOO_LARGE"} | {"UPSTREAM_STREAM_INTERRUPTED"}
+
 # Which failure tells the client most, the first first. Limits come last: they are only told when nothing else failed.
 _TELLING = (503, 502, 504, 413, 404, 429)
 
@@ -48,6 +51,11 @@ _TELLING = (503, 502, 504, 413, 404, 429)
 def move_after(error: PerpetuoError) -> Move:
     """Whether the next candidate may be tried after `error`, before anything was sent to the client."""
     return Move.NEXT if error.reason in _MOVES_ON else Move.STOP
+
+
+def blames_provider(outcome: str) -> bool:
+    """Whether the outcome of an attempt speaks against its upstream, and not against the request or the caller."""
+    return outcome in _FAILED
 
 
 def flags_credential(error: PerpetuoError) -> bool:

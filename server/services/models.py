@@ -1,27 +1,57 @@
-"""ModelsService: what a gateway key may name as `model`."""
+"""ModelsService: what a gateway key may name as `model`, and what the catalogue knows of it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
 from perpetuo.v1 import models_pb2, models_pb2_grpc
 
+from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Deployment
+from server.ledger.list_prices import Cost
 from server.routing.candidates import FactsOf, Listed, listed_models, unknown_model
 from server.services.calling import Calls, Context
+from server.services.catalogue import pricing_message
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 
 
-def _message(listed: Listed) -> models_pb2.Model:
-    return models_pb2.Model(id=listed.name, object="model", created=0, owned_by=listed.provider)
+class Described:
+    """Makes messages of models from the catalogue and the published prices, whose `source` it names."""
+
+    def __init__(self, catalogue: Catalogue, cost: Cost, source: str) -> None:
+        self._catalogue = catalogue
+        self._cost = cost
+        self._source = source
+
+    def message(self, listed: Listed) -> models_pb2.Model:
+        """The model in OpenAI's shape, and more."""
+        model = models_pb2.Model(
+            id=listed.name,
+            object="model",
+            created=0,
+            owned_by=listed.provider,
+            pricing=pricing_message(self._cost, self._source, listed.provider, listed.model),
+        )
+        known = self._catalogue.find(listed.provider, listed.model)
+        if known is not None:
+            model.display_name = known.display_name
+            model.context_window = known.context_window_tokens
+            model.max_output = known.max_output_tokens
+            model.supports_vision = known.takes_images
+            model.supports_tools = known.tools
+            model.supports_reasoning = known.reasoning
+            if known.retires_on is not None:
+                model.retires_on = known.retires_on.isoformat()
+        return model
 
 
 class ModelsServicer(models_pb2_grpc.ModelsServiceServicer):
     """Serves the list of models."""
 
-    def __init__(self, deployments_of: DeploymentsOf, facts_of: FactsOf, calls: Calls) -> None:
+    def __init__(self, deployments_of: DeploymentsOf, facts_of: FactsOf, calls: Calls, described: Described) -> None:
         self._deployments_of = deployments_of
         self._facts_of = facts_of
         self._calls = calls
+        self._described = described
 
     async def _listed(self) -> list[Listed]:
         principal = self._calls.principal()
@@ -31,8 +61,8 @@ class ModelsServicer(models_pb2_grpc.ModelsServiceServicer):
         self, request: models_pb2.ListModelsRequest, context: Context
     ) -> models_pb2.ListModelsResponse:
         """The models of this key."""
-        listed = await self._listed()
-        return models_pb2.ListModelsResponse(object="list", data=[_message(item) for item in listed])
+        data = [self._described.message(item) for item in await self._listed()]
+        return models_pb2.ListModelsResponse(object="list", data=data)
 
     async def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.GetModelResponse:
         """One model of this key."""
@@ -41,5 +71,5 @@ class ModelsServicer(models_pb2_grpc.ModelsServiceServicer):
         name = request.model.replace("%2F", "/").replace("%2f", "/")
         for item in listed:
             if name in (item.name, f"{item.provider}/{item.name}"):
-                return models_pb2.GetModelResponse(model=_message(item))
+                return models_pb2.GetModelResponse(model=self._described.message(item))
         raise unknown_model(name, [item.name for item in listed])

@@ -28,7 +28,7 @@ def _changes(request: workspaces_pb2.UpdateWorkspaceRequest) -> WorkspaceChanges
         "strategy": STRATEGIES.word(request.strategy, "default"),
         "weights": (weights.cost, weights.quality, weights.speed) if request.HasField("weights") else (),
         "content_policy": CONTENT_POLICIES.word(request.content_policy, "metadata"),
-        "cache_policy": CACHE_POLICIES.word(request.cache_policy, "off"),
+        "cache_policy": CACHE_POLICIES.word(request.cache_policy, "default"),
     }
     named = named_fields(request, _CHANGEABLE)
     return cast("WorkspaceChanges", {name: value for name, value in values.items() if name in named})

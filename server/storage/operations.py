@@ -115,14 +115,18 @@ class Operations:
         return tuple(_operation(row, ()) for row in await self._connection.execute(query))
 
     async def count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
-        """How many of the user's operations, settled from `start` to just before `end`, came to an upstream call."""
+        """How many of the user's operations, settled from `start` to just before `end`, were admitted.
+
+        Those came to an upstream call, or were answered from another's.
+        """
         first = ATTEMPTS.alias()
         query = (
             select(func.count())
             .select_from(
-                OPERATIONS.join(first, (first.c.request_id == OPERATIONS.c.request_id) & (first.c.number == 1))
+                OPERATIONS.outerjoin(first, (first.c.request_id == OPERATIONS.c.request_id) & (first.c.number == 1))
             )
             .where(OPERATIONS.c.user_id == user_id, OPERATIONS.c.created_at >= start, OPERATIONS.c.created_at < end)
+            .where(or_(first.c.number.is_not(None), OPERATIONS.c.is_cache_hit))
         )
         return (await self._connection.execute(query)).scalar_one()
 

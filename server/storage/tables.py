@@ -57,7 +57,7 @@ WORKSPACES = Table(
     Column("created_at", UtcMicros, nullable=False),
     Column("weights", FloatTuple, nullable=False, server_default="[]"),
     Column("content_policy", String(16), nullable=False, server_default="metadata"),
-    Column("cache_policy", String(16), nullable=False, server_default="off"),
+    Column("cache_policy", String(16), nullable=False, server_default="default"),
     Index(None, "owner_id", "created_at"),
 )
 

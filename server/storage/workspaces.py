@@ -28,7 +28,7 @@ class Workspace:
     created_at: datetime
     weights: tuple[float, ...] = ()
     content_policy: str = "metadata"
-    cache_policy: str = "off"
+    cache_policy: str = "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,31 +25,44 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
+from perpetuo.v1 import catalogue_pb2 as perpetuo_dot_v1_dot_catalogue__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18perpetuo/v1/models.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\"perpetuo/rest/v1/annotations.proto\"F\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x03\x12\x10\n\x08owned_by\x18\x04 \x01(\t\"\x13\n\x11ListModelsRequest\"F\n\x12ListModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12 \n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x12.perpetuo.v1.Model\"&\n\x0fGetModelRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.perpetuo.v1.Model2\xe9\x01\n\rModelsService\x12\x65\n\nListModels\x12\x1e.perpetuo.v1.ListModelsRequest\x1a\x1f.perpetuo.v1.ListModelsResponse\"\x16\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12q\n\x08GetModel\x12\x1c.perpetuo.v1.GetModelRequest\x1a\x1d.perpetuo.v1.GetModelResponse\"(\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x1e\x12\x15/v1/models/{model=**}b\x05modelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18perpetuo/v1/models.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x1bperpetuo/v1/catalogue.proto\"\xca\x03\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x03\x12\x10\n\x08owned_by\x18\x04 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x05 \x01(\t\x12!\n\x0e\x63ontext_window\x18\x06 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x1d\n\nmax_output\x18\x07 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x12\"\n\x0fsupports_vision\x18\x08 \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x12!\n\x0esupports_tools\x18\t \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x03\x88\x01\x01\x12%\n\x12supports_reasoning\x18\n \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x04\x88\x01\x01\x12.\n\x07pricing\x18\x0b \x01(\x0b\x32\x1d.perpetuo.v1.CataloguePricing\x12\x1d\n\nretires_on\x18\x0c \x01(\tB\x04\xa0\xc2\x18\x01H\x05\x88\x01\x01\x42\x11\n\x0f_context_windowB\r\n\x0b_max_outputB\x12\n\x10_supports_visionB\x11\n\x0f_supports_toolsB\x15\n\x13_supports_reasoningB\r\n\x0b_retires_on\"\x13\n\x11ListModelsRequest\"F\n\x12ListModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12 \n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x12.perpetuo.v1.Model\"&\n\x0fGetModelRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.perpetuo.v1.Model2\xe9\x01\n\rModelsService\x12\x65\n\nListModels\x12\x1e.perpetuo.v1.ListModelsRequest\x1a\x1f.perpetuo.v1.ListModelsResponse\"\x16\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12q\n\x08GetModel\x12\x1c.perpetuo.v1.GetModelRequest\x1a\x1d.perpetuo.v1.GetModelResponse\"(\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x1e\x12\x15/v1/models/{model=**}b\x05modelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'perpetuo.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MODEL'].fields_by_name['context_window']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['context_window']._serialized_options = b'\240\302\030\001'
+  _globals['_MODEL'].fields_by_name['max_output']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['max_output']._serialized_options = b'\240\302\030\001'
+  _globals['_MODEL'].fields_by_name['supports_vision']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['supports_vision']._serialized_options = b'\240\302\030\001'
+  _globals['_MODEL'].fields_by_name['supports_tools']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['supports_tools']._serialized_options = b'\240\302\030\001'
+  _globals['_MODEL'].fields_by_name['supports_reasoning']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['supports_reasoning']._serialized_options = b'\240\302\030\001'
+  _globals['_MODEL'].fields_by_name['retires_on']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['retires_on']._serialized_options = b'\240\302\030\001'
   _globals['_GETMODELREQUEST'].fields_by_name['model']._loaded_options = None
   _globals['_GETMODELREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
   _globals['_MODELSSERVICE'].methods_by_name['ListModels']._loaded_options = None
   _globals['_MODELSSERVICE'].methods_by_name['ListModels']._serialized_options = b'\310\301\030\003\202\323\344\223\002\014\022\n/v1/models'
   _globals['_MODELSSERVICE'].methods_by_name['GetModel']._loaded_options = None
   _globals['_MODELSSERVICE'].methods_by_name['GetModel']._serialized_options = b'\310\301\030\003\202\323\344\223\002\036\022\025/v1/models/{model=**}b\005model'
-  _globals['_MODEL']._serialized_start=140
-  _globals['_MODEL']._serialized_end=210
-  _globals['_LISTMODELSREQUEST']._serialized_start=212
-  _globals['_LISTMODELSREQUEST']._serialized_end=231
-  _globals['_LISTMODELSRESPONSE']._serialized_start=233
-  _globals['_LISTMODELSRESPONSE']._serialized_end=303
-  _globals['_GETMODELREQUEST']._serialized_start=305
-  _globals['_GETMODELREQUEST']._serialized_end=343
-  _globals['_GETMODELRESPONSE']._serialized_start=345
-  _globals['_GETMODELRESPONSE']._serialized_end=398
-  _globals['_MODELSSERVICE']._serialized_start=401
-  _globals['_MODELSSERVICE']._serialized_end=634
+  _globals['_MODEL']._serialized_start=170
+  _globals['_MODEL']._serialized_end=628
+  _globals['_LISTMODELSREQUEST']._serialized_start=630
+  _globals['_LISTMODELSREQUEST']._serialized_end=649
+  _globals['_LISTMODELSRESPONSE']._serialized_start=651
+  _globals['_LISTMODELSRESPONSE']._serialized_end=721
+  _globals['_GETMODELREQUEST']._serialized_start=723
+  _globals['_GETMODELREQUEST']._serialized_end=761
+  _globals['_GETMODELRESPONSE']._serialized_start=763
+  _globals['_GETMODELRESPONSE']._serialized_end=816
+  _globals['_MODELSSERVICE']._serialized_start=819
+  _globals['_MODELSSERVICE']._serialized_end=1052
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from perpetuo.v1 import catalogue_pb2 as _catalogue_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -28,6 +29,14 @@ class Model(_message.Message):
     OBJECT_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
     OWNED_BY_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    CONTEXT_WINDOW_FIELD_NUMBER: _builtins.int
+    MAX_OUTPUT_FIELD_NUMBER: _builtins.int
+    SUPPORTS_VISION_FIELD_NUMBER: _builtins.int
+    SUPPORTS_TOOLS_FIELD_NUMBER: _builtins.int
+    SUPPORTS_REASONING_FIELD_NUMBER: _builtins.int
+    PRICING_FIELD_NUMBER: _builtins.int
+    RETIRES_ON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The name to send as `model`, as `gpt-4o-mini` or `demo/echo`."""
     object: _builtins.str
@@ -36,6 +45,24 @@ class Model(_message.Message):
     """When the model became known, in seconds since 1970. 0: not known."""
     owned_by: _builtins.str
     """The provider that serves it."""
+    display_name: _builtins.str
+    """The name for people. Empty: the catalogue does not know the model."""
+    context_window: _builtins.int
+    """Prompt and answer together, in tokens. Null: not known."""
+    max_output: _builtins.int
+    """The longest answer, in tokens. Null: not known."""
+    supports_vision: _builtins.bool
+    """Whether it sees pictures. Null: not known."""
+    supports_tools: _builtins.bool
+    """Whether it calls tools. Null: not known."""
+    supports_reasoning: _builtins.bool
+    """Whether it reasons before it answers. Null: not known."""
+    retires_on: _builtins.str
+    """The day from which the provider no longer serves it. Null: none is known."""
+    @_builtins.property
+    def pricing(self) -> _catalogue_pb2.CataloguePricing:
+        """What it costs."""
+
     def __init__(
         self,
         *,
@@ -43,12 +70,43 @@ class Model(_message.Message):
         object: _builtins.str = ...,
         created: _builtins.int = ...,
         owned_by: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        context_window: _builtins.int | None = ...,
+        max_output: _builtins.int | None = ...,
+        supports_vision: _builtins.bool | None = ...,
+        supports_tools: _builtins.bool | None = ...,
+        supports_reasoning: _builtins.bool | None = ...,
+        pricing: _catalogue_pb2.CataloguePricing | None = ...,
+        retires_on: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_window", b"_context_window", "_max_output", b"_max_output", "_retires_on", b"_retires_on", "_supports_reasoning", b"_supports_reasoning", "_supports_tools", b"_supports_tools", "_supports_vision", b"_supports_vision", "context_window", b"context_window", "max_output", b"max_output", "pricing", b"pricing", "retires_on", b"retires_on", "supports_reasoning", b"supports_reasoning", "supports_tools", b"supports_tools", "supports_vision", b"supports_vision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "id", b"id", "object", b"object", "owned_by", b"owned_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_window", b"_context_window", "_max_output", b"_max_output", "_retires_on", b"_retires_on", "_supports_reasoning", b"_supports_reasoning", "_supports_tools", b"_supports_tools", "_supports_vision", b"_supports_vision", "context_window", b"context_window", "created", b"created", "display_name", b"display_name", "id", b"id", "max_output", b"max_output", "object", b"object", "owned_by", b"owned_by", "pricing", b"pricing", "retires_on", b"retires_on", "supports_reasoning", b"supports_reasoning", "supports_tools", b"supports_tools", "supports_vision", b"supports_vision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__context_window: _TypeAlias = _typing.Literal["context_window"]  # noqa: Y015
+    _WhichOneofArgType__context_window: _TypeAlias = _typing.Literal["_context_window", b"_context_window"]  # noqa: Y015
+    _WhichOneofReturnType__max_output: _TypeAlias = _typing.Literal["max_output"]  # noqa: Y015
+    _WhichOneofArgType__max_output: _TypeAlias = _typing.Literal["_max_output", b"_max_output"]  # noqa: Y015
+    _WhichOneofReturnType__retires_on: _TypeAlias = _typing.Literal["retires_on"]  # noqa: Y015
+    _WhichOneofArgType__retires_on: _TypeAlias = _typing.Literal["_retires_on", b"_retires_on"]  # noqa: Y015
+    _WhichOneofReturnType__supports_reasoning: _TypeAlias = _typing.Literal["supports_reasoning"]  # noqa: Y015
+    _WhichOneofArgType__supports_reasoning: _TypeAlias = _typing.Literal["_supports_reasoning", b"_supports_reasoning"]  # noqa: Y015
+    _WhichOneofReturnType__supports_tools: _TypeAlias = _typing.Literal["supports_tools"]  # noqa: Y015
+    _WhichOneofArgType__supports_tools: _TypeAlias = _typing.Literal["_supports_tools", b"_supports_tools"]  # noqa: Y015
+    _WhichOneofReturnType__supports_vision: _TypeAlias = _typing.Literal["supports_vision"]  # noqa: Y015
+    _WhichOneofArgType__supports_vision: _TypeAlias = _typing.Literal["_supports_vision", b"_supports_vision"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__context_window) -> _WhichOneofReturnType__context_window | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_output) -> _WhichOneofReturnType__max_output | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retires_on) -> _WhichOneofReturnType__retires_on | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__supports_reasoning) -> _WhichOneofReturnType__supports_reasoning | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__supports_tools) -> _WhichOneofReturnType__supports_tools | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__supports_vision) -> _WhichOneofReturnType__supports_vision | None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
 

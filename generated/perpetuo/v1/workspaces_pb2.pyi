@@ -100,11 +100,13 @@ class _CachePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CachePoli
     CACHE_POLICY_UNSPECIFIED: _CachePolicy.ValueType  # 0
     """Not set: never answered."""
     CACHE_POLICY_OFF: _CachePolicy.ValueType  # 1
-    """None."""
+    """None, unless a request asks for it."""
     CACHE_POLICY_EXACT: _CachePolicy.ValueType  # 2
-    """Answers to the very same request."""
+    """Answers to the very same request, whatever its temperature."""
     CACHE_POLICY_SEMANTIC: _CachePolicy.ValueType  # 3
-    """Answers to requests of the same meaning too."""
+    """Answers to requests of the same meaning too; as long as these are not looked for, the same as CACHE_POLICY_EXACT."""
+    CACHE_POLICY_DEFAULT: _CachePolicy.ValueType  # 4
+    """Answers to the very same request, if its temperature is 0."""
 
 class CachePolicy(_CachePolicy, metaclass=_CachePolicyEnumTypeWrapper):
     """Which answers may come from the cache."""
@@ -112,11 +114,13 @@ class CachePolicy(_CachePolicy, metaclass=_CachePolicyEnumTypeWrapper):
 CACHE_POLICY_UNSPECIFIED: CachePolicy.ValueType  # 0
 """Not set: never answered."""
 CACHE_POLICY_OFF: CachePolicy.ValueType  # 1
-"""None."""
+"""None, unless a request asks for it."""
 CACHE_POLICY_EXACT: CachePolicy.ValueType  # 2
-"""Answers to the very same request."""
+"""Answers to the very same request, whatever its temperature."""
 CACHE_POLICY_SEMANTIC: CachePolicy.ValueType  # 3
-"""Answers to requests of the same meaning too."""
+"""Answers to requests of the same meaning too; as long as these are not looked for, the same as CACHE_POLICY_EXACT."""
+CACHE_POLICY_DEFAULT: CachePolicy.ValueType  # 4
+"""Answers to the very same request, if its temperature is 0."""
 Global___CachePolicy: _TypeAlias = CachePolicy  # noqa: Y015
 
 @_typing.final
@@ -433,7 +437,7 @@ class UpdateWorkspaceRequest(_message.Message):
     """Which answers may come from the cache."""
     @_builtins.property
     def weights(self) -> Global___StrategyWeights:
-        """The weights of the strategy `balanced`, not all of them 0. Null: cost 0.40, quality 0.35, speed 0.25."""
+        """The weights of the strategy `balanced`, which add up to 1. Null: cost 0.40, quality 0.35, speed 0.25."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:

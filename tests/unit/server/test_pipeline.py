@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from server import errors
+from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
 from server.chat.rates import Moment
@@ -21,6 +22,8 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.router import Router, Sources
+from server.sharing import Sharing
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -74,7 +77,9 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
     dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     facts = ProviderFacts()
     admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
-    parts = Parts(deployments_of, lambda _: facts, dispatcher, ledger, clock(), nano_per_token, admission)
+    sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
+    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
+    parts = Parts(router, sharing, dispatcher, ledger, clock(), nano_per_token, admission)
     return Pipeline(parts), ledger, transport
 
 
@@ -136,11 +141,11 @@ async def test_usage_that_is_missing_is_estimated_and_flagged() -> None:
 REFUSED = [
     ("a body that is wrong", b"{}", [], "REQUEST_INVALID", 400, 0),
     (
-        "a strategy that is not offered",
-        BODY[:-1] + b',"gateway":{"strategy":"cheapest"}}',
+        "a strategy that is unknown",
+        BODY[:-1] + b',"gateway":{"strategy":"sideways"}}',
         [],
-        "NOT_IMPLEMENTED",
-        501,
+        "REQUEST_INVALID",
+        400,
         0,
     ),
     ("every candidate down", BODY, [errors.UpstreamUnavailable("x")], "UPSTREAM_UNAVAILABLE", 503, 1),

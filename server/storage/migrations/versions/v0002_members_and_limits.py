@@ -15,7 +15,7 @@ def upgrade() -> None:
     for name, kind, default in (
         ("weights", sa.Text(), "[]"),
         ("content_policy", sa.String(length=16), "metadata"),
-        ("cache_policy", sa.String(length=16), "off"),
+        ("cache_policy", sa.String(length=16), "default"),
     ):
         op.add_column("workspaces", sa.Column(name, kind, nullable=False, server_default=default))
     op.add_column("members", sa.Column("created_at", sa.BigInteger(), nullable=False, server_default="0"))

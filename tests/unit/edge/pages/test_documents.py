@@ -189,4 +189,4 @@ def test_the_reader_draws_every_method_and_sends_what_it_shows(tmp_path: Path) -
     assert any(f"'http://gateway{chat['url']}' -H 'Authorization: Bearer KEY'" in text for text in curls)
     assert "/docs/errors/already_exists" in drawn["links"]
     assert "gateway_metadata" in drawn["text"]
-    assert drawn["shown"] == ["CompletionsService_CreateRawChatCompletion"]
+    assert drawn["shown"] == ["CompletionsService_CreateRawChatCompletion", "RoutingService_Explain"]

@@ -13,6 +13,7 @@ from edge.transcoder.headers import accepts_trailers, inbound, outbound, outboun
         pytest.param("x-api-key", "pk_1", ("x-api-key", "pk_1"), id="a key"),
         pytest.param("traceparent", "00-a-b-01", ("traceparent", "00-a-b-01"), id="a trace"),
         pytest.param("x-perpetuo-strategy", "fastest", ("x-perpetuo-strategy", "fastest"), id="a knob of ours"),
+        pytest.param("cache-control", "no-cache", ("cache-control", "no-cache"), id="what caches may do"),
         pytest.param("idempotency-key", "1", ("idempotency-key", "1"), id="an idempotency key"),
         pytest.param("grpc-metadata-custom", "v", ("custom", "v"), id="a prefixed entry"),
         pytest.param("grpc-metadata-data-bin", "AP8", ("data-bin", b"\x00\xff"), id="binary without padding"),

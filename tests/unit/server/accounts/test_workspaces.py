@@ -31,9 +31,9 @@ async def test_a_user_has_so_many_workspaces_and_no_more(accounts: Accounts, ana
 
 async def test_a_change_changes_what_it_names(accounts: Accounts, ana: SignedUp) -> None:
     workspaces = accounts.workspaces
-    changes: WorkspaceChanges = {"strategy": "balanced", "weights": (1.0, 0.0, 0.5)}
+    changes: WorkspaceChanges = {"strategy": "balanced", "weights": (0.5, 0.0, 0.5)}
     changed = await workspaces.change(ana.user.id, ana.workspace.id, changes)
-    assert changed.workspace == replace(ana.workspace, strategy="balanced", weights=(1.0, 0.0, 0.5))
+    assert changed.workspace == replace(ana.workspace, strategy="balanced", weights=(0.5, 0.0, 0.5))
     policies: WorkspaceChanges = {"name": "Two", "content_policy": "off", "cache_policy": "semantic", "weights": ()}
     changed = await workspaces.change(ana.user.id, "", policies)
     expected = replace(
@@ -49,6 +49,7 @@ async def test_a_change_changes_what_it_names(accounts: Accounts, ana: SignedUp)
         pytest.param({"name": " "}, "name", id="an empty name"),
         pytest.param({"name": "x" * 201}, "name", id="a long name"),
         pytest.param({"strategy": "random"}, "strategy", id="an unknown strategy"),
+        pytest.param({"weights": (0.5, 0.4, 0.0)}, "weights", id="weights that do not add up"),
         pytest.param({"weights": (0.0, 0.0, 0.0)}, "weights", id="weights of nothing"),
         pytest.param({"weights": (0.5, -0.1, 0.5)}, "weights", id="a negative weight"),
         pytest.param({"weights": (1.5, 0.1, 0.5)}, "weights", id="a weight above one"),

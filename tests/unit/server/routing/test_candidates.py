@@ -1,14 +1,18 @@
-"""Candidates: which deployments serve a model, in which order, and what is said when none does."""
-
-from collections import Counter
-from random import Random
+"""Candidates: which models entries serve, by which names, and what is said of a name that none has."""
 
 import pytest
 
 from server.chat.deployment import Deployment
 from server.chat.principal import Plan, Principal
-from server.errors import ModelNotAllowed, ModelUnknown
-from server.routing.candidates import ProviderFacts, choose, closest_names, listed_models, ordered
+from server.routing.candidates import (
+    ProviderFacts,
+    closest_names,
+    is_allowed,
+    listed_models,
+    models_of,
+    serves,
+    unknown_model,
+)
 
 FACTS = {
     "demo": ProviderFacts(("echo", "slow"), serves_only_defaults=True),
@@ -33,63 +37,32 @@ DEMO = entry("d", "demo", 2)
 OPENAI = entry("o", "openai", 1)
 META = entry("m", "meta", 3, models=("meta-llama/Llama-3", "llama-small"))
 
-CHOICES = [
-    ("a provider and model names the entry's model", "demo/echo", [DEMO, OPENAI], (), [("d", "echo")]),
-    ("a bare model goes to open entries and to those that list it", "gpt-9", [DEMO, OPENAI], (), [("o", "gpt-9")]),
-    ("a slash is part of the name where no entry has that provider", "meta-llama/Llama-3", [META], (),
-     [("m", "meta-llama/Llama-3")]),
-    ("priority decides the order", "echo", [DEMO, OPENAI], (), [("o", "echo"), ("d", "echo")]),
-    ("no model leaves the choice to priority", None, [DEMO, OPENAI], (), [("o", "gpt-4o-mini"), ("d", "echo")]),
-    ("auto is the same as no model", "auto", [DEMO], (), [("d", "echo")]),
-    ("auto keeps to what the key may use", "auto", [OPENAI, DEMO], ("demo/slow",), [("d", "slow")]),
-    ("an allow-list with the bare name opens the model", "demo/echo", [DEMO], ("echo",), [("d", "echo")]),
-]  # fmt: skip
+
+def test_unknown_models_without_any_name() -> None:
+    assert "POST /api/keys/providers" in unknown_model("gpt-4o", []).message
+    assert "GET /v1/models" in unknown_model("zzzz", ["demo/echo"]).message
+    assert "`demo/echo`" in unknown_model("demo/ecko", ["demo/echo"]).message
 
 
 @pytest.mark.parametrize(
-    ("model", "entries", "allowed", "expected"), [case[1:] for case in CHOICES], ids=[case[0] for case in CHOICES]
+    ("allowed", "expected"),
+    [
+        pytest.param((), True, id="an empty list has all"),
+        pytest.param(("gpt-4o",), True, id="a bare name opens every provider's"),
+        pytest.param(("openai/gpt-4o",), True, id="a name with its provider opens that provider's"),
+        pytest.param(("groq/gpt-4o",), False, id="another provider's does not count"),
+    ],
 )
-def test_choose(
-    model: str | None, entries: list[Deployment], allowed: tuple[str, ...], expected: list[tuple[str, str]]
-) -> None:
-    found = choose(model, entries, caller(*allowed), facts_of, lambda: 0.5)
-    assert [(item.deployment.provider_id, item.model) for item in found] == expected
+def test_allow_lists(allowed: tuple[str, ...], expected: bool) -> None:
+    assert is_allowed(allowed, "openai", "gpt-4o") is expected
 
 
-UNKNOWN = [
-    ("a typo is answered with the closest names", "demo/ecko", [DEMO], "demo/echo"),
-    ("a name without its provider finds the full one", "eccho", [DEMO], "demo/echo"),
-    ("nothing near points to the list", "zzzz", [DEMO], "GET /v1/models"),
-    ("no entry at all says how to add one", "gpt-4o", [], "POST /api/keys/providers"),
-    ("auto without any entry says how to add one", "auto", [], "POST /api/keys/providers"),
-]
-
-
-@pytest.mark.parametrize(
-    ("model", "entries", "hint"), [case[1:] for case in UNKNOWN], ids=[case[0] for case in UNKNOWN]
-)
-def test_unknown_models(model: str, entries: list[Deployment], hint: str) -> None:
-    with pytest.raises(ModelUnknown) as caught:
-        choose(model, entries, caller(), facts_of, lambda: 0.5)
-    assert hint in caught.value.message
-    assert caught.value.param == "model"
-
-
-def test_a_model_outside_the_allow_list_is_refused() -> None:
-    with pytest.raises(ModelNotAllowed) as caught:
-        choose("demo/echo", [DEMO], caller("demo/slow"), facts_of, lambda: 0.5)
-    assert "demo/echo" in caught.value.message
-
-
-def test_ties_share_by_weight() -> None:
-    entries = [entry("a", "openai", weight=3), entry("b", "openai", weight=1)]
-    draw = Random(7).random
-    first = Counter(choose("x", entries, caller(), facts_of, draw)[0].deployment.provider_id for _ in range(4000))
-    assert 0.70 < first["a"] / 4000 < 0.80
-
-
-def test_ordering_nothing_is_nothing() -> None:
-    assert ordered([], lambda: 0.5) == []
+def test_entries_without_a_list_can_be_asked_for_any_model() -> None:
+    assert serves(OPENAI, "gpt-9", FACTS["openai"])
+    assert not serves(META, "gpt-9", FACTS["meta"])
+    assert not serves(DEMO, "gpt-9", FACTS["demo"])
+    assert models_of(META, FACTS["meta"]) == ("meta-llama/Llama-3", "llama-small")
+    assert models_of(OPENAI, FACTS["openai"]) == ("gpt-4o-mini", "gpt-4o")
 
 
 def test_the_list_names_built_in_models_with_their_provider() -> None:

@@ -2,21 +2,23 @@
 
 import pytest
 
-from server.routing.complexity import Complexity, Features, classify
+from server.routing.complexity import Complexity, Features, classify, judge
+from server.routing.task_words import TASKS
 
 CASES = [
     ("a greeting", "Hello!", 9, 1, 0, Complexity.SIMPLE),
     ("a question of fact", "What is the capital of France?", 14, 1, 0, Complexity.SIMPLE),
-    ("a translation", "Translate this sentence into German: good morning.", 18, 1, 0, Complexity.MODERATE),
+    ("a translation", "Translate this sentence into German: good morning.", 18, 1, 0, Complexity.SIMPLE),
     ("a summary of a page", "Summarise the text below.", 700, 1, 0, Complexity.MODERATE),
-    ("a question with a tool", "What is the weather in Oslo?", 60, 1, 1, Complexity.MODERATE),
+    ("a question with a tool", "What is the weather in Oslo?", 60, 1, 1, Complexity.SIMPLE),
     ("code to debug", "Debug this:\n```\ndef f(): pass\n```", 80, 1, 0, Complexity.COMPLEX),
     ("an algorithm, explained", "Implement the algorithm step by step and explain it. Use class Foo.", 200, 1, 0,
      Complexity.COMPLEX),
     ("a proof about consensus", "Prove that distributed consensus needs 2f+1 nodes; analyse the theorem.", 60, 1, 0,
      Complexity.EXPERT),
     ("a long design talk with tools", "Design a system; compare the architecture options.", 2500, 8, 3,
-     Complexity.EXPERT),
+     Complexity.COMPLEX),
+    ("length, depth and tools without rigour", "Continue", 90_000, 40, 20, Complexity.COMPLEX),
 ]  # fmt: skip
 
 
@@ -37,3 +39,26 @@ def test_more_of_anything_never_lowers_the_class() -> None:
         Features("Explain it. Prove the theorem.", 100, 1, 0),
     ):
         assert order.index(classify(features)) >= base
+
+
+def test_the_points_say_what_was_seen() -> None:
+    judgement = judge(Features("Prove the theorem.\n```x```", 200, 7, 3))
+    assert [(item.rule, item.points, item.because) for item in judgement.points] == [
+        ("prompt length", 1, "200 tokens"),
+        ("depth", 1, "7 messages"),
+        ("tools", 1, "3 tools"),
+        ("rigour", 10, "prove, theorem"),
+        ("code", 2, "```"),
+    ]
+    assert judgement.score == 15
+
+
+def test_words_are_found_at_their_beginning_only() -> None:
+    assert classify(Features("Improve it", 9, 1, 0)) is Complexity.SIMPLE
+    assert classify(Features("Prove it", 9, 1, 0)) is Complexity.EXPERT
+
+
+@pytest.mark.parametrize("word", sorted({word for task in TASKS for word in task.words}))
+def test_every_word_is_found_where_it_stands(word: str) -> None:
+    text = f"a{word} b" if word[0] == " " else f"a{word}b"
+    assert [item.rule for item in judge(Features(text, 9, 1, 0)).points] != []

@@ -24,7 +24,7 @@ async def test_a_workspace_lives_from_creation_to_deletion(
     assert (made.name, made.strategy, made.role) == ("Lab", workspaces_pb2.STRATEGY_DEFAULT, members_pb2.ROLE_OWNER)
     assert (made.weights.cost, made.weights.quality, made.weights.speed) == (0.40, 0.35, 0.25)
     assert made.content_policy == workspaces_pb2.CONTENT_POLICY_METADATA
-    assert made.cache_policy == workspaces_pb2.CACHE_POLICY_OFF
+    assert made.cache_policy == workspaces_pb2.CACHE_POLICY_DEFAULT
     listed = (await stub.ListWorkspaces(workspaces_pb2.ListWorkspacesRequest(), metadata=mine)).workspaces
     assert [(each.id, each.is_default) for each in listed] == [(signed_up.workspace.id, True), (made.id, False)]
     await providers_pb2_grpc.ProvidersServiceStub(channel).CreateProvider(
@@ -59,7 +59,7 @@ async def test_an_update_changes_what_is_set_or_what_the_mask_names(
     )
     changed = (await stub.UpdateWorkspace(second, metadata=mine)).workspace
     assert (changed.name, changed.weights.speed) == ("My Workspace", 0.25)
-    assert changed.cache_policy == workspaces_pb2.CACHE_POLICY_OFF
+    assert changed.cache_policy == workspaces_pb2.CACHE_POLICY_DEFAULT
     assert changed.strategy == workspaces_pb2.STRATEGY_BALANCED
 
 

@@ -74,5 +74,5 @@ def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(
         upgrade(connection)
         assert connection.execute(text("SELECT created_at FROM members")).scalar() == 42
         kept = connection.execute(text("SELECT weights, content_policy, cache_policy FROM workspaces")).one()
-        assert tuple(kept) == ("[]", "metadata", "off")
+        assert tuple(kept) == ("[]", "metadata", "default")
     engine.dispose()

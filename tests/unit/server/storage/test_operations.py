@@ -76,6 +76,7 @@ async def test_a_users_dispatched_operations_of_a_span_are_counted(database: Dat
         OPERATION,
         replace(OPERATION, request_id="req_2", key_id="key_2", workspace_id="ws_2", outcome="UPSTREAM_TIMEOUT"),
         replace(OPERATION, request_id="req_refused", outcome="RATE_LIMITED", status=429, attempts=()),
+        replace(OPERATION, request_id="req_shared", is_cache_hit=True, attempts=()),
         replace(OPERATION, request_id="req_before", created_at=NOW - minute),
         replace(OPERATION, request_id="req_after", created_at=NOW + minute),
         replace(OPERATION, request_id="req_other", user_id="usr_2"),
@@ -83,8 +84,8 @@ async def test_a_users_dispatched_operations_of_a_span_are_counted(database: Dat
     async with database.write() as tx:
         await tx.operations.add_many(operations, "prices/1")
     async with database.read() as tx:
-        assert await tx.operations.count_dispatched("usr_1", NOW, NOW + minute) == 2
-        assert await tx.operations.count_dispatched("usr_1", NOW - minute, NOW + 2 * minute) == 4
+        assert await tx.operations.count_dispatched("usr_1", NOW, NOW + minute) == 3
+        assert await tx.operations.count_dispatched("usr_1", NOW - minute, NOW + 2 * minute) == 5
         assert await tx.operations.count_dispatched("usr_3", NOW, NOW + minute) == 0
 
 

@@ -54,7 +54,7 @@ async def test_what_a_workspace_decides_is_kept(peopled: Database) -> None:
     assert changed is not None
     assert other is not None
     assert (changed.weights, changed.content_policy, changed.cache_policy) == ((0.5, 0.5, 0.0), "full", "exact")
-    assert (other.weights, other.content_policy, other.cache_policy) == ((), "metadata", "off")
+    assert (other.weights, other.content_policy, other.cache_policy) == ((), "metadata", "default")
 
 
 async def test_a_workspace_goes_with_all_that_is_in_it(peopled: Database) -> None:

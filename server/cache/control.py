@@ -1,0 +1,61 @@
+"""What a request lets the cache do: read, store, both or nothing, and how old an answer may be.
+
+Pure. What the request says itself (the knob before the `Cache-Control` header) goes before the workspace's policy, and
+that before the usual: answers are kept only for requests that ask for temperature 0, and so for one answer. A
+temperature that is left out is not 0.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from server.chat.view import CachePolicy, ChatView
+
+_MAX_AGE: Final = "max-age="
+_MAX_AGE_DIGITS: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """What the cache may do for one request. Answers older than `max_age_s` seconds do not count."""
+
+    reads: bool
+    stores: bool
+    max_age_s: float = math.inf
+
+
+NOTHING: Final = CacheUse(reads=False, stores=False)
+
+
+def use_of(view: ChatView, knob: str | None, header: str | None, policy: CachePolicy) -> CacheUse:
+    """What the cache may do for a request.
+
+    `knob` is `default`, `no-cache`, `no-store` or `max-age=SECONDS`, as it was checked; None leaves it to `header`, a
+    `Cache-Control` of HTTP, of which unknown directives are ignored. `max-age` asks for the cache whatever the policy.
+    """
+    words = _words(header) if knob is None else {knob}
+    if "no-store" in words or _is_unrepeatable(view):
+        return NOTHING
+    max_age_s = _max_age_s(words)
+    is_on = max_age_s is not None or policy == "exact" or (policy == "default" and view.temperature == 0)
+    if not is_on:
+        return NOTHING
+    reads = "no-cache" not in words and max_age_s != 0
+    return CacheUse(reads, stores=True, max_age_s=math.inf if max_age_s is None else float(max_age_s))
+
+
+def _words(header: str | None) -> set[str]:
+    return {word.strip().lower() for word in header.split(",")} if header else set()
+
+
+def _max_age_s(words: set[str]) -> int | None:
+    """The shortest age that is named; None if none is, or none that is a number."""
+    ages = [word.removeprefix(_MAX_AGE).strip('"') for word in words if word.startswith(_MAX_AGE)]
+    return min(
+        (int(age) for age in ages if age.isascii() and age.isdigit() and len(age) <= _MAX_AGE_DIGITS), default=None
+    )
+
+
+def _is_unrepeatable(view: ChatView) -> bool:
+    """Whether the answer is of a kind that is not kept: sound, what the web says now, or what the provider stores."""
+    return bool(view.audio or view.web_search_options or view.store)

@@ -1,0 +1,1 @@
+"""What is publicly known of models: limits, abilities, tiers and retirement."""

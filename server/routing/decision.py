@@ -1,0 +1,121 @@
+"""The decision: who is asked for a request, in which order, who is not, and why. One function, of request and state.
+
+Pure: the same `Ask` over the same `World` gives the same `Decision`. Requests are served by it, and explanations are
+made of it, so that what is explained is what happens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.chat.deployment import Candidate
+from server.errors import PerpetuoError
+from server.routing.ask import Ask
+from server.routing.filters import Filter, Option, Rejected, sift
+from server.routing.nobody import nobody_left
+from server.routing.strategies import RULES, Figures, Key, Scores, figures_of, scores_of, shortfall
+from server.routing.world import World
+
+MAX_CHOSEN = 6
+"""How many candidates are tried at most when the gateway chooses the model."""
+
+MAX_CHOSEN_OF_ENTRY = 3
+"""How many models of one entry are among them at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate in its place. `figures` and `scores` are there if the strategy or the caller needed them."""
+
+    candidate: Candidate
+    shortfall: int
+    figures: Figures | None = None
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The candidates, the first to be tried first; `error` is what the caller is told when there is none."""
+
+    ranked: tuple[Ranked, ...]
+    rejected: tuple[Rejected, ...]
+    error: PerpetuoError | None = None
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Who is asked, in that order; at least one. Raises the error when there is none."""
+        if self.error is not None:
+            raise self.error
+        return [item.candidate for item in self.ranked]
+
+
+def decide(ask: Ask, world: World, *, in_full: bool = False) -> Decision:
+    """Who is asked for a request. `in_full` adds figures and scores that the strategy does not need; no more."""
+    options, rejected = sift(ask, world)
+    if not options:
+        return Decision((), tuple(rejected), nobody_left(ask, world, rejected))
+    ranked = _ranked(options, ask, world, in_full)
+    if not ask.model:
+        ranked = _cut(ranked, rejected)
+    return Decision(tuple(ranked), tuple(rejected))
+
+
+def _ranked(options: Sequence[Option], ask: Ask, world: World, in_full: bool) -> list[Ranked]:
+    """The options in order."""
+    is_plain = bool(ask.model) and ask.strategy == "default"
+    if len(options) == 1 and not in_full:
+        return [Ranked(options[0].candidate, shortfall(options[0], ask.quality_needed))]
+    draws = _draws(options, world)
+    if is_plain and not in_full:
+        keyed = [(_tie(option, draws), Ranked(option.candidate, 0)) for option in options]
+    else:
+        figures = [figures_of(option, ask, world) for option in options]
+        scores = scores_of(figures, ask.weights)
+        keyed = [
+            (
+                _tie(option, draws) if is_plain else _key(option, found, score, ask, draws),
+                Ranked(option.candidate, shortfall(option, ask.quality_needed), found, score),
+            )
+            for option, found, score in zip(options, figures, scores, strict=True)
+        ]
+    return [item for _, item in sorted(keyed, key=lambda entry: entry[0])]
+
+
+def _draws(options: Sequence[Option], world: World) -> dict[str, float]:
+    """A number for each entry, the lower the sooner; those with more weight tend to lower ones."""
+    draws: dict[str, float] = {}
+    for option in options:
+        deployment = option.candidate.deployment
+        if deployment.provider_id not in draws:
+            draws[deployment.provider_id] = -(world.draw() ** (1.0 / deployment.weight))
+    return draws
+
+
+def _tie(option: Option, draws: dict[str, float]) -> Key:
+    deployment = option.candidate.deployment
+    return deployment.priority, draws[deployment.provider_id], option.place
+
+
+def _key(option: Option, figures: Figures, scores: Scores, ask: Ask, draws: dict[str, float]) -> Key:
+    """What the candidates are sorted by. In `default` the entries' order comes before how well a model fits."""
+    priority, draw, place = _tie(option, draws)
+    short = shortfall(option, ask.quality_needed)
+    rule = RULES[ask.strategy](figures, scores)
+    if ask.strategy == "default" and not ask.wants_best:
+        return priority, draw, short, rule, place
+    if ask.strategy == "default":
+        return short, priority, draw, rule, place
+    return short, rule, priority, draw, place
+
+
+def _cut(ranked: Sequence[Ranked], rejected: list[Rejected]) -> list[Ranked]:
+    """The best, few of each entry."""
+    kept: list[Ranked] = []
+    of_entry: dict[str, int] = {}
+    for item in ranked:
+        entry = item.candidate.deployment.provider_id
+        of_entry[entry] = of_entry.get(entry, 0) + 1
+        if len(kept) < MAX_CHOSEN and of_entry[entry] <= MAX_CHOSEN_OF_ENTRY:
+            kept.append(item)
+        else:
+            rejected.append(Rejected(item.candidate, Filter.SURPLUS))
+    return kept

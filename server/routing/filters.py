@@ -1,0 +1,189 @@
+"""The hard filters: who may and can serve a request at all, and which filter took away whom.
+
+Pure. A model that the catalogue does not know is not held back by its abilities: nothing is known of them. A request
+that names its model gets the benefit of the doubt about its length, because the count of its tokens is an estimate that
+leans to the high side; when the gateway chooses, the choice must fit.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from server.catalogue.catalogue import Model
+from server.chat.deployment import Candidate, Deployment
+from server.routing.ask import Ask
+from server.routing.candidates import is_allowed, models_of, serves
+from server.routing.world import World
+
+# An estimate of the prompt above the window by this factor certainly does not fit.
+_CERTAINLY = 0.8
+
+
+class Filter(Enum):
+    """What takes a candidate away."""
+
+    KEY = "key"
+    ENTRY = "entry"
+    PROVIDER = "provider"
+    CATALOGUE = "catalogue"
+    CONTEXT = "context"
+    VISION = "vision"
+    AUDIO = "audio"
+    TOOLS = "tools"
+    RETIRED = "retired"
+    HEALTH = "health"
+    SURPLUS = "surplus"
+
+
+_REASONS = {
+    Filter.KEY: "the key's allow-list does not have it",
+    Filter.ENTRY: "the provider entry does not serve it",
+    Filter.PROVIDER: "the request names another provider",
+    Filter.CATALOGUE: "its provider is not known to serve it, and another entry's is",
+    Filter.CONTEXT: "prompt and answer do not fit its {} tokens",
+    Filter.VISION: "it does not take images",
+    Filter.AUDIO: "it does not take sound",
+    Filter.TOOLS: "it does not call tools",
+    Filter.RETIRED: "it is no longer served since {}",
+    Filter.HEALTH: "it rests for {} s after failures",
+    Filter.SURPLUS: "enough better ones are tried first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that a filter took away. `detail` is the figure in its reason."""
+
+    candidate: Candidate
+    filter: Filter
+    detail: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return _REASONS[self.filter].format(self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A candidate that passed. `place` is its place in the entry's own list of models."""
+
+    candidate: Candidate
+    facts: Model | None
+    place: int = 0
+
+
+def sift(ask: Ask, world: World) -> tuple[list[Option], list[Rejected]]:
+    """Who passes every filter, in the order of the entries, and who does not. The same input gives the same output."""
+    rejected: list[Rejected] = []
+    possible = _naming(ask, world, rejected) if ask.model else list(_choosing(world))
+    options = []
+    for option in possible:
+        bar = _bar(ask, option, world)
+        if bar is None:
+            options.append(option)
+        else:
+            rejected.append(bar)
+    return options if ask.model else _known_first(options), rejected
+
+
+def _naming(ask: Ask, world: World, rejected: list[Rejected]) -> list[Option]:
+    """The entries that can be asked for the model that the request names."""
+    model = ask.model
+    provider, slash, rest = model.partition("/")
+    is_prefixed = bool(slash) and any(deployment.provider == provider for deployment in world.deployments)
+    possible: list[Option] = []
+    for deployment in world.deployments:
+        if is_prefixed and deployment.provider != provider:
+            rejected.append(Rejected(Candidate(deployment, model), Filter.PROVIDER))
+            continue
+        candidate = Candidate(deployment, rest if is_prefixed else model)
+        if serves(deployment, candidate.model, world.facts_of(deployment.provider)):
+            possible.append(Option(candidate, world.model_of(deployment.provider, candidate.model)))
+        else:
+            rejected.append(Rejected(candidate, Filter.ENTRY))
+    if len(possible) > 1:
+        return _without_guesses(possible, world, rejected)
+    return possible
+
+
+def _without_guesses(possible: Sequence[Option], world: World, rejected: list[Rejected]) -> list[Option]:
+    """Leaves out entries that would be asked on the off-chance, where another is known to serve the model."""
+    if not any(option.facts or option.candidate.deployment.models for option in possible):
+        return list(possible)
+    kept = []
+    for option in possible:
+        deployment = option.candidate.deployment
+        is_guess = (
+            option.facts is None
+            and not deployment.models
+            and any(world.model_of(deployment.provider, name) for name in _usual(deployment, world))
+        )
+        if is_guess:
+            rejected.append(Rejected(option.candidate, Filter.CATALOGUE))
+        else:
+            kept.append(option)
+    return kept
+
+
+def _usual(deployment: Deployment, world: World) -> tuple[str, ...]:
+    return models_of(deployment, world.facts_of(deployment.provider))
+
+
+def _choosing(world: World) -> Iterator[Option]:
+    """Every model that an entry is known to serve."""
+    for deployment in world.deployments:
+        for place, model in enumerate(_usual(deployment, world)):
+            yield Option(Candidate(deployment, model), world.model_of(deployment.provider, model), place)
+
+
+def _known_first(options: Sequence[Option]) -> list[Option]:
+    """Of each entry the models that the catalogue knows; where it knows none, the first."""
+    known = {option.candidate.deployment.provider_id for option in options if option.facts is not None}
+    kept, seen = [], set()
+    for option in options:
+        entry = option.candidate.deployment.provider_id
+        if option.facts is not None or (entry not in known and entry not in seen):
+            kept.append(option)
+        seen.add(entry)
+    return kept
+
+
+def _bar(ask: Ask, option: Option, world: World) -> Rejected | None:
+    """The first filter that the candidate does not pass."""
+    candidate = option.candidate
+    if not is_allowed(ask.allowed_models, candidate.deployment.provider, candidate.model):
+        return Rejected(candidate, Filter.KEY)
+    if option.facts is not None:
+        found = _inability(ask, option.facts)
+        if found is not None:
+            return Rejected(candidate, *found)
+    rests_s = world.rests_for(candidate.deployment.provider_id, candidate.model)
+    if rests_s > 0.0:
+        return Rejected(candidate, Filter.HEALTH, f"{rests_s:.1f}")
+    return None
+
+
+def _inability(ask: Ask, facts: Model) -> tuple[Filter, str] | None:
+    """What the model cannot do that the request needs."""
+    needs = ask.needs
+    if not ask.model and facts.is_retired(ask.today):
+        return Filter.RETIRED, str(facts.retires_on)
+    if not _fits(ask, facts):
+        return Filter.CONTEXT, str(facts.context_window_tokens)
+    if needs.images and not facts.takes_images:
+        return Filter.VISION, ""
+    if needs.audio and not facts.takes_audio and not ask.model:
+        return Filter.AUDIO, ""
+    if needs.tools and not facts.tools:
+        return Filter.TOOLS, ""
+    return None
+
+
+def _fits(ask: Ask, facts: Model) -> bool:
+    if ask.model:
+        return ask.prompt_tokens * _CERTAINLY <= facts.context_window_tokens
+    output_tokens = ask.needs.output_tokens
+    if output_tokens > facts.max_output_tokens:
+        return False
+    return ask.prompt_tokens + output_tokens <= facts.context_window_tokens

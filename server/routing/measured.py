@@ -1,0 +1,96 @@
+"""How upstreams have done lately: latency and failures for each provider entry and model, in memory.
+
+Time counts: what was seen a half-life ago weighs half. Attempts feed it as they end; deciding reads it. Only what
+blames the provider is a failure: a caller who left, or a request that was at fault, says nothing about an upstream.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from server.chat.records import AttemptRecord
+from server.routing.retry import blames_provider
+
+HALF_LIFE_S: Final = 300.0
+MAX_SERIES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was seen of one upstream.
+
+    `calls` and `answers` are decayed counts of all calls and of those that were answered. `latency_ms` is the mean to
+    the whole answer, or for streams to the first content; 0 without answers. `error_rate` is 0 to 1, 0 without calls.
+    """
+
+    calls: float = 0.0
+    answers: float = 0.0
+    latency_ms: float = 0.0
+    error_rate: float = 0.0
+
+
+NOTHING: Final = Measured()
+
+
+class _Series:
+    __slots__ = ("answers", "at_s", "calls", "failures", "latency_sum_ms")
+
+    def __init__(self, at_s: float) -> None:
+        self.at_s = at_s
+        self.calls = 0.0
+        self.failures = 0.0
+        self.answers = 0.0
+        self.latency_sum_ms = 0.0
+
+    def decay(self, now_s: float, half_life_s: float) -> None:
+        factor = 0.5 ** (max(0.0, now_s - self.at_s) / half_life_s)
+        self.at_s = now_s
+        self.calls *= factor
+        self.failures *= factor
+        self.answers *= factor
+        self.latency_sum_ms *= factor
+
+
+class Measurements:
+    """The state of all upstreams. At most `max_series` are kept; those first seen longest ago go first."""
+
+    def __init__(self, half_life_s: float = HALF_LIFE_S, max_series: int = MAX_SERIES) -> None:
+        self._half_life_s = half_life_s
+        self._max_series = max_series
+        self._series: dict[tuple[str, str, bool], _Series] = {}
+
+    def note(self, attempts: Iterable[AttemptRecord], *, is_stream: bool, now_s: float) -> None:
+        """Takes what attempts came to. `now_s` is any steady clock's, in seconds."""
+        for attempt in attempts:
+            is_failure = blames_provider(attempt.outcome)
+            if not is_failure and attempt.outcome != "ok":
+                continue
+            series = self._at(attempt.provider_id, attempt.model, is_stream, now_s)
+            series.calls += 1.0
+            if is_failure:
+                series.failures += 1.0
+                continue
+            latency_ms = attempt.first_token_ms if is_stream else attempt.latency_ms
+            if latency_ms is not None:
+                series.answers += 1.0
+                series.latency_sum_ms += latency_ms
+
+    def of(self, provider_id: str, model: str, *, is_stream: bool, now_s: float) -> Measured:
+        """What was seen of an entry's model up to now."""
+        series = self._series.get((provider_id, model, is_stream))
+        if series is None or series.calls <= 0.0:
+            return NOTHING
+        factor = 0.5 ** (max(0.0, now_s - series.at_s) / self._half_life_s)
+        latency_ms = series.latency_sum_ms / series.answers if series.answers > 0.0 else 0.0
+        return Measured(series.calls * factor, series.answers * factor, latency_ms, series.failures / series.calls)
+
+    def _at(self, provider_id: str, model: str, is_stream: bool, now_s: float) -> _Series:
+        key = provider_id, model, is_stream
+        series = self._series.get(key)
+        if series is None:
+            if len(self._series) >= self._max_series:
+                del self._series[next(iter(self._series))]
+            series = self._series[key] = _Series(now_s)
+        else:
+            series.decay(now_s, self._half_life_s)
+        return series

@@ -1,0 +1,121 @@
+"""The live router: reads a request, takes the state as it is now, and has the decision made over it.
+
+It serves requests and explanations alike. What it knows of the outside (entries, policies, prices, chance, time) comes
+in as `Sources`; nothing is asked of a provider.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from server.chat.deployment import Deployment
+from server.chat.estimate import estimate_tokens
+from server.chat.policy import RoutingPolicy
+from server.chat.principal import Call
+from server.chat.records import AttemptRecord
+from server.chat.request import ChatRequest
+from server.chat.view import GatewayKnobs
+from server.routing.ask import Ask, wish_of
+from server.routing.attempt import Clock
+from server.routing.candidates import FactsOf
+from server.routing.complexity import Judgement, judge
+from server.routing.decision import Decision, decide
+from server.routing.features import features_of, needs_of
+from server.routing.measured import Measured, Measurements
+from server.routing.world import Draw, ModelOf, PriceOf, RestsFor, World, never_rests
+
+DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
+PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
+
+
+def no_model(provider: str, model: str) -> None:
+    """A catalogue that knows nothing."""
+    return
+
+
+def no_price(provider: str, model: str) -> None:
+    """A price book that knows nothing."""
+    return
+
+
+async def usual_policy(workspace_id: str) -> RoutingPolicy:
+    """The policy of a workspace that has set none."""
+    return RoutingPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the router gets what it decides over; `draw` gives a number from 0 (exclusive) to 1."""
+
+    deployments_of: DeploymentsOf
+    facts_of: FactsOf
+    clock: Clock
+    draw: Draw
+    model_of: ModelOf = no_model
+    price_of: PriceOf = no_price
+    policy_of: PolicyOf = usual_policy
+    rests_for: RestsFor = never_rests
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was read: what it asks of routing, how its class was found, and its workspace's policy."""
+
+    ask: Ask
+    judgement: Judgement
+    policy: RoutingPolicy
+
+
+class Router:
+    """Decides for requests of all workspaces. `measurements` is what it has seen of upstreams."""
+
+    def __init__(self, sources: Sources, measurements: Measurements | None = None) -> None:
+        self._sources = sources
+        self._measurements = measurements or Measurements()
+
+    async def read(self, request: ChatRequest, knobs: GatewayKnobs, call: Call) -> Asked:
+        """What a request asks of routing. Raises RequestInvalid for an `auto:…` that is not known."""
+        policy = await self._sources.policy_of(call.principal.workspace_id)
+        wish = wish_of(request.model, knobs.strategy, policy.strategy)
+        prompt_tokens = estimate_tokens(request)
+        judgement = judge(features_of(request.view, prompt_tokens))
+        ask = Ask(
+            model=wish.model,
+            wants_best=wish.wants_best,
+            strategy=wish.strategy,
+            weights=policy.weights,
+            complexity=judgement.level,
+            prompt_tokens=prompt_tokens,
+            needs=needs_of(request.view),
+            is_stream=request.is_stream,
+            allowed_models=call.principal.allowed_models,
+            today=self._sources.clock.now().date(),
+        )
+        return Asked(ask, judgement, policy)
+
+    async def entries(self, workspace_id: str) -> Sequence[Deployment]:
+        """The workspace's entries as they are now."""
+        return await self._sources.deployments_of(workspace_id)
+
+    async def decide(self, ask: Ask, workspace_id: str, *, in_full: bool = False) -> Decision:
+        """The decision over the workspace's entries as they are now."""
+        sources = self._sources
+        deployments = await sources.deployments_of(workspace_id)
+        now_s = sources.clock.monotonic()
+
+        def measured_of(provider_id: str, model: str, is_stream: bool) -> Measured:
+            return self._measurements.of(provider_id, model, is_stream=is_stream, now_s=now_s)
+
+        world = World(
+            deployments=deployments,
+            facts_of=sources.facts_of,
+            model_of=sources.model_of,
+            price_of=sources.price_of,
+            draw=sources.draw,
+            measured_of=measured_of,
+            rests_for=sources.rests_for,
+        )
+        return decide(ask, world, in_full=in_full)
+
+    def note(self, attempts: Iterable[AttemptRecord], *, is_stream: bool) -> None:
+        """Learns from attempts that have ended."""
+        self._measurements.note(attempts, is_stream=is_stream, now_s=self._sources.clock.monotonic())

@@ -1,0 +1,50 @@
+"""What a decision is made of beside the request: entries, facts, prices, measurements and chance, as of one moment.
+
+Each member is read and never changed. The members that are functions must answer the same throughout one decision.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from server.catalogue.catalogue import Model
+from server.chat.deployment import Deployment
+from server.routing.candidates import FactsOf
+from server.routing.measured import NOTHING, Measured
+
+ModelOf = Callable[[str, str], Model | None]
+"""Provider and model to what the catalogue knows; None for nothing."""
+
+PriceOf = Callable[[str, str], int | None]
+"""Provider and model to the nano-dollars of a usual mix of tokens; None when the price is not known."""
+
+MeasuredOf = Callable[[str, str, bool], Measured]
+"""Provider entry, model, and whether the answer is streamed, to what was seen lately."""
+
+RestsFor = Callable[[str, str], float]
+"""Provider entry and model to the seconds for which they must not be asked; 0 for those that may."""
+
+Draw = Callable[[], float]
+"""A number from 0 (exclusive) to 1."""
+
+
+def measured_nowhere(provider_id: str, model: str, is_stream: bool) -> Measured:
+    """No upstream was seen yet."""
+    return NOTHING
+
+
+def never_rests(provider_id: str, model: str) -> float:
+    """No upstream rests."""
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The state that a decision is made over. `deployments` are those of the workspace that are enabled."""
+
+    deployments: Sequence[Deployment]
+    facts_of: FactsOf
+    model_of: ModelOf
+    price_of: PriceOf
+    draw: Draw
+    measured_of: MeasuredOf = measured_nowhere
+    rests_for: RestsFor = never_rests

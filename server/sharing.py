@@ -1,0 +1,295 @@
+"""Answers that serve more than one request: from the cache, or from a call that another request has under way.
+
+Between the pipeline, which knows requests, and the cache, which knows keys and bytes. Every request that may share has
+a `Share`. Whoever starts a call leads it; it goes on without its leader as long as others wait. When it fails, a fault
+of the request is everybody's, and any other failure is the leader's alone: the next one leads.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from server.cache.control import CacheUse
+from server.cache.flights import Flight, Flights
+from server.cache.kept import Answers, KeptAnswer, without_credential
+from server.cache.pieces import pieces_of, whole_from
+from server.chat.answer import peek_answer
+from server.chat.deployment import Candidate
+from server.chat.usage import Usage
+from server.errors import DeadlineExceeded, Draining, PerpetuoError, UpstreamBadResponse
+from server.providers.dialect import Chunk
+from server.routing.dispatch import LiveStream
+
+T = TypeVar("T")
+
+Chunks = list[Chunk]
+Piece = tuple[Candidate, Chunks]
+Call = Flight[Piece, KeptAnswer]
+
+Ask = Callable[[], Awaitable[KeptAnswer]]
+"""Gets an answer from a provider."""
+
+Open = Callable[[], Awaitable[LiveStream]]
+"""Gets a committed stream from a provider."""
+
+Pump = Callable[[LiveStream, Callable[[Chunks], Awaitable[None]]], Awaitable[Usage]]
+"""Reads a stream to its end and shows its chunks as they come, the held ones first; raises when it breaks. Answers what
+it took."""
+
+# The same for everybody who asks the same: nobody else needs to try.
+_FAULTS_OF_THE_REQUEST = frozenset(
+    {
+        "BODY_TOO_LARGE",
+        "CONTENT_BLOCKED",
+        "CONTEXT_TOO_LONG",
+        "MODEL_NOT_ALLOWED",
+        "MODEL_UNKNOWN",
+        "PARAM_UNSUPPORTED",
+        "REQUEST_INVALID",
+    }
+)
+
+
+class Stream(Protocol):
+    """A committed stream, wherever it comes from. Whoever has it must `close` it, on every path."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """Who answers, or did."""
+
+    @property
+    def held(self) -> Chunks:
+        """What came before and with the first content."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was said that the stream is complete."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was odd about the stream and could be lived with."""
+
+    async def next_chunks(self) -> Chunks | None:
+        """The chunks that came together, maybe none; None after the last."""
+
+    def count(self, usage: Usage) -> None:
+        """Notes what the stream took, as far as it came."""
+
+    def end(self, failure: PerpetuoError | None = None) -> None:
+        """Notes that the stream is complete, or broke."""
+
+    async def close(self) -> None:
+        """Ends it. Safe to call twice."""
+
+
+class Sharing:
+    """The cache and the calls under way, of all requests. `now_s` is the running loop's clock, in seconds."""
+
+    def __init__(self, answers: Answers, now_s: Callable[[], float]) -> None:
+        self.answers = answers
+        self.flights: Flights[Piece, KeptAnswer] = Flights()
+        self.now_s = now_s
+
+    def share(self, key: bytes, use: CacheUse, deadline: float) -> "Share":
+        """A request's part in it, under its fingerprint. `deadline` is absolute, on the same clock."""
+        return Share(self, key, use, deadline)
+
+    async def close(self) -> None:
+        """Gives up every call under way."""
+        await self.flights.close()
+
+
+class Share:
+    """One request that may get an answer from elsewhere, and may leave one. `is_hit` says that it got one."""
+
+    def __init__(self, sharing: Sharing, key: bytes, use: CacheUse, deadline: float) -> None:
+        self._sharing = sharing
+        self._key = key
+        self._use = use
+        self._deadline = deadline
+        self._led: Call | None = None
+        self.is_hit = False
+
+    def has_kept(self) -> bool:
+        """Whether there is an answer to it already."""
+        return self._find() is not None
+
+    async def complete(self, ask: Ask) -> KeptAnswer:
+        """The answer: a kept one, that of a call under way, or one of our own."""
+        while (kept := self._find()) is None:
+            call = self._join() or self._lead(lambda _: self._asked(ask), shows_pieces=False)
+            try:
+                return await self.in_time(call.result())
+            except PerpetuoError as error:
+                self._try_again_after(error)
+            finally:
+                call.leave()
+        return kept
+
+    async def stream(self, open_stream: Open, pump: Pump) -> Stream:
+        """The answer as a stream, as `complete`."""
+        while (kept := self._find()) is None:
+            call = self._join() or self._lead(lambda led: self._pumped(open_stream, pump, led), shows_pieces=True)
+            following = Following(call, self)
+            try:
+                if await following.open():
+                    return following
+                kept = await self.in_time(call.result())
+            except PerpetuoError as error:
+                await following.close()
+                self._try_again_after(error)
+            except BaseException:
+                await following.close()
+                raise
+            else:
+                await following.close()
+                return Replay(kept)
+        return Replay(kept)
+
+    async def in_time(self, awaited: Awaitable[T]) -> T:
+        """Waits for another's call within our own deadline; for one of our own, whose work has that deadline, as is."""
+        try:
+            async with asyncio.timeout_at(self._deadline if self.is_hit else None):
+                return await awaited
+        except TimeoutError:
+            raise DeadlineExceeded("The time for this request ran out while an identical one was served.") from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Draining("The gateway is stopping; the call for this request was given up.") from None
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Calls back once the call that this request led is over; at once if it led none."""
+        if self._led is None:
+            callback()
+        else:
+            self._led.when_over(callback)
+
+    def _find(self) -> KeptAnswer | None:
+        if not self._use.reads:
+            return None
+        kept = self._sharing.answers.find(self._key, self._sharing.now_s(), self._use.max_age_s)
+        self.is_hit = kept is not None
+        return kept
+
+    def _join(self) -> Call | None:
+        call = self._sharing.flights.join(self._key) if self._use.reads else None
+        self.is_hit = call is not None
+        return call
+
+    def _lead(self, work: Callable[[Call], Awaitable[KeptAnswer]], *, shows_pieces: bool) -> Call:
+        self._led = self._sharing.flights.start(self._key, work, shows_pieces=shows_pieces)
+        return self._led
+
+    def _try_again_after(self, error: PerpetuoError) -> None:
+        """Raises a failure that is our own, or anybody's; after another's we try again."""
+        is_ours = not self.is_hit or self._sharing.now_s() >= self._deadline
+        if is_ours or error.reason in _FAULTS_OF_THE_REQUEST or isinstance(error, Draining):
+            self.is_hit = False
+            raise error
+
+    async def _asked(self, ask: Ask) -> KeptAnswer:
+        return self._keep(await ask())
+
+    async def _pumped(self, open_stream: Open, pump: Pump, call: Call) -> KeptAnswer:
+        live = await open_stream()
+        pieces: list[bytes] = []
+
+        async def show(chunks: Chunks) -> None:
+            pieces.extend(chunk.data for chunk in chunks)
+            await call.put((live.candidate, chunks))
+
+        try:
+            usage = await pump(live, show)
+        finally:
+            await live.close()
+        body = whole_from(pieces)
+        if body is None:
+            raise UpstreamBadResponse("The provider's stream ended without saying how.")
+        return self._keep(KeptAnswer(live.candidate, body, usage, peek_answer(body).finish_reason))
+
+    def _keep(self, answer: KeptAnswer) -> KeptAnswer:
+        kept = replace(answer, candidate=without_credential(answer.candidate))
+        if self._use.stores:
+            self._sharing.answers.keep(self._key, kept, self._sharing.now_s())
+        return kept
+
+
+class Following:
+    """A stream that is read from a call under way, one's own or another's. The call itself is settled by its work."""
+
+    def __init__(self, call: Call, share: Share) -> None:
+        self._call = call
+        self._share = share
+        self._next = 0
+        self._is_open = True
+        self._candidate: Candidate | None = None
+        self.held: Chunks = []
+        self.is_done = False
+        self.notes: Sequence[str] = ()
+        call.read()
+
+    @property
+    def candidate(self) -> Candidate:
+        """Who answers."""
+        assert self._candidate is not None
+        return self._candidate
+
+    async def open(self) -> bool:
+        """Waits for the first piece; False for a call that shows none. Raises what the call failed with before."""
+        if not self._call.shows_pieces:
+            return False
+        piece = await self._piece()
+        assert piece is not None
+        self._candidate, self.held = piece
+        return True
+
+    async def next_chunks(self) -> Chunks | None:
+        """See `Stream`."""
+        piece = await self._piece()
+        if piece is None:
+            self.is_done = True
+            return None
+        return piece[1]
+
+    def count(self, usage: Usage) -> None:
+        """See `Stream`."""
+
+    def end(self, failure: PerpetuoError | None = None) -> None:
+        """See `Stream`."""
+
+    async def close(self) -> None:
+        """See `Stream`."""
+        if self._is_open:
+            self._is_open = False
+            self._call.leave(is_reader=True)
+
+    async def _piece(self) -> Piece | None:
+        piece = await self._share.in_time(self._call.piece(self._next))
+        self._next += 1
+        return piece
+
+
+class Replay:
+    """A kept answer as a stream."""
+
+    def __init__(self, kept: KeptAnswer) -> None:
+        self.candidate = kept.candidate
+        self.held = pieces_of(kept.body)
+        self.is_done = True
+        self.notes: Sequence[str] = ()
+
+    async def next_chunks(self) -> Chunks | None:
+        """See `Stream`."""
+        return None
+
+    def count(self, usage: Usage) -> None:
+        """See `Stream`."""
+
+    def end(self, failure: PerpetuoError | None = None) -> None:
+        """See `Stream`."""
+
+    async def close(self) -> None:
+        """See `Stream`."""

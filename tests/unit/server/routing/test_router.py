@@ -1,0 +1,184 @@
+"""The live router: what it reads of a request, and that an explanation is what happens."""
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from server import errors
+from server.cache.kept import Answers
+from server.chat.deployment import Deployment
+from server.chat.knobs import knobs_from
+from server.chat.policy import RoutingPolicy, Weights
+from server.chat.principal import Call, Plan, Principal
+from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.request import parse_chat_request
+from server.chat.view import Strategy
+from server.chat.wire import Timeouts, WireRequest
+from server.errors import PerpetuoError
+from server.pipeline import Parts, Pipeline
+from server.providers.openai import OpenAiDialect
+from server.routing.complexity import Complexity
+from server.routing.dispatch import Dispatcher
+from server.routing.measured import Measurements
+from server.routing.router import Router, Sources
+from server.sharing import Sharing
+from tests.unit.server.routing.admitting import unlimited
+from tests.unit.server.routing.scripted import Reply, clock, nano_per_token
+from tests.unit.server.routing.worlds import entry, facts_of, model_of, price_of, random_entries
+
+USUAL = RoutingPolicy()
+ROUNDS = 10_000
+STRATEGIES: tuple[Strategy, ...] = ("default", "fastest", "cheapest", "reliable", "balanced")
+TEXTS = (
+    "Hi",
+    "Explain recursion in a few words",
+    "Compare and analyse both designs",
+    "Prove the theorem",
+    "漢字" * 4000,
+)
+
+
+def caller(allowed: tuple[str, ...] = ()) -> Call:
+    now = asyncio.get_running_loop().time()
+    principal = Principal("usr_1", "ws_1", Plan.FREE, "key_1", None, allowed)
+    return Call("req_1", principal, now, now + 60)
+
+
+def router_over(entries: Sequence[Deployment], policy: RoutingPolicy = USUAL, **change: Any) -> Router:
+    async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
+        return entries
+
+    async def policy_of(workspace_id: str) -> RoutingPolicy:
+        return policy
+
+    measurements = change.pop("measurements", None)
+    parts: dict[str, Any] = {"draw": lambda: 0.5, "model_of": model_of, "price_of": price_of, **change}
+    return Router(Sources(deployments_of, facts_of, clock(), policy_of=policy_of, **parts), measurements)
+
+
+async def read(router: Router, body: dict[str, Any], allowed: tuple[str, ...] = ()) -> Any:
+    request = parse_chat_request(json.dumps(body).encode())
+    return await router.read(request, knobs_from(request, {}), caller(allowed))
+
+
+async def test_a_request_is_read_into_an_ask() -> None:
+    policy = RoutingPolicy("balanced", Weights(1, 0, 0))
+    body = {"messages": [{"role": "user", "content": "Prove the theorem"}], "stream": True, "max_tokens": 7}
+    asked = await read(router_over([], policy), body, ("a",))
+    assert asked.ask.model == ""
+    assert asked.ask.strategy == "balanced"
+    assert asked.ask.weights == Weights(1, 0, 0)
+    assert asked.ask.complexity is asked.judgement.level is Complexity.EXPERT
+    assert (asked.ask.is_stream, asked.ask.needs.output_tokens, asked.ask.allowed_models) == (True, 7, ("a",))
+
+
+async def test_the_router_learns_from_attempts() -> None:
+    entries = [entry("a", "openai", 1), entry("b", "openai", 2)]
+    router = router_over(entries, RoutingPolicy("reliable"))
+    asked = await read(router, {"model": "best", "messages": [{"role": "user", "content": "hi"}]})
+    assert (await router.decide(asked.ask, "ws_1")).candidates[0].deployment.provider_id == "a"
+    router.note([failed("a") for _ in range(5)], is_stream=False)
+    assert (await router.decide(asked.ask, "ws_1")).candidates[0].deployment.provider_id == "b"
+
+
+def failed(provider_id: str, model: str = "best", outcome: str = "UPSTREAM_TIMEOUT", ms: int = 50) -> AttemptRecord:
+    return AttemptRecord(1, provider_id, "openai", model, outcome, None, clock().now(), ms, ms)
+
+
+class DownTransport:
+    """Refuses every connection."""
+
+    async def send(self, request: WireRequest, timeouts: Timeouts) -> Reply:
+        raise errors.UpstreamUnavailable("refused")
+
+    async def close(self) -> None:
+        return None
+
+
+class LastLedger:
+    """Keeps the last record."""
+
+    last: OperationRecord
+
+    def record(self, operation: OperationRecord) -> None:
+        self.last = operation
+
+    async def flush(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+
+def random_body(rng: random.Random) -> dict[str, Any]:
+    """A request that names a model, or leaves the choice, with any needs."""
+    content: Any = rng.choice(TEXTS)
+    if rng.random() < 0.15:
+        image = {"type": "image_url", "image_url": {"url": "https://x/y.png"}}
+        content = [{"type": "text", "text": content}, image]
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": content}]}
+    names = [None, "auto", "auto:fast", "auto:cheap", "auto:best", "best", "small", "fast", "groq/fast", "demo/echo"]
+    name = rng.choice([*names, "x-1", "nobody-knows"])
+    if name is not None:
+        body["model"] = name
+    if rng.random() < 0.4:
+        body["gateway"] = {"strategy": rng.choice(STRATEGIES)}
+    if rng.random() < 0.2:
+        body["tools"] = [{"type": "function", "function": {"name": "f"}}]
+    if rng.random() < 0.2:
+        body["max_tokens"] = rng.choice([5, 2_000, 20_000])
+    return body
+
+
+def random_measurements(rng: random.Random) -> Measurements:
+    seen = Measurements()
+    for _ in range(rng.randint(0, 6)):
+        model = rng.choice(["best", "small", "fast", "big", "echo"])
+        outcome = rng.choice(["ok", "ok", "UPSTREAM_TIMEOUT"])
+        attempt = failed(f"prov_{rng.randint(0, 4)}", model, outcome, rng.randint(1, 9_000))
+        seen.note([attempt], is_stream=False, now_s=clock().monotonic() - rng.choice([0, 1, 400]))
+    return seen
+
+
+def random_rests(rng: random.Random) -> Any:
+    resting = {f"prov_{number}": round(rng.random() * 9, 1) for number in range(5) if rng.random() < 0.2}
+    return lambda provider_id, model: resting.get(provider_id, 0.0)
+
+
+async def one_round(seed: int) -> str:
+    """Explains and serves one random request over one random state; answers what kind of outcome it was."""
+    rng = random.Random(seed)
+    entries, body = random_entries(rng), random_body(rng)
+    policy = RoutingPolicy(rng.choice(STRATEGIES), Weights(rng.random(), rng.random(), rng.random() + 0.01))
+    # A clock that stands still: the state that is explained is the state that is served from.
+    parts: dict[str, Any] = {"rests_for": random_rests(rng), "measurements": random_measurements(rng)}
+    allowed = rng.choice([(), (), (), ("best", "fast", "echo"), ("groq/fast",)])
+    explaining = router_over(entries, policy, draw=random.Random(seed).random, **parts)
+    asked = await read(explaining, body, allowed)
+    explained = await explaining.decide(asked.ask, "ws_1", in_full=True)
+
+    serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
+    dispatcher = Dispatcher(DownTransport(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    ledger = LastLedger()
+    sharing = Sharing(Answers(0, 1.0), clock().monotonic)
+    pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token, unlimited()))
+    try:
+        await pipeline.complete(caller(allowed), json.dumps(body).encode())
+    except PerpetuoError as error:
+        told = error
+    tried = [(attempt.provider_id, attempt.model) for attempt in ledger.last.attempts]
+    assert tried == [(item.candidate.deployment.provider_id, item.candidate.model) for item in explained.ranked]
+    assert ledger.last.complexity == asked.judgement.level.value
+    assert ledger.last.strategy == asked.ask.strategy
+    if explained.error is not None:
+        assert (told.reason, told.message) == (explained.error.reason, explained.error.message)
+        return explained.error.reason
+    return "served"
+
+
+async def test_what_is_explained_is_what_happens() -> None:
+    seen = [await one_round(seed) for seed in range(ROUNDS)]
+    assert {"served", "MODEL_UNKNOWN", "MODEL_NOT_ALLOWED", "CONTEXT_TOO_LONG", "NO_HEALTHY_ROUTE"} <= set(seen)
+    assert seen.count("served") > ROUNDS // 3

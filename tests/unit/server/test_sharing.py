@@ -1,0 +1,361 @@
+"""Sharing, through the whole pipeline: one upstream call for all, whoever leaves, and honest about it."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from server import errors
+from server.cache.kept import Answers
+from server.chat.deployment import Deployment
+from server.chat.principal import Call, Plan, Principal
+from server.chat.records import OperationRecord
+from server.chat.wire import Timeouts, WireRequest
+from server.errors import PerpetuoError
+from server.pipeline import Parts, Pipeline
+from server.providers.openai import OpenAiDialect
+from server.routing.candidates import ProviderFacts
+from server.routing.dispatch import Dispatcher
+from server.routing.router import Router, Sources
+from server.sharing import Sharing
+from tests.unit.server.routing.admitting import unlimited
+from tests.unit.server.routing.scripted import (
+    DONE,
+    FINISH,
+    HI,
+    ROLE,
+    UNARY,
+    USAGE,
+    Reply,
+    clock,
+    nano_per_token,
+    whole,
+)
+
+COLD = b'{"model":"m","temperature":0,"messages":[{"role":"user","content":"hi"}]}'
+WARM = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+STREAMED = COLD[:-1] + b',"stream":true}'
+
+
+class Gate:
+    """An upstream that answers from a script once it is opened."""
+
+    def __init__(self, script: Sequence[Reply | PerpetuoError]) -> None:
+        self.script = list(script)
+        self.sent: list[WireRequest] = []
+        self.is_open = asyncio.Event()
+
+    async def send(self, request: WireRequest, timeouts: Timeouts) -> Reply:
+        self.sent.append(request)
+        entry = self.script[len(self.sent) - 1]
+        await self.is_open.wait()
+        if isinstance(entry, PerpetuoError):
+            raise entry
+        return entry
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class Stage:
+    """A pipeline over one upstream, and what it wrote down."""
+
+    gate: Gate
+    pipeline: Pipeline
+    sharing: Sharing
+    records: list[OperationRecord] = field(default_factory=list)
+
+    def record(self, operation: OperationRecord) -> None:
+        self.records.append(operation)
+
+    async def flush(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+
+def stage(*script: Reply | PerpetuoError, is_open: bool = True) -> Stage:
+    gate = Gate(script)
+    if is_open:
+        gate.is_open.set()
+
+    async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
+        return [Deployment("p", workspace_id, "openai", "https://x.example/v1", f"sk-{workspace_id}")]
+
+    facts = ProviderFacts()
+    sharing = Sharing(Answers(1_000_000, 60.0), clock().monotonic)
+    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
+    dispatcher = Dispatcher(gate, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    made = Stage(gate, None, sharing)  # type: ignore[arg-type]
+    made.pipeline = Pipeline(Parts(router, sharing, dispatcher, made, clock(), nano_per_token, unlimited()))
+    return made
+
+
+def call(workspace: str = "ws_1", seconds: float = 10.0, **knobs: str) -> Call:
+    now = asyncio.get_running_loop().time()
+    principal = Principal("usr_1", workspace, Plan.FREE, "key_1")
+    return Call("req_1", principal, now, now + seconds, knobs={name.replace("_", "-"): knobs[name] for name in knobs})
+
+
+async def complete(on: Stage, body: bytes = COLD, **change: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await on.pipeline.complete(call(**change), body))
+    return found
+
+
+async def collect(on: Stage, body: bytes = STREAMED, **change: Any) -> list[dict[str, Any]]:
+    return [json.loads(event) async for events in on.pipeline.stream(call(**change), body) for event in events]
+
+
+def text_of(events: Sequence[dict[str, Any]]) -> str:
+    return "".join(choice["delta"].get("content") or "" for event in events for choice in event.get("choices", []))
+
+
+def streamed() -> Reply:
+    return Reply([ROLE, HI, HI, FINISH, USAGE, DONE])
+
+
+async def under_way(on: Stage, calls: int = 1) -> None:
+    """Waits until that many upstream calls have begun."""
+    async with asyncio.timeout(5):
+        while len(on.gate.sent) < calls:
+            await asyncio.sleep(0)
+
+
+async def until_joined(on: Stage, waiting: int) -> None:
+    """Waits until the one call under way has that many who wait for it."""
+    async with asyncio.timeout(5):
+        while not any(flight._waiting >= waiting for flight in on.sharing.flights._open.values()):
+            await asyncio.sleep(0)
+
+
+async def test_a_second_request_is_answered_from_the_cache() -> None:
+    on = stage(whole())
+    first, second = await complete(on), await complete(on)
+    assert len(on.gate.sent) == 1
+    assert first["choices"] == second["choices"]
+    assert first["usage"] == second["usage"]
+    one, two = first["gateway_metadata"], second["gateway_metadata"]
+    assert (one["cache_hit"], one["cost_usd"], one["attempts"]) == (False, 5e-9, 1)
+    assert (two["cache_hit"], two["cost_usd"], two["attempts"], two["routed_to"]) == (True, 0.0, 0, "m")
+    assert [record.is_cache_hit for record in on.records] == [False, True]
+    assert [record.cost_nanousd for record in on.records] == [5, 0]
+    assert [len(record.attempts) for record in on.records] == [1, 0]
+    assert on.records[1].usage == on.records[0].usage
+    assert on.records[1].provider_id == "p"
+
+
+CONTROLLED: list[tuple[str, bytes, dict[str, str], int]] = [
+    ("a warm request is not kept", WARM, {}, 2),
+    ("but with an age it is", WARM, {"cache": "max-age=60"}, 1),
+    ("with an age in the header too", WARM, {"cache_control": "max-age=60"}, 1),
+    ("no-cache asks again", COLD, {"cache_control": "no-cache"}, 2),
+    ("no-store asks again", COLD, {"cache_control": "no-store"}, 2),
+    ("a body that says so", COLD[:-1] + b',"gateway":{"cache":"no-store"}}', {}, 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "knobs", "calls"), [case[1:] for case in CONTROLLED], ids=[case[0] for case in CONTROLLED]
+)
+async def test_requests_control_the_cache(body: bytes, knobs: dict[str, str], calls: int) -> None:
+    on = stage(whole(), whole())
+    await complete(on, body, **knobs)
+    await complete(on, body, **knobs)
+    assert len(on.gate.sent) == calls
+
+
+async def test_no_cache_refreshes_what_is_kept() -> None:
+    on = stage(whole(), whole(UNARY.replace(b"Hello", b"Newer")))
+    await complete(on)
+    await complete(on, cache="no-cache")
+    assert (await complete(on))["choices"][0]["message"]["content"] == "Newer"
+    assert len(on.gate.sent) == 2
+
+
+async def test_tenants_are_apart() -> None:
+    on = stage(whole(), whole(UNARY.replace(b"Hello", b"Other")))
+    first = await complete(on, workspace="ws_1")
+    second = await complete(on, workspace="ws_2")
+    assert first["choices"] != second["choices"]
+    assert len(on.gate.sent) == 2
+
+
+async def test_a_kept_answer_is_replayed_as_a_stream() -> None:
+    on = stage(whole())
+    await complete(on)
+    events = await collect(on)
+    assert text_of(events) == "Hello"
+    assert [event["choices"][0]["finish_reason"] for event in events] == [None, "stop"]
+    assert events[-1]["gateway_metadata"]["cache_hit"] is True
+    asked = await collect(on, STREAMED[:-1] + b',"stream_options":{"include_usage":true}}')
+    assert asked[-1]["usage"]["total_tokens"] == 5
+    assert len(on.gate.sent) == 1
+
+
+async def test_a_kept_stream_is_answered_in_one_piece() -> None:
+    on = stage(streamed())
+    events = await collect(on)
+    assert events[-1]["gateway_metadata"]["cache_hit"] is False
+    answer = await complete(on)
+    assert answer["choices"][0]["message"]["content"] == text_of(events) == "HiHi"
+    assert (answer["object"], answer["choices"][0]["finish_reason"]) == ("chat.completion", "stop")
+    assert answer["usage"]["total_tokens"] == 5
+    assert answer["gateway_metadata"]["cache_hit"] is True
+    assert [record.cost_nanousd for record in on.records] == [5, 0]
+    assert on.records[0].attempts[0].outcome == "ok"
+    assert len(on.gate.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(whole(b"{}", 500), id="an error"),
+        pytest.param(whole(UNARY.replace(b'"stop"', b'"content_filter"')), id="a filtered answer"),
+    ],
+)
+async def test_what_is_not_an_answer_is_not_kept(reply: Reply) -> None:
+    on = stage(reply, whole())
+    with_error = reply.status == 500
+    if with_error:
+        with pytest.raises(errors.UpstreamUnavailable):
+            await complete(on)
+    else:
+        await complete(on)
+    assert (await complete(on))["gateway_metadata"]["cache_hit"] is False
+    assert len(on.gate.sent) == 2
+
+
+async def test_a_stream_that_broke_is_not_kept() -> None:
+    on = stage(Reply([HI, errors.UpstreamReset("reset")]), streamed())
+    with pytest.raises(errors.UpstreamStreamInterrupted) as caught:
+        await collect(on)
+    assert caught.value.message.count("broke") == 1
+    assert (on.records[0].outcome, on.records[0].status) == ("UPSTREAM_STREAM_INTERRUPTED", 200)
+    assert on.records[0].attempts[0].outcome == "UPSTREAM_STREAM_INTERRUPTED"
+    assert text_of(await collect(on)) == "HiHi"
+    assert len(on.gate.sent) == 2
+
+
+async def test_500_at_once_are_one_upstream_call() -> None:
+    on = stage(whole(), is_open=False)
+    waiting = [asyncio.ensure_future(complete(on)) for _ in range(500)]
+    await until_joined(on, 500)
+    on.gate.is_open.set()
+    answers = await asyncio.gather(*waiting)
+    assert len(on.gate.sent) == 1
+    assert {answer["choices"][0]["message"]["content"] for answer in answers} == {"Hello"}
+    assert sorted(answer["gateway_metadata"]["cache_hit"] for answer in answers) == [False] + [True] * 499
+    assert len(on.records) == 500
+    assert sum(record.cost_nanousd or 0 for record in on.records) == 5
+    assert sum(len(record.attempts) for record in on.records) == 1
+
+
+async def test_500_streams_at_once_are_one_upstream_call_and_all_see_it_grow() -> None:
+    on = stage(streamed(), is_open=False)
+    waiting = [asyncio.ensure_future(collect(on)) for _ in range(500)]
+    await until_joined(on, 500)
+    on.gate.is_open.set()
+    streams = await asyncio.gather(*waiting)
+    assert len(on.gate.sent) == 1
+    assert {text_of(events) for events in streams} == {"HiHi"}
+    assert {len(events) for events in streams} == {4}
+    assert sum(events[-1]["gateway_metadata"]["cache_hit"] for events in streams) == 499
+
+
+@pytest.mark.parametrize("leads", ["complete", "collect"])
+@pytest.mark.parametrize("follows", ["complete", "collect"])
+async def test_the_leader_leaves_without_hurting_the_others(leads: str, follows: str) -> None:
+    asks = {"complete": complete, "collect": collect}
+    on = stage(whole() if leads == "complete" else streamed(), is_open=False)
+    leader = asyncio.ensure_future(asks[leads](on))
+    await under_way(on)
+    others = [asyncio.ensure_future(asks[follows](on)) for _ in range(20)]
+    await until_joined(on, 21)
+    leader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leader
+    on.gate.is_open.set()
+    assert len(await asyncio.gather(*others)) == 20
+    assert len(on.gate.sent) == 1
+    left = [record for record in on.records if record.outcome == "CLIENT_GONE"]
+    assert len(left) == 1
+    assert (left[0].cost_nanousd, left[0].attempts[0].outcome, left[0].is_cache_hit) == (5, "ok", False)
+    assert len(on.records) == 21
+
+
+async def test_a_leader_that_leaves_in_mid_stream_leaves_the_rest_to_the_others() -> None:
+    reply = Reply([ROLE, HI, 0.02, HI, FINISH, USAGE, DONE])
+    on = stage(reply)
+    leader = on.pipeline.stream(call(), STREAMED)
+    assert await anext(leader)
+    other = asyncio.ensure_future(collect(on))
+    await until_joined(on, 2)
+    await leader.aclose()  # type: ignore[attr-defined]
+    assert text_of(await other) == "HiHi"
+    assert len(on.gate.sent) == 1
+    assert reply.is_closed
+    assert sorted(record.outcome for record in on.records) == ["CLIENT_GONE", "ok"]
+
+
+async def test_the_call_ends_when_everybody_has_left() -> None:
+    reply = Reply([b"{", 60.0], 200, "application/json")
+    on = stage(reply)
+    waiting = [asyncio.ensure_future(complete(on)) for _ in range(3)]
+    await reply.is_read.wait()
+    for task in waiting:
+        task.cancel()
+    assert await asyncio.gather(*waiting, return_exceptions=True)
+    async with asyncio.timeout(5):
+        while len(on.records) < 3:
+            await asyncio.sleep(0)
+    assert reply.is_closed
+    assert [record.outcome for record in on.records] == ["CLIENT_GONE"] * 3
+    assert len(on.sharing.flights) == 0
+
+
+@pytest.mark.parametrize("ask", [complete, collect], ids=["in one piece", "streamed"])
+async def test_a_leader_that_fails_does_not_fail_the_others(ask: Any) -> None:
+    good = whole() if ask is complete else streamed()
+    on = stage(whole(b"{}", 503), good, is_open=False)
+    waiting = [asyncio.ensure_future(ask(on)) for _ in range(50)]
+    await until_joined(on, 50)
+    on.gate.is_open.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    failed = [result for result in results if isinstance(result, BaseException)]
+    assert [type(error) for error in failed] == [errors.UpstreamUnavailable]
+    assert len(on.gate.sent) == 2
+    assert sorted(record.outcome for record in on.records) == ["UPSTREAM_UNAVAILABLE"] + ["ok"] * 49
+
+
+async def test_what_the_request_is_to_blame_for_is_told_to_all() -> None:
+    on = stage(whole(b'{"error":{"message":"bad"}}', 400), is_open=False)
+    waiting = [asyncio.ensure_future(complete(on)) for _ in range(10)]
+    await until_joined(on, 10)
+    on.gate.is_open.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(result) for result in results} == {errors.RequestInvalid}
+    assert len(on.gate.sent) == 1
+
+
+async def test_who_waits_for_another_keeps_to_the_own_deadline() -> None:
+    on = stage(whole(), is_open=False)
+    leader = asyncio.ensure_future(complete(on))
+    await under_way(on)
+    with pytest.raises(errors.DeadlineExceeded):
+        await complete(on, seconds=0.02)
+    on.gate.is_open.set()
+    assert (await leader)["gateway_metadata"]["cache_hit"] is False
+
+
+async def test_stopping_tells_those_who_wait() -> None:
+    on = stage(whole(), is_open=False)
+    waiting = [asyncio.ensure_future(complete(on)) for _ in range(2)]
+    await until_joined(on, 2)
+    await on.sharing.close()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(result) for result in results} == {errors.Draining}
