@@ -94,8 +94,8 @@ build: $(DEV) ## Build the wheel and the source archive into dist/
 requirements: ## Pin the requirements anew; UPGRADE=1 takes the newest versions that fit
 	@[ -x build/uv/bin/uv ] || { $(FIND_PYTHON); "$$found" -m venv build/uv; \
 	  build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV); }
-	@build/uv/bin/uv pip compile $(COMPILE) --extra speed -o requirements/run.txt pyproject.toml
-	@build/uv/bin/uv pip compile $(COMPILE) --extra speed --extra dev -c requirements/run.txt \
+	@build/uv/bin/uv pip compile $(COMPILE) --extra speed --extra postgres --extra redis -o requirements/run.txt pyproject.toml
+	@build/uv/bin/uv pip compile $(COMPILE) --extra speed --extra postgres --extra redis --extra dev -c requirements/run.txt \
 	  -o requirements/dev.txt pyproject.toml
 	@build/uv/bin/uv pip compile $(COMPILE) -o tests/clients/requirements.txt tests/clients/requirements.in
 	@cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved $(SILENT_NPM)
