@@ -89,7 +89,9 @@ def test_marks_of_the_prompt_cache_are_read_wherever_they_may_stand() -> None:
         b'"tools":[{"type":"function","function":{"name":"f"},' + mark + b"}]}",
         type=ChatView,
     )
-    (message,), (tool,) = view.messages, view.tools or ()
+    (message,) = view.messages
+    assert view.tools
+    (tool,) = view.tools
     assert isinstance(message.content, list)
     assert [message.cache_control, message.content[0].cache_control, tool.cache_control] == [
         CacheControl("ephemeral", "1h")
