@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _VIEW = msgspec.json.Decoder(ChatView)
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_LIST = msgspec.json.Decoder(list[Raw])
 _ENCODER = msgspec.json.Encoder()
 _PART_MEMBERS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
 _ABSENT = (None, msgspec.UNSET)
@@ -53,6 +54,15 @@ class ChatRequest:
     def model(self) -> str | None:
         """The model that was asked for, None if it was left out."""
         return self.view.model or None
+
+    def raw_parts(self, index: int) -> list[Raw]:
+        """The parts of the content of the message at `index` as they came, for parts that only one vendor knows."""
+        message = _MEMBERS.decode(_LIST.decode(self.members["messages"])[index])
+        return _LIST.decode(message["content"])
+
+    def raw_tools(self) -> list[Raw]:
+        """The tools as they came, for tools that only one vendor knows."""
+        return _LIST.decode(self.members["tools"])
 
 
 def parse_chat_request(body: bytes, *, stream: bool | None = None) -> ChatRequest:

@@ -342,3 +342,16 @@ def test_tells_whether_usage_was_asked_for() -> None:
     asked = parse_chat_request(request_text(stream=True, stream_options={"include_usage": True}))
     silent = parse_chat_request(request_text(stream=True))
     assert (asked.wants_usage, silent.wants_usage) == (True, False)
+
+
+def test_parts_and_tools_can_be_had_as_they_came() -> None:
+    part, tool = b'{"type":"search_result", "n": 1.0}', b'{"type":"bash_20250124","name":"bash", "b": 1.0}'
+    request = parse_chat_request(
+        b'{"tools":['
+        + tool
+        + b'],"messages":[{"role":"user","content":"a"},{"role":"user","content":['
+        + part
+        + b"]}]}"
+    )
+    assert [bytes(raw) for raw in request.raw_parts(1)] == [part]
+    assert [bytes(raw) for raw in request.raw_tools()] == [tool]
