@@ -178,6 +178,7 @@ class Dispatcher:
         if left_s < _LEAST_TIME_S:
             raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
         dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        request.forget()  # what was noted for a candidate that failed does not concern the next
         wire = dialect.build(request, attempt.candidate, is_stream=is_stream)
         bounds = self._timeouts
         bounds = Timeouts(bounds.connect_s, bounds.first_byte_s, bounds.idle_s, left_s)
