@@ -148,6 +148,7 @@ class Pipeline:
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
+        request.is_strict = knobs.strict is True
         asked = await router.read(request, knobs, call)
         operation.strategy = asked.ask.strategy
         operation.prompt_tokens = asked.ask.prompt_tokens
