@@ -1,19 +1,35 @@
 """One upstream call as data: what a dialect builds and a transport sends, and what comes back."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+
+class Framing(Enum):
+    """How a streamed body is cut into events: server-sent events, or Amazon's binary event stream."""
+
+    SSE = "sse"
+    EVENT_STREAM = "event-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr."""
+    """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr.
+
+    `sign` is there where the request must be signed at the moment when it is sent.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     is_stream: bool = False
+    sign: "Sign | None" = field(default=None, repr=False, compare=False)
+
+
+Sign: TypeAlias = Callable[[WireRequest, float], WireRequest]
+"""A request, and the time in seconds since 1970, to the request with its signature."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from server.errors import (
 from server.providers.dialect import Answer, Chunk, Dialect
 from server.routing.attempt import Attempt, Trace
 from server.routing.retry import Move, flags_credential, move_after, verdict
-from server.upstream.sse import SseDecoder
+from server.upstream.framing import event_decoder
 
 _MAX_HELD_CHUNKS = 64
 _LEAST_TIME_S = 0.05
@@ -50,7 +50,7 @@ class LiveStream:
     def __init__(self, response: WireResponse, dialect: Dialect, attempt: Attempt) -> None:
         self._response = response
         self._source: AsyncIterator[bytes] = response.chunks()
-        self._events = SseDecoder()
+        self._events = event_decoder(dialect.framing)
         self._decoder = dialect.stream()
         self._is_at_end = False
         self._failure: PerpetuoError | None = None
@@ -178,6 +178,7 @@ class Dispatcher:
         if left_s < _LEAST_TIME_S:
             raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
         dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        request.forget()  # what was noted for a candidate that failed does not concern the next
         wire = dialect.build(request, attempt.candidate, is_stream=is_stream)
         bounds = self._timeouts
         bounds = Timeouts(bounds.connect_s, bounds.first_byte_s, bounds.idle_s, left_s)
@@ -190,7 +191,9 @@ class Dispatcher:
         try:
             response = await self._send(request, attempt, deadline, is_stream=False)
             try:
-                return dialect.answer(response.status, response.headers, await response.read())
+                body = await response.read()
+                attempt.saw_answer()
+                return dialect.answer(response.status, response.headers, body)
             finally:
                 await response.close()
         except PerpetuoError as error:

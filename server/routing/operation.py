@@ -21,6 +21,8 @@ class Operation:
 
     `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
+    `began` is when it began and `answered_at` when there was something to send, on the stopwatch; the latter is None if
+    that was not this request's work.
     """
 
     call: Call
@@ -38,6 +40,11 @@ class Operation:
     status: int = 200
     is_committed: bool = False
     is_cache_hit: bool = False
+    began: float = field(init=False)
+    answered_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.began = self.trace.clock.exact()
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
@@ -48,6 +55,13 @@ class Operation:
     def latency_ms(self) -> int:
         """Whole milliseconds since the request arrived."""
         return round((self.trace.clock.monotonic() - self.call.received_at) * 1000)
+
+    def overhead_s(self) -> float | None:
+        """What the gateway itself took until there was something to send, in seconds; None if there was nothing."""
+        if self.answered_at is None:
+            return None
+        ours_s = self.answered_at - self.began - self.trace.upstream_s() - self.trace.waited_s
+        return max(ours_s, 0.0)
 
     def cost_nanousd(self) -> int | None:
         """What the request's own upstream calls cost; 0 for an answer that was made for another, None if not known."""
