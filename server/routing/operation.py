@@ -9,7 +9,7 @@ from server.chat.principal import Call
 from server.chat.records import OperationRecord
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
-from server.routing.attempt import Trace
+from server.routing.attempt import Attempt, Trace
 from server.routing.complexity import Complexity
 
 _NANO = 1_000_000_000
@@ -65,9 +65,19 @@ class Operation:
 
     def cost_nanousd(self) -> int | None:
         """What the request's own upstream calls cost; 0 for an answer that was made for another, None if not known."""
-        if self.is_cache_hit and not self.trace.attempts:
+        if self.is_cache_hit and self._paid() is None:
             return 0
         return self.trace.cost_nanousd()
+
+    def saved_nanousd(self) -> int | None:
+        """What an answer that was made for another request would have cost; None if this one was not."""
+        if not self.is_cache_hit or self.served is None or self.usage is None:
+            return None
+        return self.trace.price(self.served.deployment.provider, self.served.model, self.usage)
+
+    def _paid(self) -> Attempt | None:
+        """The last upstream call that took tokens."""
+        return next((attempt for attempt in reversed(self.trace.attempts) if attempt.usage is not None), None)
 
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
@@ -88,9 +98,13 @@ class Operation:
         )
 
     def record(self) -> OperationRecord:
-        """The record for the ledger; attempts that still run are recorded as left by the caller."""
+        """The record for the ledger; attempts that still run are recorded as left by the caller.
+
+        A caller who left before its answer came pays for what the answer took, and so it is recorded.
+        """
         attempts = self.trace.records()
-        served = self.served
+        paid = self._paid()
+        served = self.served or (paid.candidate if paid is not None else None)
         last = attempts[-1] if attempts else None
         call, principal = self.call, self.call.principal
         return OperationRecord(
@@ -110,11 +124,12 @@ class Operation:
             is_cache_hit=self.is_cache_hit,
             status=self.status,
             outcome=self.outcome,
-            usage=self.usage,
+            usage=self.usage or (paid.usage if paid is not None else None),
             cost_nanousd=self.cost_nanousd(),
             latency_ms=self.latency_ms(),
             first_token_ms=last.first_token_ms if last else None,
             created_at=self.trace.clock.now(),
             notes=tuple(self.notes),
             attempts=attempts,
+            saved_nanousd=self.saved_nanousd(),
         )
