@@ -14,7 +14,7 @@ from msgspec import Raw
 from server.chat.invalid import invalid_member
 from server.chat.scan import check_shape, describe_syntax
 from server.chat.view import ChatView, Function, Message, Part, Tool, ToolCall
-from server.errors import RequestInvalid
+from server.errors import ParamUnsupported, RequestInvalid
 
 T = TypeVar("T")
 
@@ -34,8 +34,8 @@ class ChatRequest:
 
     `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
     `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
-    as it is written. `notes` tell the caller what a provider could not take as it was asked; whoever finds such a thing
-    appends to them.
+    as it is written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
+    `lose`, which refuses it when the request `is_strict`.
     """
 
     body: bytes
@@ -43,6 +43,31 @@ class ChatRequest:
     members: dict[str, Raw]
     is_stream: bool = False
     notes: list[str] = field(default_factory=list)
+    is_strict: bool = False
+    told: list[str] = field(default_factory=list, repr=False)
+
+    def lose(self, member: str, why: str) -> None:
+        """Notes that a provider does not get `member` (its path) as it was asked for; once, however often it is said.
+
+        `why` goes on after the member's name: `is not sent: the provider has no such member.` Raises ParamUnsupported
+        instead when the request is strict.
+        """
+        note = f"{member} {why}"
+        if self.is_strict:
+            raise ParamUnsupported(f"The request is strict, and {note}", param=member)
+        self.tell(note)
+
+    def tell(self, note: str) -> None:
+        """Notes something that was done for a provider's sake, and by which nothing is lost."""
+        if note not in self.notes:
+            self.notes.append(note)
+            self.told.append(note)
+
+    def forget(self) -> None:
+        """Takes back what was noted for a provider that did not answer."""
+        for note in self.told:
+            self.notes.remove(note)
+        self.told.clear()
 
     @property
     def wants_usage(self) -> bool:

@@ -100,7 +100,7 @@ class OpenAiDialect:
         """The request without what this vendor does not take; the notes are those of the original."""
         members = request.members.copy()
         if not self.takes_stream_options and members.pop("stream_options", None) is not None:
-            request.notes.append("stream_options is not sent: the provider refuses it and reports usage anyway.")
+            request.tell("stream_options is not sent: the provider refuses it and reports usage anyway.")
         for old, new in self.renamed:
             if old in members and new not in members:
                 members = {new if name == old else name: value for name, value in members.items()}

@@ -86,6 +86,7 @@ class Dispatcher:
         if left_s < _LEAST_TIME_S:
             raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
         dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        request.forget()  # what was noted for a candidate that failed does not concern the next
         wire = dialect.build(request, attempt.candidate, is_stream=is_stream)
         bounds = self._timeouts
         bounds = Timeouts(bounds.connect_s, bounds.first_byte_s, bounds.idle_s, left_s)
@@ -98,7 +99,9 @@ class Dispatcher:
         try:
             response = await self._send(request, attempt, deadline, is_stream=False)
             try:
-                return dialect.answer(response.status, response.headers, await response.read())
+                body = await response.read()
+                attempt.saw_answer()
+                return dialect.answer(response.status, response.headers, body)
             finally:
                 await response.close()
         except PerpetuoError as error:
