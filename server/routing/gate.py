@@ -112,7 +112,7 @@ class Gate:
     def chunk(self, facts: ChunkFacts, size_bytes: int) -> State:
         """The state that a chunk of `size_bytes` leads to."""
         if facts.finish_reason is not None:
-            self._finished += facts.finished or 1
+            self._finished += 1 + facts.more_finished
             return self.take(Event.FINISH if self._finished >= self._choices else Event.CONTENT)
         if facts.has_content:
             self._content_chunks += 1

@@ -61,7 +61,7 @@ class StreamTail:
             out.append(self._held)
             self._held = None
         if facts.finish_reason:
-            self._finished += facts.finished or 1
+            self._finished += 1 + facts.more_finished
             self._held = data
         else:
             out.append(data)
