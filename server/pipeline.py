@@ -188,6 +188,7 @@ class Pipeline:
             is_estimated=True,
         )
         operation.served, operation.usage = served.candidate, usage
+        operation.notes.extend(answer.notes)
         attempt = operation.trace.attempts[-1]
         attempt.usage = usage
         attempt.end()

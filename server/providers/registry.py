@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from server.providers.anthropic.dialect import AnthropicDialect
 from server.providers.dialect import Dialect
 from server.providers.openai import OpenAiDialect
 
@@ -51,6 +52,22 @@ _ROWS: Final = (
             "gpt-4o-mini",
         ),
         "OPENAI_API_KEY",
+    ),
+    Provider(
+        "anthropic",
+        "Anthropic",
+        AnthropicDialect(),
+        "https://api.anthropic.com",
+        (
+            "claude-opus-5-5",
+            "claude-sonnet-5-5",
+            "claude-haiku-5-5",
+            "claude-fable-5-1",
+            "claude-opus-4-6",
+            "claude-sonnet-4-6",
+            "claude-haiku-4-5",
+        ),
+        "ANTHROPIC_API_KEY",
     ),
     Provider("openai-compatible", "Any OpenAI-compatible server", _OPENAI),
     Provider(
