@@ -6,7 +6,7 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from server.cache.control import use_of
@@ -32,6 +32,7 @@ from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Share, Sharing, Stream
+from server.telemetry.requests import RequestMetrics
 
 _USAGE_WAIT_S = 2.0
 
@@ -47,6 +48,7 @@ class Parts:
     clock: Clock
     price: Price
     admission: Admission
+    metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+            finished = finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+            self._answered(operation, share)
+            return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
             raise
@@ -99,6 +103,7 @@ class Pipeline:
             live = await self._open_shared(prepared)
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
+            self._answered(operation, share)
             tail.wants_usage = prepared.request.wants_usage
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
@@ -114,7 +119,13 @@ class Pipeline:
             self._settle_after(operation, share)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
+        self._parts.metrics.begin()
         return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+
+    def _answered(self, operation: Operation, share: Share | None) -> None:
+        """Notes when there was something to send, unless that was up to another's call."""
+        if share is None or not share.has_followed:
+            operation.answered_at = self._parts.clock.exact()
 
     def _settle_after(self, operation: Operation, share: Share | None) -> None:
         """Settles now, or once the call that the request started for itself and others is over."""
@@ -124,10 +135,11 @@ class Pipeline:
             share.when_over(partial(self._settle, operation))
 
     def _settle(self, operation: Operation) -> None:
-        """Leaves the record with the ledger, and what the attempts came to with the router."""
+        """Leaves the record with the ledger, and what the attempts came to with the router and the metrics."""
         record = operation.record()
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
         self._parts.ledger.record(record)
+        self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
 
     async def _prepare(self, operation: Operation, body: bytes) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""

@@ -84,12 +84,18 @@ class Stream(Protocol):
 
 
 class Sharing:
-    """The cache and the calls under way, of all requests. `now_s` is the running loop's clock, in seconds."""
+    """The cache and the calls under way, of all requests. `now_s` is the running loop's clock, in seconds.
+
+    It counts how often an answer was here (`kept_count`), under way (`followed_count`), or had to be got (`led_count`).
+    """
 
     def __init__(self, answers: Answers, now_s: Callable[[], float]) -> None:
         self.answers = answers
         self.flights: Flights[Piece, KeptAnswer] = Flights()
         self.now_s = now_s
+        self.kept_count = 0
+        self.followed_count = 0
+        self.led_count = 0
 
     def share(self, key: bytes, use: CacheUse, deadline: float) -> "Share":
         """A request's part in it, under its fingerprint. `deadline` is absolute, on the same clock."""
@@ -101,7 +107,10 @@ class Sharing:
 
 
 class Share:
-    """One request that may get an answer from elsewhere, and may leave one. `is_hit` says that it got one."""
+    """One request that may get an answer from elsewhere, and may leave one.
+
+    `is_hit` says that it got one, `has_followed` that it has waited for another's call.
+    """
 
     def __init__(self, sharing: Sharing, key: bytes, use: CacheUse, deadline: float) -> None:
         self._sharing = sharing
@@ -110,6 +119,7 @@ class Share:
         self._deadline = deadline
         self._led: Call | None = None
         self.is_hit = False
+        self.has_followed = False
 
     def has_kept(self) -> bool:
         """Whether there is an answer to it already."""
@@ -125,6 +135,7 @@ class Share:
                 self._try_again_after(error)
             finally:
                 call.leave()
+        self._sharing.kept_count += 1
         return kept
 
     async def stream(self, open_stream: Open, pump: Pump) -> Stream:
@@ -145,6 +156,7 @@ class Share:
             else:
                 await following.close()
                 return Replay(kept)
+        self._sharing.kept_count += 1
         return Replay(kept)
 
     async def in_time(self, awaited: Awaitable[T]) -> T:
@@ -177,9 +189,13 @@ class Share:
     def _join(self) -> Call | None:
         call = self._sharing.flights.join(self._key) if self._use.reads else None
         self.is_hit = call is not None
+        if call is not None:
+            self.has_followed = True
+            self._sharing.followed_count += 1
         return call
 
     def _lead(self, work: Callable[[Call], Awaitable[KeptAnswer]], *, shows_pieces: bool) -> Call:
+        self._sharing.led_count += 1
         self._led = self._sharing.flights.start(self._key, work, shows_pieces=shows_pieces)
         return self._led
 

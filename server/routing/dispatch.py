@@ -191,7 +191,9 @@ class Dispatcher:
         try:
             response = await self._send(request, attempt, deadline, is_stream=False)
             try:
-                return dialect.answer(response.status, response.headers, await response.read())
+                body = await response.read()
+                attempt.saw_answer()
+                return dialect.answer(response.status, response.headers, body)
             finally:
                 await response.close()
         except PerpetuoError as error:
