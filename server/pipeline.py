@@ -12,7 +12,7 @@ from functools import partial
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import finish_answer
+from server.chat.answer import Identity, finish_answer
 from server.chat.estimate import estimate_text_tokens
 from server.chat.ids import new_id
 from server.chat.knobs import knobs_from
@@ -78,7 +78,7 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            finished = finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+            finished = finish_answer(answer.body, identity=self._identity(), metadata=operation.metadata())
             self._answered(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
@@ -95,7 +95,7 @@ class Pipeline:
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
-        tail = StreamTail(new_id("chatcmpl-"))
+        tail = StreamTail(self._identity())
         try:
             prepared = await self._prepare(operation, body)
             share = prepared.share
@@ -117,6 +117,9 @@ class Pipeline:
                 await live.close()
                 _count(operation, live, tail)
             self._settle_after(operation, share)
+
+    def _identity(self) -> Identity:
+        return Identity(new_id("chatcmpl-"), int(self._parts.clock.now().timestamp()))
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
@@ -224,7 +227,7 @@ class Pipeline:
         self, operation: Operation, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
     ) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
-        tail = StreamTail("")
+        tail = StreamTail(Identity(""))
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
@@ -268,7 +271,7 @@ class Pipeline:
         usage = _count(operation, live, tail)
         live.end()
         operation.notes.extend(live.notes)
-        return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
+        return tail.close(operation.metadata(), usage)
 
 
 def _check_end(live: Stream, tail: StreamTail) -> None:

@@ -65,7 +65,7 @@ class _Walk:
         for name, value in members_of(raw).items():
             known = self._narrowing.renamed.get(name, name)
             if not self._takes(known, value):
-                if not (name == "additionalProperties" and self._narrowing.closes_objects and value == b"false"):
+                if not (name == "additionalProperties" and self._narrowing.closes_objects and value == Raw(b"false")):
                     told.append(f"{name}: {bytes(value).decode()}")
                     self._lost.append(f"{path}.{name}".lstrip("."))
                 continue

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Candidate, Deployment
+from server.chat.model_facts import UNKNOWN_MODEL
 from server.chat.request import parse_chat_request
 from server.errors import PerpetuoError
 from server.providers.registry import PROVIDERS, Provider
@@ -22,6 +24,7 @@ FOLDERS = Path(__file__).parent
 NAMES = sorted(PROVIDERS)
 INPUTS = ("request.json", "response.json", "stream.sse", "error.json")
 PARTS_OF_USAGE = ("cache_write_1h", "audio", "tier")
+CATALOGUE = Catalogue.load()
 BASE_URL = "https://models.example/v1"
 
 
@@ -49,7 +52,9 @@ def pretty(document: object) -> bytes:
 def candidate_of(row: Provider, model: str) -> Candidate:
     base_url = row.default_base_url or BASE_URL
     api_key = "" if row.is_builtin else "sk-golden"
-    return Candidate(Deployment("prov_1", "ws_1", row.name, base_url, api_key), model)
+    known = CATALOGUE.find(row.name, model)
+    deployment = Deployment("prov_1", "ws_1", row.name, base_url, api_key)
+    return Candidate(deployment, model, known.facts if known else UNKNOWN_MODEL)
 
 
 def facts_json(facts: msgspec.Struct) -> Mapping[str, object]:

@@ -62,7 +62,7 @@ class _Start(Struct, gc=False):
 
 
 class _Open(Struct):
-    """A block while it is written. `call` is the number of its call; `pieces` are its arguments or its signature."""
+    """A block while it is written. `call` is the number of its call, `pieces` its text, arguments or signature."""
 
     block: AnyBlock
     raw: Raw
@@ -164,6 +164,7 @@ class AnthropicStream:
         if opened is None:
             raise UpstreamBadResponse("The provider's stream goes on with a block that it did not begin.")
         if delta.type == "text_delta":
+            opened.pieces.append(delta.text)
             return self._text(delta.text) if delta.text else []
         if delta.type == "thinking_delta":
             opened.thinking.append(delta.thinking)
@@ -199,6 +200,10 @@ class AnthropicStream:
         if opened.block.type == "thinking":
             members["thinking"] = "".join(opened.thinking)
             members["signature"] = "".join(opened.pieces) or opened.block.signature or ""
+        elif opened.block.type == "text":
+            members["text"] = opened.block.text + "".join(opened.pieces)
+            if opened.citations:
+                members["citations"] = opened.citations
         elif opened.pieces:
             members["input"] = Raw("".join(opened.pieces).encode())
         self._kept.append(Raw(_ENCODER.encode(members)))

@@ -7,6 +7,7 @@ from server.upstream.egress import check_base_url
 
 NAMES = [
     "openai",
+    "anthropic",
     "openai-compatible",
     "groq",
     "together",

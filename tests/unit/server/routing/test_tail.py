@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.chat.answer import GatewayMetadata, peek_chunk
+from server.chat.answer import GatewayMetadata, Identity, peek_chunk
 from server.chat.usage import Usage
 from server.providers.dialect import Chunk
 from server.routing.tail import StreamTail
@@ -23,9 +23,9 @@ def as_chunk(event: bytes) -> Chunk:
 
 
 def play(events: list[bytes], *, wants_usage: bool = False) -> tuple[StreamTail, list[dict[str, Any]]]:
-    tail = StreamTail("chatcmpl-ours", wants_usage=wants_usage)
+    tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=wants_usage)
     out = [data for event in events for data in tail.feed([as_chunk(event)])]
-    out += tail.close(METADATA, tail.usage or COUNTED, 1)
+    out += tail.close(METADATA, tail.usage or COUNTED)
     return tail, [json.loads(data) for data in out]
 
 
@@ -55,7 +55,7 @@ def test_what_goes_out(events: list[bytes], wants_usage: bool, count: int, ends_
 
 
 def test_the_finish_chunk_waits_for_the_usage() -> None:
-    tail = StreamTail("chatcmpl-ours", wants_usage=False)
+    tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=False)
     assert len(tail.feed([as_chunk(HI)])) == 1
     assert tail.feed([as_chunk(FINISH)]) == []
     assert tail.waits_only_for_usage
@@ -65,7 +65,7 @@ def test_the_finish_chunk_waits_for_the_usage() -> None:
 
 
 def test_bytes_pass_as_they_came() -> None:
-    tail = StreamTail("chatcmpl-ours", wants_usage=False)
+    tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=False)
     item = as_chunk(HI)
     assert tail.feed([item]) == [item.data]
 
