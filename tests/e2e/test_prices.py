@@ -34,7 +34,8 @@ async def test_a_list_is_replaced_and_shown(perpetuo: Gateway, owner: Account) -
 
 INVALID: list[tuple[str, Any, str]] = [
     ("a price that is a word", {"prices": [{**PRICE, "input_per_1m": "much"}]}, "prices[0].input_per_1m"),
-    ("a price below nothing", {"prices": [PRICE, {**PRICE, "model": "x", "output_per_1m": -1}]}, "prices[1].output_per_1m"),
+    ("a price below nothing", {"prices": [PRICE, {**PRICE, "model": "x", "output_per_1m": -1}]},
+     "prices[1].output_per_1m"),
     ("no price", {"prices": [{"provider": "demo", "model": "echo"}]}, "prices[0].input_per_1m"),
     ("an unknown provider", {"prices": [{**PRICE, "provider": "nobody"}]}, "prices[0].provider"),
     ("an unknown member", {"prices": [{**PRICE, "currency": "EUR"}]}, "prices[0].currency"),
