@@ -1,16 +1,6 @@
 """How much to reason, and what reasoning forbids: efforts and budgets by what the model takes.
 
-Models that reason as they see fit get an effort by its name, older ones a budget of tokens:
-
-| effort  | budget       |
-|---------|--------------|
-| minimal | 1,024        |
-| low     | 4,096        |
-| medium  | 8,192        |
-| high    | 16,384       |
-| xhigh   | 32,768       |
-| max     | 65,536       |
-
+Models that reason as they see fit get an effort by its name, older ones the budget that stands for it.
 A budget is at least 1,024 and less than `max_tokens`. A tool that must be called, and a history whose last calls came
 without reasoning, go before a budget.
 """
@@ -21,16 +11,15 @@ from typing import Final
 from msgspec import UNSET, Raw
 
 from server.chat.model_facts import Knobs
+from server.chat.reasoning import EFFORT_BUDGETS, effort_of
 from server.chat.request import ChatRequest
 from server.chat.turns import Conversation
 from server.chat.view import Thinking
 from server.providers.anthropic.content import Made
 
-BUDGETS: Final = {"minimal": 1024, "low": 4096, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
-"""Tokens of each effort."""
 LEAST_BUDGET: Final = 1024
 
-_ORDER: Final = tuple(BUDGETS)
+_ORDER: Final = tuple(EFFORT_BUDGETS)
 _OFF: Final = "none"
 _USUAL: Final = "medium"
 _OFF_MODES: Final = ("disabled", "between_tools")
@@ -88,13 +77,14 @@ def _of_thinking(request: ChatRequest, asked: Thinking, around: Circumstances) -
         return Reasoning()
     if asked.type == "enabled" and around.is_known and "enabled" not in modes:
         request.lose("thinking.budget_tokens", "is not sent: the model reasons as it sees fit.")
-        return _of_effort(request, _effort_of(asked.budget_tokens), around)
+        budget = asked.budget_tokens
+        return _of_effort(request, effort_of(budget) if isinstance(budget, int) else _USUAL, around)
     if asked.type == "enabled":
-        budget = asked.budget_tokens if isinstance(asked.budget_tokens, int) else BUDGETS[_USUAL]
+        budget = asked.budget_tokens if isinstance(asked.budget_tokens, int) else EFFORT_BUDGETS[_USUAL]
         return _budget(request, budget, around)
     if asked.type == "adaptive" and around.is_known and "adaptive" not in modes:
         request.lose("thinking.type", "is enabled instead of adaptive: the model reasons by a budget.")
-        return _budget(request, BUDGETS[_USUAL], around)
+        return _budget(request, EFFORT_BUDGETS[_USUAL], around)
     return Reasoning(_as_it_came(request))
 
 
@@ -111,7 +101,7 @@ def _as_it_came(request: ChatRequest) -> Made:
 
 def _of_effort(request: ChatRequest, effort: str, around: Circumstances) -> Reasoning:
     knobs = around.knobs
-    if effort not in BUDGETS:
+    if effort not in EFFORT_BUDGETS:
         request.lose("reasoning_effort", "is not sent: the provider knows no such effort.")
         return Reasoning()
     if not around.is_known:
@@ -122,27 +112,20 @@ def _of_effort(request: ChatRequest, effort: str, around: Circumstances) -> Reas
             thinking = {"type": "adaptive"}
         return Reasoning(thinking, _effort(request, effort, knobs))
     if "enabled" in knobs.thinking:
-        return _budget(request, BUDGETS[effort], around)
+        return _budget(request, EFFORT_BUDGETS[effort], around)
     request.lose("reasoning_effort", "is not sent: the model does not reason.")
     return Reasoning()
 
 
 def _effort(request: ChatRequest, effort: str, knobs: Knobs) -> str:
     """The nearest effort that the model knows, a lesser one before a greater one."""
-    if effort in knobs.efforts or effort not in BUDGETS:
+    if effort in knobs.efforts or effort not in EFFORT_BUDGETS:
         return effort
     wanted = _ORDER.index(effort)
     lesser = [known for known in knobs.efforts if _ORDER.index(known) <= wanted]
     nearest = lesser[-1] if lesser else knobs.efforts[0]
     request.lose("reasoning_effort", f"is {nearest} instead of {effort}: the model knows no such effort.")
     return nearest
-
-
-def _effort_of(budget: object) -> str:
-    """The effort whose budget is the nearest that is not less."""
-    if not isinstance(budget, int):
-        return _USUAL
-    return next((effort for effort, tokens in BUDGETS.items() if budget <= tokens and effort != "minimal"), "max")
 
 
 def _budget(request: ChatRequest, wanted: int, around: Circumstances) -> Reasoning:

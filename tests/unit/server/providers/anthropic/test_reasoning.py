@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from server.chat.reasoning import EFFORT_BUDGETS
 from server.errors import ParamUnsupported
-from server.providers.anthropic.reasoning import BUDGETS as TABLE
 from tests.unit.server.providers.anthropic.asked import ADAPTIVE, ALWAYS, BUDGETS, UNKNOWN, build
 
 PLAIN = "claude-haiku-5-5"  # reasons unless told not to
@@ -20,7 +20,7 @@ def budget(tokens: int) -> dict[str, Any]:
 ADAPT = {"type": "adaptive"}
 CASES: dict[str, tuple[str, dict[str, Any], object, object]] = {
     "nothing said": (BUDGETS, {}, None, None),
-    "an effort is a budget": (BUDGETS, {"reasoning_effort": "high"}, budget(16384), None),
+    "an effort is a budget": (BUDGETS, {"reasoning_effort": "high"}, budget(24576), None),
     "no effort where none is the rule": (BUDGETS, {"reasoning_effort": "none"}, None, None),
     "a budget as asked": (BUDGETS, {"thinking": budget(2000)}, budget(2000), None),
     "a budget with its display": (
@@ -63,7 +63,7 @@ CHANGED: dict[str, tuple[str, dict[str, Any], object, object, str]] = {
         BUDGETS, {"reasoning_effort": "low", "max_tokens": 1024}, None, None, "reasoning_effort is not sent"
     ),
     "a budget for a model that takes none": (
-        ALWAYS, {"thinking": budget(9000)}, None, "high", "thinking.budget_tokens is not sent"
+        ALWAYS, {"thinking": budget(9000)}, None, "medium", "thinking.budget_tokens is not sent"
     ),
     "as it sees fit, for a model that needs a budget": (
         BUDGETS, {"thinking": ADAPT}, budget(8192), None, "thinking.type is enabled"
@@ -100,7 +100,7 @@ def test_what_is_changed_is_noted(
         build({"max_tokens": 30000, **members}, model=model, strict=True)
 
 
-@pytest.mark.parametrize("effort", TABLE)
+@pytest.mark.parametrize("effort", EFFORT_BUDGETS)
 @pytest.mark.parametrize("max_tokens", [1025, 1026, 5000, 64000])
 def test_a_budget_is_always_less_than_the_answer(effort: str, max_tokens: int) -> None:
     thinking = build({"reasoning_effort": effort, "max_tokens": max_tokens}).body["thinking"]
@@ -125,7 +125,7 @@ def test_in_the_middle_of_calls_that_another_vendor_began_there_is_no_budget() -
 def test_in_the_middle_of_its_own_calls_the_reasoning_goes_on() -> None:
     signed = [{"type": "thinking", "thinking": "hm", "signature": "Eq=="}]
     messages = history(thinking_blocks=signed)
-    assert build({"messages": messages, "reasoning_effort": "low", **TOOL}).body["thinking"] == budget(4096)
+    assert build({"messages": messages, "reasoning_effort": "low", **TOOL}).body["thinking"] == budget(1024)
 
 
 def test_a_model_that_sees_fit_needs_no_reasoning_in_its_history() -> None:
