@@ -12,7 +12,7 @@ from functools import partial
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import finish_answer
+from server.chat.answer import Identity, finish_answer
 from server.chat.estimate import estimate_text_tokens
 from server.chat.ids import new_id
 from server.chat.knobs import knobs_from
@@ -26,7 +26,7 @@ from server.ledger.ledger import Ledger
 from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
-from server.routing.attempt import Clock, Price, Trace
+from server.routing.attempt import Clock, Price, PricesOf, Trace
 from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
@@ -37,7 +37,7 @@ from server.telemetry.requests import RequestMetrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the pipeline is made of."""
+    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other."""
 
     router: Router
     sharing: Sharing
@@ -46,6 +46,7 @@ class Parts:
     clock: Clock
     price: Price
     admission: Admission
+    prices_of: PricesOf | None = None
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
 
@@ -76,7 +77,7 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            finished = finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+            finished = finish_answer(answer.body, identity=self._identity(), metadata=operation.metadata())
             self._answered(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
@@ -93,7 +94,7 @@ class Pipeline:
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
-        tail = StreamTail(new_id("chatcmpl-"))
+        tail = StreamTail(self._identity())
         try:
             prepared = await self._prepare(operation, body)
             share = prepared.share
@@ -115,6 +116,9 @@ class Pipeline:
                 await live.close()
                 _count(operation, live, tail)
             self._settle_after(operation, share)
+
+    def _identity(self) -> Identity:
+        return Identity(new_id("chatcmpl-"), int(self._parts.clock.now().timestamp()))
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
@@ -146,6 +150,8 @@ class Pipeline:
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
+        if self._parts.prices_of is not None:
+            operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
         request.is_strict = knobs.strict is True
         asked = await router.read(request, knobs, call)
         operation.strategy = asked.ask.strategy
@@ -198,6 +204,7 @@ class Pipeline:
             is_estimated=True,
         )
         operation.served, operation.usage = served.candidate, usage
+        operation.notes.extend(answer.notes)
         attempt = operation.trace.attempts[-1]
         attempt.usage = usage
         attempt.end()
@@ -221,7 +228,7 @@ class Pipeline:
         self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
     ) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
-        operation, tail = prepared.operation, StreamTail("", choices=prepared.request.choices)
+        operation, tail = prepared.operation, StreamTail(Identity(""), choices=prepared.request.choices)
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
@@ -263,7 +270,7 @@ class Pipeline:
         usage = _count(operation, live, tail)
         live.end()
         operation.notes.extend(live.notes)
-        return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
+        return tail.close(operation.metadata(), usage)
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
