@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from edge.app import EdgeOptions, create_app
 from edge.pages.documents import document_pages
 from edge.rest.health import health_pages
-from edge.rest.services import gateway_reasons, gateway_services
+from edge.rest.services import TYPED_ERRORS_HEADER, gateway_reasons, gateway_services
 from edge.rest.slips import corrected
 from edge.serve import serve_app
 from edge.settings import EdgeSettings
@@ -49,6 +49,7 @@ def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings) -> Starlette:
         cors_origins=settings.cors_origins,
         pages={**health_pages(channel), **document_pages()},
         correct_path=corrected,
+        typed_errors_header=TYPED_ERRORS_HEADER,
     )
     return create_app(channel, options)
 

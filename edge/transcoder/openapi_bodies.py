@@ -31,6 +31,8 @@ EVENT_STREAM: Final = "text/event-stream"
 LINES: Final = "application/x-ndjson"
 ANYTHING: Final = "*/*"
 
+_EVENT_STREAMS: Final = frozenset((rest_options.FRAMING_SSE_DONE, rest_options.FRAMING_SSE_NAMED))
+
 
 class Bodies:
     """Describes bodies with one set of schemas and examples."""
@@ -80,7 +82,7 @@ class Bodies:
 
     def _events(self, binding: Binding, schema: rest_options.Schema, written: Any) -> Schema:
         described = _described(binding.method, schema.event)
-        media_type = EVENT_STREAM if binding.framing == rest_options.FRAMING_SSE_DONE else LINES
+        media_type = EVENT_STREAM if binding.framing in _EVENT_STREAMS else LINES
         answer, name = binding.method.output_type, binding.rule.response_body
         if described is not None:
             return {media_type: self._message(described, RAW_ANSWER, written)}
