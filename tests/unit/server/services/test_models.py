@@ -62,7 +62,7 @@ async def test_a_model_in_anthropics_shape_is_found_by_its_name(
 
 async def test_what_the_catalogue_knows_is_told_in_anthropics_shape() -> None:
     catalogue = Catalogue.load()
-    described = Described(catalogue, lambda *_: None, "prices/1")
+    described = Described(catalogue)
     model = described.message_model(Listed("gpt-4o", "openai", "gpt-4o"))
     known = catalogue.find("openai", "gpt-4o")
     assert known is not None
