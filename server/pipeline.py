@@ -21,7 +21,7 @@ from server.chat.rates import Standing
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs
-from server.errors import ClientGone, PerpetuoError, UpstreamBadResponse
+from server.errors import ClientGone, PerpetuoError
 from server.ledger.ledger import Ledger
 from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
@@ -33,8 +33,6 @@ from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
-
-_USAGE_WAIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class Pipeline:
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
             self._answered(operation, share)
-            tail.wants_usage = prepared.request.wants_usage
+            tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
@@ -217,13 +215,13 @@ class Pipeline:
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
             return await self._open(prepared)
-        return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared.operation))
+        return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared))
 
     async def _pump(
-        self, operation: Operation, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
+        self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
     ) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
-        tail = StreamTail("")
+        operation, tail = prepared.operation, StreamTail("", choices=prepared.request.choices)
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
@@ -244,8 +242,7 @@ class Pipeline:
         while chunks is not None:
             tail.feed(chunks)
             await show(chunks)
-            chunks = None if tail.has_usage else await _next_chunks(live, tail)
-        _check_end(live, tail)
+            chunks = None if tail.has_usage else await live.next_chunks()
 
     async def _follow(self, operation: Operation, live: Stream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
         """What goes out, from the first content to what is held for the end. Raises when the stream breaks."""
@@ -254,8 +251,7 @@ class Pipeline:
             while chunks is not None:
                 if ready := tail.feed(chunks):
                     yield ready
-                chunks = None if tail.has_usage else await _next_chunks(live, tail)
-            _check_end(live, tail)
+                chunks = None if tail.has_usage else await live.next_chunks()
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
             _count(operation, live, tail)
@@ -268,11 +264,6 @@ class Pipeline:
         live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
-
-
-def _check_end(live: Stream, tail: StreamTail) -> None:
-    if not (tail.is_finished or live.is_done):
-        raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
@@ -288,17 +279,6 @@ def _count(operation: Operation, live: Stream, tail: StreamTail) -> Usage:
         operation.usage = _usage_of(operation, tail)
         live.count(operation.usage)
     return operation.usage
-
-
-async def _next_chunks(live: Stream, tail: StreamTail) -> list[Chunk] | None:
-    """The next chunks; once the answer has ended only for as long as the usage is worth waiting for."""
-    if not tail.waits_only_for_usage:
-        return await live.next_chunks()
-    try:
-        async with asyncio.timeout(_USAGE_WAIT_S):
-            return await live.next_chunks()
-    except TimeoutError:
-        return None
 
 
 def _reason(error: BaseException) -> PerpetuoError:

@@ -63,15 +63,11 @@ class Stream(Protocol):
         """What came before and with the first content."""
 
     @property
-    def is_done(self) -> bool:
-        """Whether it was said that the stream is complete."""
-
-    @property
     def notes(self) -> Sequence[str]:
         """What was odd about the stream and could be lived with."""
 
     async def next_chunks(self) -> Chunks | None:
-        """The chunks that came together, maybe none; None after the last."""
+        """The chunks that came together, maybe none; None after the last of a stream that is whole, else it raises."""
 
     def count(self, usage: Usage) -> None:
         """Notes what the stream took, as far as it came."""
@@ -243,7 +239,6 @@ class Following:
         self._is_open = True
         self._candidate: Candidate | None = None
         self.held: Chunks = []
-        self.is_done = False
         self.notes: Sequence[str] = ()
         call.read()
 
@@ -266,7 +261,6 @@ class Following:
         """See `Stream`."""
         piece = await self._piece()
         if piece is None:
-            self.is_done = True
             return None
         return piece[1]
 
@@ -294,7 +288,6 @@ class Replay:
     def __init__(self, kept: KeptAnswer) -> None:
         self.candidate = kept.candidate
         self.held = pieces_of(kept.body)
-        self.is_done = True
         self.notes: Sequence[str] = ()
 
     async def next_chunks(self) -> Chunks | None:
