@@ -36,6 +36,8 @@ LEAST_ROLE: Mapping[str, Role] = {
     "GetModelDistribution": Role.VIEWER,
     "ListRequests": Role.VIEWER,
     "ExportRequests": Role.VIEWER,
+    "ListPrices": Role.VIEWER,
+    "ReplacePrices": Role.ADMIN,
     "ListProviders": Role.VIEWER,
     "CreateProvider": Role.ADMIN,
     "UpdateProvider": Role.ADMIN,
