@@ -42,18 +42,18 @@ def test_the_steps_are_one_chain_without_branches() -> None:
     assert revisions[-1] == "0001"
 
 
-def to_the_first(connection: Connection) -> None:
-    """Makes the schema of the first revision."""
+def to(connection: Connection, revision: str) -> None:
+    """Brings the schema to a revision."""
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
 
 
 def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/old.db")
     with engine.begin() as connection:
-        to_the_first(connection)
+        to(connection, "0001")
         before = inspect(connection).get_columns("operations")
         values = ", ".join("1" if isinstance(column["type"], Integer) else "'x'" for column in before)
         connection.execute(text(f"INSERT INTO operations VALUES ({values})"))
@@ -68,10 +68,7 @@ def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(tmp_path:
 def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/old.db")
     with engine.begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0001")
+        to(connection, "0001")
         connection.execute(text("INSERT INTO users VALUES ('usr_1','a@b','a@b','hash','',  'free', 0, 0, 7)"))
         connection.execute(text("INSERT INTO workspaces VALUES ('ws_1','usr_1','My Workspace','default', 1, 42)"))
         connection.execute(text("INSERT INTO members VALUES ('ws_1','usr_1','owner')"))
@@ -104,7 +101,7 @@ async def test_the_step_to_roll_ups_fills_them_as_the_code_would_have(tmp_path: 
     engine = create_engine(f"sqlite:///{tmp_path}/old.db")
     with engine.begin() as connection:
         kept = downgraded(connection)
-        upgrade(connection)
+        to(connection, "0004")
         filled = {
             name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))) for name in kept
         }
