@@ -5,6 +5,7 @@ import pytest
 from perpetuo.v1 import models_pb2, models_pb2_grpc
 
 from server.catalogue.catalogue import Catalogue
+from server.ledger.workspace_prices import WorkspacePrices
 from server.routing.candidates import Listed
 from server.services.models import Described
 from tests.unit.server.services.calls import DEMO, reason_of, refused
@@ -62,8 +63,11 @@ async def test_a_model_in_anthropics_shape_is_found_by_its_name(
 
 async def test_what_the_catalogue_knows_is_told_in_anthropics_shape() -> None:
     catalogue = Catalogue.load()
-    described = Described(catalogue)
-    model = described.message_model(Listed("gpt-4o", "openai", "gpt-4o"))
+    model = Described(catalogue, without_prices).message_model(Listed("gpt-4o", "openai", "gpt-4o"))
     known = catalogue.find("openai", "gpt-4o")
     assert known is not None
     assert (model.display_name, model.max_input_tokens) == (known.display_name, known.context_window_tokens)
+
+
+async def without_prices(workspace_id: str) -> WorkspacePrices:
+    raise AssertionError("Anthropic's shape has no prices")
