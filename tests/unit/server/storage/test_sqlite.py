@@ -11,11 +11,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from server.errors import StoreUnavailable
+from server.storage.backend import StoreBounds
 from server.storage.sqlite import SqliteBackend
 
 
 async def _open(path: Path) -> SqliteBackend:
-    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), busy_timeout_ms=50)
+    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), StoreBounds(answer_s=0.0625))
 
 
 async def test_every_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
