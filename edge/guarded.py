@@ -7,9 +7,13 @@ costs nothing that grows with them; time is looked at by one sweep a second over
 
 import asyncio
 from typing import Any, Final
+from urllib.parse import unquote
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from edge.cycle import Cycle
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
@@ -86,11 +90,43 @@ class GuardedProtocol(HttpToolsProtocol):
         ):
             self._reason = _TOO_MUCH
             raise _TooMuchError
-        super().on_headers_complete()
+        self._begin()
         self.headers = _Trailers()
         self._phase = _BODY
         self._since_s = self.loop.time()
         self._unused_bytes = self._body_bytes = self._marked_bytes = 0
+
+    def _begin(self) -> None:
+        """Hands the request to the application, or keeps it until the one before it on the connection is answered."""
+        url = self.url
+        scope: Any = self.scope
+        if url[:1] == b"/" and b"?" not in url and b"#" not in url:
+            raw_path, query = url, b""
+        else:
+            parsed = httptools.parse_url(url)
+            raw_path, query = parsed.path, parsed.query or b""
+        path = raw_path.decode("ascii")
+        version = self.parser.get_http_version()
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = raw_path
+        scope["query_string"] = query
+        before = self.cycle
+        cycle = Cycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.on_response_complete,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            expect_100_continue=self.expect_100_continue,
+        )
+        self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""

@@ -22,6 +22,7 @@ from perpetuo.v1 import (
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
+    metrics_pb2_grpc,
     models_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
@@ -42,17 +43,18 @@ from server.chat.principal import Plan
 from server.chat.rates import Moment
 from server.chat.wire import Timeouts
 from server.errors import StoreUnavailable
-from server.grpc_server import CoreServer
+from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
-from server.ledger.ledger import BatchLedger, Ledger
+from server.ledger.ledger import BatchLedger
 from server.ledger.list_prices import blended_nanousd
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
+from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.providers.dialect import Dialect
@@ -70,6 +72,7 @@ from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
+from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
@@ -195,12 +198,16 @@ def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
     return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
 
 
+def _hops_by(address_of: CallerAddress) -> HopsOf:
+    return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
+
+
 def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
 
 
 def _clock() -> Clock:
-    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
+    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time, time.perf_counter)
 
 
 def _prices(price_names: Mapping[str, str]) -> PriceBook:
@@ -231,11 +238,15 @@ class Core:
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
-        self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
+        self.metering = Metering(self._catalogue, self._prices.cost_nanousd)
+        self._ledger = BatchLedger(stores.database, self._prices.version)
+        self.metering.show_ledger(self._ledger)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
+        self.metering.show_cache(self._sharing, answers)
         self._rates = MemoryRates(self._count_dispatched)
-        self.server = CoreServer(self._registry(), stores.accounts)
+        options = ServerOptions(count_call=self.metering.count_rpc)
+        self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 
     @classmethod
@@ -297,7 +308,8 @@ class Core:
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         price = self._prices.cost_nanousd
-        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission))
+        requests = self.metering.requests
+        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, requests))
 
     def _router(self) -> Router:
         return Router(
@@ -333,6 +345,9 @@ class Core:
         )
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry
+        )
+        metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
+            MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry
         )
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry

@@ -7,11 +7,19 @@ from typing import Final, Protocol, cast
 
 import httptools
 
-from cli.mock.plan import Ending, Plan
+from cli.mock.plan import Plan
 from cli.mock.record import Recorded
+from cli.mock.steps import Ending
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _SCENARIO: Final = b"x-mock-scenario"
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Ends a connection with a reset instead of an orderly close."""
+    raw: socket.socket = transport.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
 
 
 class Answerer(Protocol):
@@ -36,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._number = 0
+        self._exchanges = 0
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
@@ -105,6 +114,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
+        self._exchanges += 1
         request = Recorded(
             self._parser.get_method().decode(),
             self._url.decode("latin-1"),
@@ -112,6 +122,7 @@ class Connection(asyncio.Protocol):
             b"".join(self._body),
             self._loop.time(),
             self._number,
+            self._exchanges,
         )
         if self._current is None:
             self._serve(request, self._scenario)
@@ -134,7 +145,7 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(max(step.delay_s, 0.0))
             await self._write(step.data)
         while plan.forever:
-            await asyncio.sleep(0)
+            await asyncio.sleep(plan.every_s)
             await self._write(plan.forever)
         self._player = None
         self._end(plan.ending)
@@ -152,9 +163,7 @@ class Connection(asyncio.Protocol):
             self._current.is_answered = True
             self._current = None
         if ending is Ending.RESET:
-            raw: socket.socket = transport.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            transport.abort()
+            reset(transport)
         elif ending is Ending.CLOSE or not self._parser.should_keep_alive():
             transport.close()
         elif self._waiting:

@@ -1,88 +1,71 @@
 """From a scenario and a request to the bytes on the socket, with their delays and the way it ends. Pure."""
 
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from itertools import chain
+from email.utils import formatdate
 from typing import Final
 
-from cli.mock import answers
-from cli.mock.answers import Asked, Message
+from cli.mock.answers import Asked, Message, Wire
+from cli.mock.contents import body_of, events_of
+from cli.mock.framing import comment, framed
 from cli.mock.scenario import Scenario
-
-
-class Ending(Enum):
-    """What happens to the connection after the last step."""
-
-    KEEP = "keep"
-    CLOSE = "close"
-    RESET = "reset"
-    STALL = "stall"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Bytes that are written `delay_s` seconds after the step before, in a packet of their own."""
-
-    delay_s: float
-    data: bytes
+from cli.mock.steps import Ending, Step, apart, chunked, coalesced, compressed, first_bytes, truncated
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a connection does for one request. `forever` is repeated after the steps until the client leaves."""
+    """What a connection does for one request.
+
+    `forever` is repeated after the steps, every `every_s` seconds, until the client leaves.
+    """
 
     steps: tuple[Step, ...]
     ending: Ending = Ending.KEEP
     forever: bytes = b""
+    every_s: float = 0.0
 
 
-_HTML: Final = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Captive portal</h1></body></html>"
-_SILENT: Final[Mapping[str, Ending]] = {
-    "reset-headers": Ending.RESET,
-    "close-headers": Ending.CLOSE,
-    "stall-headers": Ending.STALL,
+_BARE: Final[Mapping[str, Plan]] = {
+    "reset-headers": Plan((), Ending.RESET),
+    "close-headers": Plan((), Ending.CLOSE),
+    "stall-headers": Plan((), Ending.STALL),
+    "half-head": Plan((Step(0.0, b"HTTP/1.1 200 OK\r\ncontent-ty"),), Ending.CLOSE),
+    "reset-reused": Plan((), Ending.RESET),
+    "close-reused": Plan((), Ending.CLOSE),
+    "not-http": Plan((Step(0.0, b"220 mock.example ESMTP ready\r\n"),), Ending.CLOSE),
 }
+_UNSTREAMED: Final = ("html", "redirect", "empty", "bomb", "body", "truncated-json", "big-body")
 _PHRASES: Final[Mapping[int, str]] = {200: "OK", 302: "Found", 429: "Too Many Requests", 500: "Internal Server Error"}
-_KINDS: Final[Mapping[int, str]] = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-}
+_EVENTS_OF_A_FLOOD: Final = 1000
 
 
-def plan(asked: Asked, scenario: Scenario) -> Plan:
-    """The plan for one chat completion."""
-    for name, ending in _SILENT.items():
+def plan(asked: Asked, scenario: Scenario, wire: Wire, now_s: float = 0.0) -> Plan:
+    """The plan for one answer. `now_s` is the time of day, in seconds since 1970, of which dates are made."""
+    for name, bare in _BARE.items():
         if name in scenario:
-            return Plan((), ending)
-    is_stream = bool(asked.stream) and not scenario.status and "html" not in scenario and "redirect" not in scenario
-    is_stream = is_stream and "empty" not in scenario and "bomb" not in scenario
-    pieces = _events(asked, scenario) if is_stream else [Step(0.0, _body(asked, scenario))]
-    if "gzip" in scenario or "bomb" in scenario:
-        pieces = _compressed(pieces)
-    length = None if is_stream else sum(len(piece.data) for piece in pieces)
-    pieces, ending = _truncated(pieces, scenario, is_stream)
+            return bare
+    is_stream = bool(asked.stream) and not scenario.status and not any(name in scenario for name in _UNSTREAMED)
+    is_chunked = is_stream or "endless" in scenario
+    pieces = _events(asked, scenario, wire) if is_stream else [Step(0.0, body_of(asked, scenario, wire))]
+    if "endless" in scenario and not is_stream:
+        pieces = [Step(0.0, b'{"id":"endless",')]
+    pieces = compressed(pieces, _times_compressed(scenario))
+    length = None if is_chunked else sum(len(piece.data) for piece in pieces)
+    pieces, ending = truncated(pieces, scenario, is_stream)
+    if not is_stream and "end-at" in scenario:
+        length = sum(len(piece.data) for piece in pieces)
+    forever, every_s = _forever(asked, scenario, wire, is_stream)
     if "split-every-byte" in scenario:
-        pieces = [
-            Step(piece.delay_s * (not i), piece.data[i : i + 1]) for piece in pieces for i in range(len(piece.data))
-        ]
-    if is_stream:
-        pieces = [
-            Step(piece.delay_s, b"%x\r\n%b\r\n" % (len(piece.data), piece.data)) for piece in pieces if piece.data
-        ]
-    if is_stream and ending is Ending.KEEP and "endless" not in scenario:
-        pieces.append(Step(0.0, b"0\r\n\r\n"))
+        pieces = apart(pieces)
+    if is_chunked:
+        pieces = chunked(pieces, has_last=ending is Ending.KEEP and not forever)
+    if "cut-wire" in scenario:
+        pieces, ending = list(first_bytes(pieces, scenario.number("cut-wire", "byte"))), Ending.CLOSE
     if "delay-first" in scenario and pieces:
-        pieces[0] = Step(scenario.number("delay-first", "ms", 200) / 1000, pieces[0].data)
-    wait_s = scenario.number("delay-headers", "ms", 200) / 1000 if "delay-headers" in scenario else 0.0
-    steps = [Step(wait_s, head(_status(scenario), _headers(scenario, is_stream, length))), *pieces]
-    keeps_packets = "split-every-byte" in scenario
-    forever = _endless(asked) if is_stream and "endless" in scenario else b""
-    return Plan(tuple(steps if keeps_packets else _coalesced(steps)), ending, forever)
+        pieces[0] = Step(scenario.number("delay-first", "ms") / 1000, pieces[0].data)
+    wait_s = scenario.number("delay-headers", "ms") / 1000 if "delay-headers" in scenario else 0.0
+    steps = [Step(wait_s, head(_status(scenario), _headers(scenario, is_stream, length, now_s))), *pieces]
+    return Plan(tuple(steps if "split-every-byte" in scenario else coalesced(steps)), ending, forever, every_s)
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
@@ -102,124 +85,64 @@ def simple(status: int, body: bytes) -> Plan:
 
 def _status(scenario: Scenario) -> int:
     if "redirect" in scenario:
-        return scenario.number("redirect", "status", 302)
+        return scenario.number("redirect", "status")
     return scenario.status or 200
 
 
-def _headers(scenario: Scenario, is_stream: bool, length: int | None) -> dict[str, str]:
+def _headers(scenario: Scenario, is_stream: bool, length: int | None, now_s: float) -> dict[str, str]:
     kind = "text/html; charset=utf-8" if "html" in scenario else "application/json"
+    if "body" in scenario:
+        kind = scenario.value("body", "kind")
     headers = {"content-type": "text/event-stream; charset=utf-8" if is_stream else kind}
     if length is None:
         headers |= {"cache-control": "no-cache", "transfer-encoding": "chunked"}
     else:
         headers["content-length"] = str(length)
     headers["x-request-id"] = "req_mock"
-    if "gzip" in scenario or "bomb" in scenario:
-        headers["content-encoding"] = "gzip"
+    if encoding := _encoding(scenario):
+        headers["content-encoding"] = encoding
     if "redirect" in scenario:
-        headers["location"] = scenario.value("redirect", "location", "/elsewhere")
+        headers["location"] = scenario.value("redirect", "location")
+    if "big-head" in scenario:
+        headers["x-big"] = "x" * (scenario.number("big-head", "kib") * 1024)
     if scenario.status:
-        after = {key.replace("_", "-"): text for key, text in scenario.faults["status-NNN"].items() if "retry" in key}
-        headers |= after
-    return headers
+        headers |= _retry_headers(scenario, now_s)
+    return headers | dict(scenario.faults.get("header", {}))
 
 
-def _message(asked: Asked, scenario: Scenario) -> Message:
-    if "tool" in scenario:
-        return Message(tool=answers.first_tool(asked), arguments=scenario.value("tool", "arguments", "{}"))
-    if "text" in scenario:
-        return Message(answers.words(scenario.value("text", "value", "")))
-    for name, count in (("slow", 20), ("long", 1000)):
-        if name in scenario:
-            return Message(tuple(f"token{index} " for index in range(scenario.number(name, "n", count))))
-    return Message(answers.words(answers.PLAIN_TEXT))
+def _retry_headers(scenario: Scenario, now_s: float) -> dict[str, str]:
+    found = {key.replace("_", "-"): scenario.value("status-NNN", key) for key in ("retry_after", "retry_after_ms")}
+    if wait_s := scenario.value("status-NNN", "retry_date"):
+        found |= {"date": formatdate(now_s, usegmt=True), "retry-after": formatdate(now_s + float(wait_s), usegmt=True)}
+    return {name: value for name, value in found.items() if value}
 
 
-def _error(scenario: Scenario, name: str, kind: str, status: int) -> bytes:
-    code, text = scenario.value(name, "code", ""), scenario.value(name, "message", f"The mock answers {status}.")
-    return answers.error(scenario.value(name, "type", kind), code, text)
+def _times_compressed(scenario: Scenario) -> int:
+    return 2 if "double-gzip" in scenario else int("gzip" in scenario or "bomb" in scenario)
 
 
-def _body(asked: Asked, scenario: Scenario) -> bytes:
-    if "bomb" in scenario:
-        return b" " * (scenario.number("bomb", "mib", 100) << 20)
-    if "empty" in scenario or "redirect" in scenario:
-        return b""
-    if "html" in scenario:
-        return _HTML
-    if scenario.status:
-        return _error(scenario, "status-NNN", _KINDS.get(scenario.status, "server_error"), scenario.status)
-    if "error-200" in scenario:
-        return _error(scenario, "error-200", "server_error", 200)
-    body = answers.whole(asked, _message(asked, scenario), "no-usage" not in scenario)
-    return body[:-20] if "malformed-event" in scenario else body
+def _encoding(scenario: Scenario) -> str:
+    if "encoding" in scenario:
+        return scenario.value("encoding", "value")
+    return ("", "gzip", "gzip, gzip")[_times_compressed(scenario)]
 
 
-def _events(asked: Asked, scenario: Scenario) -> list[Step]:
+def _events(asked: Asked, scenario: Scenario, wire: Wire) -> list[Step]:
     """The events of a stream as they are framed, a step for each."""
-    has_finish = "no-finish" not in scenario
-    has_usage = asked.wants_usage and "no-usage" not in scenario
-    data = list(answers.events(asked, _message(asked, scenario), has_finish, has_usage))
-    if has_finish and "no-done" not in scenario:
-        data.append(b"[DONE]")
-    if "error-200" in scenario:
-        data = [_error(scenario, "error-200", "server_error", 200)]
-    if "malformed-event" in scenario:
-        data.insert(scenario.number("malformed-event", "n", 2), b'{"id":"chatcmpl-mock","choices":[{"index":0,"del')
-    if "error-event" in scenario:
-        data[scenario.number("error-event", "n", 2) :] = [_error(scenario, "error-event", "server_error", 500)]
-    line = b"\r\n" if "crlf" in scenario else b"\r" if "cr" in scenario else b"\n"
-    comment = b": keep-alive" + line + line if "comments" in scenario else b""
-    delay_s = scenario.number("slow", "ms", 50) / 1000 if "slow" in scenario else 0.0
-    framed = [
-        Step(delay_s if 0 < index < len(data) - 1 else 0.0, b"%bdata: %b%b%b" % (comment, text, line, line))
-        for index, text in enumerate(data)
-    ]
-    if "bom" in scenario:
-        framed[0] = Step(0.0, b"\xef\xbb\xbf" + framed[0].data)
-    return framed
+    written = framed(events_of(asked, scenario, wire), scenario)
+    delay_s = scenario.number("slow", "ms") / 1000 if "slow" in scenario else 0.0
+    last = len(written) - 1
+    return [Step(delay_s if 0 < index < last else 0.0, data) for index, data in enumerate(written)]
 
 
-def _endless(asked: Asked) -> bytes:
-    event = b"data: %b\n\n" % next(
-        text for text in answers.events(asked, Message(("on and on ",)), False, False) if b"on and on" in text
-    )
-    return b"%x\r\n%b\r\n" % (len(event), event)
-
-
-def _compressed(pieces: list[Step]) -> list[Step]:
-    packer = zlib.compressobj(wbits=31)
-    packed = [Step(piece.delay_s, packer.compress(piece.data) + packer.flush(zlib.Z_SYNC_FLUSH)) for piece in pieces]
-    return [*packed, Step(0.0, packer.flush())]
-
-
-def _truncated(pieces: list[Step], scenario: Scenario, is_stream: bool) -> tuple[list[Step], Ending]:
-    """What is left of a body after the faults that end it early, and how it ends then."""
-    for name, ending in (("stall-after", Ending.STALL), ("reset-after", Ending.RESET)):
-        if name in scenario:
-            count = scenario.number(name, "n", 3)
-            return (pieces[:count] if is_stream else list(_first_bytes(pieces, count))), ending
-    if "cut-at" in scenario:
-        return list(_first_bytes(pieces, scenario.number("cut-at", "byte", 500))), Ending.CLOSE
-    return pieces, Ending.STALL if "stall-end" in scenario else Ending.KEEP
-
-
-def _first_bytes(pieces: list[Step], count: int) -> Iterator[Step]:
-    for piece in pieces:
-        if count <= 0:
-            return
-        yield Step(piece.delay_s, piece.data[:count])
-        count -= len(piece.data)
-
-
-def _coalesced(steps: list[Step]) -> Iterator[Step]:
-    """The same bytes in as few writes as the delays allow."""
-    pending: list[bytes] = []
-    delay_s = 0.0
-    for step in chain(steps, (Step(-1.0, b""),)):
-        if step.delay_s and pending:
-            yield Step(delay_s, b"".join(pending))
-            pending, delay_s = [], step.delay_s
-        elif step.delay_s:
-            delay_s = step.delay_s
-        pending.append(step.data)
+def _forever(asked: Asked, scenario: Scenario, wire: Wire, is_stream: bool) -> tuple[bytes, float]:
+    """What comes without end, as a chunk, and how many seconds apart."""
+    data, every_s = b"", 0.0
+    if "endless" in scenario:
+        events = framed(wire.content(asked, Message(("on and on ",))), scenario)
+        data = b"".join(events) * _EVENTS_OF_A_FLOOD if is_stream else b" " * 65_536
+    elif "flood" in scenario and is_stream:
+        data = comment(scenario) * _EVENTS_OF_A_FLOOD
+    elif "trickle" in scenario and is_stream:
+        data, every_s = comment(scenario), scenario.number("trickle", "ms") / 1000
+    return (b"%x\r\n%b\r\n" % (len(data), data) if data else b""), every_s

@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class Recorded:
-    """One request. Times are seconds of the loop's clock; `disconnected_at_s` is set if the client left too early."""
+    """One request, the `exchange`-th of its connection, and the scenario that it got.
+
+    Times are seconds of the loop's clock; `disconnected_at_s` is set if the client left too early.
+    """
 
     method: str
     path: str
@@ -16,6 +19,8 @@ class Recorded:
     body: bytes
     received_at_s: float
     connection: int
+    exchange: int = 1
+    scenario: str = ""
     is_answered: bool = False
     disconnected_at_s: float | None = None
 
@@ -38,6 +43,7 @@ class Recorded:
             "body": body,
             "body_encoding": encoding,
             "connection": self.connection,
+            "scenario": self.scenario,
             "received_ms": round((self.received_at_s - started_at_s) * 1000, 3),
             "answered": self.is_answered,
             "disconnected": gone is not None,

@@ -18,6 +18,8 @@ from typing import Annotated, Final, Literal, Self
 import msgspec
 from msgspec import Meta, Struct
 
+from server.chat.model_facts import Knobs, ModelFacts
+
 Tier = Annotated[int, Meta(ge=1, le=5)]
 Tokens = Annotated[int, Meta(ge=1)]
 Input = Literal["text", "image", "audio", "file"]
@@ -26,12 +28,13 @@ _FILE: Final = "models.json"
 _SNAPSHOT: Final = re.compile(r"-(?:20\d\d-\d\d-\d\d|20\d{6})\Z")
 
 
-class Model(Struct, frozen=True, forbid_unknown_fields=True):
+class Model(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One model of one provider.
 
     `id` is what the provider calls it. `context_window_tokens` bounds prompt and answer together,
     `max_output_tokens` the answer. `inputs` are the kinds of content that it takes. `retires_on` is the day from which
     the provider no longer serves it, None while none is announced. `aliases` are other names of the very same model.
+    `knobs` are the parameters that it takes, where they are not those that all of its provider's models take.
     """
 
     id: str
@@ -46,6 +49,12 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     quality_tier: Tier
     retires_on: date | None = None
     aliases: tuple[str, ...] = ()
+    knobs: Knobs = Knobs()
+
+    @cached_property
+    def facts(self) -> ModelFacts:
+        """What a dialect must know of it."""
+        return ModelFacts(self.max_output_tokens, self.context_window_tokens, self.knobs)
 
     @property
     def takes_images(self) -> bool:

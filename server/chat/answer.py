@@ -18,6 +18,8 @@ Members: TypeAlias = dict[str, Raw]
 
 _NULL = Raw(b"null")
 _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
+_NOT_SAID = frozenset({"role", "annotations", "extra_content"})
+_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
 
 
 class AnswerFacts(Struct, frozen=True, gc=False):
@@ -34,9 +36,10 @@ class AnswerFacts(Struct, frozen=True, gc=False):
 class ChunkFacts(Struct, frozen=True, gc=False):
     """What a streamed event says.
 
-    `has_content` is true for text, reasoning, a refusal, sound and tool calls, but not for a role alone.
-    `finish_reason` is that of the first choice which has one. `is_usage_only` marks the chunk without choices that
-    carries the usage.
+    `has_content` is true for text, reasoning (signed blocks of it too), a refusal, sound and tool calls, but not for a
+    role, for citations or for a vendor's extras alone.
+    `finish_reason` is that of the first choice which has one, `more_finished` how many others have one too.
+    `is_usage_only` marks the chunk without choices that carries the usage.
     """
 
     id: str | None
@@ -46,6 +49,7 @@ class ChunkFacts(Struct, frozen=True, gc=False):
     usage: Usage | None
     is_usage_only: bool
     error: dict[str, object] | None = None
+    more_finished: int = 0
 
 
 class GatewayMetadata(Struct, frozen=True, omit_defaults=True):
@@ -75,15 +79,20 @@ class _Answer(Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
 
 
 class _InputDetails(Struct, gc=False):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    audio_tokens: int | None = None
+    cached_audio_tokens: int | None = None
 
 
 class _OutputDetails(Struct, gc=False):
     reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class _Usage(Struct, gc=False):
@@ -110,7 +119,7 @@ def peek_answer(body: bytes) -> AnswerFacts:
         answer.id,
         answer.model,
         (choices[0].finish_reason or None) if choices else None,
-        read_usage(answer.usage),
+        read_usage(answer.usage, answer.service_tier),
         any(_has_content(choice.message) for choice in choices or ()),
         error,
     )
@@ -121,14 +130,17 @@ def peek_chunk(data: bytes) -> ChunkFacts:
     answer = _decode(data)
     has_content = False
     finish_reason = None
+    more_finished = 0
     choices = answer.choices
     if choices:
         for choice in choices:
             if not has_content and _has_content(choice.delta):
                 has_content = True
-            if finish_reason is None:
-                finish_reason = choice.finish_reason or None
-    usage = None if answer.usage is UNSET else read_usage(answer.usage)
+            if choice.finish_reason and finish_reason is None:
+                finish_reason = choice.finish_reason
+            elif choice.finish_reason:
+                more_finished += 1
+    usage = None if answer.usage is UNSET else read_usage(answer.usage, answer.service_tier)
     return ChunkFacts(
         answer.id,
         answer.model,
@@ -137,11 +149,12 @@ def peek_chunk(data: bytes) -> ChunkFacts:
         usage,
         usage is not None and not choices,
         None if answer.error is UNSET else _error_of(answer.error),
+        more_finished,
     )
 
 
-def read_usage(raw: Raw | UnsetType) -> Usage | None:
-    """A `usage` member in disjoint buckets.
+def read_usage(raw: Raw | UnsetType, tier: Raw | UnsetType = UNSET) -> Usage | None:
+    """A `usage` member in disjoint buckets; `tier` is the answer's `service_tier`.
 
     OpenAI counts cached tokens as part of the prompt and reasoning as part of the completion. None when it is absent,
     null, or not counts of tokens: usage that is missing is another thing than no tokens.
@@ -152,23 +165,43 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
         usage = _USAGE.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    if not isinstance(prompt, int) and not isinstance(completion, int):
+    if not isinstance(usage.prompt_tokens, int) and not isinstance(usage.completion_tokens, int):
         return None
+    return _in_buckets(usage, _tier(tier))
+
+
+def _in_buckets(usage: _Usage, tier: str) -> Usage:
     inside = usage.prompt_tokens_details or _InputDetails()
     outside = usage.completion_tokens_details or _OutputDetails()
-    prompt_tokens = _count(prompt)
+    prompt_tokens, completion_tokens = _count(usage.prompt_tokens), _count(usage.completion_tokens)
     cache_read = min(_count(inside.cached_tokens), prompt_tokens)
     cache_write = min(_count(inside.cache_write_tokens), prompt_tokens - cache_read)
-    completion_tokens = _count(completion)
+    fresh = prompt_tokens - cache_read - cache_write
     reasoning = min(_count(outside.reasoning_tokens), completion_tokens)
+    audio_read = min(_count(inside.cached_audio_tokens), cache_read)
     return Usage(
-        input_tokens=prompt_tokens - cache_read - cache_write,
+        input_tokens=fresh,
         cache_read_tokens=cache_read,
         cache_write_tokens=cache_write,
         output_tokens=completion_tokens - reasoning,
         reasoning_tokens=reasoning,
+        cache_write_1h_tokens=min(_count(inside.cache_write_1h_tokens), cache_write),
+        audio_input_tokens=min(max(_count(inside.audio_tokens) - audio_read, 0), fresh),
+        audio_cache_read_tokens=audio_read,
+        audio_output_tokens=min(_count(outside.audio_tokens), completion_tokens - reasoning),
+        tier=tier,
     )
+
+
+def _tier(raw: Raw | UnsetType) -> str:
+    """The service tier that an answer names, empty for the usual one."""
+    if not isinstance(raw, Raw) or raw == _NULL:
+        return ""
+    try:
+        tier = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return "" if not isinstance(tier, str) or tier in _USUAL_TIERS else tier
 
 
 def finish_answer(body: bytes, *, answer_id: str, metadata: GatewayMetadata, model: str | None = None) -> bytes:
@@ -212,7 +245,7 @@ def _has_content(members: Members | None) -> bool:
     if not members:
         return False
     for name, value in members.items():  # noqa: SIM110 - a generator doubles the cost of every streamed event
-        if name != "role" and value not in _EMPTY:
+        if name not in _NOT_SAID and value not in _EMPTY:
             return True
     return False
 

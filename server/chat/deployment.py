@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from server.chat.model_facts import UNKNOWN_MODEL, ModelFacts
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -24,7 +26,8 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A deployment that may serve a request, and the model id that it is asked for."""
+    """A deployment that may serve a request, the model id that it is asked for, and what is known of that model."""
 
     deployment: Deployment
     model: str
+    facts: ModelFacts = field(default=UNKNOWN_MODEL, repr=False, compare=False)

@@ -35,6 +35,8 @@ class OperationRecord:
 
     `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`
     `ok` or a reason. `surface` is `rest` or `grpc`, `tokens` and cost those of the answer and of billed attempts.
+    `saved_nanousd` is what an answer that was made for another request would have cost; None for all others, and where
+    the model has no known price.
     """
 
     request_id: str
@@ -60,3 +62,4 @@ class OperationRecord:
     created_at: datetime
     notes: tuple[str, ...] = ()
     attempts: tuple[AttemptRecord, ...] = field(default=())
+    saved_nanousd: int | None = None

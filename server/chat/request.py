@@ -14,12 +14,13 @@ from msgspec import Raw
 from server.chat.invalid import invalid_member
 from server.chat.scan import check_shape, describe_syntax
 from server.chat.view import ChatView, Function, Message, Part, Tool, ToolCall
-from server.errors import RequestInvalid
+from server.errors import ParamUnsupported, RequestInvalid
 
 T = TypeVar("T")
 
 _VIEW = msgspec.json.Decoder(ChatView)
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_LIST = msgspec.json.Decoder(list[Raw])
 _ENCODER = msgspec.json.Encoder()
 _PART_MEMBERS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
 _ABSENT = (None, msgspec.UNSET)
@@ -33,8 +34,8 @@ class ChatRequest:
 
     `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
     `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
-    as it is written. `notes` tell the caller what a provider could not take as it was asked; whoever finds such a thing
-    appends to them.
+    as it is written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
+    `lose`, which refuses it when the request `is_strict`.
     """
 
     body: bytes
@@ -42,6 +43,31 @@ class ChatRequest:
     members: dict[str, Raw]
     is_stream: bool = False
     notes: list[str] = field(default_factory=list)
+    is_strict: bool = False
+    told: list[str] = field(default_factory=list, repr=False)
+
+    def lose(self, member: str, why: str) -> None:
+        """Notes that a provider does not get `member` (its path) as it was asked for; once, however often it is said.
+
+        `why` goes on after the member's name: `is not sent: the provider has no such member.` Raises ParamUnsupported
+        instead when the request is strict.
+        """
+        note = f"{member} {why}"
+        if self.is_strict:
+            raise ParamUnsupported(f"The request is strict, and {note}", param=member)
+        self.tell(note)
+
+    def tell(self, note: str) -> None:
+        """Notes something that was done for a provider's sake, and by which nothing is lost."""
+        if note not in self.notes:
+            self.notes.append(note)
+            self.told.append(note)
+
+    def forget(self) -> None:
+        """Takes back what was noted for a provider that did not answer."""
+        for note in self.told:
+            self.notes.remove(note)
+        self.told.clear()
 
     @property
     def wants_usage(self) -> bool:
@@ -50,9 +76,23 @@ class ChatRequest:
         return isinstance(options, msgspec.Struct) and options.include_usage is True
 
     @property
+    def choices(self) -> int:
+        """How many answers were asked for."""
+        return self.view.n if isinstance(self.view.n, int) else 1
+
+    @property
     def model(self) -> str | None:
         """The model that was asked for, None if it was left out."""
         return self.view.model or None
+
+    def raw_parts(self, index: int) -> list[Raw]:
+        """The parts of the content of the message at `index` as they came, for parts that only one vendor knows."""
+        message = _MEMBERS.decode(_LIST.decode(self.members["messages"])[index])
+        return _LIST.decode(message["content"])
+
+    def raw_tools(self) -> list[Raw]:
+        """The tools as they came, for tools that only one vendor knows."""
+        return _LIST.decode(self.members["tools"])
 
 
 def parse_chat_request(body: bytes, *, stream: bool | None = None) -> ChatRequest:

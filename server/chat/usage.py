@@ -8,7 +8,9 @@ class Usage:
     """Tokens of one upstream call.
 
     `input_tokens` were neither read from nor written to a prompt cache, `output_tokens` are not reasoning.
-    `is_estimated` says that the upstream reported nothing and we counted.
+    `is_estimated` says that the upstream reported nothing and we counted. What follows it are parts with a price of
+    their own: of `cache_write_tokens` those that are kept for an hour, and sound in `input_tokens`, `cache_read_tokens`
+    and `output_tokens`. `tier` is the service tier that the answer names, empty for the usual one.
     """
 
     input_tokens: int = 0
@@ -17,6 +19,11 @@ class Usage:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     is_estimated: bool = False
+    cache_write_1h_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_cache_read_tokens: int = 0
+    audio_output_tokens: int = 0
+    tier: str = ""
 
     @property
     def prompt_tokens(self) -> int:

@@ -1,7 +1,8 @@
-"""The typed view of a chat completion request: every member that OpenAI documents, of the kind that it documents.
+"""The typed view of a chat completion request: every member that OpenAI documents, and those that other vendors need.
 
 A view is only read: what goes upstream is the text that came in. Members that are not here are tolerated at every level
-and pass on; a member that is absent is UNSET, one that is null is None. Kinds are those of OpenAI's request types.
+and pass on; a member that is absent is UNSET, one that is null is None. Kinds are those of OpenAI's request types; the
+members beyond OpenAI's are those of docs/dialects.md.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -17,8 +18,20 @@ Text: TypeAlias = str | UnsetType | None
 Flag: TypeAlias = bool | UnsetType | None
 RawMember: TypeAlias = Raw | UnsetType
 """JSON as it came; null is the text `null`."""
+Block: TypeAlias = dict[str, Raw]
+"""A vendor's object whose members stay as they came."""
 Positive: TypeAlias = Annotated[int, Meta(ge=1)] | UnsetType | None
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)] | UnsetType | None
+
+
+class CacheControl(Struct, frozen=True, gc=False):
+    """A mark of a prompt cache: what stands up to here may be kept. `ttl` is `5m` or `1h`."""
+
+    type: str
+    ttl: Text = UNSET
+
+
+Mark: TypeAlias = CacheControl | UnsetType | None
 
 
 class ImageUrl(Struct, frozen=True, gc=False):
@@ -44,7 +57,10 @@ class FilePart(Struct, frozen=True, gc=False):
 
 
 class Part(Struct, frozen=True, gc=False):
-    """One part of a content. A `type` that is not OpenAI's is tolerated: it is for the provider that knows it."""
+    """One part of a content. A `type` that is not OpenAI's is tolerated: it is for the provider that knows it.
+
+    `source`, `title`, `context` and `citations` are those of a `document`; `extra_content` is a vendor's own.
+    """
 
     type: str
     text: Text = UNSET
@@ -52,6 +68,12 @@ class Part(Struct, frozen=True, gc=False):
     input_audio: InputAudio | UnsetType | None = UNSET
     file: FilePart | UnsetType | None = UNSET
     refusal: Text = UNSET
+    cache_control: Mark = UNSET
+    source: RawMember = UNSET
+    title: RawMember = UNSET
+    context: RawMember = UNSET
+    citations: RawMember = UNSET
+    extra_content: RawMember = UNSET
 
 
 class FunctionCall(Struct, frozen=True, gc=False):
@@ -75,6 +97,7 @@ class ToolCall(Struct, frozen=True, gc=False):
     type: str = "function"
     function: FunctionCall | UnsetType | None = UNSET
     custom: CustomCall | UnsetType | None = UNSET
+    extra_content: RawMember = UNSET
 
 
 class AudioRef(Struct, frozen=True, gc=False):
@@ -84,7 +107,10 @@ class AudioRef(Struct, frozen=True, gc=False):
 
 
 class Message(Struct, frozen=True, gc=False):
-    """One message of the conversation."""
+    """One message of the conversation.
+
+    `thinking_blocks` and `reasoning_items` are what a vendor signed, in its own form; only that vendor gets them back.
+    """
 
     role: Role
     content: str | list[Part] | UnsetType | None = UNSET
@@ -94,6 +120,12 @@ class Message(Struct, frozen=True, gc=False):
     refusal: Text = UNSET
     function_call: FunctionCall | UnsetType | None = UNSET
     audio: AudioRef | UnsetType | None = UNSET
+    cache_control: Mark = UNSET
+    reasoning_content: Text = UNSET
+    thinking_blocks: list[Block] | UnsetType | None = UNSET
+    reasoning_items: list[Block] | UnsetType | None = UNSET
+    extra_content: RawMember = UNSET
+    is_error: Flag = UNSET
 
 
 class Function(Struct, frozen=True, gc=False):
@@ -119,6 +151,7 @@ class Tool(Struct, frozen=True, gc=False):
     type: str
     function: Function | UnsetType | None = UNSET
     custom: CustomTool | UnsetType | None = UNSET
+    cache_control: Mark = UNSET
 
 
 class Named(Struct, frozen=True, gc=False):
@@ -179,6 +212,13 @@ class Prediction(Struct, frozen=True, gc=False):
     content: str | list[Part]
 
 
+class Thinking(Struct, frozen=True, gc=False):
+    """How much to reason: `enabled` with a budget of tokens, `adaptive` or `disabled`; it wins over an effort."""
+
+    type: str
+    budget_tokens: int | UnsetType | None = UNSET
+
+
 class GatewayKnobs(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Knobs of the gateway for one request: the body object `gateway`, or the headers of the same names.
 
@@ -234,4 +274,8 @@ class ChatView(Struct, frozen=True, gc=False):
     web_search_options: dict[str, Raw] | UnsetType | None = UNSET
     functions: list[Function] | UnsetType | None = UNSET
     function_call: str | Named | UnsetType | None = UNSET
+    thinking: Thinking | UnsetType | None = UNSET
+    top_k: int | UnsetType | None = UNSET
+    cache_control: Mark = UNSET
+    betas: list[str] | UnsetType | None = UNSET
     gateway: GatewayKnobs | UnsetType | None = UNSET

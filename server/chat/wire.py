@@ -1,27 +1,44 @@
 """One upstream call as data: what a dialect builds and a transport sends, and what comes back."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+
+class Framing(Enum):
+    """How a streamed body is cut into events: server-sent events, or Amazon's binary event stream."""
+
+    SSE = "sse"
+    EVENT_STREAM = "event-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr."""
+    """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr.
+
+    `sign` is there where the request must be signed at the moment when it is sent.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     is_stream: bool = False
+    sign: "Sign | None" = field(default=None, repr=False, compare=False)
+
+
+Sign: TypeAlias = Callable[[WireRequest, float], WireRequest]
+"""A request, and the time in seconds since 1970, to the request with its signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Bounds of one upstream call, each in seconds.
 
-    `connect_s` until the connection stands, `first_byte_s` until the response headers, `idle_s` between two pieces of
-    the body, `total_s` for everything.
+    `connect_s` until the connection stands. `first_byte_s` until the response headers, and of a body that is taken in
+    pieces until the first that its reader calls progress. `idle_s` between two pieces of a body that is read as a
+    whole, else between two that were progress. `total_s` for everything.
     """
 
     connect_s: float = 3.0
@@ -42,10 +59,20 @@ class WireResponse(Protocol):
         """The headers, names in lower case, of repeated ones the first."""
 
     async def read(self) -> bytes:
-        """The whole body, decoded; raises UpstreamBadResponse above the byte limit, UpstreamReset when it is cut."""
+        """The whole body, decoded.
+
+        Raises UpstreamBadResponse above the byte limit and for one that ends too early, UpstreamReset when the
+        connection breaks, UpstreamTimeout when a time is up.
+        """
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body in pieces as they arrive; raises as `read` does, and UpstreamTimeout after `idle_s` of silence."""
+        """The body in pieces as they arrive; raises as `read` does."""
+
+    def progressed(self) -> None:
+        """Tells that the piece that was taken last brought something: the idle time begins anew. Bytes alone do not."""
+
+    def wind_up(self, within_s: float) -> None:
+        """Tells that all that matters has come: what is still to come has `within_s` seconds, progress or not."""
 
     async def close(self) -> None:
         """Ends the exchange: a body that was not read to its end drops the connection. Safe to call twice."""

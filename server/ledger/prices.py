@@ -23,6 +23,28 @@ EVERY_MODEL = "*"
 _NANOUSD_PER_TOKEN = 1_000  # of a dollar per million tokens
 _NANOUSD_PER_CALL = 1_000_000  # of a dollar per thousand calls
 _MAX_CACHED_MODELS = 4096
+_KEYS = {
+    "input": "input_mtok",
+    "cache_read": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "output": "output_mtok",
+    "reasoning": "output_reasoning_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+    "audio_input": "input_audio_mtok",
+    "audio_cache_read": "cache_audio_read_mtok",
+    "audio_output": "output_audio_mtok",
+}
+"""The snapshot's name of each bucket's price."""
+_PART_OF = {
+    "audio_input": ("input",),
+    "audio_cache_read": ("cache_read", "audio_input"),
+    "cache_read": ("input",),
+    "cache_write": ("input",),
+    "cache_write_1h": ("cache_write",),
+    "reasoning": ("output",),
+    "audio_output": ("output",),
+}
+"""Whose price holds where a bucket has none, the nearest first; what another builds on stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +84,25 @@ class _Rates:
     cache_write: _Rate | None
     output: _Rate | None
     reasoning: _Rate | None
+    cache_write_1h: _Rate | None
+    audio_input: _Rate | None
+    audio_cache_read: _Rate | None
+    audio_output: _Rate | None
 
     def cost_nanousd(self, usage: Usage) -> int | None:
         """The cost, or None when tokens were used whose price is not known."""
         prompt_tokens = usage.prompt_tokens
         total = self.per_call
         for tokens, rate in (
-            (usage.input_tokens, self.input),
-            (usage.cache_read_tokens, self.cache_read),
-            (usage.cache_write_tokens, self.cache_write),
-            (usage.output_tokens, self.output),
+            (usage.input_tokens - usage.audio_input_tokens, self.input),
+            (usage.cache_read_tokens - usage.audio_cache_read_tokens, self.cache_read),
+            (usage.cache_write_tokens - usage.cache_write_1h_tokens, self.cache_write),
+            (usage.output_tokens - usage.audio_output_tokens, self.output),
             (usage.reasoning_tokens, self.reasoning),
+            (usage.cache_write_1h_tokens, self.cache_write_1h),
+            (usage.audio_input_tokens, self.audio_input),
+            (usage.audio_cache_read_tokens, self.audio_cache_read),
+            (usage.audio_output_tokens, self.audio_output),
         ):
             if tokens:
                 if rate is None:
@@ -129,9 +159,10 @@ class PriceBook:
     def cost_nanousd(self, provider: str, model: str, usage: Usage, at: datetime | None = None) -> int | None:
         """The cost of a call in nano-dollars, or None when a price is not known.
 
-        `at` is when the call was made, for prices that depend on it; None is now.
+        `at` is when the call was made, for prices that depend on it; None is now. The tier that the answer named has
+        its own price where one is published; the operator's rows hold for all tiers.
         """
-        rates = self._rates(provider, model)
+        rates = self._of_tier(provider, model, usage.tier, at) if usage.tier else self._rates(provider, model)
         if isinstance(rates, _Priced):
             rates = rates.at(at or datetime.now(UTC))
         return None if rates is None else rates.cost_nanousd(usage)
@@ -140,17 +171,31 @@ class PriceBook:
         names = provider, model
         if names in self._cached:
             return self._cached[names]
-        rates = self._overrides.get(names) or self._overrides.get((provider, EVERY_MODEL)) or self._published(*names)
+        rates = self._override(provider, model) or self._published(provider, model)
         if len(self._cached) >= _MAX_CACHED_MODELS:
             self._cached.clear()
         self._cached[names] = rates
         return rates
 
+    def _of_tier(self, provider: str, model: str, tier: str, at: datetime | None) -> _Rates | _Priced | None:
+        """The prices of a tier that is not the usual one; the snapshot calls it a tier, a speed or a processing."""
+        info = None if self._override(provider, model) else self._info(provider, model)
+        if info is None or not info.price_variants:
+            return self._rates(provider, model)
+        context = {"service_tier": tier, "speed": tier, "processing": tier}
+        return _compiled_prices(info.get_prices(at or datetime.now(UTC), context))
+
+    def _override(self, provider: str, model: str) -> _Rates | None:
+        return self._overrides.get((provider, model)) or self._overrides.get((provider, EVERY_MODEL))
+
     def _published(self, provider: str, model: str) -> _Rates | _Priced | None:
+        info = self._info(provider, model)
+        return None if info is None else _compiled(info)
+
+    def _info(self, provider: str, model: str) -> "ModelInfo | None":
         self.load()
         found = self._providers.get(self._aliases.get(provider, provider))
-        info = None if found is None else found.find_model(model, all_providers=list(self._providers.values()))
-        return None if info is None else _compiled(info)
+        return None if found is None else found.find_model(model, all_providers=list(self._providers.values()))
 
 
 def _compiled(info: "ModelInfo") -> _Rates | _Priced | None:
@@ -163,27 +208,27 @@ def _compiled_prices(prices: "ModelPrice") -> _Rates | None:
     """The rates of tokens and calls; None for a model that is not sold by tokens."""
     if prices.input_mtok is None and prices.output_mtok is None:
         return None
-    priced = [prices.input_mtok, prices.cache_read_mtok, prices.cache_write_mtok]
-    priced += [prices.output_mtok, prices.output_reasoning_mtok]
     per_call = prices.requests_kcount if isinstance(prices.requests_kcount, Decimal) else Decimal(0)
-    digits = max(_digits(price) for price in (*priced, per_call))
-    rates = [_compiled_rate(price, digits) for price in priced]
-    return _Rates(
-        scale=10**digits,
-        per_call=_scaled(per_call, digits) * _NANOUSD_PER_CALL,
-        input=rates[0],
-        cache_read=rates[1] or rates[0],
-        cache_write=rates[2] or rates[0],
-        output=rates[3],
-        reasoning=rates[4] or rates[3],
-    )
+    return _scaled_rates(per_call, {name: getattr(prices, key) for name, key in _KEYS.items()})
 
 
 def _compiled_row(row: PriceRow) -> _Rates:
-    prices = (row.input_usd, row.cache_read_usd, row.cache_write_usd, row.output_usd)
-    digits = max(_digits(price) for price in prices)
-    rates = [_compiled_rate(price, digits) for price in prices]
-    return _Rates(10**digits, 0, rates[0], rates[1] or rates[0], rates[2] or rates[0], rates[3], rates[3])
+    priced = {
+        "input": row.input_usd,
+        "cache_read": row.cache_read_usd,
+        "cache_write": row.cache_write_usd,
+        "output": row.output_usd,
+    }
+    return _scaled_rates(Decimal(0), {name: priced.get(name) for name in _KEYS})
+
+
+def _scaled_rates(per_call: Decimal, prices: "Mapping[str, Decimal | TieredPrices | None]") -> _Rates:
+    """The rates of prices by bucket; a bucket without a price of its own has that of the bucket it is a part of."""
+    digits = max(_digits(price) for price in (*prices.values(), per_call))
+    rates = {name: _compiled_rate(price, digits) for name, price in prices.items()}
+    for name, wholes in _PART_OF.items():
+        rates[name] = next((rate for part in (name, *wholes) if (rate := rates[part])), None)
+    return _Rates(10**digits, _scaled(per_call, digits) * _NANOUSD_PER_CALL, **rates)
 
 
 def _compiled_rate(price: "Decimal | TieredPrices | None", digits: int) -> _Rate | None:

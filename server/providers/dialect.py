@@ -14,7 +14,7 @@ import msgspec
 from server.chat.answer import AnswerFacts, ChunkFacts
 from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest
-from server.chat.wire import WireRequest
+from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError
 
 
@@ -34,15 +34,15 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 
 class Event(Protocol):
-    """A server-sent event, whoever decoded it."""
+    """An event of a streamed body, whoever cut it out."""
 
     @property
     def data(self) -> bytes:
-        """The lines of data, joined by line feeds."""
+        """The payload; of a server-sent event the lines of data, joined by line feeds."""
 
     @property
     def event(self) -> str:
-        """The type; `message` where the stream names none."""
+        """The type; `message` where a server-sent event names none."""
 
 
 class StreamDecoder(Protocol):
@@ -69,6 +69,10 @@ class Dialect(Protocol):
     @property
     def name(self) -> str:
         """The dialect's own name, for logs."""
+
+    @property
+    def framing(self) -> Framing:
+        """How the body of a streamed answer is cut into events."""
 
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """The request on the wire; a stream asks for its usage. What cannot be carried is noted in `request.notes`."""

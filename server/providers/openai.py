@@ -13,7 +13,7 @@ import msgspec
 from server.chat.answer import ChunkFacts, peek_answer, peek_chunk
 from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest, upstream_body
-from server.chat.wire import WireRequest
+from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamUnavailable
 from server.providers.dialect import Answer, Chunk, Event
 from server.providers.refusal import Complaint, complaint_of, judged, refusal
@@ -42,6 +42,11 @@ class OpenAiDialect:
     def name(self) -> str:
         """The dialect's own name."""
         return "openai"
+
+    @property
+    def framing(self) -> Framing:
+        """See `Dialect.framing`."""
+        return Framing.SSE
 
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
@@ -95,7 +100,7 @@ class OpenAiDialect:
         """The request without what this vendor does not take; the notes are those of the original."""
         members = request.members.copy()
         if not self.takes_stream_options and members.pop("stream_options", None) is not None:
-            request.notes.append("stream_options is not sent: the provider refuses it and reports usage anyway.")
+            request.tell("stream_options is not sent: the provider refuses it and reports usage anyway.")
         for old, new in self.renamed:
             if old in members and new not in members:
                 members = {new if name == old else name: value for name, value in members.items()}

@@ -15,15 +15,27 @@ Price = Callable[[str, str, Usage], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time, as arguments: `now` is UTC, `monotonic` in seconds of the running loop's clock."""
+    """Time, as arguments: `now` is UTC, `monotonic` in seconds of the running loop's clock.
+
+    `stopwatch` is in seconds too, finer than a loop's clock may be, and good only for differences.
+    """
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    stopwatch: Callable[[], float] | None = None
+
+    def exact(self) -> float:
+        """Seconds of the stopwatch, or of the loop's clock if there is none."""
+        return (self.stopwatch or self.monotonic)()
 
 
 @dataclass(slots=True)
 class Attempt:
-    """A call to `candidate` that runs, or has ended. It leaves exactly one record."""
+    """A call to `candidate` that runs, or has ended. It leaves exactly one record.
+
+    `answered_s` is how long the upstream took for the whole answer, of a stream for the first content; None as long as
+    there is neither.
+    """
 
     number: int
     candidate: Candidate
@@ -33,21 +45,28 @@ class Attempt:
     began: float = field(init=False)
     status: int | None = None
     first_token_ms: int | None = None
+    answered_s: float | None = None
     usage: Usage | None = None
     record: AttemptRecord | None = None
 
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
-        self.began = self.clock.monotonic()
+        self.began = self.clock.exact()
 
     def elapsed_ms(self) -> int:
         """Whole milliseconds since the attempt began."""
-        return round((self.clock.monotonic() - self.began) * 1000)
+        return round((self.clock.exact() - self.began) * 1000)
 
     def saw_content(self) -> None:
         """Notes the time of the first content."""
         if self.first_token_ms is None:
             self.first_token_ms = self.elapsed_ms()
+            self.saw_answer()
+
+    def saw_answer(self) -> None:
+        """Notes that the upstream has done its part: what follows is ours."""
+        if self.answered_s is None:
+            self.answered_s = self.clock.exact() - self.began
 
     def cost_nanousd(self) -> int | None:
         """What the attempt's tokens cost; None without tokens or without a known price."""
@@ -58,6 +77,7 @@ class Attempt:
     def end(self, outcome: str = "ok", detail: str = "") -> AttemptRecord:
         """Writes the record; a second call changes nothing."""
         if self.record is None:
+            self.saw_answer()
             deployment = self.candidate.deployment
             self.record = AttemptRecord(
                 number=self.number,
@@ -82,11 +102,12 @@ class Attempt:
 
 @dataclass(slots=True)
 class Trace:
-    """The attempts of one operation, in order."""
+    """The attempts of one operation, in order. `waited_s` is what it was held back on purpose, in seconds."""
 
     clock: Clock
     price: Price
     attempts: list[Attempt] = field(default_factory=list)
+    waited_s: float = 0.0
 
     def begin(self, candidate: Candidate) -> Attempt:
         """A new attempt, which is counted even if it never connects."""
@@ -100,6 +121,10 @@ class Trace:
         costs = [attempt.cost_nanousd() for attempt in used]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if used and len(known) == len(costs) else None
+
+    def upstream_s(self) -> float:
+        """How long upstreams took until they had answered or failed, in seconds."""
+        return sum(attempt.answered_s or 0.0 for attempt in self.attempts)
 
     def records(self) -> tuple[AttemptRecord, ...]:
         """A record for each attempt; one that still runs is recorded as left by the caller."""

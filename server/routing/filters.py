@@ -11,6 +11,7 @@ from enum import Enum
 
 from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate, Deployment
+from server.chat.model_facts import UNKNOWN_MODEL
 from server.routing.ask import Ask
 from server.routing.candidates import is_allowed, models_of, serves
 from server.routing.world import World
@@ -99,12 +100,18 @@ def _naming(ask: Ask, world: World, rejected: list[Rejected]) -> list[Option]:
             continue
         candidate = Candidate(deployment, rest if is_prefixed else model)
         if serves(deployment, candidate.model, world.facts_of(deployment.provider)):
-            possible.append(Option(candidate, world.model_of(deployment.provider, candidate.model)))
+            possible.append(_option(deployment, candidate.model, world))
         else:
             rejected.append(Rejected(candidate, Filter.ENTRY))
     if len(possible) > 1:
         return _without_guesses(possible, world, rejected)
     return possible
+
+
+def _option(deployment: Deployment, model: str, world: World, place: int = 0) -> Option:
+    """The model of an entry, with what is known of it."""
+    found = world.model_of(deployment.provider, model)
+    return Option(Candidate(deployment, model, UNKNOWN_MODEL if found is None else found.facts), found, place)
 
 
 def _without_guesses(possible: Sequence[Option], world: World, rejected: list[Rejected]) -> list[Option]:
@@ -134,7 +141,7 @@ def _choosing(world: World) -> Iterator[Option]:
     """Every model that an entry is known to serve."""
     for deployment in world.deployments:
         for place, model in enumerate(_usual(deployment, world)):
-            yield Option(Candidate(deployment, model), world.model_of(deployment.provider, model), place)
+            yield _option(deployment, model, world, place)
 
 
 def _known_first(options: Sequence[Option]) -> list[Option]:

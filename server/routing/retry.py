@@ -26,6 +26,7 @@ _MOVES_ON = frozenset(
     {
         "MODEL_UNKNOWN",
         "BODY_TOO_LARGE",
+        "PARAM_UNSUPPORTED",
         "UPSTREAM_AUTH",
         "UPSTREAM_BAD_RESPONSE",
         "UPSTREAM_BLOCKED",
@@ -41,8 +42,9 @@ _MOVES_ON = frozenset(
     }
 )
 
-# A broken stream may not move on, but its upstream has failed. A body too large is the request's doing.
-_FAILED = _MOVES_ON - {"BODY_TOO_LARGE"} | {"UPSTREAM_STREAM_INTERRUPTED"}
+# A broken stream may not move on, but its upstream has failed. What is too large or cannot be carried is the request's
+# doing.
+_FAILED = _MOVES_ON - {"BODY_TOO_LARGE", "PARAM_UNSUPPORTED"} | {"UPSTREAM_STREAM_INTERRUPTED"}
 
 # Which failure tells the client most, the first first. Limits come last: they are only told when nothing else failed.
 _TELLING = (503, 502, 504, 413, 404, 429)

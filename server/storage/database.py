@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.errors import StoreUnavailable
 from server.storage.backend import Backend, StoreBounds, open_backend
+from server.storage.figures import Figures
 from server.storage.keys import GatewayKeys
 from server.storage.members import Members
 from server.storage.migrate import upgrade
@@ -80,6 +81,11 @@ class Transaction:
     def operations(self) -> Operations:
         """The request records."""
         return Operations(self._connection, self._backend)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Sums over the request records."""
+        return Figures(self._connection)
 
 
 class Database:

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
-from server.storage.backend import Backend
+from server.storage.backend import Addition, Backend
 from server.storage.columns import to_json, to_micros
+from server.storage.rollups import rollup_additions
 from server.storage.tables import ATTEMPTS, OPERATIONS
 
 _USAGE_FIELDS = (
@@ -31,6 +32,7 @@ _OPERATION_FIELDS = tuple(column.name for column in OPERATIONS.columns if column
 _ATTEMPT_FIELDS = tuple(
     column.name for column in ATTEMPTS.columns if column.name not in _ELSEWHERE and column.name != "request_id"
 )
+_ATTEMPT_KEY = ("request_id", "number")
 _NO_USAGE: tuple[Any, ...] = (None,) * len(_USAGE_FIELDS)
 _usage_values = attrgetter(*_USAGE_FIELDS)
 
@@ -63,21 +65,24 @@ class Operations:
         self._backend = backend
 
     async def add_many(self, operations: Sequence[OperationRecord], price_version: str) -> None:
-        """Adds operations with their attempts; those that are there already stay as they are.
+        """Adds operations with their attempts, and to the roll-ups; those that are there already change nothing.
 
-        `price_version` is the source of prices behind every cost of the batch.
+        `price_version` is the source of prices behind every cost of the batch. They are written in order of their ids,
+        so that no two writers wait for each other.
         """
         if not operations:
             return
-        rows = [_operation_row(operation, price_version) for operation in operations]
-        await self._backend.add_rows(self._connection, OPERATIONS, ["request_id"], rows)
+        by_id = {operation.request_id: operation for operation in reversed(operations)}
+        rows = [_operation_row(by_id[request_id], price_version) for request_id in sorted(by_id)]
+        new_ids = await self._backend.add_new(self._connection, OPERATIONS, rows)
+        new = [by_id[request_id] for request_id in sorted(new_ids)]
         attempts = [
             _attempt_row(operation.request_id, attempt, price_version)
-            for operation in operations
+            for operation in new
             for attempt in operation.attempts
         ]
-        if attempts:
-            await self._backend.add_rows(self._connection, ATTEMPTS, ["request_id", "number"], attempts)
+        additions = [Addition(ATTEMPTS, _ATTEMPT_KEY, attempts), *rollup_additions(new)]
+        await self._backend.add_all(self._connection, additions)
 
     async def get(self, workspace_id: str, request_id: str) -> OperationRecord | None:
         """The workspace's operation of that id with all its attempts."""
@@ -176,6 +181,7 @@ def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any,
         operation.first_token_ms,
         to_micros(operation.created_at),
         to_json(operation.notes),
+        operation.saved_nanousd,
     )
 
 

@@ -21,12 +21,12 @@ import msgspec
 import psycopg
 from sqlalchemy import Insert, LargeBinary, Table, event
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InternalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.errors import StoreUnavailable
-from server.storage.backend import StoreBounds
+from server.storage.backend import Addition, StoreBounds
 from server.storage.presence import Answer, Presence, Watch
 from server.storage.turns import Turns
 
@@ -110,20 +110,34 @@ class PostgresqlBackend:
         """INSERT ... ON CONFLICT (key) DO NOTHING."""
         return postgresql.insert(table).on_conflict_do_nothing(index_elements=list(key))
 
-    async def add_rows(
-        self, connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[tuple[Any, ...]]
-    ) -> None:
-        """One statement with all rows as one JSON parameter: for us a quarter of the work of an `executemany`."""
-        insert = self._inserts.get(table.name)
-        if insert is None:
-            insert = self._inserts[table.name] = _insert_of(table, key, self._engine.dialect)
-        names = [column.name for column in table.columns]
-        binary = [index for index, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
-        values = [dict(zip(names, _with_hex(row, binary), strict=True)) for row in rows]
-        document = msgspec.json.encode(values).decode()
-        if "\\u0000" in document:
-            document = msgspec.json.encode([_without_nul(each) for each in values]).decode()
-        await connection.exec_driver_sql(insert, (document,))
+    async def add_new(
+        self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
+    ) -> frozenset[str]:
+        """Leaves it to the database to say what was new, which it knows even if others write the same meanwhile."""
+        if not rows:
+            return frozenset()
+        key = table.columns[0].name
+        insert = f"{self._insert(Addition(table, (key,), rows))} RETURNING {key}"
+        added = await connection.exec_driver_sql(insert, (_document(table, rows),))
+        return frozenset(added.scalars())
+
+    async def add_all(self, connection: AsyncConnection, additions: Sequence[Addition]) -> None:
+        """One statement for each table with all rows as one JSON parameter: a quarter of an `executemany`'s work."""
+        for addition in additions:
+            if addition.rows:
+                document = _document(addition.table, addition.rows)
+                await connection.exec_driver_sql(self._insert(addition), (document,))
+
+    def _insert(self, addition: Addition) -> str:
+        table = addition.table
+        known = self._inserts.get(table.name)
+        if known is None:
+            dialect = self._engine.dialect
+            types = ", ".join(f"{column.name} {column.type.compile(dialect)}" for column in table.columns)
+            names = ", ".join(column.name for column in table.columns)
+            source = f"SELECT {names} FROM json_to_recordset(%s::json) AS added ({types})"
+            known = self._inserts[table.name] = addition.sql(source)
+        return known
 
     async def close(self) -> None:
         """Closes every connection. Safe to call twice."""
@@ -281,16 +295,15 @@ def _without_nul(parameters: Any) -> Any:
     }
 
 
-def _insert_of(table: Table, key: Sequence[str], dialect: Dialect) -> str:
-    columns = list(table.columns)
-    names = ", ".join(column.name for column in columns)
-    types = ", ".join(f"{column.name} {column.type.compile(dialect)}" for column in columns)
-    # Rows in the order of their keys take their locks in one order, whoever else adds some of them.
-    order = ", ".join(key)
-    return (
-        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM json_to_recordset(%s::json) AS added ({types}) "
-        f"ORDER BY {order} ON CONFLICT ({order}) DO NOTHING"
-    )
+def _document(table: Table, rows: Sequence[tuple[Any, ...]]) -> str:
+    """Rows as a JSON array of objects; the statement turns it into rows again."""
+    names = [column.name for column in table.columns]
+    binary = [index for index, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
+    values = [dict(zip(names, _with_hex(row, binary), strict=True)) for row in rows]
+    document = msgspec.json.encode(values)
+    if b"\\u0000" in document:
+        document = msgspec.json.encode([_without_nul(each) for each in values])
+    return document.decode()
 
 
 def _with_hex(row: tuple[Any, ...], binary: Sequence[int]) -> Sequence[Any]:

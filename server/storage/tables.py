@@ -1,8 +1,12 @@
 """Every table of the gateway, private to this package. `migrations/` must lead to exactly these; a test compares them.
 
 The ledger's tables (operations, attempts) refer to nothing by foreign key: their rows outlive what they name, and a row
-that is replayed after a crash must never be refused.
+that is replayed after a crash must never be refused. The roll-ups sum them up by minute, hour and day, which begin at
+`start_us`, in microseconds since 1970 UTC.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -162,6 +166,7 @@ OPERATIONS = Table(
     Column("first_token_ms", BigInteger),
     Column("created_at", UtcMicros, nullable=False),
     Column("notes", StringTuple, nullable=False),
+    Column("saved_nanousd", BigInteger),
     Index(None, "workspace_id", "created_at", "request_id"),
     Index(None, "user_id", "created_at"),
 )
@@ -189,3 +194,89 @@ ATTEMPTS = Table(
     Column("price_version", String(64)),
     Column("detail", Text, nullable=False),
 )
+
+
+def _rollup(name: str, key: Sequence[Column[Any]], sums: Sequence[str]) -> Table:
+    """A table of sums, clustered by its key where the database can do that; `sums` are counters that only grow."""
+    counters = [Column(each, BigInteger, nullable=False) for each in sums]
+    made = Table(name, METADATA, *key, *counters)
+    # As a table with row ids it would hold its long keys twice.
+    made.dialect_options["sqlite"]["with_rowid"] = False
+    return made
+
+
+def _key(*columns: Column[Any]) -> list[Column[Any]]:
+    whose = Column("workspace_id", _ID, primary_key=True)
+    start = Column("start_us", BigInteger, primary_key=True, autoincrement=False)
+    return [whose, start, *columns]
+
+
+def _text_key(name: str, kind: String | Text) -> Column[Any]:
+    return Column(name, kind, primary_key=True)
+
+
+def _number_key(name: str) -> Column[Any]:
+    return Column(name, Integer, primary_key=True, autoincrement=False)
+
+
+def _usage(name: str) -> Table:
+    """Operations that agree in all of the key, summed up. `model` is the one asked for where none answered."""
+    key = _key(
+        _text_key("provider", String(64)),
+        _text_key("provider_id", _ID),
+        _text_key("model", Text()),
+        _text_key("key_id", _ID),  # empty where there is none
+        _number_key("status"),
+        _text_key("outcome", String(64)),
+        _number_key("is_cache_hit"),
+    )
+    return _rollup(name, key, USAGE_SUMS)
+
+
+def _calls(name: str) -> Table:
+    """Attempts, summed up under the time of their operation."""
+    key = _key(
+        _text_key("provider", String(64)),
+        _text_key("provider_id", _ID),
+        _text_key("model", Text()),
+        _text_key("outcome", String(64)),
+    )
+    return _rollup(name, key, CALL_SUMS)
+
+
+def _latencies(name: str) -> Table:
+    """How many times fell into which bucket; `measure` says times of what, see `server.storage.rollups`."""
+    key = _key(
+        _number_key("measure"),
+        _text_key("provider", String(64)),
+        _text_key("model", Text()),
+        _number_key("bucket"),
+    )
+    return _rollup(name, key, LATENCY_SUMS)
+
+
+USAGE_SUMS = (
+    "requests",
+    "estimated_requests",
+    "unpriced_requests",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nanousd",
+    "saved_nanousd",
+    "latency_sum_ms",
+    "first_tokens",
+    "first_token_sum_ms",
+)
+CALL_SUMS = ("calls", "latency_sum_ms", "first_tokens", "first_token_sum_ms")
+LATENCY_SUMS = ("times",)
+
+USAGE_MINUTES = _usage("usage_minutes")
+USAGE_HOURS = _usage("usage_hours")
+USAGE_DAYS = _usage("usage_days")
+CALL_HOURS = _calls("call_hours")
+CALL_DAYS = _calls("call_days")
+LATENCY_HOURS = _latencies("latency_hours")
+LATENCY_DAYS = _latencies("latency_days")

@@ -1,22 +1,29 @@
-"""One transport out of several: the scheme of the URL chooses."""
+"""One transport out of several: the scheme of the URL chooses. What must be signed is signed here, as it is sent."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from server.chat.wire import Timeouts, Transport, WireRequest, WireResponse
 from server.errors import UpstreamBlocked
 
 
 class TransportSwitch:
-    """Sends each request by the transport of its URL's scheme, as `https` or `demo`; owns and closes them all."""
+    """Sends each request by the transport of its URL's scheme, as `https` or `demo`; owns and closes them all.
 
-    def __init__(self, transports: Mapping[str, Transport]) -> None:
+    `now_s` tells the time in seconds since 1970, for signatures.
+    """
+
+    def __init__(self, transports: Mapping[str, Transport], now_s: Callable[[], float] = time.time) -> None:
         self._transports = dict(transports)
+        self._now_s = now_s
 
     async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
         """See `Transport.send`; raises UpstreamBlocked for a scheme without a transport."""
         transport = self._transports.get(request.url.partition(":")[0])
         if transport is None:
             raise UpstreamBlocked("The provider's base URL is not one that requests may go to.")
+        if request.sign is not None:
+            request = request.sign(request, self._now_s())
         return await transport.send(request, timeouts)
 
     async def close(self) -> None:

@@ -21,6 +21,7 @@ from server.upstream.sse import SseDecoder
 FOLDERS = Path(__file__).parent
 NAMES = sorted(PROVIDERS)
 INPUTS = ("request.json", "response.json", "stream.sse", "error.json")
+PARTS_OF_USAGE = ("cache_write_1h", "audio", "tier")
 BASE_URL = "https://models.example/v1"
 
 
@@ -52,7 +53,12 @@ def candidate_of(row: Provider, model: str) -> Candidate:
 
 
 def facts_json(facts: msgspec.Struct) -> Mapping[str, object]:
-    shown: Mapping[str, object] = msgspec.to_builtins(facts)
+    """The facts; of the usage, parts of a bucket and tiers only where there are any."""
+    shown: dict[str, Any] = msgspec.to_builtins(facts)
+    if shown["usage"]:
+        shown["usage"] = {
+            name: value for name, value in shown["usage"].items() if value or not name.startswith(PARTS_OF_USAGE)
+        }
     return {name: value for name, value in shown.items() if value not in (None, False)}
 
 

@@ -33,7 +33,18 @@ def test_serves_on_a_free_port_tells_it_and_ends_on_a_signal(tmp_path: Path) -> 
         assert str(told["port"]).encode() in output
 
 
+def test_serves_scenarios_of_a_port_and_refuses_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--scenario", "nonsense"])
+    assert "no scenario 'nonsense'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--scenario", "refused,ok", "--ca-file", str(tmp_path / "ca.pem")])
+    assert "stands alone" in capsys.readouterr().err
+
+
 def test_help_lists_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "stall-after" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "stall-after" in shown
+    assert "limit-once" in shown

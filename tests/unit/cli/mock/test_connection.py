@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cli.mock.connection import Connection
-from cli.mock.plan import Ending, Plan, Step, simple
+from cli.mock.plan import Plan, simple
 from cli.mock.record import Recorded
+from cli.mock.steps import Ending, Step
 
 REQUEST = b"POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi"
 

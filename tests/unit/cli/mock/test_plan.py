@@ -5,12 +5,14 @@ import zlib
 import pytest
 
 from cli.mock.answers import Asked
-from cli.mock.plan import Ending, Plan, Step, plan
+from cli.mock.plan import Plan, plan
 from cli.mock.scenario import parse_scenario
+from cli.mock.steps import Ending, Step
+from cli.mock.wires.openai import OpenAiWire
 
 
 def planned(text: str, stream: bool = True) -> Plan:
-    return plan(Asked(model="m", stream=stream), parse_scenario(text))
+    return plan(Asked(model="m", stream=stream), parse_scenario(text), OpenAiWire(), now_s=1_700_000_000.0)
 
 
 def all_bytes(made: Plan) -> bytes:
@@ -42,6 +44,9 @@ def test_the_plain_answer_is_one_write() -> None:
     [
         ("reset-headers", Ending.RESET),
         ("close-headers", Ending.CLOSE),
+        ("half-head", Ending.CLOSE),
+        ("not-http", Ending.CLOSE),
+        ("close-after?n=2", Ending.CLOSE),
         ("stall-headers", Ending.STALL),
         ("stall-after?n=2", Ending.STALL),
         ("reset-after?n=2", Ending.RESET),
@@ -115,8 +120,36 @@ def test_compressed_bodies_inflate_to_the_plain_ones() -> None:
     assert len(zlib.decompress(body(planned("bomb?mib=1")), 31)) == 1 << 20
 
 
-def test_an_endless_stream_repeats_an_event() -> None:
+def test_what_never_ends_is_repeated() -> None:
     assert b"on and on" in planned("endless").forever
+    assert b"[DONE]" not in body(planned("endless"))
+    assert planned("endless", stream=False).forever.startswith(b"10000\r\n  ")
+    assert b"keep-alive" in planned("flood").forever
+    assert planned("trickle?n=2&ms=50").every_s == 0.05
+    assert body(planned("trickle?n=2&ms=50")).count(b"data: ") == 2
+    assert not planned("trickle", stream=False).forever
+
+
+def test_headers_are_added_and_dates_are_made_of_the_time() -> None:
+    assert b"x-a: b\r\n" in all_bytes(planned("header?x-a=b"))
+    limited = all_bytes(planned("status-429?retry_date=2"))
+    assert b"date: Tue, 14 Nov 2023 22:13:20 GMT\r\n" in limited
+    assert b"retry-after: Tue, 14 Nov 2023 22:13:22 GMT\r\n" in limited
+    assert len(all_bytes(planned("big-head?kib=70"))) > 70 << 10
+
+
+def test_a_stream_is_cut_on_the_wire_or_ended_as_if_it_were_whole() -> None:
+    cut = all_bytes(planned("cut-wire?byte=100")).partition(b"\r\n\r\n")[2]
+    assert len(cut) == 100
+    assert planned("cut-wire?byte=100").ending is Ending.CLOSE
+    assert len(body(planned("end-at?byte=100"))) == 100
+    assert all_bytes(planned("end-at?byte=100")).endswith(b"\r\n0\r\n\r\n")
+    assert b"content-length: 50\r\n" in all_bytes(planned("end-at?byte=50", stream=False))
+
+
+def test_encodings_may_be_told_wrongly() -> None:
+    assert b"content-encoding: br\r\n" in all_bytes(planned("encoding?value=br"))
+    assert b"content-encoding: gzip, gzip\r\n" in all_bytes(planned("double-gzip"))
 
 
 def test_steps_are_values() -> None:

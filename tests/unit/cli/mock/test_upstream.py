@@ -1,5 +1,7 @@
 """The mock as its users see it: through the official SDK and over plain HTTP."""
 
+import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,6 +9,7 @@ import aiohttp
 import openai
 import pytest
 
+from cli.mock.scenario import ScenarioUnknownError
 from cli.mock.upstream import MockUpstream
 
 
@@ -107,6 +110,82 @@ async def test_other_requests(http: aiohttp.ClientSession, method: str, path: st
     async with http.request(method, path, data=body) as answer:
         assert answer.status == status
         assert await answer.json()
+
+
+SCENARIO = {"x-mock-scenario": "lasts?ms=100+status-500"}
+
+
+async def ask(http: aiohttp.ClientSession, **body: Any) -> int:
+    async with http.post("/v1/chat/completions", json={"model": "m", **body}) as answer:
+        await answer.read()
+        return answer.status
+
+
+async def test_requests_that_name_no_scenario_get_those_of_the_port_in_turn() -> None:
+    async with MockUpstream(scenarios=["status-500", "ok"]) as mock, aiohttp.ClientSession(mock.origin) as http:
+        assert [await ask(http) for _ in range(4)] == [500, 200, 500, 200]
+        assert await ask(http, model="mock/status-404") == 404
+        mock.play("status-429")
+        assert await ask(http) == 429
+        async with http.put("/mock/scenario", data=b"status-503,ok") as answer:
+            assert await answer.json() == {"scenarios": ["status-503", "ok"]}
+        assert [await ask(http) for _ in range(2)] == [503, 200]
+        async with http.put("/mock/scenario", data=b"nonsense") as answer:
+            assert answer.status == 400
+        async with http.put("/mock/scenario", data=b"") as answer:
+            assert answer.status == 200
+        assert await ask(http) == 200
+        assert [record.scenario for record in mock.requests] == [
+            "status-500",
+            "ok",
+            "status-500",
+            "ok",
+            "status-404",
+            "status-429",
+            "status-503",
+            "ok",
+            "",
+        ]
+
+
+async def test_a_scenario_can_hold_for_a_time(http: aiohttp.ClientSession) -> None:
+    async with http.post("/v1/chat/completions", json={"model": "m"}, headers=SCENARIO) as answer:
+        assert answer.status == 500
+    async with asyncio.timeout(20):
+        while answer.status == 500:
+            async with http.post("/v1/chat/completions", json={"model": "m"}, headers=SCENARIO) as answer:
+                await answer.read()
+
+
+async def test_a_connection_can_break_when_it_is_used_again(mock: MockUpstream, http: aiohttp.ClientSession) -> None:
+    assert await ask(http, model="mock/stale-reset") == 200
+    with pytest.raises(aiohttp.ClientError):
+        await ask(http, model="mock/stale-reset")
+    assert [record.exchange for record in mock.requests[:2]] == [1, 2]
+
+
+async def test_a_conversation_that_ends_with_the_assistant_can_be_refused(http: aiohttp.ClientSession) -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    assert await ask(http, model="mock/no-prefill", messages=turns) == 400
+    assert await ask(http, model="mock/no-prefill", messages=turns[:1]) == 200
+
+
+@pytest.mark.parametrize("scenarios", [["refused", "ok"], ["refused+crlf"], ["nonsense"]])
+def test_scenarios_that_cannot_be_served_are_refused(scenarios: list[str]) -> None:
+    with pytest.raises(ScenarioUnknownError):
+        MockUpstream(scenarios=scenarios)
+
+
+async def test_a_request_cannot_choose_what_holds_for_a_port(http: aiohttp.ClientSession) -> None:
+    assert await ask(http, model="mock/refused") == 400
+
+
+async def test_a_port_can_speak_tls() -> None:
+    async with MockUpstream(scenarios=["tls"]) as mock:
+        assert mock.base_url.startswith("https://")
+        trust = ssl.create_default_context(cadata=mock.authority_pem.decode())
+        async with aiohttp.ClientSession(mock.origin) as http, http.get("/v1/models", ssl=trust) as answer:
+            assert answer.status == 200
 
 
 async def test_counts_connections_and_drops_them_when_closed() -> None:

@@ -100,3 +100,16 @@ def test_a_row_with_a_tier_out_of_range_is_refused() -> None:
     raw = msgspec.json.encode(model("m")).replace(b'"speed_tier":3', b'"speed_tier":6')
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(raw, type=Model)
+
+
+@pytest.mark.parametrize("row", CATALOGUE.models, ids=lambda row: f"{row.provider}/{row.id}")
+def test_the_knobs_of_a_row_fit_each_other(row: Model) -> None:
+    knobs = row.knobs
+    assert row.reasoning or not (knobs.thinking or knobs.efforts or knobs.thinks_unasked)
+    assert len(set(knobs.thinking)) == len(knobs.thinking)
+    assert len(set(knobs.efforts)) == len(knobs.efforts)
+    if knobs.budget_tokens:
+        least, most = knobs.budget_tokens
+        assert 0 <= least < most < row.context_window_tokens
+    assert row.facts.max_output_tokens == row.max_output_tokens
+    assert row.facts.knobs is knobs

@@ -19,7 +19,7 @@ NUMBERS = (
     "0",
 )
 ODD_TEXTS = ("", "a:b", 'say "hi"', "back\\slash", "{[", "]}", "tab\t", "néé", "日本", "👍", "\\u003a", "\x7f", "/")
-UNKNOWN_NAMES = ("zeta", "alpha", "Mid", "x-y", "with space", "näme", "a.b", "", "0", "thinking")
+UNKNOWN_NAMES = ("zeta", "alpha", "Mid", "x-y", "with space", "näme", "a.b", "", "0", "reasoning")
 SPACES = ("", "", "", " ", "\n", "\t ", "  ")
 
 

@@ -71,6 +71,10 @@ SAYINGS: dict[str, tuple[object, bool]] = {
     "empty reasoning": ({"reasoning_content": ""}, False),
     "a member that nobody knows": ({"thought": {"x": 1}}, True),
     "parts": ({"content": [{"type": "text", "text": "x"}]}, True),
+    "a signed block": ({"thinking_blocks": [{"type": "redacted_thinking", "data": "x"}]}, True),
+    "no signed block": ({"thinking_blocks": []}, False),
+    "a vendor's extras": ({"content": "", "extra_content": {"google": {"thought_signature": "x"}}}, False),
+    "citations": ({"annotations": [{"type": "url_citation"}]}, False),
 }
 
 
@@ -88,7 +92,8 @@ def test_content_and_finish_may_stand_in_any_choice() -> None:
 
 CHUNKS: dict[str, tuple[bytes, dict[str, object]]] = {
     "the finish": (chunk({}, finish="length"), {"finish_reason": "length", "has_content": False}),
-    "an empty finish is none": (chunk({"content": "x"}, finish=""), {"finish_reason": None}),
+    "an empty finish is none": (chunk({"content": "x"}, finish=""), {"finish_reason": None, "more_finished": 0}),
+    "two choices finish": (chunk({}, {}, finish="stop"), {"finish_reason": "stop", "more_finished": 1}),
     "only usage": (chunk(usage=USAGE), {"is_usage_only": True, "usage": Usage(30, 64, 6, 20, 10)}),
     "usage beside a delta": (chunk({"content": "x"}, usage=USAGE), {"is_usage_only": False, "has_content": True}),
     "null usage": (chunk({"content": "x"}, usage=None), {"usage": None, "is_usage_only": False}),
@@ -123,6 +128,26 @@ USAGES: dict[str, tuple[object, Usage | None]] = {
     "more reasoning than there is": (
         {"prompt_tokens": 1, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 9}},
         Usage(1, 0, 0, 0, 5),
+    ),
+    "what is kept for an hour is a part of what is written": (
+        {
+            "prompt_tokens": 100,
+            "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 30, "cache_write_1h_tokens": 12},
+        },
+        Usage(30, 40, 30, cache_write_1h_tokens=12),
+    ),
+    "no more is kept for an hour than is written": (
+        {"prompt_tokens": 9, "prompt_tokens_details": {"cache_write_tokens": 5, "cache_write_1h_tokens": 12}},
+        Usage(4, 0, 5, cache_write_1h_tokens=5),
+    ),
+    "sound is a part of what it was used as": (
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 50,
+            "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 70, "cached_audio_tokens": 30},
+            "completion_tokens_details": {"reasoning_tokens": 10, "audio_tokens": 35},
+        },
+        Usage(60, 40, 0, 40, 10, audio_input_tokens=40, audio_cache_read_tokens=30, audio_output_tokens=35),
     ),
     "negative counts": ({"prompt_tokens": -5, "completion_tokens": 3}, Usage(0, 0, 0, 3)),
     "unknown members": ({"prompt_tokens": 5, "completion_tokens": 1, "queue_time": 0.1}, Usage(5, 0, 0, 1)),
@@ -243,3 +268,18 @@ def test_refuses_to_finish_what_is_no_object() -> None:
             finish_answer(body, answer_id="x", metadata=METADATA)
         with pytest.raises(UpstreamBadResponse):
             rewrite_chunk_id(body, "x")
+
+
+TIERS: dict[str, tuple[object, str]] = {
+    "a tier with its own price": ("flex", "flex"),
+    "the usual tier": ("default", ""),
+    "whatever is there": ("auto", ""),
+    "null": (None, ""),
+    "not a text": (7, ""),
+}
+
+
+@pytest.mark.parametrize(("tier", "shown"), TIERS.values(), ids=TIERS.keys())
+def test_the_answer_names_the_tier(tier: object, shown: str) -> None:
+    usage = peek_chunk(chunk(usage={"prompt_tokens": 1}, service_tier=tier)).usage
+    assert usage == Usage(1, tier=shown)

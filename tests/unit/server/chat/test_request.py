@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from server.chat.request import parse_chat_request, upstream_body
-from server.errors import RequestInvalid
+from server.errors import ParamUnsupported, RequestInvalid
 from tests.unit.server.chat.bodies import Bodies, split_members
 
 HELLO = {"role": "user", "content": "Hello"}
@@ -342,3 +342,36 @@ def test_tells_whether_usage_was_asked_for() -> None:
     asked = parse_chat_request(request_text(stream=True, stream_options={"include_usage": True}))
     silent = parse_chat_request(request_text(stream=True))
     assert (asked.wants_usage, silent.wants_usage) == (True, False)
+
+
+def test_parts_and_tools_can_be_had_as_they_came() -> None:
+    part, tool = b'{"type":"search_result", "n": 1.0}', b'{"type":"bash_20250124","name":"bash", "b": 1.0}'
+    request = parse_chat_request(
+        b'{"tools":['
+        + tool
+        + b'],"messages":[{"role":"user","content":"a"},{"role":"user","content":['
+        + part
+        + b"]}]}"
+    )
+    assert [bytes(raw) for raw in request.raw_parts(1)] == [part]
+    assert [bytes(raw) for raw in request.raw_tools()] == [tool]
+
+
+def test_a_loss_is_noted_once_and_forgotten_with_its_provider() -> None:
+    request = parse_chat_request(b'{"messages":[{"role":"user","content":"a"}]}')
+    request.notes.append("an older note")
+    request.lose("seed", "is not sent.")
+    request.lose("seed", "is not sent.")
+    request.tell("max_tokens is 5.")
+    assert request.notes == ["an older note", "seed is not sent.", "max_tokens is 5."]
+    request.forget()
+    assert request.notes == ["an older note"]
+
+
+def test_a_strict_request_refuses_a_loss_and_names_the_member() -> None:
+    request = parse_chat_request(b'{"messages":[{"role":"user","content":"a"}]}')
+    request.is_strict = True
+    request.tell("max_tokens is 5.")
+    with pytest.raises(ParamUnsupported, match=r"strict, and messages\[0\].name is not sent") as caught:
+        request.lose("messages[0].name", "is not sent.")
+    assert caught.value.param == "messages[0].name"

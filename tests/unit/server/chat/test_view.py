@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from openai.types.chat import completion_create_params as openai_params
 
-from server.chat.view import ChatView, GatewayKnobs, Message, Part
+from server.chat.view import CacheControl, ChatView, GatewayKnobs, Message, Part, Thinking
 
 HELLO = b'"messages":[{"role":"user","content":"hi"}]'
 
@@ -61,3 +61,38 @@ def test_keeps_seeds_of_any_size() -> None:
 def test_knobs_refuse_what_they_do_not_know() -> None:
     with pytest.raises(msgspec.ValidationError, match="unknown field `speed`"):
         msgspec.json.decode(b'{"speed":"fast"}', type=GatewayKnobs)
+
+
+def test_reads_what_other_vendors_need() -> None:
+    view = view_of(
+        b'"thinking":{"type":"enabled","budget_tokens":2048},"top_k":-1,"betas":["a-2026-01-01"],'
+        b'"cache_control":{"type":"ephemeral"}'
+    )
+    assert view.thinking == Thinking("enabled", 2048)
+    assert (view.top_k, view.betas, view.cache_control) == (-1, ["a-2026-01-01"], CacheControl("ephemeral"))
+
+
+def test_keeps_signed_reasoning_as_it_came() -> None:
+    block = b'{"type":"thinking","thinking":"h\\u006d","signature":"EqQB/+=","x":1.0}'
+    message = msgspec.json.decode(
+        b'{"role":"assistant","content":null,"reasoning_content":"hm","thinking_blocks":[' + block + b"]}", type=Message
+    )
+    assert message.thinking_blocks
+    assert msgspec.json.encode(message.thinking_blocks) == b"[" + block + b"]"
+    assert message.reasoning_content == "hm"
+
+
+def test_marks_of_the_prompt_cache_are_read_wherever_they_may_stand() -> None:
+    mark = b'"cache_control":{"type":"ephemeral","ttl":"1h"}'
+    view = msgspec.json.decode(
+        b'{"messages":[{"role":"user",' + mark + b',"content":[{"type":"text","text":"x",' + mark + b"}]}],"
+        b'"tools":[{"type":"function","function":{"name":"f"},' + mark + b"}]}",
+        type=ChatView,
+    )
+    (message,) = view.messages
+    assert view.tools
+    (tool,) = view.tools
+    assert isinstance(message.content, list)
+    assert [message.cache_control, message.content[0].cache_control, tool.cache_control] == [
+        CacheControl("ephemeral", "1h")
+    ] * 3

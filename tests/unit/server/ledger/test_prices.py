@@ -77,6 +77,38 @@ def test_a_large_prompt_is_paid_at_its_tier(book: PriceBook) -> None:
     assert large == 500_152_500
 
 
+HOURS = [
+    pytest.param("claude-sonnet-4-5", Usage(0, 0, 1000), 3_750_000, id="five minutes cost a quarter more than input"),
+    pytest.param("claude-sonnet-4-5", Usage(0, 0, 1000, cache_write_1h_tokens=1000), 6_000_000, id="an hour, twice"),
+    pytest.param("claude-sonnet-4-5", Usage(0, 0, 1000, cache_write_1h_tokens=400), 4_650_000, id="some of each"),
+]
+
+
+@pytest.mark.parametrize(("model", "usage", "nanousd"), HOURS)
+def test_what_is_kept_for_an_hour_has_its_own_price(book: PriceBook, model: str, usage: Usage, nanousd: int) -> None:
+    assert book.cost_nanousd("anthropic", model, usage) == nanousd
+
+
+TIERS = [
+    pytest.param("gpt-5.1", "", 11_250_000, id="the usual tier"),
+    pytest.param("gpt-5.1", "flex", 5_625_000, id="flex costs half"),
+    pytest.param("gpt-5.1", "priority", 22_500_000, id="priority costs twice"),
+    pytest.param("gpt-5.1", "no-such-tier", 11_250_000, id="a tier without a price of its own costs the usual"),
+    pytest.param("gpt-4.1-nano", "flex", 500_000, id="a model without that tier costs the usual"),
+]
+
+
+@pytest.mark.parametrize(("model", "tier", "nanousd"), TIERS)
+def test_the_tier_that_answered_is_paid(book: PriceBook, model: str, tier: str, nanousd: int) -> None:
+    moment = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert book.cost_nanousd("openai", model, Usage(1000, 0, 0, 1000, tier=tier), moment) == nanousd
+
+
+def test_the_operators_price_holds_for_every_tier() -> None:
+    book = PriceBook({("openai", "*"): PriceRow(Decimal(1), Decimal(1))})
+    assert book.cost_nanousd("openai", "gpt-5.1", Usage(1000, tier="priority")) == 1_000_000
+
+
 def test_an_alias_names_the_provider_as_the_price_list_does() -> None:
     book = PriceBook(aliases={"xai": "x-ai"})
     assert book.cost_nanousd("xai", "grok-3", Usage(1000)) == PriceBook().cost_nanousd("x-ai", "grok-3", Usage(1000))
@@ -99,7 +131,19 @@ def test_prices_that_depend_on_the_hour_follow_the_call(book: PriceBook, hour: i
 def test_every_published_model_that_has_both_prices_costs_what_the_list_says(book: PriceBook) -> None:
     moment = datetime(2026, 11, 1, 12, tzinfo=UTC)
     compared = 0
-    usages = [Usage(600, 400, 70, 150, 50), Usage(150_000, 120_000, 31_000, 999, 1)]
+    usages = [
+        Usage(600, 400, 70, 150, 50, cache_write_1h_tokens=30),
+        Usage(
+            150_000,
+            120_000,
+            31_000,
+            999,
+            1,
+            audio_input_tokens=700,
+            audio_cache_read_tokens=500,
+            audio_output_tokens=300,
+        ),
+    ]
     for provider in providers:
         for model in provider.models:
             if provider.find_model(model.id, all_providers=providers) is not model:
@@ -113,6 +157,10 @@ def test_every_published_model_that_has_both_prices_costs_what_the_list_says(boo
                         input_tokens=usage.prompt_tokens,
                         cache_read_tokens=usage.cache_read_tokens,
                         cache_write_tokens=usage.cache_write_tokens,
+                        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+                        input_audio_tokens=usage.audio_input_tokens + usage.audio_cache_read_tokens,
+                        cache_audio_read_tokens=usage.audio_cache_read_tokens,
+                        output_audio_tokens=usage.audio_output_tokens,
                         output_tokens=usage.completion_tokens,
                         output_reasoning_tokens=usage.reasoning_tokens,
                     ),

@@ -54,3 +54,11 @@ def test_nothing_is_held_against_a_model_that_nobody_knows() -> None:
     needs = Needs(images=True, audio=True, tools=True, output_tokens=10**6)
     options, rejected = sift(ask("x-1", prompt_tokens=10**7, needs=needs), world([entry("m", "own")]))
     assert (len(options), rejected) == (1, [])
+
+
+def test_a_candidate_carries_what_is_known_of_its_model() -> None:
+    (option,), _ = sift(ask("small"), world([OPENAI]))
+    assert option.facts is not None
+    assert option.candidate.facts is option.facts.facts
+    (option,), _ = sift(ask("x-1"), world([entry("m", "own")]))
+    assert not option.candidate.facts.is_known

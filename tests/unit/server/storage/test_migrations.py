@@ -1,5 +1,6 @@
 """The steps of the schema lead to exactly the tables that the code uses, one after the other."""
 
+from dataclasses import replace
 from typing import Any
 
 from alembic import command
@@ -7,11 +8,28 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Boolean, Connection, Engine, Integer, LargeBinary, MetaData, Table, inspect, select, text
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    create_engine,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 
+from server.storage.backend import StoreBounds
+from server.storage.database import Database
 from server.storage.migrate import HEAD, MIGRATIONS, upgrade
 from server.storage.tables import METADATA
+from tests.unit.server.storage.random_records import records
+
+BOUNDS = StoreBounds(answer_s=30.0)
 
 
 def test_the_migrations_and_the_tables_do_not_drift_apart(plain_engine: Engine) -> None:
@@ -93,3 +111,34 @@ def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(
         assert connection.execute(text("SELECT created_at FROM members")).scalar() == 42
         kept = connection.execute(text("SELECT weights, content_policy, cache_policy FROM workspaces")).one()
         assert tuple(kept) == ("[]", "metadata", "default")
+
+
+def downgraded(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """The roll-ups as the code kept them; then takes the database back to before there were any."""
+    inspector = inspect(connection)
+    names = [name for name in inspector.get_table_names() if name.partition("_")[0] in {"usage", "call", "latency"}]
+    found = {}
+    for name in names:
+        found[name] = sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}")))
+        connection.execute(text(f"DROP TABLE {name}"))
+    connection.execute(text("ALTER TABLE operations DROP COLUMN saved_nanousd"))
+    connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+    return found
+
+
+async def test_the_step_to_roll_ups_fills_them_as_the_code_would_have(url: str) -> None:
+    made = [replace(record, saved_nanousd=None) for record in records(21, 400)]
+    database = await Database.open(url, BOUNDS)
+    async with database.write() as tx:
+        await tx.operations.add_many(made, "prices/1")
+    await database.close()
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        kept = downgraded(connection)
+        upgrade(connection)
+        filled = {
+            name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))) for name in kept
+        }
+    engine.dispose()
+    assert sum(len(rows) for rows in kept.values()) > 1000
+    assert filled == kept

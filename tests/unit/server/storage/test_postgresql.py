@@ -134,8 +134,8 @@ async def test_a_nul_is_found_nowhere_and_breaks_nothing(backend: PostgresqlBack
     async with backend.writing() as writer:
         await writer.run_sync(METADATA.create_all)
         rows = [("a\x00b\\u0000", b"\x00\xff"), ("plain", b"")]
-        await backend.add_rows(writer, SEALED_VALUES, ["name"], rows)
-        await backend.add_rows(writer, SEALED_VALUES, ["name"], [("plain", b"again")])
+        assert await backend.add_new(writer, SEALED_VALUES, rows) == {"a\ufffdb\\u0000", "plain"}
+        assert await backend.add_new(writer, SEALED_VALUES, [("plain", b"again")]) == frozenset()
         found = await writer.execute(SEALED_VALUES.select().order_by(SEALED_VALUES.c.name))
         assert [tuple(row) for row in found] == [("a\ufffdb\\u0000", b"\x00\xff"), ("plain", b"")]
         assert (await writer.execute(SEALED_VALUES.select().where(SEALED_VALUES.c.name == "plain\x00"))).first() is None

@@ -1,5 +1,7 @@
 """The choice of a transport by the scheme."""
 
+from dataclasses import replace
+
 import pytest
 
 from server.chat.wire import Timeouts, WireRequest
@@ -15,9 +17,11 @@ class Counting(ScriptedTransport):
         super().__init__(lambda: 0.0)
         self.sent = 0
         self.closed = 0
+        self.last: WireRequest | None = None
 
     async def send(self, request: WireRequest, timeouts: Timeouts) -> ScriptedResponse:
         self.sent += 1
+        self.last = request
         return await super().send(request, timeouts)
 
     async def close(self) -> None:
@@ -35,6 +39,23 @@ async def test_sends_by_the_scheme_and_closes_each_once() -> None:
         await (await switch.send(get(url), Timeouts())).close()
     await switch.close()
     assert (web.sent, web.closed, demo.sent, demo.closed) == (2, 1, 1, 1)
+
+
+async def test_signs_what_must_be_signed_at_the_time_when_it_is_sent() -> None:
+    def sign(request: WireRequest, now_s: float) -> WireRequest:
+        return replace(request, headers={**request.headers, "X-At": f"{now_s:g}"}, sign=None)
+
+    times = iter((100.0, 200.0))
+    web = Counting()
+    switch = TransportSwitch({"https": web}, lambda: next(times))
+    signed = replace(get("https://a.example/models"), headers={"A": "b"}, sign=sign)
+    for at in ("100", "200"):
+        await switch.send(signed, Timeouts())
+        assert web.last is not None
+        assert web.last.headers == {"A": "b", "X-At": at}
+    await switch.send(get("https://a.example/models"), Timeouts())
+    assert web.last is not None
+    assert web.last.headers == {}
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a.example", "/models", ""])

@@ -1,0 +1,207 @@
+"""One request and its response on an HTTP/1.1 connection: what an ASGI application receives and sends.
+
+In the place of uvicorn's own, whose attributes the protocol around it reads. It differs in three ways: the head of a
+response goes out in one write with what is sent right after it, headers are checked together and not one by one, and
+there is no access log. It must not parse requests or know paths. Facts: ASGI's HTTP messages, RFC 9112.
+"""
+
+import asyncio
+import http
+import logging
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final, Protocol
+
+from starlette.types import ASGIApp, Scope
+
+_LOGGER: Final = logging.getLogger("uvicorn.error")
+_STATUS_LINES: Final = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
+}
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_DEFECT: Final = b"Internal Server Error"
+_BODILESS: Final = frozenset({204, 304})
+
+
+class Flow(Protocol):
+    """Whether the connection may be read from and written to."""
+
+    write_paused: bool
+
+    async def drain(self) -> None:
+        """Waits until the connection takes more."""
+
+    def resume_reading(self) -> None:
+        """Lets more of the request come in."""
+
+
+class Cycle:
+    """A request from the end of its head to the end of its response.
+
+    `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol sets
+    `message_event` when either changes. `on_response` is called once the response is complete.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        transport: asyncio.Transport,
+        flow: Flow,
+        on_response: Callable[[], None],
+        *,
+        keep_alive: bool,
+        expect_100_continue: bool,
+    ) -> None:
+        self.scope = scope
+        self.transport = transport
+        self.flow = flow
+        self.on_response = on_response
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = expect_100_continue
+        self.message_event = asyncio.Event()
+        self.body = bytearray()
+        self.more_body = True
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+        self._is_chunked = False
+        self._left_bytes = 0
+        self._head: bytes | None = None
+        self._flushing: asyncio.Handle | None = None
+
+    async def run_asgi(self, app: ASGIApp) -> None:
+        """Runs the application, and answers or closes when it fails to."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except BaseException as error:
+            _LOGGER.error("Exception in ASGI application", exc_info=error)
+            await self._give_up()
+        else:
+            if not self.response_complete and not self.disconnected:
+                if not self.response_started:
+                    _LOGGER.error("The application returned without a response.")
+                await self._give_up()
+        finally:
+            self.on_response = _nothing
+
+    async def _give_up(self) -> None:
+        if self.response_started:
+            self._flush()
+            self.transport.close()
+            return
+        headers = [
+            (b"content-type", b"text/plain"),
+            (b"content-length", b"%d" % len(_DEFECT)),
+            (b"connection", b"close"),
+        ]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": _DEFECT})
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next piece of the body, or the end of the connection."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(_CONTINUE)
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body = bytes(self.body)
+        self.body = bytearray()
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Takes the head of the response, or a piece of its body; waits while the connection takes no more.
+
+        Raises RuntimeError for messages out of their order, for headers that cannot be sent, and for a body that is not
+        of the length that was declared.
+        """
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        kind = message["type"]
+        if not self.response_started:
+            if kind != "http.response.start":
+                raise RuntimeError(f"{kind} was sent before the response was started.")
+            self._start(message["status"], message.get("headers", ()))
+        elif self.response_complete or kind != "http.response.body":
+            raise RuntimeError(f"{kind} was sent where it does not belong.")
+        else:
+            self._write(message.get("body", b""), more_body=message.get("more_body", False))
+
+    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        count = 2
+        has_length = has_close = is_chunked = False
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
+            count += 1
+            if name == b"content-length":
+                has_length = True
+                self._left_bytes = int(value)
+            elif name == b"transfer-encoding":
+                is_chunked = value.lower() == b"chunked"
+            elif name == b"connection" and b"close" in value.lower():
+                has_close = True
+                self.keep_alive = False
+        if not self.keep_alive and not has_close:
+            lines.append(b"connection: close\r\n")
+            count += 1
+        self._is_chunked = is_chunked or not (has_length or self.scope["method"] == "HEAD" or status in _BODILESS)
+        if self._is_chunked and not is_chunked:
+            lines.append(b"transfer-encoding: chunked\r\n")
+            count += 1
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
+            raise RuntimeError("A header of the response holds what no header may hold.")
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self._head = head
+        self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Sends the head if nothing has come to go with it."""
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._write_out(head)
+
+    def _write(self, body: bytes, *, more_body: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            self._left_bytes, data = 0, b""
+        elif self._is_chunked:
+            data = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if not more_body:
+                data += b"0\r\n\r\n"
+        else:
+            self._left_bytes -= len(body)
+            if self._left_bytes < 0:
+                raise RuntimeError("The body of the response is longer than its Content-Length.")
+            data = body
+        if self._head is not None:
+            data, self._head = self._head + data, None
+            if self._flushing is not None:
+                self._flushing.cancel()
+        if data:
+            self._write_out(data)
+        if not more_body:
+            if self._left_bytes:
+                raise RuntimeError("The body of the response is shorter than its Content-Length.")
+            self._end()
+
+    def _write_out(self, data: bytes) -> None:
+        if not self.disconnected:
+            self.transport.write(data)
+
+    def _end(self) -> None:
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+
+def _nothing() -> None:
+    """What a cycle that is over calls."""
