@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,6 +24,7 @@ from perpetuo.v1 import (
     members_pb2_grpc,
     metrics_pb2_grpc,
     models_pb2_grpc,
+    prices_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
     workspaces_pb2_grpc,
@@ -32,6 +33,7 @@ from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
 from server.accounts.pepper import kept_pepper
+from server.accounts.price_lists import PriceLists
 from server.accounts.providers import ProviderEntries
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.accounts.secrets import Secrets, secret_from_file
@@ -48,7 +50,6 @@ from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.ledger import BatchLedger
-from server.ledger.list_prices import blended_nanousd
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
@@ -57,6 +58,7 @@ from server.limits.plans import PLAN_LIMITS
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
+from server.pricing import Pricing
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
@@ -74,6 +76,7 @@ from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
 from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
+from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
@@ -94,7 +97,6 @@ _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 # Objects that may wait for a collection, and how many of one generation make one of the next.
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
-_MAX_PRICED_MODELS: Final = 4096
 _MIB: Final = 1024 * 1024
 
 
@@ -234,11 +236,12 @@ class Core:
         self.stores = stores
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
+        self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
-        self.metering = Metering(self._catalogue, self._prices.cost_nanousd)
+        self.metering = Metering(self._catalogue)
         self._ledger = BatchLedger(stores.database, self._prices.version)
         self.metering.show_ledger(self._ledger)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
@@ -308,8 +311,10 @@ class Core:
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         price = self._prices.cost_nanousd
-        requests = self.metering.requests
-        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, requests))
+        prices_of, requests = self._pricing.of, self.metering.requests
+        return Pipeline(
+            Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, requests)
+        )
 
     def _router(self) -> Router:
         return Router(
@@ -320,7 +325,7 @@ class Core:
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
-                price_of=lru_cache(_MAX_PRICED_MODELS)(partial(blended_nanousd, self._prices.cost_nanousd)),
+                prices_of=self._pricing.routing_prices_of,
             )
         )
 
@@ -344,8 +349,10 @@ class Core:
             ProvidersServicer(accounts, entries, calls, check_credential), registry
         )
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
-            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry
+            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, self._pricing.of)), registry
         )
+        price_lists = PriceLists(self.stores.database, PROVIDERS, self._pricing.forget)
+        prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
         metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry
         )

@@ -26,7 +26,7 @@ from server.ledger.ledger import Ledger
 from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
-from server.routing.attempt import Clock, Price, Trace
+from server.routing.attempt import Clock, Price, PricesOf, Trace
 from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
@@ -37,7 +37,7 @@ from server.telemetry.requests import RequestMetrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the pipeline is made of."""
+    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other."""
 
     router: Router
     sharing: Sharing
@@ -46,6 +46,7 @@ class Parts:
     clock: Clock
     price: Price
     admission: Admission
+    prices_of: PricesOf | None = None
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
 
@@ -146,6 +147,8 @@ class Pipeline:
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
+        if self._parts.prices_of is not None:
+            operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
         request.is_strict = knobs.strict is True
         asked = await router.read(request, knobs, call)
         operation.strategy = asked.ask.strategy

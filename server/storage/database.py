@@ -24,6 +24,7 @@ from server.storage.keys import GatewayKeys
 from server.storage.members import Members
 from server.storage.migrate import upgrade
 from server.storage.operations import Operations
+from server.storage.prices import Prices
 from server.storage.providers import ProviderEntries
 from server.storage.sealed import SealedValues
 from server.storage.tokens import RevokedTokens
@@ -66,6 +67,11 @@ class Transaction:
     def providers(self) -> ProviderEntries:
         """Provider entries with their sealed credentials."""
         return ProviderEntries(self._connection)
+
+    @cached_property
+    def prices(self) -> Prices:
+        """Prices that workspaces have set for themselves."""
+        return Prices(self._connection)
 
     @cached_property
     def tokens(self) -> RevokedTokens:

@@ -67,8 +67,8 @@ class Operations:
     async def add_many(self, operations: Sequence[OperationRecord], price_version: str) -> None:
         """Adds operations with their attempts, and to the roll-ups; those that are there already change nothing.
 
-        `price_version` is the source of prices behind every cost of the batch. They are written in order of their ids,
-        so that no two writers wait for each other.
+        `price_version` is the source of prices behind costs whose record names none. They are written in order of their
+        ids, so that no two writers wait for each other.
         """
         if not operations:
             return
@@ -176,7 +176,7 @@ def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any,
         operation.outcome,
         *_usage_row(operation.usage),
         operation.cost_nanousd,
-        None if operation.cost_nanousd is None else price_version,
+        None if operation.cost_nanousd is None else operation.price_version or price_version,
         operation.latency_ms,
         operation.first_token_ms,
         to_micros(operation.created_at),
@@ -199,7 +199,7 @@ def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) ->
         attempt.first_token_ms,
         *_usage_row(attempt.usage),
         attempt.cost_nanousd,
-        None if attempt.cost_nanousd is None else price_version,
+        None if attempt.cost_nanousd is None else attempt.price_version or price_version,
         _plain(attempt.detail),
     )
 

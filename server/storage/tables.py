@@ -99,6 +99,28 @@ GATEWAY_KEYS = Table(
     Index(None, "created_by"),
 )
 
+PRICE_LISTS = Table(
+    "price_lists",
+    METADATA,
+    Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", UtcMicros, nullable=False),
+    Column("changed_by", _ID, nullable=False),
+)
+
+# Of those lists; in nano-dollars per million tokens.
+PRICE_ROWS = Table(
+    "price_rows",
+    METADATA,
+    Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("model", _NAME, primary_key=True),
+    Column("input_nanousd", BigInteger, nullable=False),
+    Column("output_nanousd", BigInteger, nullable=False),
+    Column("cache_read_nanousd", BigInteger),
+    Column("cache_write_nanousd", BigInteger),
+)
+
 PROVIDER_ENTRIES = Table(
     "provider_entries",
     METADATA,

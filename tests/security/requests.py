@@ -27,6 +27,8 @@ LEAST_ROLE: Mapping[str, Role] = {
     "DeleteKey": Role.ADMIN,
     "ListLogs": Role.VIEWER,
     "GetLog": Role.VIEWER,
+    "ListPrices": Role.VIEWER,
+    "ReplacePrices": Role.ADMIN,
     "ListProviders": Role.VIEWER,
     "CreateProvider": Role.ADMIN,
     "UpdateProvider": Role.ADMIN,

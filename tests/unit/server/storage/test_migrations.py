@@ -55,12 +55,12 @@ def test_the_steps_are_one_chain_without_branches() -> None:
     assert revisions[-1] == "0001"
 
 
-def to_the_first(connection: Connection) -> None:
-    """Makes the schema of the first revision."""
+def to(connection: Connection, revision: str) -> None:
+    """Brings the schema to a revision."""
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
 
 
 def a_row_of(table: Table) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def reflected(connection: Connection) -> dict[str, Table]:
 
 def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(plain_engine: Engine) -> None:
     with plain_engine.begin() as connection:
-        to_the_first(connection)
+        to(connection, "0001")
         before = reflected(connection)
         for table in before.values():
             connection.execute(table.insert().values(a_row_of(table)))
@@ -102,7 +102,7 @@ def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(plain_eng
 
 def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(plain_engine: Engine) -> None:
     with plain_engine.begin() as connection:
-        to_the_first(connection)
+        to(connection, "0001")
         tables = reflected(connection)
         for name in ("users", "workspaces", "members"):
             row = a_row_of(tables[name])
@@ -135,7 +135,7 @@ async def test_the_step_to_roll_ups_fills_them_as_the_code_would_have(url: str) 
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         kept = downgraded(connection)
-        upgrade(connection)
+        to(connection, "0004")
         filled = {
             name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))) for name in kept
         }
