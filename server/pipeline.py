@@ -12,9 +12,9 @@ from functools import partial
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import finish_answer
+from server.chat.answer import ID_PREFIX, finish_answer
 from server.chat.estimate import estimate_text_tokens
-from server.chat.ids import new_id
+from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.rates import Standing
@@ -77,7 +77,9 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            finished = finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+            finished = finish_answer(
+                answer.body, answer_id=same_id(ID_PREFIX, call.request_id), metadata=operation.metadata()
+            )
             self._answered(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
@@ -94,7 +96,7 @@ class Pipeline:
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
-        tail = StreamTail(new_id("chatcmpl-"))
+        tail = StreamTail(same_id(ID_PREFIX, call.request_id))
         try:
             prepared = await self._prepare(operation, body)
             share = prepared.share
