@@ -26,7 +26,7 @@ _FRAMINGS: Final[Mapping[str, str]] = {
     LINES: "As `application/x-ndjson`: one JSON value in each line.",
 }
 _NAMED: Final = (
-    "As `text/event-stream`: events whose `data` is this JSON and whose name is its `type`; a stream that breaks ends "
+    "As `text/event-stream`: events whose `data` is JSON and whose name is its `type`; a stream that breaks ends "
     "with the event `error`."
 )
 
