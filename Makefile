@@ -28,7 +28,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check test-clients bench build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check test-clients bench bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -87,6 +87,12 @@ test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm
 
 bench: $(RUN) ## Measure CPU per request and per streamed event, beside nginx
 	$(PY) -m tests.bench $(ARGS)
+
+bench-peers: $(RUN) ## The same beside other gateways, installed from the registries; needs Node.js and npm
+	$(PY) -m tests.bench.peers $(ARGS)
+
+bench-check: $(RUN) ## Count instructions per request, and compare them with the committed baseline; needs valgrind
+	$(PY) -m tests.bench.instructions $(ARGS)
 
 build: $(DEV) ## Build the wheel and the source archive into dist/
 	$(PY) -m hatchling build

@@ -6,6 +6,7 @@ that are not calls (health, documents) are handed in by path. Calls, errors and 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final
 
 import grpc
@@ -19,10 +20,11 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.calls import Caller, Endpoint, Exchange, own_headers
+from edge.calls import GONE, Caller, Endpoint, Exchange, own_headers
 from edge.errors import ErrorCatalogue, Failure
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
+from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
 from edge.sse import DEFAULT_HEARTBEAT_S
 from edge.transcoder.binding import Binding, BindingError, load_bindings
 from edge.transcoder.faults import TranscodeError, method_not_allowed
@@ -33,6 +35,7 @@ from edge.transcoder.timeouts import timeout_s
 
 _MIB: Final = 1024 * 1024
 _INTERNAL: Final = 13
+_DEFECT: Final = 500
 _EXPOSED_HEADERS: Final = (
     "x-request-id",
     "request-id",
@@ -73,6 +76,8 @@ class EdgeOptions:
 
     Such a page may raise TranscodeError instead of answering.
     """
+    metrics: HttpMetrics = field(default_factory=HttpMetrics)
+    """Where requests are counted."""
     correct_path: Callable[[bytes], bytes | None] | None = None
     """Asked for another path when nothing is served at the one sent."""
 
@@ -129,6 +134,7 @@ class RestFace:
             has_status_errors=options.profile is CANONICAL,
         )
         self._pages = options.pages
+        self._metrics = options.metrics
         self._correct_path = options.correct_path
         bindings = load_bindings(options.services, options.profile, require_access=options.require_access)
         try:
@@ -144,24 +150,35 @@ class RestFace:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
+        metrics, began_s = self._metrics, monotonic()
+        route, status = NO_ROUTE, _DEFECT
+        metrics.open += 1
+        try:
+            route, status = await self._answer(scope, receive, send)
+        finally:
+            metrics.open -= 1
+            metrics.answered(scope["method"], route, status, monotonic() - began_s)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
+        """Answers a request; gives the template of its route and the status."""
         page = self._page(scope["path"]) if self._pages else None
         endpoint: Endpoint | None = None
+        route = NO_ROUTE if page is None else PAGE
         try:
             if page is not None:
-                await self._show(page, scope, receive, send)
-                return
+                return route, await self._show(page, scope, receive, send)
             match = self._match(scope["method"], scope.get("raw_path") or scope["path"].encode())
             if isinstance(match, NoMatch):
-                await self._unmatched(match, scope["method"], send)
-                return
+                return route, await self._unmatched(match, scope["method"], send)
             endpoint = match.target
-            await self._serve(endpoint, match.values, scope, receive, send)
+            route = endpoint.binding.template.text
+            return route, await self._serve(endpoint, match.values, scope, receive, send)
         except TranscodeError as error:
             failure = self._catalogue.of_refusal(error, new_request_id())
             is_wrapped = endpoint is not None and endpoint.binding.is_wrapped
-            await self._caller.refuse(failure, send, is_wrapped=is_wrapped)
+            return route, await self._caller.refuse(failure, send, is_wrapped=is_wrapped)
         except ClientGoneError:
-            return
+            return route, GONE
 
     async def explain_defect(self, request: Request, error: Exception) -> Response:
         """The answer to an exception that nobody expected; who calls this logs it."""
@@ -179,17 +196,17 @@ class RestFace:
                 return corrected
         return match
 
-    async def _unmatched(self, match: NoMatch, method: str, send: Send) -> None:
+    async def _unmatched(self, match: NoMatch, method: str, send: Send) -> int:
         if method == "OPTIONS" and match.allowed:
             allow = ", ".join((*match.allowed, "OPTIONS")).encode()
             await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow), *own_headers()]})
             await send({"type": "http.response.body", "body": b""})
-            return
+            return 204
         raise match.error(method)
 
     async def _serve(
         self, endpoint: Endpoint, values: Sequence[str], scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    ) -> int:
         headers = dict(scope["headers"])
         body, content_type = b"", ""
         if endpoint.binding.has_body:
@@ -206,7 +223,7 @@ class RestFace:
             send=send,
             te=_text(headers, b"te") or "",
         )
-        await self._caller.serve(endpoint, exchange)
+        return await self._caller.serve(endpoint, exchange)
 
     def _page(self, path: str) -> ASGIApp | None:
         page = self._pages.get(path)
@@ -215,17 +232,19 @@ class RestFace:
             page = self._pages.get(path[: end + 1])
         return page
 
-    async def _show(self, page: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _show(self, page: ASGIApp, scope: Scope, receive: Receive, send: Send) -> int:
         method = scope["method"]
         if method in {"GET", "HEAD"}:
-            await page(scope, receive, _with_own_headers(send))
-            return
+            statuses: list[int] = []
+            await page(scope, receive, _with_own_headers(send, statuses.append))
+            return statuses[0] if statuses else GONE
         raise method_not_allowed(f"{scope['path']} has no {method}; it has GET, HEAD.", ("GET", "HEAD"))
 
 
-def _with_own_headers(send: Send) -> Send:
+def _with_own_headers(send: Send, tell_status: Callable[[int], None]) -> Send:
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
+            tell_status(message["status"])
             message = {**message, "headers": [*message.get("headers", ()), *own_headers()]}
         await send(message)
 

@@ -21,6 +21,9 @@ from edge.sse import HeaderList, Send, StreamWriter, framing_of
 from edge.transcoder.binding import Binding
 from edge.transcoder.headers import Metadata, accepts_trailers, outbound, outbound_trailers
 
+GONE: Final = 499
+"""The status of a request whose client left before it was answered."""
+
 _LOGGER: Final = logging.getLogger(__name__)
 _UNAVAILABLE: Final = 14
 _INTERNAL: Final = 13
@@ -65,61 +68,57 @@ class Caller:
     has_status_errors: bool
     """Errors are written as google.rpc.Status."""
 
-    async def serve(self, endpoint: Endpoint, exchange: Exchange) -> None:
-        """Answers a request. A client that leaves is answered nothing."""
+    async def serve(self, endpoint: Endpoint, exchange: Exchange) -> int:
+        """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
         try:
             call = endpoint.call(exchange.message, metadata=exchange.metadata, timeout=exchange.timeout_s)
         except grpc.aio.UsageError:
             failure = self.catalogue.of_status(_UNAVAILABLE, new_request_id())
-            await self.refuse(failure, exchange.send, is_wrapped=endpoint.binding.is_wrapped)
-            return
+            return await self.refuse(failure, exchange.send, is_wrapped=endpoint.binding.is_wrapped)
         watch = DepartureWatch(exchange.receive, call.cancel)
         try:
             if endpoint.binding.is_server_streaming:
-                await self._stream(endpoint.binding, call, exchange)
-            else:
-                await self._unary(endpoint.binding, call, exchange)
+                return await self._stream(endpoint.binding, call, exchange)
+            return await self._unary(endpoint.binding, call, exchange)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not watch.has_gone or (task is not None and task.cancelling()):
                 raise
+            return GONE
         finally:
             watch.stop()
             call.cancel()
 
-    async def refuse(
-        self, failure: Failure, send: Send, *, is_wrapped: bool, headers: HeaderList | None = None
-    ) -> None:
-        """Answers with an error."""
+    async def refuse(self, failure: Failure, send: Send, *, is_wrapped: bool, headers: HeaderList | None = None) -> int:
+        """Answers with an error; gives its status."""
         body = self._error_body(failure, is_wrapped=is_wrapped)
         extra = [entry for entry in headers or () if entry[0] not in _OWN_ON_ERROR]
         await respond(send, failure.http_status, [*headers_of(failure), *extra, _JSON], body)
+        return failure.http_status
 
-    async def _unary(self, binding: Binding, call: Any, exchange: Exchange) -> None:
+    async def _unary(self, binding: Binding, call: Any, exchange: Exchange) -> int:
         try:
             answer = await call
             initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
         except grpc.aio.AioRpcError as error:
-            await self._refuse_call(binding, error, exchange)
-            return
+            return await self._refuse_call(binding, error, exchange)
         headers = _answer_headers(initial, trailing, exchange.te)
         try:
             body = binding.encode(answer)
         except ValueError:
-            await self._refuse_defect(binding, headers, exchange)
-            return
+            return await self._refuse_defect(binding, headers, exchange)
         raw = binding.raw(answer) if binding.raw is not None else None
         headers.append(_JSON if raw is None else (b"content-type", _media_type(raw.content_type)))
         await respond(exchange.send, 200, headers, body)
+        return 200
 
-    async def _stream(self, binding: Binding, call: Any, exchange: Exchange) -> None:
+    async def _stream(self, binding: Binding, call: Any, exchange: Exchange) -> int:
         messages = aiter(call)
         try:
             first = await anext(messages, None)
             initial = await call.initial_metadata()
         except grpc.aio.AioRpcError as error:
-            await self._refuse_call(binding, error, exchange)
-            return
+            return await self._refuse_call(binding, error, exchange)
         headers = _answer_headers(initial, (), "")
         framing = None
         if binding.raw is None:
@@ -139,6 +138,7 @@ class Caller:
             await writer.fail(self._error_body(failure, is_wrapped=False))
         finally:
             writer.stop()
+        return 200
 
     async def _write(
         self, binding: Binding, writer: StreamWriter, first: Message | None, messages: AsyncIterator[Message]
@@ -150,17 +150,18 @@ class Caller:
                 await writer.write(events(message))
         await writer.finish()
 
-    async def _refuse_call(self, binding: Binding, error: grpc.aio.AioRpcError, exchange: Exchange) -> None:
+    async def _refuse_call(self, binding: Binding, error: grpc.aio.AioRpcError, exchange: Exchange) -> int:
         failure = self.catalogue.of_call(error)
         if not failure.request_id:
             failure = self.catalogue.of_call(error, new_request_id())
         headers = _metadata_headers(error.initial_metadata(), error.trailing_metadata(), exchange.te)
-        await self.refuse(failure, exchange.send, is_wrapped=binding.is_wrapped, headers=headers)
+        return await self.refuse(failure, exchange.send, is_wrapped=binding.is_wrapped, headers=headers)
 
-    async def _refuse_defect(self, binding: Binding, headers: HeaderList, exchange: Exchange) -> None:
+    async def _refuse_defect(self, binding: Binding, headers: HeaderList, exchange: Exchange) -> int:
         request_id = _request_id(headers)
         _LOGGER.exception("The answer of %s to %s has no JSON form", binding.rpc, request_id)
-        await self.refuse(self.catalogue.of_status(_INTERNAL, request_id), exchange.send, is_wrapped=binding.is_wrapped)
+        failure = self.catalogue.of_status(_INTERNAL, request_id)
+        return await self.refuse(failure, exchange.send, is_wrapped=binding.is_wrapped)
 
     def _error_body(self, failure: Failure, *, is_wrapped: bool) -> bytes:
         return status_of(failure) if self.has_status_errors else body_of(failure, is_wrapped=is_wrapped)

@@ -10,6 +10,8 @@ import msgspec
 from starlette.applications import Starlette
 
 from edge.app import EdgeOptions, create_app
+from edge.metrics import PATH as METRICS_PATH
+from edge.metrics import HttpMetrics, metrics_page
 from edge.pages.documents import document_pages
 from edge.rest.health import health_pages
 from edge.rest.services import gateway_reasons, gateway_services
@@ -41,13 +43,15 @@ def channel_options(max_body_bytes: int) -> list[tuple[str, Any]]:
 
 def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings) -> Starlette:
     """The gateway's REST face over a channel to its core, whichever kind of channel that is."""
+    metrics = HttpMetrics()
     options = EdgeOptions(
         services=gateway_services(),
         reasons=gateway_reasons(),
         require_access=True,
         max_body_bytes=settings.max_body_mib * _MIB,
         cors_origins=settings.cors_origins,
-        pages={**health_pages(channel), **document_pages()},
+        pages={**health_pages(channel), **document_pages(), METRICS_PATH: metrics_page(channel, metrics)},
+        metrics=metrics,
         correct_path=corrected,
     )
     return create_app(channel, options)

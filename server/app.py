@@ -9,20 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
+    analytics_pb2_grpc,
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
+    metrics_pb2_grpc,
     models_pb2_grpc,
+    prices_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
     workspaces_pb2_grpc,
@@ -31,6 +34,7 @@ from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
 from server.accounts.pepper import kept_pepper
+from server.accounts.price_lists import PriceLists
 from server.accounts.providers import ProviderEntries
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.accounts.secrets import Secrets, secret_from_file
@@ -41,27 +45,32 @@ from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.rates import Moment
 from server.chat.wire import Timeouts
-from server.grpc_server import CoreServer
+from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
-from server.ledger.ledger import BatchLedger, Ledger
-from server.ledger.list_prices import blended_nanousd
+from server.ledger.analytics import Analytics
+from server.ledger.export import Exports
+from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
+from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
+from server.pricing import Pricing
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.retry import blames_provider
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
+from server.services.analytics import AnalyticsServicer
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
@@ -69,7 +78,9 @@ from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
+from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
+from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
@@ -89,7 +100,6 @@ _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 # Objects that may wait for a collection, and how many of one generation make one of the next.
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
-_MAX_PRICED_MODELS: Final = 4096
 _MIB: Final = 1024 * 1024
 
 
@@ -180,12 +190,16 @@ def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
     return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
 
 
+def _hops_by(address_of: CallerAddress) -> HopsOf:
+    return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
+
+
 def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
 
 
 def _clock() -> Clock:
-    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
+    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time, time.perf_counter)
 
 
 def _prices(price_names: Mapping[str, str]) -> PriceBook:
@@ -212,15 +226,20 @@ class Core:
         self.stores = stores
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
+        self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
-        self._ledger: Ledger = BatchLedger(stores.database, self._prices.version)
+        self.metering = Metering(self._catalogue)
+        self._ledger = BatchLedger(stores.database, self._prices.version)
+        self.metering.show_ledger(self._ledger)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
+        self.metering.show_cache(self._sharing, answers)
         self._rates = MemoryRates(self._count_dispatched)
-        self.server = CoreServer(self._registry(), stores.accounts)
+        options = ServerOptions(count_call=self.metering.count_rpc)
+        self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 
     @classmethod
@@ -282,7 +301,10 @@ class Core:
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         price = self._prices.cost_nanousd
-        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission))
+        prices_of, requests = self._pricing.of, self.metering.requests
+        return Pipeline(
+            Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, requests)
+        )
 
     def _router(self) -> Router:
         return Router(
@@ -293,7 +315,7 @@ class Core:
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
-                price_of=lru_cache(_MAX_PRICED_MODELS)(partial(blended_nanousd, self._prices.cost_nanousd)),
+                prices_of=self._pricing.routing_prices_of,
             )
         )
 
@@ -307,8 +329,12 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        logs = Logs(self.stores.database, PROVIDERS)
+        logs, exports = Logs(self.stores.database, PROVIDERS), Exports(self.stores.database, PROVIDERS)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
+        analytics = Analytics(self.stores.database, PROVIDERS, blames_provider)
+        analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
+            AnalyticsServicer(accounts, analytics, exports, calls), registry
+        )
         workspaces_pb2_grpc.add_WorkspacesServiceServicer_to_server(
             WorkspacesServicer(accounts, entries, calls), registry
         )
@@ -317,7 +343,12 @@ class Core:
             ProvidersServicer(accounts, entries, calls, check_credential), registry
         )
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
-            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry
+            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, self._pricing.of)), registry
+        )
+        price_lists = PriceLists(self.stores.database, PROVIDERS, self._pricing.forget)
+        prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
+        metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
+            MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry
         )
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry

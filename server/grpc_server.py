@@ -4,6 +4,7 @@ The same handlers and interceptors serve the in-process channel beside it. It mu
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
@@ -11,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
-from server.interceptors.status import StatusInterceptor
+from server.interceptors.status import StatusInterceptor, count_nowhere
 from server.services.reflection import add_reflection
 from server.telemetry.logs import LineLogger
 
@@ -26,7 +27,7 @@ class ServerOptions:
 
     `message_bytes` bounds a message either way, `metadata_bytes` all metadata of one direction of a call. Calls beyond
     `concurrent_calls` are refused with RESOURCE_EXHAUSTED; None is no bound. `shares_port` lets several processes
-    listen on one port.
+    listen on one port. `count_call` is told the method and the status of every call that has ended.
     """
 
     message_bytes: int = 32 * 1024 * 1024
@@ -35,6 +36,7 @@ class ServerOptions:
     has_reflection: bool = True
     has_access_log: bool = True
     shares_port: bool = False
+    count_call: Callable[[str, str], None] = count_nowhere
 
 
 class CoreServer:
@@ -55,7 +57,7 @@ class CoreServer:
             add_reflection(registry, self._services)
         self._access_log = LineLogger("access")
         interceptors = (
-            StatusInterceptor(self._access_log, has_access_log=options.has_access_log),
+            StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call),
             AuthenticateInterceptor(authenticator, access_table(registry.service_names())),
         )
         limit = options.concurrent_calls

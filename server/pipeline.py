@@ -6,39 +6,38 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import finish_answer
+from server.chat.answer import ID_PREFIX, finish_answer
 from server.chat.estimate import estimate_text_tokens
-from server.chat.ids import new_id
+from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.rates import Standing
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs
-from server.errors import ClientGone, PerpetuoError, UpstreamBadResponse
+from server.errors import ClientGone, PerpetuoError
 from server.ledger.ledger import Ledger
 from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
-from server.routing.attempt import Clock, Price, Trace
+from server.routing.attempt import Clock, Price, PricesOf, Trace
 from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Share, Sharing, Stream
-
-_USAGE_WAIT_S = 2.0
+from server.telemetry.requests import RequestMetrics
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the pipeline is made of."""
+    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other."""
 
     router: Router
     sharing: Sharing
@@ -47,6 +46,8 @@ class Parts:
     clock: Clock
     price: Price
     admission: Admission
+    prices_of: PricesOf | None = None
+    metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,11 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            return finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+            finished = finish_answer(
+                answer.body, answer_id=same_id(ID_PREFIX, call.request_id), metadata=operation.metadata()
+            )
+            self._answered(operation, share)
+            return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
             raise
@@ -91,7 +96,7 @@ class Pipeline:
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
-        tail = StreamTail(new_id("chatcmpl-"))
+        tail = StreamTail(same_id(ID_PREFIX, call.request_id))
         try:
             prepared = await self._prepare(operation, body)
             share = prepared.share
@@ -99,7 +104,8 @@ class Pipeline:
             live = await self._open_shared(prepared)
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
-            tail.wants_usage = prepared.request.wants_usage
+            self._answered(operation, share)
+            tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
@@ -114,7 +120,13 @@ class Pipeline:
             self._settle_after(operation, share)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
+        self._parts.metrics.begin()
         return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+
+    def _answered(self, operation: Operation, share: Share | None) -> None:
+        """Notes when there was something to send, unless that was up to another's call."""
+        if share is None or not share.has_followed:
+            operation.answered_at = self._parts.clock.exact()
 
     def _settle_after(self, operation: Operation, share: Share | None) -> None:
         """Settles now, or once the call that the request started for itself and others is over."""
@@ -124,10 +136,11 @@ class Pipeline:
             share.when_over(partial(self._settle, operation))
 
     def _settle(self, operation: Operation) -> None:
-        """Leaves the record with the ledger, and what the attempts came to with the router."""
+        """Leaves the record with the ledger, and what the attempts came to with the router and the metrics."""
         record = operation.record()
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
         self._parts.ledger.record(record)
+        self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
 
     async def _prepare(self, operation: Operation, body: bytes) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
@@ -136,6 +149,8 @@ class Pipeline:
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
+        if self._parts.prices_of is not None:
+            operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
         request.is_strict = knobs.strict is True
         asked = await router.read(request, knobs, call)
         operation.strategy = asked.ask.strategy
@@ -205,13 +220,13 @@ class Pipeline:
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
             return await self._open(prepared)
-        return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared.operation))
+        return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared))
 
     async def _pump(
-        self, operation: Operation, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
+        self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
     ) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
-        tail = StreamTail("")
+        operation, tail = prepared.operation, StreamTail("", choices=prepared.request.choices)
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
@@ -232,8 +247,7 @@ class Pipeline:
         while chunks is not None:
             tail.feed(chunks)
             await show(chunks)
-            chunks = None if tail.has_usage else await _next_chunks(live, tail)
-        _check_end(live, tail)
+            chunks = None if tail.has_usage else await live.next_chunks()
 
     async def _follow(self, operation: Operation, live: Stream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
         """What goes out, from the first content to what is held for the end. Raises when the stream breaks."""
@@ -242,8 +256,7 @@ class Pipeline:
             while chunks is not None:
                 if ready := tail.feed(chunks):
                     yield ready
-                chunks = None if tail.has_usage else await _next_chunks(live, tail)
-            _check_end(live, tail)
+                chunks = None if tail.has_usage else await live.next_chunks()
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
             _count(operation, live, tail)
@@ -256,11 +269,6 @@ class Pipeline:
         live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
-
-
-def _check_end(live: Stream, tail: StreamTail) -> None:
-    if not (tail.is_finished or live.is_done):
-        raise UpstreamBadResponse("The provider closed the stream before the answer was complete.")
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
@@ -276,17 +284,6 @@ def _count(operation: Operation, live: Stream, tail: StreamTail) -> Usage:
         operation.usage = _usage_of(operation, tail)
         live.count(operation.usage)
     return operation.usage
-
-
-async def _next_chunks(live: Stream, tail: StreamTail) -> list[Chunk] | None:
-    """The next chunks; once the answer has ended only for as long as the usage is worth waiting for."""
-    if not tail.waits_only_for_usage:
-        return await live.next_chunks()
-    try:
-        async with asyncio.timeout(_USAGE_WAIT_S):
-            return await live.next_chunks()
-    except TimeoutError:
-        return None
 
 
 def _reason(error: BaseException) -> PerpetuoError:

@@ -68,6 +68,10 @@ class ServerSettings(BaseSettings):
     idle_timeout_s: float = Field(default=30.0, gt=0, description="Longest silence of an upstream's stream, seconds.")
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
+    metrics: Literal["open", "private", "off"] = Field(
+        default="private",
+        description="Who may read GET /metrics: everybody, callers from private networks, or nobody.",
+    )
     grace_s: float = Field(
         default=10.0, ge=0, description="Time that running requests get when the gateway stops, seconds."
     )

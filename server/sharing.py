@@ -63,15 +63,11 @@ class Stream(Protocol):
         """What came before and with the first content."""
 
     @property
-    def is_done(self) -> bool:
-        """Whether it was said that the stream is complete."""
-
-    @property
     def notes(self) -> Sequence[str]:
         """What was odd about the stream and could be lived with."""
 
     async def next_chunks(self) -> Chunks | None:
-        """The chunks that came together, maybe none; None after the last."""
+        """The chunks that came together, maybe none; None after the last of a stream that is whole, else it raises."""
 
     def count(self, usage: Usage) -> None:
         """Notes what the stream took, as far as it came."""
@@ -84,12 +80,18 @@ class Stream(Protocol):
 
 
 class Sharing:
-    """The cache and the calls under way, of all requests. `now_s` is the running loop's clock, in seconds."""
+    """The cache and the calls under way, of all requests. `now_s` is the running loop's clock, in seconds.
+
+    It counts how often an answer was here (`kept_count`), under way (`followed_count`), or had to be got (`led_count`).
+    """
 
     def __init__(self, answers: Answers, now_s: Callable[[], float]) -> None:
         self.answers = answers
         self.flights: Flights[Piece, KeptAnswer] = Flights()
         self.now_s = now_s
+        self.kept_count = 0
+        self.followed_count = 0
+        self.led_count = 0
 
     def share(self, key: bytes, use: CacheUse, deadline: float) -> "Share":
         """A request's part in it, under its fingerprint. `deadline` is absolute, on the same clock."""
@@ -101,7 +103,10 @@ class Sharing:
 
 
 class Share:
-    """One request that may get an answer from elsewhere, and may leave one. `is_hit` says that it got one."""
+    """One request that may get an answer from elsewhere, and may leave one.
+
+    `is_hit` says that it got one, `has_followed` that it has waited for another's call.
+    """
 
     def __init__(self, sharing: Sharing, key: bytes, use: CacheUse, deadline: float) -> None:
         self._sharing = sharing
@@ -110,6 +115,7 @@ class Share:
         self._deadline = deadline
         self._led: Call | None = None
         self.is_hit = False
+        self.has_followed = False
 
     def has_kept(self) -> bool:
         """Whether there is an answer to it already."""
@@ -125,6 +131,7 @@ class Share:
                 self._try_again_after(error)
             finally:
                 call.leave()
+        self._sharing.kept_count += 1
         return kept
 
     async def stream(self, open_stream: Open, pump: Pump) -> Stream:
@@ -145,6 +152,7 @@ class Share:
             else:
                 await following.close()
                 return Replay(kept)
+        self._sharing.kept_count += 1
         return Replay(kept)
 
     async def in_time(self, awaited: Awaitable[T]) -> T:
@@ -177,9 +185,13 @@ class Share:
     def _join(self) -> Call | None:
         call = self._sharing.flights.join(self._key) if self._use.reads else None
         self.is_hit = call is not None
+        if call is not None:
+            self.has_followed = True
+            self._sharing.followed_count += 1
         return call
 
     def _lead(self, work: Callable[[Call], Awaitable[KeptAnswer]], *, shows_pieces: bool) -> Call:
+        self._sharing.led_count += 1
         self._led = self._sharing.flights.start(self._key, work, shows_pieces=shows_pieces)
         return self._led
 
@@ -227,7 +239,6 @@ class Following:
         self._is_open = True
         self._candidate: Candidate | None = None
         self.held: Chunks = []
-        self.is_done = False
         self.notes: Sequence[str] = ()
         call.read()
 
@@ -250,7 +261,6 @@ class Following:
         """See `Stream`."""
         piece = await self._piece()
         if piece is None:
-            self.is_done = True
             return None
         return piece[1]
 
@@ -278,7 +288,6 @@ class Replay:
     def __init__(self, kept: KeptAnswer) -> None:
         self.candidate = kept.candidate
         self.held = pieces_of(kept.body)
-        self.is_done = True
         self.notes: Sequence[str] = ()
 
     async def next_chunks(self) -> Chunks | None:

@@ -38,8 +38,8 @@ class ChunkFacts(Struct, frozen=True, gc=False):
 
     `has_content` is true for text, reasoning (signed blocks of it too), a refusal, sound and tool calls, but not for a
     role, for citations or for a vendor's extras alone.
-    `finish_reason` is that of the first choice which has one. `is_usage_only` marks the chunk without choices that
-    carries the usage.
+    `finish_reason` is that of the first choice which has one, `more_finished` how many others have one too.
+    `is_usage_only` marks the chunk without choices that carries the usage.
     """
 
     id: str | None
@@ -49,6 +49,7 @@ class ChunkFacts(Struct, frozen=True, gc=False):
     usage: Usage | None
     is_usage_only: bool
     error: dict[str, object] | None = None
+    more_finished: int = 0
 
 
 class GatewayMetadata(Struct, frozen=True, omit_defaults=True):
@@ -129,13 +130,16 @@ def peek_chunk(data: bytes) -> ChunkFacts:
     answer = _decode(data)
     has_content = False
     finish_reason = None
+    more_finished = 0
     choices = answer.choices
     if choices:
         for choice in choices:
             if not has_content and _has_content(choice.delta):
                 has_content = True
-            if finish_reason is None:
-                finish_reason = choice.finish_reason or None
+            if choice.finish_reason and finish_reason is None:
+                finish_reason = choice.finish_reason
+            elif choice.finish_reason:
+                more_finished += 1
     usage = None if answer.usage is UNSET else read_usage(answer.usage, answer.service_tier)
     return ChunkFacts(
         answer.id,
@@ -145,6 +149,7 @@ def peek_chunk(data: bytes) -> ChunkFacts:
         usage,
         usage is not None and not choices,
         None if answer.error is UNSET else _error_of(answer.error),
+        more_finished,
     )
 
 

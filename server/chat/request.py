@@ -76,6 +76,11 @@ class ChatRequest:
         return isinstance(options, msgspec.Struct) and options.include_usage is True
 
     @property
+    def choices(self) -> int:
+        """How many answers were asked for."""
+        return self.view.n if isinstance(self.view.n, int) else 1
+
+    @property
     def model(self) -> str | None:
         """The model that was asked for, None if it was left out."""
         return self.view.model or None

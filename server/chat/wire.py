@@ -36,8 +36,9 @@ Sign: TypeAlias = Callable[[WireRequest, float], WireRequest]
 class Timeouts:
     """Bounds of one upstream call, each in seconds.
 
-    `connect_s` until the connection stands, `first_byte_s` until the response headers, `idle_s` between two pieces of
-    the body, `total_s` for everything.
+    `connect_s` until the connection stands. `first_byte_s` until the response headers, and of a body that is taken in
+    pieces until the first that its reader calls progress. `idle_s` between two pieces of a body that is read as a
+    whole, else between two that were progress. `total_s` for everything.
     """
 
     connect_s: float = 3.0
@@ -58,10 +59,20 @@ class WireResponse(Protocol):
         """The headers, names in lower case, of repeated ones the first."""
 
     async def read(self) -> bytes:
-        """The whole body, decoded; raises UpstreamBadResponse above the byte limit, UpstreamReset when it is cut."""
+        """The whole body, decoded.
+
+        Raises UpstreamBadResponse above the byte limit and for one that ends too early, UpstreamReset when the
+        connection breaks, UpstreamTimeout when a time is up.
+        """
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body in pieces as they arrive; raises as `read` does, and UpstreamTimeout after `idle_s` of silence."""
+        """The body in pieces as they arrive; raises as `read` does."""
+
+    def progressed(self) -> None:
+        """Tells that the piece that was taken last brought something: the idle time begins anew. Bytes alone do not."""
+
+    def wind_up(self, within_s: float) -> None:
+        """Tells that all that matters has come: what is still to come has `within_s` seconds, progress or not."""
 
     async def close(self) -> None:
         """Ends the exchange: a body that was not read to its end drops the connection. Safe to call twice."""

@@ -30,6 +30,11 @@ class CallerAddress:
             return _last_hop(forwarded_for)
         return host
 
+    def hops(self, peer: str, forwarded_for: str) -> tuple[str, ...]:
+        """Every address that a call is said to have come through, whoever says so; none over a socket file."""
+        direct = "" if peer.startswith(_IN_PROCESS) else _host(peer)
+        return tuple(hop for hop in (*map(str.strip, forwarded_for.split(",")), direct) if hop)
+
     def _is_trusted(self, host: str) -> bool:
         try:
             address = ipaddress.ip_address(host)

@@ -32,8 +32,15 @@ class Log(Protocol):
         """A line for a defect."""
 
 
+def count_nowhere(method: str, code: str) -> None:
+    """Counts no calls."""
+
+
 class StatusInterceptor(grpc.aio.ServerInterceptor):
-    """Put it first. `make_id` makes request ids, for tests; `has_access_log` turns the line per call on."""
+    """Put it first. `make_id` makes request ids, for tests; `has_access_log` turns the line per call on.
+
+    `count` is told of every call that has ended: its method and the name of its status.
+    """
 
     depends_on_call = False
 
@@ -43,10 +50,12 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         *,
         has_access_log: bool = True,
         make_id: Callable[[], str] = lambda: new_id("req_"),
+        count: Callable[[str, str], None] = count_nowhere,
     ) -> None:
         self._log = log
         self._has_access_log = has_access_log
         self._make_id = make_id
+        self._count = count
         self._rules = load_rules()
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -116,6 +125,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             context.set_trailing_metadata((*(kept or ()), *info.outgoing()))
 
     def _record(self, info: CallInfo, code: str, reason: str | None) -> None:
+        self._count(info.method, code)
         if not self._has_access_log:
             return
         principal = info.principal

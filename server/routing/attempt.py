@@ -1,8 +1,9 @@
 """One upstream call while it runs, and the record that it leaves."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from server.chat.deployment import Candidate
 from server.chat.records import AttemptRecord
@@ -13,41 +14,86 @@ Price = Callable[[str, str, Usage], int | None]
 """Provider, model and usage to nano-dollars; None when the model has no known price."""
 
 
+_MAX_VERSION_CHARS = 64
+
+VersionOf = Callable[[str, str], str]
+"""Provider and model to where the price comes from, with its version; empty for the usual source."""
+
+
+class Prices(Protocol):
+    """The prices that hold in a workspace."""
+
+    def cost_nanousd(self, provider: str, model: str, usage: Usage) -> int | None:
+        """The cost of a call; None when the price is not known."""
+
+    def version_of(self, provider: str, model: str) -> str:
+        """Where the price of a model comes from, with its version."""
+
+
+PricesOf = Callable[[str], Awaitable[Prices]]
+"""Workspace to its prices."""
+
+
+def usual_version(provider: str, model: str) -> str:
+    """Every price comes from the usual source."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time, as arguments: `now` is UTC, `monotonic` in seconds of the running loop's clock."""
+    """Time, as arguments: `now` is UTC, `monotonic` in seconds of the running loop's clock.
+
+    `stopwatch` is in seconds too, finer than a loop's clock may be, and good only for differences.
+    """
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    stopwatch: Callable[[], float] | None = None
+
+    def exact(self) -> float:
+        """Seconds of the stopwatch, or of the loop's clock if there is none."""
+        return (self.stopwatch or self.monotonic)()
 
 
 @dataclass(slots=True)
 class Attempt:
-    """A call to `candidate` that runs, or has ended. It leaves exactly one record."""
+    """A call to `candidate` that runs, or has ended. It leaves exactly one record.
+
+    `answered_s` is how long the upstream took for the whole answer, of a stream for the first content; None as long as
+    there is neither.
+    """
 
     number: int
     candidate: Candidate
     clock: Clock
     price: Price
+    version_of: VersionOf = usual_version
     started_at: datetime = field(init=False)
     began: float = field(init=False)
     status: int | None = None
     first_token_ms: int | None = None
+    answered_s: float | None = None
     usage: Usage | None = None
     record: AttemptRecord | None = None
 
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
-        self.began = self.clock.monotonic()
+        self.began = self.clock.exact()
 
     def elapsed_ms(self) -> int:
         """Whole milliseconds since the attempt began."""
-        return round((self.clock.monotonic() - self.began) * 1000)
+        return round((self.clock.exact() - self.began) * 1000)
 
     def saw_content(self) -> None:
         """Notes the time of the first content."""
         if self.first_token_ms is None:
             self.first_token_ms = self.elapsed_ms()
+            self.saw_answer()
+
+    def saw_answer(self) -> None:
+        """Notes that the upstream has done its part: what follows is ours."""
+        if self.answered_s is None:
+            self.answered_s = self.clock.exact() - self.began
 
     def cost_nanousd(self) -> int | None:
         """What the attempt's tokens cost; None without tokens or without a known price."""
@@ -58,7 +104,9 @@ class Attempt:
     def end(self, outcome: str = "ok", detail: str = "") -> AttemptRecord:
         """Writes the record; a second call changes nothing."""
         if self.record is None:
-            deployment = self.candidate.deployment
+            self.saw_answer()
+            deployment, cost_nanousd = self.candidate.deployment, self.cost_nanousd()
+            is_priced = cost_nanousd is not None
             self.record = AttemptRecord(
                 number=self.number,
                 provider_id=deployment.provider_id,
@@ -70,8 +118,9 @@ class Attempt:
                 latency_ms=self.elapsed_ms(),
                 first_token_ms=self.first_token_ms,
                 usage=self.usage,
-                cost_nanousd=self.cost_nanousd(),
+                cost_nanousd=cost_nanousd,
                 detail=detail,
+                price_version=self.version_of(deployment.provider, self.candidate.model) if is_priced else "",
             )
         return self.record
 
@@ -82,15 +131,22 @@ class Attempt:
 
 @dataclass(slots=True)
 class Trace:
-    """The attempts of one operation, in order."""
+    """The attempts of one operation, in order. `waited_s` is what it was held back on purpose, in seconds."""
 
     clock: Clock
     price: Price
     attempts: list[Attempt] = field(default_factory=list)
+    waited_s: float = 0.0
+    version_of: VersionOf = usual_version
+
+    def use(self, prices: Prices) -> None:
+        """Prices the attempts that begin from now on."""
+        self.price = prices.cost_nanousd
+        self.version_of = prices.version_of
 
     def begin(self, candidate: Candidate) -> Attempt:
         """A new attempt, which is counted even if it never connects."""
-        attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price)
+        attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price, self.version_of)
         self.attempts.append(attempt)
         return attempt
 
@@ -100,6 +156,15 @@ class Trace:
         costs = [attempt.cost_nanousd() for attempt in used]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if used and len(known) == len(costs) else None
+
+    def upstream_s(self) -> float:
+        """How long upstreams took until they had answered or failed, in seconds."""
+        return sum(attempt.answered_s or 0.0 for attempt in self.attempts)
+
+    def price_version(self) -> str:
+        """Where the prices behind the cost come from; several by commas, cut short."""
+        versions = [attempt.record.price_version for attempt in self.attempts if attempt.record is not None]
+        return ", ".join(dict.fromkeys(filter(None, versions)))[:_MAX_VERSION_CHARS]
 
     def records(self) -> tuple[AttemptRecord, ...]:
         """A record for each attempt; one that still runs is recorded as left by the caller."""

@@ -9,7 +9,7 @@ from server.chat.principal import Call
 from server.chat.records import OperationRecord
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
-from server.routing.attempt import Trace
+from server.routing.attempt import Attempt, Trace
 from server.routing.complexity import Complexity
 
 _NANO = 1_000_000_000
@@ -21,6 +21,8 @@ class Operation:
 
     `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
+    `began` is when it began and `answered_at` when there was something to send, on the stopwatch; the latter is None if
+    that was not this request's work.
     """
 
     call: Call
@@ -38,6 +40,11 @@ class Operation:
     status: int = 200
     is_committed: bool = False
     is_cache_hit: bool = False
+    began: float = field(init=False)
+    answered_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.began = self.trace.clock.exact()
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
@@ -49,11 +56,28 @@ class Operation:
         """Whole milliseconds since the request arrived."""
         return round((self.trace.clock.monotonic() - self.call.received_at) * 1000)
 
+    def overhead_s(self) -> float | None:
+        """What the gateway itself took until there was something to send, in seconds; None if there was nothing."""
+        if self.answered_at is None:
+            return None
+        ours_s = self.answered_at - self.began - self.trace.upstream_s() - self.trace.waited_s
+        return max(ours_s, 0.0)
+
     def cost_nanousd(self) -> int | None:
         """What the request's own upstream calls cost; 0 for an answer that was made for another, None if not known."""
-        if self.is_cache_hit and not self.trace.attempts:
+        if self.is_cache_hit and self._paid() is None:
             return 0
         return self.trace.cost_nanousd()
+
+    def saved_nanousd(self) -> int | None:
+        """What an answer that was made for another request would have cost; None if this one was not."""
+        if not self.is_cache_hit or self.served is None or self.usage is None:
+            return None
+        return self.trace.price(self.served.deployment.provider, self.served.model, self.usage)
+
+    def _paid(self) -> Attempt | None:
+        """The last upstream call that took tokens."""
+        return next((attempt for attempt in reversed(self.trace.attempts) if attempt.usage is not None), None)
 
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
@@ -74,9 +98,13 @@ class Operation:
         )
 
     def record(self) -> OperationRecord:
-        """The record for the ledger; attempts that still run are recorded as left by the caller."""
+        """The record for the ledger; attempts that still run are recorded as left by the caller.
+
+        A caller who left before its answer came pays for what the answer took, and so it is recorded.
+        """
         attempts = self.trace.records()
-        served = self.served
+        paid = self._paid()
+        served = self.served or (paid.candidate if paid is not None else None)
         last = attempts[-1] if attempts else None
         call, principal = self.call, self.call.principal
         return OperationRecord(
@@ -96,11 +124,13 @@ class Operation:
             is_cache_hit=self.is_cache_hit,
             status=self.status,
             outcome=self.outcome,
-            usage=self.usage,
+            usage=self.usage or (paid.usage if paid is not None else None),
             cost_nanousd=self.cost_nanousd(),
             latency_ms=self.latency_ms(),
             first_token_ms=last.first_token_ms if last else None,
             created_at=self.trace.clock.now(),
             notes=tuple(self.notes),
             attempts=attempts,
+            saved_nanousd=self.saved_nanousd(),
+            price_version=self.trace.price_version(),
         )

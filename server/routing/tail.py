@@ -22,12 +22,13 @@ class StreamTail:
     """Follows one stream from its first chunk to its last.
 
     `answer_id` replaces an upstream's id that does not begin with `chatcmpl-`. `wants_usage`: the client asked for a
-    usage chunk.
+    usage chunk. `choices` is how many answers the stream holds.
     """
 
-    def __init__(self, answer_id: str, *, wants_usage: bool = False) -> None:
+    def __init__(self, answer_id: str, *, wants_usage: bool = False, choices: int = 1) -> None:
         self._answer_id = answer_id
         self.wants_usage = wants_usage
+        self.choices = choices
         self._rewrites_id: bool | None = None
         self._held: bytes | None = None
         self._usage_chunk: bytes | None = None
@@ -35,7 +36,7 @@ class StreamTail:
         self.usage: Usage | None = None
         self.content_chunks = 0
         self.model = ""
-        self.is_finished = False
+        self._finished = 0
 
     def feed(self, chunks: Sequence[Chunk]) -> list[bytes]:
         """The event data that goes out now, for chunks that came together."""
@@ -60,7 +61,7 @@ class StreamTail:
             out.append(self._held)
             self._held = None
         if facts.finish_reason:
-            self.is_finished = True
+            self._finished += 1 + facts.more_finished
             self._held = data
         else:
             out.append(data)
@@ -73,14 +74,13 @@ class StreamTail:
         return rewrite_chunk_id(data, self._answer_id) if self._rewrites_id else data
 
     @property
-    def waits_only_for_usage(self) -> bool:
-        """Whether every answer has ended and only the usage or the end is awaited."""
-        return self._held is not None
-
-    @property
     def has_usage(self) -> bool:
         """Whether nothing more is needed to close the stream."""
-        return self.is_finished and self.usage is not None and (self._usage_chunk is not None or not self.wants_usage)
+        return (
+            self._finished >= self.choices
+            and self.usage is not None
+            and (self._usage_chunk is not None or not self.wants_usage)
+        )
 
     def close(self, metadata: GatewayMetadata, usage: Usage, created: int) -> list[bytes]:
         """The last event data: the held chunk and, if asked for, the usage chunk; the last one carries the metadata."""

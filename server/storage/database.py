@@ -19,10 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.errors import StoreUnavailable
 from server.storage.backend import Backend, open_backend
+from server.storage.figures import Figures
 from server.storage.keys import GatewayKeys
 from server.storage.members import Members
 from server.storage.migrate import upgrade
 from server.storage.operations import Operations
+from server.storage.prices import Prices
 from server.storage.providers import ProviderEntries
 from server.storage.sealed import SealedValues
 from server.storage.tokens import RevokedTokens
@@ -65,6 +67,11 @@ class Transaction:
         return ProviderEntries(self._connection)
 
     @cached_property
+    def prices(self) -> Prices:
+        """Prices that workspaces have set for themselves."""
+        return Prices(self._connection)
+
+    @cached_property
     def tokens(self) -> RevokedTokens:
         """Tokens that were revoked before they expired."""
         return RevokedTokens(self._connection, self._backend)
@@ -78,6 +85,11 @@ class Transaction:
     def operations(self) -> Operations:
         """The request records."""
         return Operations(self._connection, self._backend)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Sums over the request records."""
+        return Figures(self._connection)
 
 
 class Database:

@@ -1,8 +1,12 @@
 """Every table of the gateway, private to this package. `migrations/` must lead to exactly these; a test compares them.
 
 The ledger's tables (operations, attempts) refer to nothing by foreign key: their rows outlive what they name, and a row
-that is replayed after a crash must never be refused.
+that is replayed after a crash must never be refused. The roll-ups sum them up by minute, hour and day, which begin at
+`start_us`, in microseconds since 1970 UTC.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -95,6 +100,28 @@ GATEWAY_KEYS = Table(
     Index(None, "created_by"),
 )
 
+PRICE_LISTS = Table(
+    "price_lists",
+    METADATA,
+    Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", UtcMicros, nullable=False),
+    Column("changed_by", _ID, nullable=False),
+)
+
+# Of those lists; in nano-dollars per million tokens.
+PRICE_ROWS = Table(
+    "price_rows",
+    METADATA,
+    Column("workspace_id", _ID, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("model", _NAME, primary_key=True),
+    Column("input_nanousd", BigInteger, nullable=False),
+    Column("output_nanousd", BigInteger, nullable=False),
+    Column("cache_read_nanousd", BigInteger),
+    Column("cache_write_nanousd", BigInteger),
+)
+
 PROVIDER_ENTRIES = Table(
     "provider_entries",
     METADATA,
@@ -162,6 +189,7 @@ OPERATIONS = Table(
     Column("first_token_ms", BigInteger),
     Column("created_at", UtcMicros, nullable=False),
     Column("notes", StringTuple, nullable=False),
+    Column("saved_nanousd", BigInteger),
     Index(None, "workspace_id", "created_at", "request_id"),
     Index(None, "user_id", "created_at"),
 )
@@ -189,3 +217,93 @@ ATTEMPTS = Table(
     Column("price_version", String(64)),
     Column("detail", Text, nullable=False),
 )
+
+
+def _rollup(name: str, key: Sequence[Column[Any]], sums: Sequence[str], first: str = "start_us") -> Table:
+    """A table of sums, clustered by its key where the database can do that; `sums` are counters that only grow.
+
+    After the workspace, `first` comes first in the key.
+    """
+    counters = [Column(each, BigInteger, nullable=False) for each in sums]
+    names = [column.name for column in key if column.name not in {"workspace_id", first}]
+    made = Table(name, METADATA, *key, *counters, PrimaryKeyConstraint("workspace_id", first, *names))
+    # As a table with row ids it would hold its long keys twice.
+    made.dialect_options["sqlite"]["with_rowid"] = False
+    return made
+
+
+def _key(*columns: Column[Any]) -> list[Column[Any]]:
+    whose = Column("workspace_id", _ID, nullable=False)
+    start = Column("start_us", BigInteger, nullable=False, autoincrement=False)
+    return [whose, start, *columns]
+
+
+def _text_key(name: str, kind: String | Text) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _number_key(name: str) -> Column[Any]:
+    return Column(name, Integer, nullable=False, autoincrement=False)
+
+
+def _usage(name: str) -> Table:
+    """Operations that agree in all of the key, summed up. `model` is the one asked for where none answered."""
+    key = _key(
+        _text_key("provider", String(64)),
+        _text_key("provider_id", _ID),
+        _text_key("model", Text()),
+        _text_key("key_id", _ID),  # empty where there is none
+        _number_key("status"),
+        _text_key("outcome", String(64)),
+        _number_key("is_cache_hit"),
+    )
+    return _rollup(name, key, USAGE_SUMS)
+
+
+def _calls(name: str) -> Table:
+    """Attempts, summed up under the time of their operation."""
+    key = _key(
+        _text_key("provider", String(64)),
+        _text_key("provider_id", _ID),
+        _text_key("model", Text()),
+        _text_key("outcome", String(64)),
+    )
+    return _rollup(name, key, CALL_SUMS)
+
+
+def _latencies(name: str) -> Table:
+    """How many times fell into which bucket; `measure` says times of what, see `server.storage.rollups`."""
+    key = _key(
+        _number_key("measure"),
+        _text_key("provider", String(64)),
+        _text_key("model", Text()),
+        _number_key("bucket"),
+    )
+    return _rollup(name, key, LATENCY_SUMS, "measure")
+
+
+USAGE_SUMS = (
+    "requests",
+    "estimated_requests",
+    "unpriced_requests",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nanousd",
+    "saved_nanousd",
+    "latency_sum_ms",
+    "first_tokens",
+    "first_token_sum_ms",
+)
+CALL_SUMS = ("calls", "latency_sum_ms", "first_tokens", "first_token_sum_ms")
+LATENCY_SUMS = ("times",)
+
+USAGE_MINUTES = _usage("usage_minutes")
+USAGE_HOURS = _usage("usage_hours")
+USAGE_DAYS = _usage("usage_days")
+CALL_HOURS = _calls("call_hours")
+CALL_DAYS = _calls("call_days")
+LATENCY_HOURS = _latencies("latency_hours")
+LATENCY_DAYS = _latencies("latency_days")

@@ -37,6 +37,7 @@ class Connection(asyncio.Protocol):
         self._unfinished_bytes = 0
         self._is_paused = False
         self._is_done = False
+        self._has_ended = False
         self.exchanges = 0
         self.idle_since_s = 0.0
 
@@ -96,6 +97,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Closes; the answer learns what that means to it when the connection is lost."""
+        self._has_ended = True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,7 +105,8 @@ class Connection(asyncio.Protocol):
         answer, self._answer = self._answer, None
         self._transport = self._parser = None
         if answer is not None:
-            answer.lose(exc, was_used_before=self.exchanges > 1)
+            is_broken = exc is not None or not self._has_ended
+            answer.lose(is_broken=is_broken, was_used_before=self.exchanges > 1)
         self._on_lost(self)
 
     # What the parser calls.

@@ -6,11 +6,15 @@ Pure. Messages name no host, URL or certificate, since they reach the caller.
 import errno
 import socket
 import ssl
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
+from typing import Final
 
 from server.chat.wire import Timeouts
 from server.errors import (
     PerpetuoError,
+    UpstreamBadResponse,
     UpstreamBlocked,
     UpstreamDns,
     UpstreamReset,
@@ -30,6 +34,8 @@ class Phase(Enum):
     TOTAL = "total"
 
 
+_CONNECTING: Final[Mapping[str, str]] = MappingProxyType({"phase": Phase.CONNECT.value})
+_IN_BODY: Final[Mapping[str, str]] = MappingProxyType({"phase": "body"})
 _TOO_LATE = {
     Phase.CONNECT: "No connection to the provider could be made within {} s.",
     Phase.FIRST_BYTE: "The provider did not begin to answer within {} s.",
@@ -65,22 +71,29 @@ def connect_failure(error: OSError) -> PerpetuoError:
         kind = error.strerror or "not public"
         return UpstreamBlocked(f"The provider's host was not called: {kind}.", details={"kind": kind})
     if isinstance(error, socket.gaierror):
-        return UpstreamDns("The provider's host name could not be resolved.")
+        is_temporary = error.errno == socket.EAI_AGAIN
+        details = {"kind": "temporary"} if is_temporary else {}
+        return UpstreamDns("The provider's host name could not be resolved.", details=details)
     if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
-        return UpstreamReset("The provider broke the connection while it was being made.")
+        return UpstreamReset("The provider broke the connection while it was being made.", details=_CONNECTING)
     if error.errno == errno.ETIMEDOUT:
-        return UpstreamTimeout("No connection to the provider could be made in time.", details={"phase": "connect"})
-    return UpstreamUnavailable("The provider refused the connection.")
+        return UpstreamTimeout("No connection to the provider could be made in time.", details=_CONNECTING)
+    return UpstreamUnavailable("The provider refused the connection.", details=_CONNECTING)
 
 
 def no_answer() -> UpstreamReset:
     """The reason for a connection that ended before the answer's headers were complete."""
-    return UpstreamReset("The provider closed the connection before it answered.")
+    return UpstreamReset("The provider closed the connection before it answered.", details={"phase": "firstByte"})
 
 
 def cut_off() -> UpstreamReset:
-    """The reason for a connection that ended within the answer."""
-    return UpstreamReset("The connection to the provider broke before its answer was complete.")
+    """The reason for a connection that broke within the answer."""
+    return UpstreamReset("The connection to the provider broke before its answer was complete.", details=_IN_BODY)
+
+
+def cut_short() -> UpstreamBadResponse:
+    """The reason for an answer that was ended in order, but before it was complete."""
+    return UpstreamBadResponse("The provider ended its answer before it was complete.", details=_IN_BODY)
 
 
 def closed_by_us() -> UpstreamReset:

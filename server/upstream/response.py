@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from server.chat.wire import Timeouts
 from server.errors import PerpetuoError, UpstreamBadResponse
-from server.upstream.failures import Phase, closed_by_us, cut_off, no_answer, too_late
+from server.upstream.failures import Phase, closed_by_us, cut_off, cut_short, no_answer, too_late
 from server.upstream.inflate import Inflater
 
 READ_BUFFER_BYTES: Final = 256 * 1024
@@ -39,9 +39,13 @@ class HttpResponse:
     """An answer on its way, and then its body; see `server.chat.wire.WireResponse`."""
 
     __slots__ = (
+        "_counts_bytes",
         "_due_s",
         "_ends_by_close",
         "_failure",
+        "_given_s",
+        "_has_progressed",
+        "_idle_s",
         "_inflater",
         "_line",
         "_loop",
@@ -69,7 +73,10 @@ class HttpResponse:
         self._max_body_bytes = max_body_bytes
         self._loop = line.loop
         self._started_s = started_s
-        self._touched_s = self._loop.time()
+        self._touched_s = self._given_s = self._loop.time()
+        self._idle_s = timeouts.idle_s
+        self._counts_bytes = False
+        self._has_progressed = False
         self._raw_headers: list[tuple[bytes, bytes]] = []
         self._seen: dict[str, str] | None = None
         self._pieces: list[bytes] = []
@@ -120,6 +127,9 @@ class HttpResponse:
         length = self.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise self._too_large()
+        self._counts_bytes = self._has_progressed = True
+        self._touched_s = self._loop.time()
+        self._hurry()
         data = await self._next()
         if self.is_complete and not self._pieces and self._inflater is None:
             return data
@@ -131,6 +141,20 @@ class HttpResponse:
     def chunks(self) -> AsyncIterator[bytes]:
         """The body in pieces as they arrive; see `server.chat.wire.WireResponse`."""
         return self
+
+    def progressed(self) -> None:
+        """See `server.chat.wire.WireResponse`."""
+        self._touched_s = self._given_s
+        if not self._has_progressed:
+            self._has_progressed = True
+            self._hurry()
+
+    def wind_up(self, within_s: float) -> None:
+        """See `server.chat.wire.WireResponse`."""
+        self._touched_s = self._loop.time()
+        self._idle_s = within_s
+        self._has_progressed = True
+        self._hurry()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -163,24 +187,31 @@ class HttpResponse:
         return data
 
     async def _next_raw(self) -> bytes:
+        if self._pieces:
+            # The upstream waited for the reader, and not the reader for the upstream.
+            self._touched_s += self._loop.time() - self._given_s
         while not self._pieces:
             if self._failure is not None:
                 raise self._failure
             if self.is_complete:
                 return b""
-            if self._timer is not None and self._touched_s + self._timeouts.idle_s < self._due_s:
-                # Set for the first byte; within the body another time counts.
-                self._timer.cancel()
-                self._look_at_clock()
             await self._changed()
         pieces = self._pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._pieces = []
         self._unread_bytes = 0
         if self._line is not None:
-            self._touched_s = self._loop.time()
+            self._given_s = self._loop.time()
+            if self._counts_bytes:
+                self._touched_s = self._given_s
             self._line.resume()
         return data
+
+    def _hurry(self) -> None:
+        """Looks at the clock sooner, if another time counts from now on that may be up sooner."""
+        if self._timer is not None and self._touched_s + self._idle_s < self._due_s:
+            self._timer.cancel()
+            self._look_at_clock()
 
     def _changed(self) -> asyncio.Future[None]:
         waiter = self._waiter = self._loop.create_future()
@@ -219,7 +250,6 @@ class HttpResponse:
     def touch(self) -> None:
         """Notes that something came."""
         self.has_begun = True
-        self._touched_s = self._loop.time()
 
     def complete(self) -> bool:
         """The body is complete. False: it was that of an interim answer, and the real one is still to come."""
@@ -229,14 +259,14 @@ class HttpResponse:
         self._release()
         return True
 
-    def lose(self, error: Exception | None, *, was_used_before: bool) -> None:
-        """The connection has ended."""
-        if self.has_headers and self._ends_by_close and error is None:
+    def lose(self, *, is_broken: bool, was_used_before: bool) -> None:
+        """The connection has ended; one that is not broken was closed by the upstream, in order."""
+        if self.has_headers and self._ends_by_close and not is_broken:
             self.complete()
         elif was_used_before and not self.has_begun:
             self.fail(StaleConnectionError())
         else:
-            self.fail(cut_off() if self.has_headers else no_answer())
+            self.fail(no_answer() if not self.has_headers else cut_off() if is_broken else cut_short())
 
     def fail(self, failure: PerpetuoError | StaleConnectionError) -> None:
         """Ends the answer; what came before is still given to its reader."""
@@ -269,11 +299,12 @@ class HttpResponse:
         """Ends the call when one of its times is up, else looks again when the next may be."""
         timeouts, now_s = self._timeouts, self._loop.time()
         total_due_s = self._started_s + timeouts.total_s
-        if self.has_headers:
-            # As long as its reader is behind, nobody waits for the upstream.
-            phase, due_s = Phase.IDLE, (now_s if self._pieces else self._touched_s) + timeouts.idle_s
+        # As long as its reader is behind, nobody waits for the upstream.
+        since_s = now_s if self._pieces else self._touched_s
+        if self._has_progressed:
+            phase, due_s = Phase.IDLE, since_s + self._idle_s
         else:
-            phase, due_s = Phase.FIRST_BYTE, self._touched_s + timeouts.first_byte_s
+            phase, due_s = Phase.FIRST_BYTE, since_s + timeouts.first_byte_s
         if total_due_s <= due_s:
             phase, due_s = Phase.TOTAL, total_due_s
         if now_s < due_s:

@@ -59,6 +59,12 @@ class ScriptedResponse:
                 raise UpstreamReset("The answer was closed while it was read.")
             yield step.data
 
+    def progressed(self) -> None:
+        """What is played brings something with every piece."""
+
+    def wind_up(self, within_s: float) -> None:
+        """A play always comes to its end."""
+
     async def close(self) -> None:
         """Ends the play."""
         self._is_closed = True

@@ -278,7 +278,7 @@ UPSTREAMS = [
     ("redirects", "mock/redirect", 502, "upstream_redirect"),
     ("answers HTML", "mock/html", 502, "upstream_bad_response"),
     ("answers nothing", "mock/empty", 502, "upstream_bad_response"),
-    ("cuts the answer", "mock/cut-at?byte=60", 502, "upstream_reset"),
+    ("cuts the answer", "mock/cut-at?byte=60", 502, "upstream_bad_response"),
 ]
 
 

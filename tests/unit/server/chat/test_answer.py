@@ -92,7 +92,8 @@ def test_content_and_finish_may_stand_in_any_choice() -> None:
 
 CHUNKS: dict[str, tuple[bytes, dict[str, object]]] = {
     "the finish": (chunk({}, finish="length"), {"finish_reason": "length", "has_content": False}),
-    "an empty finish is none": (chunk({"content": "x"}, finish=""), {"finish_reason": None}),
+    "an empty finish is none": (chunk({"content": "x"}, finish=""), {"finish_reason": None, "more_finished": 0}),
+    "two choices finish": (chunk({}, {}, finish="stop"), {"finish_reason": "stop", "more_finished": 1}),
     "only usage": (chunk(usage=USAGE), {"is_usage_only": True, "usage": Usage(30, 64, 6, 20, 10)}),
     "usage beside a delta": (chunk({"content": "x"}, usage=USAGE), {"is_usage_only": False, "has_content": True}),
     "null usage": (chunk({"content": "x"}, usage=None), {"usage": None, "is_usage_only": False}),

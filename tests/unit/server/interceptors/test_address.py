@@ -37,3 +37,17 @@ def test_nobody_is_trusted_when_nobody_is_named() -> None:
 def test_what_is_no_network_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="example"):
         CallerAddress(("example.com",))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "expected"),
+    [
+        pytest.param("inproc:", "198.51.100.7", ("198.51.100.7",), id="in this process"),
+        pytest.param("inproc:", "", (), id="nobody on the way"),
+        pytest.param("ipv4:10.0.0.1:1", "1.1.1.1, 2.2.2.2", ("1.1.1.1", "2.2.2.2", "10.0.0.1"), id="proxies"),
+        pytest.param("ipv4:203.0.113.9:1", "", ("203.0.113.9",), id="a caller over a socket"),
+        pytest.param("unix:", ", ,x", ("x",), id="empty hops are none"),
+    ],
+)
+def test_every_hop_is_told_whoever_says_so(peer: str, forwarded_for: str, expected: tuple[str, ...]) -> None:
+    assert CallerAddress(()).hops(peer, forwarded_for) == expected

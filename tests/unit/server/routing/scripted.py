@@ -49,6 +49,10 @@ class Reply:
     is_closed: bool = False
     is_read: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the first piece was taken."""
+    taken: int = 0
+    progress: list[int] = field(default_factory=list)
+    """Which pieces, from 1, were progress."""
+    wound_up_s: float | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -62,10 +66,17 @@ class Reply:
             if isinstance(piece, PerpetuoError):
                 raise piece
             if isinstance(piece, bytes):
+                self.taken += 1
                 yield piece
                 self.is_read.set()
             else:
                 await asyncio.sleep(piece)
+
+    def progressed(self) -> None:
+        self.progress.append(self.taken)
+
+    def wind_up(self, within_s: float) -> None:
+        self.wound_up_s = within_s
 
     async def close(self) -> None:
         self.is_closed = True

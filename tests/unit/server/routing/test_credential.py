@@ -29,6 +29,12 @@ class Response:
         raise AssertionError("the body was read")
         yield b""
 
+    def progressed(self) -> None:
+        raise AssertionError("the body was read")
+
+    def wind_up(self, within_s: float) -> None:
+        raise AssertionError("the body was read")
+
     async def close(self) -> None:
         self.is_closed = True
 

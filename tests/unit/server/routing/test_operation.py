@@ -66,3 +66,33 @@ async def test_what_fails_after_the_first_content_keeps_its_status(
     running.is_committed = is_committed
     running.fail(error)
     assert (running.status, running.outcome) == (status, error.reason)
+
+
+async def test_an_answer_made_for_another_request_costs_nothing_and_tells_what_it_saved() -> None:
+    running = operation()
+    running.is_cache_hit, running.served, running.usage = True, candidate("a", "m-1"), Usage(5, output_tokens=6)
+    record = running.record()
+    assert (record.cost_nanousd, record.saved_nanousd, record.usage) == (0, 11, Usage(5, output_tokens=6))
+
+
+async def test_an_answer_of_ones_own_saves_nothing() -> None:
+    running = operation()
+    running.served, running.usage = candidate("a", "m-1"), Usage(5)
+    running.trace.begin(running.served).usage = Usage(5)
+    assert (running.record().cost_nanousd, running.record().saved_nanousd) == (5, None)
+
+
+async def test_a_failed_call_before_an_answer_of_another_request_costs_nothing_either() -> None:
+    running = operation()
+    running.trace.begin(candidate("a")).fail(errors.UpstreamTimeout("x"))
+    running.is_cache_hit, running.served, running.usage = True, candidate("b"), Usage(3)
+    assert (running.record().cost_nanousd, running.record().saved_nanousd) == (0, 3)
+
+
+async def test_a_caller_who_left_before_its_answer_pays_for_it_under_the_name_of_who_gave_it() -> None:
+    running = operation()
+    running.trace.begin(candidate("a", "m-1")).usage = Usage(7)
+    running.fail(errors.ClientGone("x"))
+    record = running.record()
+    assert (record.provider_id, record.model, record.usage, record.cost_nanousd) == ("a", "m-1", Usage(7), 7)
+    assert record.outcome == "CLIENT_GONE"

@@ -58,9 +58,18 @@ def test_the_finish_chunk_waits_for_the_usage() -> None:
     tail = StreamTail("chatcmpl-ours", wants_usage=False)
     assert len(tail.feed([as_chunk(HI)])) == 1
     assert tail.feed([as_chunk(FINISH)]) == []
-    assert tail.waits_only_for_usage
+    assert not tail.has_usage
     assert not tail.has_usage
     assert tail.feed([as_chunk(USAGE)]) == []
+    assert tail.has_usage
+
+
+def test_usage_does_not_end_a_stream_of_which_one_answer_is_still_open() -> None:
+    tail = StreamTail("chatcmpl-ours", choices=2)
+    tail.feed([as_chunk(HI), as_chunk(FINISH), as_chunk(USAGE)])
+    assert not tail.has_usage
+    second = FINISH.replace(b'"index":0', b'"index":1')
+    assert len(tail.feed([as_chunk(second)])) == 1
     assert tail.has_usage
 
 

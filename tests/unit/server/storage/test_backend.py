@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Column, Integer, MetaData, Table
 
-from server.storage.backend import open_backend
+from server.storage.backend import Addition, open_backend
 from server.storage.sqlite import SqliteBackend
 
 
@@ -28,3 +29,12 @@ async def test_a_sqlite_url_opens_sqlite(tmp_path: Path) -> None:
     backend = await open_backend(f"sqlite:///{tmp_path}/a.db", {})
     assert isinstance(backend, SqliteBackend)
     await backend.close()
+
+
+TABLE = Table("t", MetaData(), Column("a", Integer), Column("b", Integer), Column("n", Integer))
+
+
+def test_rows_that_are_there_are_left_alone_or_added_to() -> None:
+    insert = "INSERT INTO t (a, b, n) VALUES (%s, %s, %s) ON CONFLICT (a, b) DO "
+    assert Addition(TABLE, ("a", "b"), []).sql("%s") == f"{insert}NOTHING"
+    assert Addition(TABLE, ("a", "b"), [], sums_up=True).sql("%s") == f"{insert}UPDATE SET n = t.n + excluded.n"

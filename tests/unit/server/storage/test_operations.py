@@ -32,7 +32,7 @@ OPERATION = OperationRecord(
     status=200,
     outcome="ok",
     usage=USAGE,
-    cost_nanousd=2**62,
+    cost_nanousd=2**40,
     latency_ms=345,
     first_token_ms=120,
     created_at=NOW,
@@ -47,6 +47,8 @@ OPERATION = OperationRecord(
         pytest.param(OPERATION, id="with attempts, usage and cost"),
         pytest.param(replace(OPERATION, usage=None, cost_nanousd=None, attempts=()), id="without any attempt"),
         pytest.param(replace(OPERATION, usage=Usage(), cost_nanousd=0), id="a zero is not an absence"),
+        pytest.param(replace(OPERATION, cost_nanousd=2**62), id="a cost that no float could hold"),
+        pytest.param(replace(OPERATION, is_cache_hit=True, cost_nanousd=0, saved_nanousd=7), id="a saved cost"),
         pytest.param(
             replace(OPERATION, model_requested="x'; DROP TABLE operations;--\x00é"), id="a hostile model name"
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from cli.mock.upstream import MockUpstream
 from server.chat.wire import Timeouts, WireRequest
-from server.errors import UpstreamBadResponse, UpstreamReset, UpstreamTimeout
+from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamReset, UpstreamTimeout
 from server.upstream.client import HttpTransport
 from tests.unit.server.upstream.asking import ANSWER, QUICK, chat, collect, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
@@ -136,21 +136,31 @@ async def test_an_answer_that_trickles_is_not_idle(mock: MockUpstream, transport
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-@pytest.mark.parametrize("scenario", ["cut-at?byte=40", "cut-at?byte=40+gzip", "reset-after?n=1"])
-async def test_a_body_that_is_cut_is_a_reset(
-    mock: MockUpstream, transport: HttpTransport, scenario: str, stream: bool
+@pytest.mark.parametrize(
+    ("scenario", "reason"),
+    [
+        ("cut-at?byte=40", UpstreamBadResponse),
+        ("cut-at?byte=40+gzip", UpstreamBadResponse),
+        ("reset-after?n=1", UpstreamReset),
+    ],
+)
+async def test_a_body_that_ends_early_is_told_from_one_that_is_reset(
+    mock: MockUpstream, transport: HttpTransport, scenario: str, reason: type[PerpetuoError], stream: bool
 ) -> None:
-    with pytest.raises(UpstreamReset):
+    with pytest.raises(reason) as caught:
         await read_all(transport, chat(mock, scenario, stream=stream))
+    assert caught.value.details == {"phase": "body"}
 
 
-@pytest.mark.parametrize("ending", ["cut-at?byte=500", "reset-after?n=3"])
+@pytest.mark.parametrize(
+    ("ending", "reason"), [("cut-at?byte=500", UpstreamBadResponse), ("reset-after?n=3", UpstreamReset)]
+)
 async def test_what_came_before_the_cut_is_given_first(
-    mock: MockUpstream, transport: HttpTransport, ending: str
+    mock: MockUpstream, transport: HttpTransport, ending: str, reason: type[PerpetuoError]
 ) -> None:
     response = await transport.send(chat(mock, ending, stream=True), QUICK)
     pieces: list[bytes] = []
-    with pytest.raises(UpstreamReset):
+    with pytest.raises(reason):
         await collect(response, pieces)
     came = b"".join(pieces)
     assert len(came) == 500 if "byte" in ending else came.count(b"data: ") == 3

@@ -17,7 +17,15 @@ from server.errors import (
     UpstreamUnavailable,
 )
 from server.upstream.egress import AddressBlockedError
-from server.upstream.failures import Phase, connect_failure, not_shaken_hands, too_late
+from server.upstream.failures import (
+    Phase,
+    connect_failure,
+    cut_off,
+    cut_short,
+    no_answer,
+    not_shaken_hands,
+    too_late,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +60,20 @@ def test_a_timeout_tells_its_phase_and_its_seconds(phase: Phase, seconds: str) -
 
 def test_a_handshake_that_takes_too_long_is_told_apart() -> None:
     assert "handshake within 1 s" in not_shaken_hands(Timeouts(connect_s=1.0)).message
+
+
+@pytest.mark.parametrize(
+    ("failure", "details"),
+    [
+        (connect_failure(ConnectionRefusedError(errno.ECONNREFUSED, "x")), {"phase": "connect"}),
+        (connect_failure(ConnectionResetError(errno.ECONNRESET, "x")), {"phase": "connect"}),
+        (connect_failure(OSError(errno.ETIMEDOUT, "x")), {"phase": "connect"}),
+        (connect_failure(socket.gaierror(socket.EAI_NONAME, "x")), {}),
+        (connect_failure(socket.gaierror(socket.EAI_AGAIN, "x")), {"kind": "temporary"}),
+        (no_answer(), {"phase": "firstByte"}),
+        (cut_off(), {"phase": "body"}),
+        (cut_short(), {"phase": "body"}),
+    ],
+)
+def test_a_failure_tells_how_far_the_call_had_come(failure: PerpetuoError, details: dict[str, str]) -> None:
+    assert failure.details == details

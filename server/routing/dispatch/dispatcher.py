@@ -2,30 +2,25 @@
 
 Before the first content every failure of a provider moves on to the next candidate, unseen by the client; after it the
 stream is committed, and a failure ends it. What happens is written into the operation's trace, attempt by attempt.
-
-A stream's states: HELD (headers came, and only role or empty chunks) -> COMMITTED (content came) -> done or failed.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
-from server.chat.usage import Usage
 from server.chat.wire import Timeouts, Transport, WireResponse
 from server.errors import (
     ClientGone,
     DeadlineExceeded,
     PerpetuoError,
-    UpstreamBadResponse,
     UpstreamStreamInterrupted,
 )
-from server.providers.dialect import Answer, Chunk, Dialect
+from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt, Trace
+from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.retry import Move, flags_credential, move_after, verdict
-from server.upstream.framing import event_decoder
 
-_MAX_HELD_CHUNKS = 64
 _LEAST_TIME_S = 0.05
 
 DialectOf = Callable[[str], Dialect]
@@ -39,93 +34,6 @@ class Served:
 
     candidate: Candidate
     answer: Answer
-
-
-class LiveStream:
-    """A committed stream: `held` came before and with the first content, `next_chunks` gives the rest.
-
-    Whoever has it must `close` it, on every path.
-    """
-
-    def __init__(self, response: WireResponse, dialect: Dialect, attempt: Attempt) -> None:
-        self._response = response
-        self._source: AsyncIterator[bytes] = response.chunks()
-        self._events = event_decoder(dialect.framing)
-        self._decoder = dialect.stream()
-        self._is_at_end = False
-        self._failure: PerpetuoError | None = None
-        self.attempt = attempt
-        self.held: list[Chunk] = []
-
-    @property
-    def candidate(self) -> Candidate:
-        """Who answers."""
-        return self.attempt.candidate
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the upstream said that the stream is complete."""
-        return self._decoder.is_done
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What was odd about the stream and could be lived with."""
-        return self._decoder.notes
-
-    async def next_chunks(self) -> list[Chunk] | None:
-        """The chunks that came together, maybe none; None once the upstream closed the stream or said it is done."""
-        if self._failure is not None:
-            raise self._failure
-        if self._is_at_end or self._decoder.is_done:
-            return None
-        data = await anext(self._source, None)
-        if data is None:
-            self._is_at_end = True
-            events = self._events.finish()
-        else:
-            events = self._events.feed(data)
-        chunks: list[Chunk] = []
-        try:
-            for event in events:
-                chunks += self._decoder.feed(event)
-        except PerpetuoError as error:
-            # What came before it in the same piece is the client's; the failure is told after it.
-            self._failure = error
-        return chunks
-
-    async def open(self) -> None:
-        """Reads until the first content or the end of an answer without any; raises what the upstream failed with."""
-        while True:
-            chunks = await self.next_chunks()
-            if chunks is None:
-                break
-            if self._failure is not None:
-                raise self._failure
-            self.held.extend(chunks)
-            if any(chunk.facts.has_content for chunk in chunks):
-                self.attempt.saw_content()
-                return
-            if any(chunk.facts.finish_reason for chunk in chunks):
-                return
-            if len(self.held) > _MAX_HELD_CHUNKS:
-                raise UpstreamBadResponse("The provider sent only empty chunks.")
-        if not self.is_done:
-            raise UpstreamBadResponse("The provider closed the stream before any content.")
-
-    def count(self, usage: Usage) -> None:
-        """Notes what the stream took, as far as it came."""
-        self.attempt.usage = usage
-
-    def end(self, failure: PerpetuoError | None = None) -> None:
-        """Notes that the stream is complete, or broke."""
-        if failure is None:
-            self.attempt.end()
-        else:
-            self.attempt.fail(failure)
-
-    async def close(self) -> None:
-        """Ends the upstream call; what was not read is not paid attention to."""
-        await self._response.close()
 
 
 class Dispatcher:
@@ -191,7 +99,9 @@ class Dispatcher:
         try:
             response = await self._send(request, attempt, deadline, is_stream=False)
             try:
-                return dialect.answer(response.status, response.headers, await response.read())
+                body = await response.read()
+                attempt.saw_answer()
+                return dialect.answer(response.status, response.headers, body)
             finally:
                 await response.close()
         except PerpetuoError as error:
@@ -204,7 +114,7 @@ class Dispatcher:
             response = await self._send(request, attempt, deadline, is_stream=True)
             if not dialect.is_stream(response.status, response.headers):
                 raise dialect.error(response.status, response.headers, await response.read())
-            live = LiveStream(response, dialect, attempt)
+            live = LiveStream(response, dialect, attempt, gate_for(request))
             await live.open()
             response = None
             return live

@@ -1,0 +1,143 @@
+"""What the REST face counts of its own, and `GET /metrics`, which shows it after what the core counts.
+
+Plain numbers on one event loop. Labels are bounded: methods of HTTP, path templates that are served, statuses; nothing
+of them is the client's to choose. Who may see the page is for the core to say. Format: Prometheus' text, 0.0.4.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from perpetuo.v1 import metrics_pb2
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from edge.transcoder.faults import TranscodeError
+from edge.transcoder.headers import inbound
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+PATH: Final = "/metrics"
+MAX_SERIES: Final = 300
+"""Of the REST face; the core has the rest of 2,000."""
+
+BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+NO_ROUTE: Final = "none"
+PAGE: Final = "page"
+OTHER: Final = "other"
+_GET: Final = "/perpetuo.v1.MetricsService/GetMetrics"
+_TIMEOUT_S: Final = 5.0
+_MAX_ANSWERS: Final = 256
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+Labels = tuple[str, str, str]
+
+
+class HttpMetrics:
+    """Counts HTTP requests."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self._answers: dict[Labels, int] = {}
+        self._durations = [0] * (len(BOUNDS_S) + 1)
+        self._seconds = 0.0
+
+    def answered(self, method: str, route: str, status: int, took_s: float) -> None:
+        """Counts a request that has ended; `route` is a path template, `NO_ROUTE` or `PAGE`."""
+        labels = (method if method in _METHODS else OTHER, route, str(status))
+        counts = self._answers
+        if labels not in counts and len(counts) >= _MAX_ANSWERS - 1:
+            labels = (OTHER, OTHER, OTHER)
+        counts[labels] = counts.get(labels, 0) + 1
+        self._durations[bisect_left(BOUNDS_S, took_s)] += 1
+        self._seconds += took_s
+
+    def snapshot(self) -> "Seen":
+        """The numbers as they are now. Call it on the event loop."""
+        return Seen(self.open, dict(self._answers), tuple(self._durations), self._seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The numbers as they were at one moment."""
+
+    open: int
+    answers: Mapping[Labels, int]
+    durations: tuple[int, ...]
+    seconds: float
+
+
+def render(seen: Seen) -> bytes:
+    """The numbers as text, with those of this process. Slow enough for a thread of its own."""
+    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+    from prometheus_client.registry import Collector
+
+    class Numbers(Collector):
+        def collect(self) -> "Iterator[Metric]":
+            return _families(seen)
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Numbers())
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+def metrics_page(channel: grpc.aio.Channel, metrics: HttpMetrics) -> ASGIApp:
+    """The page: what the core shows this caller, and then our own.
+
+    TranscodeError where the core refuses, or does not answer.
+    """
+    call = channel.unary_unary(
+        _GET, metrics_pb2.GetMetricsRequest.SerializeToString, metrics_pb2.GetMetricsResponse.FromString
+    )
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        answer = await _ask(call, inbound(scope["headers"], client[0] if client else None))
+        seen = metrics.snapshot()
+        own = await asyncio.get_running_loop().run_in_executor(None, render, seen)
+        body = answer.body.data + own
+        headers = [
+            (b"content-type", answer.body.content_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return page
+
+
+async def _ask(call: Any, metadata: Any) -> metrics_pb2.GetMetricsResponse:
+    asking = call(metrics_pb2.GetMetricsRequest(), metadata=metadata, timeout=_TIMEOUT_S)
+    try:
+        answer: metrics_pb2.GetMetricsResponse = await asking
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+            raise TranscodeError(error.details() or "", reason="PERMISSION_DENIED", http_status=403) from None
+        message = "The gateway's core does not tell its metrics now. Try again."
+        raise TranscodeError(message, reason="DRAINING", http_status=503) from None
+    finally:
+        asking.cancel()
+    return answer
+
+
+def _families(seen: Seen) -> "Iterator[Metric]":
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+    yield GaugeMetricFamily("perpetuo_http_requests_open", "HTTP requests that are being served.", value=seen.open)
+    names = ("method", "route", "status")
+    answers = CounterMetricFamily(
+        "perpetuo_http_requests_total", "HTTP requests by how they were answered.", labels=names
+    )
+    for labels, count in seen.answers.items():
+        answers.add_metric(labels, count)
+    yield answers
+    buckets = list(zip([*map(str, BOUNDS_S), "+Inf"], accumulate(seen.durations), strict=True))
+    yield HistogramMetricFamily(
+        "perpetuo_http_request_seconds", "From the head of a request to the end of its answer.", buckets, seen.seconds
+    )

@@ -1,0 +1,92 @@
+"""Which counts of the core's parts are shown under which names. The one place that knows both.
+
+The parts keep plain numbers and know nothing of metrics; here they are read when somebody asks.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from server.cache.kept import Answers
+from server.catalogue.catalogue import Catalogue
+from server.ledger.ledger import BatchLedger
+from server.sharing import Sharing
+from server.telemetry.families import Kind, Labels, Name
+from server.telemetry.metrics import Metrics
+from server.telemetry.requests import NameOf, RequestMetrics
+
+_MAX_METHODS: Final = 192
+
+
+class Metering:
+    """The core's metrics: `requests` counts model calls, `metrics` takes more families."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.metrics = Metrics()
+        self.requests = RequestMetrics(self.metrics, _names_of(catalogue))
+        self._rpcs = self.metrics.counter(
+            Name("perpetuo_rpcs_total", "Calls of the core's methods by status.", ("method", "code"), _MAX_METHODS)
+        )
+        info: dict[Labels, float] = {(_version(),): 1.0}
+        self._show("perpetuo_build_info", "The version that runs.", "gauge", lambda: info, ("version",))
+
+    def count_rpc(self, method: str, code: str) -> None:
+        """Counts a call that has ended, by `/package.Service/Method` and the name of its status."""
+        self._rpcs.add((method, code))
+
+    def show_ledger(self, ledger: BatchLedger) -> None:
+        """Shows what becomes of request records."""
+        self._show("perpetuo_ledger_pending_records", "Records that wait.", "gauge", lambda: {(): ledger.pending_count})
+        self._show(
+            "perpetuo_ledger_records_total",
+            "Request records that were written, and those that had to be given up.",
+            "counter",
+            lambda: {("written",): ledger.written_count, ("lost",): ledger.dropped_count},
+            ("outcome",),
+            2,
+        )
+
+    def show_cache(self, sharing: Sharing, answers: Answers) -> None:
+        """Shows what the cache saves."""
+        self._show("perpetuo_cache_answers", "Answers that are kept.", "gauge", lambda: {(): len(answers)})
+        self._show("perpetuo_cache_bytes", "What they take in memory.", "gauge", lambda: {(): answers.size_bytes})
+        self._show(
+            "perpetuo_cache_requests_total",
+            "Requests that may share, by how: an answer was kept, or followed while it was made, or had to be made.",
+            "counter",
+            lambda: {
+                ("kept",): sharing.kept_count,
+                ("followed",): sharing.followed_count,
+                ("made",): sharing.led_count,
+            },
+            ("result",),
+            3,
+        )
+
+    def _show(
+        self,
+        name: str,
+        text: str,
+        kind: Kind,
+        read: Callable[[], dict[Labels, float]],
+        labels: Labels = (),
+        max_sets: int = 1,
+    ) -> None:
+        self.metrics.reading(Name(name, text, labels, max_sets), kind, read)
+
+
+def _names_of(catalogue: Catalogue) -> NameOf:
+    """The name that the catalogue has for a model, which is one of a bounded set."""
+
+    def name_of(provider: str, model: str) -> str | None:
+        found = catalogue.find(provider, model)
+        return None if found is None else catalogue.name_of(found)
+
+    return name_of
+
+
+def _version() -> str:
+    try:
+        return version("perpetuo")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,143 @@
+"""A stream from an upstream: read piece by piece, and passed through the commit gate.
+
+What comes is progress only if it says something; pings and empty events do not keep a stream alive. Once every answer
+has finished, the end and the usage have two seconds more.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from server.chat.deployment import Candidate
+from server.chat.request import ChatRequest
+from server.chat.usage import Usage
+from server.chat.wire import WireResponse
+from server.errors import PerpetuoError, UpstreamBadResponse
+from server.providers.dialect import Chunk, Dialect
+from server.routing.attempt import Attempt
+from server.routing.gate import Event, Gate, State
+from server.upstream.framing import event_decoder
+
+END_WAIT_S: Final = 2.0
+
+_INCOMPLETE: Final = {
+    (State.HELD, Event.EXCESS): "The provider sent only empty chunks.",
+    (State.HELD, Event.MARK): "The provider ended the stream without any content.",
+    (State.HELD, Event.EOF): "The provider closed the stream before any content.",
+    (State.COMMITTED, Event.EXCESS): "The provider sent far more than the request lets it.",
+    (State.COMMITTED, Event.EOF): "The provider closed the stream before the answer was complete.",
+}
+
+
+def gate_for(request: ChatRequest) -> Gate:
+    """The gate for the stream of a request."""
+    view = request.view
+    bounds = [bound for bound in (view.max_tokens, view.max_completion_tokens) if isinstance(bound, int)]
+    return Gate(request.choices, request.choices * max(bounds, default=0))
+
+
+class LiveStream:
+    """A stream whose headers have come; once it is open, `held` has what came up to the first content.
+
+    Whoever has it must `close` it, on every path.
+    """
+
+    def __init__(self, response: WireResponse, dialect: Dialect, attempt: Attempt, gate: Gate) -> None:
+        self._response = response
+        self._source: AsyncIterator[bytes] = response.chunks()
+        self._events = event_decoder(dialect.framing)
+        self._decoder = dialect.stream()
+        self._failure: PerpetuoError | None = None
+        self._gate = gate
+        self._gate.take(Event.HEADERS)
+        self.attempt = attempt
+        self.held: list[Chunk] = []
+
+    @property
+    def candidate(self) -> Candidate:
+        """Who answers."""
+        return self.attempt.candidate
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was odd about the stream and could be lived with."""
+        return self._decoder.notes
+
+    async def open(self) -> None:
+        """Reads until the first content, or the end of an answer without any; raises what the upstream failed with."""
+        while not self._gate.is_open:
+            chunks = await self.next_chunks()
+            if self._failure is not None:
+                raise self._failure
+            self.held.extend(chunks or ())
+        if any(chunk.facts.has_content for chunk in self.held):
+            self.attempt.saw_content()
+
+    async def next_chunks(self) -> list[Chunk] | None:
+        """The chunks that came together, maybe none; None after the last of a stream that is whole.
+
+        Raises what broke it, after what came before.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._gate.is_over:
+            return None
+        try:
+            data = await anext(self._source, None)
+        except PerpetuoError as error:
+            if self._gate.take(Event.FAILURE) is State.DONE:
+                return None
+            self._failure = error
+            raise
+        chunks: list[Chunk] = []
+        try:
+            for event in self._events.finish() if data is None else self._events.feed(data):
+                chunks += self._decoder.feed(event)
+        except PerpetuoError as error:
+            # What came before it in the same piece is the client's; the failure is told after it.
+            self._failure = error
+        self._pass(chunks, is_at_end=data is None)
+        return chunks
+
+    def _pass(self, chunks: Sequence[Chunk], *, is_at_end: bool) -> None:
+        """Takes chunks that came together through the gate, and then what came with them."""
+        gate, is_progress = self._gate, False
+        before = gate.state
+        for chunk in chunks:
+            facts = chunk.facts
+            is_progress = is_progress or facts.has_content or facts.usage is not None
+            was = gate.state
+            if gate.chunk(facts, len(chunk.data)) is State.FAILED:
+                self._failure = UpstreamBadResponse(_INCOMPLETE[was, Event.EXCESS])
+                return
+        if self._failure is not None:
+            if gate.take(Event.FAILURE) is State.DONE:
+                self._failure = None
+        elif self._decoder.is_done:
+            self._end(Event.MARK)
+        elif is_at_end:
+            self._end(Event.EOF)
+        elif gate.state is State.ENDING:
+            if before is not State.ENDING:
+                self._response.wind_up(END_WAIT_S)
+        elif is_progress:
+            self._response.progressed()
+
+    def _end(self, event: Event) -> None:
+        was = self._gate.state
+        if self._gate.take(event) is State.FAILED:
+            self._failure = UpstreamBadResponse(_INCOMPLETE[was, event])
+
+    def count(self, usage: Usage) -> None:
+        """Notes what the stream took, as far as it came."""
+        self.attempt.usage = usage
+
+    def end(self, failure: PerpetuoError | None = None) -> None:
+        """Notes that the stream is complete, or broke."""
+        if failure is None:
+            self.attempt.end()
+        else:
+            self.attempt.fail(failure)
+
+    async def close(self) -> None:
+        """Ends the upstream call; what was not read is not paid attention to."""
+        await self._response.close()

@@ -1,0 +1,128 @@
+"""Counts of the gateway by name and labels, cheap enough for every request: plain numbers in plain dictionaries.
+
+Nothing here is locked, so everything that counts lives on one event loop. Each family has a bound on its sets of
+labels, fixed when it is made: what comes after the bound is reached counts as `other`, whoever chose the labels.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Labels = tuple[str, ...]
+Kind = Literal["counter", "gauge"]
+
+OTHER: Final = "other"
+"""The label of everything beyond a bound."""
+
+_SUM_AND_COUNT: Final = 2
+
+Reader = Callable[[], Mapping[Labels, float]]
+"""Tells the values of a family as they are now, by their labels; called when somebody asks, on the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A family's name, what it says, the names of its labels, and how many sets of labels it has at most.
+
+    If it has labels at all, `other` comes on top.
+    """
+
+    name: str
+    text: str
+    labels: Labels = ()
+    max_sets: int = 1
+
+    @property
+    def all_sets(self) -> int:
+        """How many sets of labels there can be, that of what is beyond the bound included."""
+        return self.max_sets + 1 if self.labels else 1
+
+
+class Counter:
+    """Numbers that only grow."""
+
+    __slots__ = ("named", "unit", "values")
+
+    def __init__(self, named: Name, unit: int = 1) -> None:
+        """`unit` is how many of what is added make one of what is shown, as 1,000,000,000 for nano-dollars."""
+        self.named = named
+        self.unit = unit
+        self.values: dict[Labels, int] = {} if named.labels else {(): 0}
+
+    def add(self, labels: Labels = (), amount: int = 1) -> None:
+        """Adds an amount, 0 or more, under the values of the labels."""
+        try:
+            self.values[labels] += amount
+        except KeyError:
+            labels = _within(self.named, labels, self.values)
+            self.values[labels] = self.values.get(labels, 0) + amount
+
+    @property
+    def series(self) -> int:
+        """How many series it has at most."""
+        return self.named.all_sets
+
+
+class Histogram:
+    """How often a value was at most each of the bounds, which rise."""
+
+    __slots__ = ("bounds", "cells", "named")
+
+    def __init__(self, named: Name, bounds: tuple[float, ...]) -> None:
+        self.named = named
+        self.bounds = bounds
+        self.cells: dict[Labels, list[float]] = {}
+        if not named.labels:
+            self._cell(())
+
+    def observe(self, value: float, labels: Labels = ()) -> None:
+        """Counts a value under the values of the labels."""
+        cell = self.cells.get(labels) or self._cell(labels)
+        cell[bisect_left(self.bounds, value)] += 1
+        cell[-1] += value
+
+    @property
+    def series(self) -> int:
+        """How many series it has at most: one for each bound and for all, the sum and the count."""
+        return self.named.all_sets * (len(self.bounds) + 1 + _SUM_AND_COUNT)
+
+    def _cell(self, labels: Labels) -> list[float]:
+        """For each bound how many values are at most it and above the one before, then those above all, and the sum."""
+        return self.cells.setdefault(_within(self.named, labels, self.cells), [0] * (len(self.bounds) + 1) + [0.0])
+
+
+class Reading:
+    """Numbers that somebody else keeps, read when they are asked for."""
+
+    __slots__ = ("kind", "named", "read")
+
+    def __init__(self, named: Name, kind: Kind, read: Reader) -> None:
+        self.named = named
+        self.kind = kind
+        self.read = read
+
+    @property
+    def series(self) -> int:
+        """How many series it has at most."""
+        return self.named.all_sets
+
+    def bounded(self) -> dict[Labels, float]:
+        """The values, those beyond the bound added up as `other`."""
+        values: dict[Labels, float] = {}
+        for labels, value in self.read().items():
+            held = _within(self.named, labels, values)
+            values[held] = values.get(held, 0) + value
+        return values
+
+
+Family = Counter | Histogram | Reading
+
+
+def _within(named: Name, labels: Labels, taken: Collection[Labels]) -> Labels:
+    """The labels, or those of what is beyond the bound. Raises ValueError for a wrong number of labels."""
+    if len(labels) != len(named.labels):
+        raise ValueError(f"{named.name} has the labels {named.labels}, but {labels} came")
+    if labels in taken or len(taken) < named.max_sets or not labels:
+        return labels
+    return (OTHER,) * len(named.labels)
