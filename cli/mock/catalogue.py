@@ -200,7 +200,7 @@ _SIZES: Final = (
     _stream("big-line", "too much", "big-line", "One event of 5 MiB."),
     _stream("flood", "too much", "flood", "Comments without end."),
     _stream("empty-deltas", "too much", "empty-deltas", "2,000 events without content before the first."),
-    Fault("bomb", "bad encoding", "bomb", "A compressed body of 100 MiB of blanks."),
+    Fault("bomb", "bad encoding", "bomb", "A compressed body of 32 MiB of blanks."),
     Fault("wrong-encoding", "bad encoding", "encoding?value=br", "Called Brotli, but plain."),
     Fault("not-gzip", "bad encoding", "encoding?value=gzip", "Called gzip, but plain."),
     Fault("double-gzip", "bad encoding", "double-gzip", "Compressed twice."),

@@ -61,9 +61,6 @@ def cells() -> Iterator[Cell]:
 
 
 def some_cells() -> list[Cell]:
-    """Of every row and form two cells, so that company and face take turns."""
-    kept: list[Cell] = []
-    for number, (_, group) in enumerate(itertools.groupby(cells(), lambda cell: (id(cell.row), cell.is_stream))):
-        found = list(group)
-        kept += [found[number % len(found)], found[(number + 3) % len(found)]]
-    return kept
+    """Of every row and form one cell, so that company and face take turns."""
+    groups = [list(group) for _, group in itertools.groupby(cells(), lambda cell: (id(cell.row), cell.is_stream))]
+    return [group[number % len(group)] for number, group in enumerate(groups)]
