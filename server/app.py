@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
+    analytics_pb2_grpc,
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
@@ -48,6 +49,8 @@ from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
+from server.ledger.analytics import Analytics
+from server.ledger.export import Exports
 from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
@@ -64,8 +67,10 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.retry import blames_provider
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
+from server.services.analytics import AnalyticsServicer
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
@@ -324,8 +329,12 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        logs = Logs(self.stores.database, PROVIDERS)
+        logs, exports = Logs(self.stores.database, PROVIDERS), Exports(self.stores.database, PROVIDERS)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
+        analytics = Analytics(self.stores.database, PROVIDERS, blames_provider)
+        analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
+            AnalyticsServicer(accounts, analytics, exports, calls), registry
+        )
         workspaces_pb2_grpc.add_WorkspacesServiceServicer_to_server(
             WorkspacesServicer(accounts, entries, calls), registry
         )

@@ -12,9 +12,9 @@ from functools import partial
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import Identity, finish_answer
+from server.chat.answer import ID_PREFIX, Identity, finish_answer
 from server.chat.estimate import estimate_text_tokens
-from server.chat.ids import new_id
+from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.rates import Standing
@@ -77,7 +77,7 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            finished = finish_answer(answer.body, identity=self._identity(), metadata=operation.metadata())
+            finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
@@ -94,7 +94,7 @@ class Pipeline:
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
-        tail = StreamTail(self._identity())
+        tail = StreamTail(self._identity(call))
         try:
             prepared = await self._prepare(operation, body)
             share = prepared.share
@@ -117,8 +117,8 @@ class Pipeline:
                 _count(operation, live, tail)
             self._settle_after(operation, share)
 
-    def _identity(self) -> Identity:
-        return Identity(new_id("chatcmpl-"), int(self._parts.clock.now().timestamp()))
+    def _identity(self, call: Call) -> Identity:
+        return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()))
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()

@@ -34,7 +34,7 @@ _METADATA_PREFIX: Final = b"grpc-metadata-"
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _RESERVED: Final = frozenset({"connection", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-host"})
 _NAME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
-_OUTBOUND: Final = frozenset({"retry-after", "x-request-id"})
+_OUTBOUND: Final = frozenset({"content-disposition", "retry-after", "x-request-id"})
 _OUTBOUND_PREFIX: Final = "x-ratelimit-"
 _SWALLOWED: Final = frozenset({"content-type", "date", "server", "te", "trailer", "transfer-encoding", "user-agent"})
 

@@ -1,6 +1,7 @@
 """Request and answer bodies of a binding as OpenAPI has them: media types, schemas, examples.
 
-A raw body is described by the message that the method's `schema` option names; without one, anything goes.
+A raw body is described by the message that the method's `schema` option names, or is text of the kind that it names;
+without either, anything goes.
 """
 
 from collections.abc import Callable
@@ -58,6 +59,8 @@ class Bodies:
         """The `content` of a binding's answer, that of its streaming twin included."""
         written = self._written(binding)
         if binding.is_server_streaming:
+            if binding.raw is not None and binding.schema.text:
+                return self._text(binding.schema.text, written.answer)
             return self._events(binding, binding.schema, written.event)
         content = self._unary(binding, written.answer)
         if binding.twin is not None:
@@ -70,6 +73,8 @@ class Bodies:
     def _unary(self, binding: Binding, written: Any) -> Schema:
         answer, name = binding.method.output_type, binding.rule.response_body
         if binding.raw is not None:
+            if binding.schema.text:
+                return self._text(binding.schema.text, written)
             described = _described(binding.method, binding.schema.response)
             return {ANYTHING: {}} if described is None else {JSON: self._message(described, RAW_ANSWER, written)}
         if name:
@@ -89,6 +94,9 @@ class Bodies:
         if name:
             return {media_type: self._field(answer.fields_by_name[name], ANSWER, written)}
         return {media_type: {} if is_batch(answer) else self._message(answer, ANSWER, written)}
+
+    def _text(self, media_type: str, written: Any) -> Schema:
+        return {media_type: {"schema": {"type": "string"}, "example": _first(written, lambda: "text")}}
 
     def _message(self, message: Descriptor, way: Way, written: Any) -> Schema:
         example = _first(written, lambda: self._examples.of_message(message, way))

@@ -83,6 +83,10 @@ class Calls:
             announce=info.response_metadata.extend,
         )
 
+    def announce(self, key: str, value: str) -> None:
+        """Tells the caller something beside the answer, before its first message."""
+        self._current().response_metadata.append((key, value))
+
     def principal(self) -> Principal:
         """Who calls."""
         return _known(self._current().principal)

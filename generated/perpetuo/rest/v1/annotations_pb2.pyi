@@ -197,29 +197,33 @@ Global___Binding: _TypeAlias = Binding  # noqa: Y015
 
 @_typing.final
 class Schema(_message.Message):
-    """Names the messages that describe a raw JSON body, for the API description."""
+    """Describes a raw body for the API description: names the messages of JSON, or the media type of an answer that is none."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_FIELD_NUMBER: _builtins.int
     RESPONSE_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     request: _builtins.str
     """Message in the same package that describes the request body."""
     response: _builtins.str
     """Message in the same package that describes the answer."""
     event: _builtins.str
     """Message in the same package that describes one streamed event. Empty: the method does not stream."""
+    text: _builtins.str
+    """Media type of an answer that is text but not JSON, such as `text/csv`. Empty: it is JSON, or anything."""
     def __init__(
         self,
         *,
         request: _builtins.str = ...,
         response: _builtins.str = ...,
         event: _builtins.str = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "request", b"request", "response", b"response"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "request", b"request", "response", b"response", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

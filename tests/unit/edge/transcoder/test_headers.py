@@ -89,6 +89,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
         ("x-request-id", "req_1"),
         ("x-ratelimit-limit", "20"),
         ("retry-after", "3"),
+        ("content-disposition", 'attachment; filename="a.csv"'),
         ("custom", "v"),
         ("b-bin", b"\0\xff"),
     ]
@@ -96,6 +97,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
         (b"x-request-id", b"req_1"),
         (b"x-ratelimit-limit", b"20"),
         (b"retry-after", b"3"),
+        (b"content-disposition", b'attachment; filename="a.csv"'),
         (b"grpc-metadata-custom", b"v"),
         (b"grpc-metadata-b-bin", b"AP8"),
     ]
