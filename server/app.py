@@ -45,6 +45,7 @@ from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.rates import Moment
 from server.chat.wire import Timeouts
+from server.errors import StoreUnavailable
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -86,6 +87,7 @@ from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
+from server.storage.backend import StoreBounds
 from server.storage.database import Database
 from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
@@ -156,6 +158,19 @@ def _policy(settings: ServerSettings) -> AccountPolicy:
     return AccountPolicy(SignupMode(mode), Plan(settings.default_plan))
 
 
+async def _open_database(settings: ServerSettings) -> Database:
+    """Raises SettingsError for a URL that cannot be served, StoreUnavailable when nobody answers there."""
+    bounds = StoreBounds(settings.database_pool_size, settings.database_answer_s)
+    try:
+        return await Database.open(_database_url(settings), bounds)
+    except ValueError as error:
+        raise SettingsError(f"--database-url cannot be served: {error}.") from error
+    except StoreUnavailable as error:
+        if not settings.database_url:
+            raise
+        raise StoreUnavailable(f"{error.message} Check --database-url.") from error
+
+
 async def open_stores(settings: ServerSettings) -> Stores:
     """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -166,7 +181,7 @@ async def open_stores(settings: ServerSettings) -> Stores:
         _given(settings.old_master_key, settings.old_master_key_file),
     )
     vault = Vault(secrets.vault_key, secrets.older_vault_keys)
-    database = await Database.open(_database_url(settings))
+    database = await _open_database(settings)
     try:
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
         entries = ProviderEntries(database, vault, PROVIDERS, allows)

@@ -187,8 +187,8 @@ def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any,
         operation.user_id,
         operation.key_id,
         operation.surface,
-        operation.client_request_id,
-        operation.model_requested,
+        None if operation.client_request_id is None else _plain(operation.client_request_id),
+        _plain(operation.model_requested),
         operation.model,
         operation.provider,
         operation.provider_id,
@@ -224,8 +224,13 @@ def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) ->
         *_usage_row(attempt.usage),
         attempt.cost_nanousd,
         None if attempt.cost_nanousd is None else attempt.price_version or price_version,
-        attempt.detail,
+        _plain(attempt.detail),
     )
+
+
+def _plain(text: str) -> str:
+    """What strangers wrote, without NUL, which not every database can hold."""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 
 def _usage_row(usage: Usage | None) -> tuple[Any, ...]:
