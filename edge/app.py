@@ -47,6 +47,8 @@ _EXPOSED_HEADERS: Final = (
     "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
+    "x-perpetuo-attempts",
+    "x-perpetuo-provider",
 )
 # The last of its name counts, so a caller cannot label itself otherwise.
 _SURFACE: Final = ("x-perpetuo-surface", "rest")

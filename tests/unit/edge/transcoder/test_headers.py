@@ -88,6 +88,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
     metadata: list[tuple[str, str | bytes]] = [
         ("x-request-id", "req_1"),
         ("x-ratelimit-limit", "20"),
+        ("x-perpetuo-attempts", "2"),
         ("retry-after", "3"),
         ("custom", "v"),
         ("b-bin", b"\0\xff"),
@@ -95,6 +96,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
     assert outbound(metadata) == [
         (b"x-request-id", b"req_1"),
         (b"x-ratelimit-limit", b"20"),
+        (b"x-perpetuo-attempts", b"2"),
         (b"retry-after", b"3"),
         (b"grpc-metadata-custom", b"v"),
         (b"grpc-metadata-b-bin", b"AP8"),
