@@ -28,7 +28,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check test-clients bench build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check faults test-clients bench bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -82,11 +82,20 @@ check: ## Do all that continuous integration does; the tree must be committed
 	  { echo "make check: these files are not committed: $$new" >&2; exit 1; }
 	@echo 'make check: all good'
 
+faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
+	$(PY) -m pytest tests/faults -n $(JOBS) --faults all $(ARGS)
+
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run
 
 bench: $(RUN) ## Measure CPU per request and per streamed event, beside nginx
 	$(PY) -m tests.bench $(ARGS)
+
+bench-peers: $(RUN) ## The same beside other gateways, installed from the registries; needs Node.js and npm
+	$(PY) -m tests.bench.peers $(ARGS)
+
+bench-check: $(RUN) ## Count instructions per request, and compare them with the committed baseline; needs valgrind
+	$(PY) -m tests.bench.instructions $(ARGS)
 
 build: $(DEV) ## Build the wheel and the source archive into dist/
 	$(PY) -m hatchling build

@@ -9,21 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
+    analytics_pb2_grpc,
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
+    messages_pb2_grpc,
     metrics_pb2_grpc,
     models_pb2_grpc,
+    prices_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
     workspaces_pb2_grpc,
@@ -32,6 +35,7 @@ from pydantic import SecretStr
 
 from server.accounts.people import AccountPolicy, SignupMode
 from server.accounts.pepper import kept_pepper
+from server.accounts.price_lists import PriceLists
 from server.accounts.providers import ProviderEntries
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.accounts.secrets import Secrets, secret_from_file
@@ -42,12 +46,14 @@ from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.rates import Moment
 from server.chat.wire import Timeouts
+from server.errors import StoreUnavailable
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
+from server.ledger.analytics import Analytics
+from server.ledger.export import Exports
 from server.ledger.ledger import BatchLedger
-from server.ledger.list_prices import blended_nanousd
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
@@ -56,14 +62,17 @@ from server.limits.plans import PLAN_LIMITS
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
+from server.pricing import Pricing
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.failure import blames_provider
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
+from server.services.analytics import AnalyticsServicer
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
@@ -71,13 +80,16 @@ from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
+from server.services.messages import MessagesServicer
 from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
+from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
+from server.storage.backend import StoreBounds
 from server.storage.database import Database
 from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
@@ -92,7 +104,6 @@ _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 # Objects that may wait for a collection, and how many of one generation make one of the next.
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
-_MAX_PRICED_MODELS: Final = 4096
 _MIB: Final = 1024 * 1024
 
 
@@ -149,6 +160,19 @@ def _policy(settings: ServerSettings) -> AccountPolicy:
     return AccountPolicy(SignupMode(mode), Plan(settings.default_plan))
 
 
+async def _open_database(settings: ServerSettings) -> Database:
+    """Raises SettingsError for a URL that cannot be served, StoreUnavailable when nobody answers there."""
+    bounds = StoreBounds(settings.database_pool_size, settings.database_answer_s)
+    try:
+        return await Database.open(_database_url(settings), bounds)
+    except ValueError as error:
+        raise SettingsError(f"--database-url cannot be served: {error}.") from error
+    except StoreUnavailable as error:
+        if not settings.database_url:
+            raise
+        raise StoreUnavailable(f"{error.message} Check --database-url.") from error
+
+
 async def open_stores(settings: ServerSettings) -> Stores:
     """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -159,7 +183,7 @@ async def open_stores(settings: ServerSettings) -> Stores:
         _given(settings.old_master_key, settings.old_master_key_file),
     )
     vault = Vault(secrets.vault_key, secrets.older_vault_keys)
-    database = await Database.open(_database_url(settings))
+    database = await _open_database(settings)
     try:
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
         entries = ProviderEntries(database, vault, PROVIDERS, allows)
@@ -219,11 +243,12 @@ class Core:
         self.stores = stores
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
+        self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
-        self.metering = Metering(self._catalogue, self._prices.cost_nanousd)
+        self.metering = Metering(self._catalogue)
         self._ledger = BatchLedger(stores.database, self._prices.version)
         self.metering.show_ledger(self._ledger)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
@@ -293,8 +318,10 @@ class Core:
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         price = self._prices.cost_nanousd
-        requests = self.metering.requests
-        return Pipeline(Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, requests))
+        prices_of, requests = self._pricing.of, self.metering.requests
+        return Pipeline(
+            Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, requests)
+        )
 
     def _router(self) -> Router:
         return Router(
@@ -305,7 +332,7 @@ class Core:
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
-                price_of=lru_cache(_MAX_PRICED_MODELS)(partial(blended_nanousd, self._prices.cost_nanousd)),
+                prices_of=self._pricing.routing_prices_of,
             )
         )
 
@@ -319,8 +346,12 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        logs = Logs(self.stores.database, PROVIDERS)
+        logs, exports = Logs(self.stores.database, PROVIDERS), Exports(self.stores.database, PROVIDERS)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
+        analytics = Analytics(self.stores.database, PROVIDERS, blames_provider)
+        analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
+            AnalyticsServicer(accounts, analytics, exports, calls), registry
+        )
         workspaces_pb2_grpc.add_WorkspacesServiceServicer_to_server(
             WorkspacesServicer(accounts, entries, calls), registry
         )
@@ -329,8 +360,10 @@ class Core:
             ProvidersServicer(accounts, entries, calls, check_credential), registry
         )
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
-            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, cost, source)), registry
+            ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, self._pricing.of)), registry
         )
+        price_lists = PriceLists(self.stores.database, PROVIDERS, self._pricing.forget)
+        prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
         metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry
         )
@@ -338,7 +371,7 @@ class Core:
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
-        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
-            CompletionsServicer(self._pipeline(router), calls), registry
-        )
+        pipeline = self._pipeline(router)
+        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

@@ -13,7 +13,7 @@ from server.ledger.ledger import BatchLedger
 from server.sharing import Sharing
 from server.telemetry.families import Kind, Labels, Name
 from server.telemetry.metrics import Metrics
-from server.telemetry.requests import NameOf, Price, RequestMetrics
+from server.telemetry.requests import NameOf, RequestMetrics
 
 _MAX_METHODS: Final = 192
 
@@ -21,9 +21,9 @@ _MAX_METHODS: Final = 192
 class Metering:
     """The core's metrics: `requests` counts model calls, `metrics` takes more families."""
 
-    def __init__(self, catalogue: Catalogue, price: Price) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self.metrics = Metrics()
-        self.requests = RequestMetrics(self.metrics, _names_of(catalogue), price)
+        self.requests = RequestMetrics(self.metrics, _names_of(catalogue))
         self._rpcs = self.metrics.counter(
             Name("perpetuo_rpcs_total", "Calls of the core's methods by status.", ("method", "code"), _MAX_METHODS)
         )

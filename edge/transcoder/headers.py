@@ -27,6 +27,8 @@ _INBOUND: Final = MappingProxyType(
         b"x-workspace-id": "x-workspace-id",
         b"idempotency-key": "idempotency-key",
         b"user-agent": "user-agent",
+        b"anthropic-beta": "anthropic-beta",
+        b"anthropic-version": "anthropic-version",
     }
 )
 _INBOUND_PREFIX: Final = b"x-perpetuo-"
@@ -34,8 +36,8 @@ _METADATA_PREFIX: Final = b"grpc-metadata-"
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _RESERVED: Final = frozenset({"connection", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-host"})
 _NAME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
-_OUTBOUND: Final = frozenset({"retry-after", "x-request-id"})
-_OUTBOUND_PREFIXES: Final = ("x-ratelimit-", "x-perpetuo-")
+_OUTBOUND: Final = frozenset({"content-disposition", "retry-after", "x-request-id"})
+_OUTBOUND_PREFIXES: Final = ("x-ratelimit-", "x-perpetuo-", "anthropic-ratelimit-")
 _SWALLOWED: Final = frozenset({"content-type", "date", "server", "te", "trailer", "transfer-encoding", "user-agent"})
 
 

@@ -12,7 +12,7 @@ class AttemptRecord:
 
     `outcome` is `ok` or the reason of the failure. `status` is the upstream's HTTP status, None when none came.
     Times are milliseconds from the start of the attempt; `first_token_ms` is None when no content came. `cost_nanousd`
-    is None when the model has no known price.
+    is None when the model has no known price. `price_version` is where the price comes from if not from where most do.
     """
 
     number: int
@@ -27,6 +27,7 @@ class AttemptRecord:
     usage: Usage | None = None
     cost_nanousd: int | None = None
     detail: str = ""
+    price_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,9 @@ class OperationRecord:
     """One client request, settled.
 
     `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`
-    `ok` or a reason. `surface` is `rest` or `grpc`, `tokens` and cost those of the answer and of billed attempts.
+    `ok` or a reason. `surface` is that of the call, `tokens` and cost those of the answer and of billed attempts.
     `saved_nanousd` is what an answer that was made for another request would have cost; None for all others, and where
-    the model has no known price.
+    the model has no known price. `price_version` is where the prices come from if not from where most do.
     """
 
     request_id: str
@@ -63,3 +64,4 @@ class OperationRecord:
     notes: tuple[str, ...] = ()
     attempts: tuple[AttemptRecord, ...] = field(default=())
     saved_nanousd: int | None = None
+    price_version: str = ""

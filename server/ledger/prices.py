@@ -74,7 +74,7 @@ class _Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rates:
+class Rates:
     """A model's prices, `scale` units to the nano-dollar: of a call, and of a token in each bucket, None if unknown."""
 
     scale: int
@@ -119,9 +119,9 @@ class _Constraint(Protocol):
 class _Priced:
     """A model's prices over time: the last of `conditional` that is active holds, the first when none is."""
 
-    conditional: tuple[tuple[_Constraint | None, _Rates | None], ...]
+    conditional: tuple[tuple[_Constraint | None, Rates | None], ...]
 
-    def at(self, moment: datetime) -> _Rates | None:
+    def at(self, moment: datetime) -> Rates | None:
         for constraint, rates in reversed(self.conditional):
             if constraint is None or constraint.active(moment):
                 return rates
@@ -141,11 +141,11 @@ class PriceBook:
         overrides: Mapping[tuple[str, str], PriceRow] | None = None,
         aliases: Mapping[str, str] | None = None,
     ) -> None:
-        self._overrides = {names: _compiled_row(row) for names, row in (overrides or {}).items()}
+        self._overrides = {names: rates_of(row) for names, row in (overrides or {}).items()}
         self._aliases = dict(aliases or {})
         self._providers: dict[str, Provider] = {}
         self._load_lock = threading.Lock()
-        self._cached: dict[tuple[str, str], _Rates | _Priced | None] = {}
+        self._cached: dict[tuple[str, str], Rates | _Priced | None] = {}
         self.version = f"genai-prices/{version('genai-prices')}"
 
     def load(self) -> None:
@@ -167,7 +167,7 @@ class PriceBook:
             rates = rates.at(at or datetime.now(UTC))
         return None if rates is None else rates.cost_nanousd(usage)
 
-    def _rates(self, provider: str, model: str) -> _Rates | _Priced | None:
+    def _rates(self, provider: str, model: str) -> Rates | _Priced | None:
         names = provider, model
         if names in self._cached:
             return self._cached[names]
@@ -177,7 +177,7 @@ class PriceBook:
         self._cached[names] = rates
         return rates
 
-    def _of_tier(self, provider: str, model: str, tier: str, at: datetime | None) -> _Rates | _Priced | None:
+    def _of_tier(self, provider: str, model: str, tier: str, at: datetime | None) -> Rates | _Priced | None:
         """The prices of a tier that is not the usual one; the snapshot calls it a tier, a speed or a processing."""
         info = None if self._override(provider, model) else self._info(provider, model)
         if info is None or not info.price_variants:
@@ -185,10 +185,10 @@ class PriceBook:
         context = {"service_tier": tier, "speed": tier, "processing": tier}
         return _compiled_prices(info.get_prices(at or datetime.now(UTC), context))
 
-    def _override(self, provider: str, model: str) -> _Rates | None:
+    def _override(self, provider: str, model: str) -> Rates | None:
         return self._overrides.get((provider, model)) or self._overrides.get((provider, EVERY_MODEL))
 
-    def _published(self, provider: str, model: str) -> _Rates | _Priced | None:
+    def _published(self, provider: str, model: str) -> Rates | _Priced | None:
         info = self._info(provider, model)
         return None if info is None else _compiled(info)
 
@@ -198,13 +198,13 @@ class PriceBook:
         return None if found is None else found.find_model(model, all_providers=list(self._providers.values()))
 
 
-def _compiled(info: "ModelInfo") -> _Rates | _Priced | None:
+def _compiled(info: "ModelInfo") -> Rates | _Priced | None:
     if not isinstance(info.prices, list):
         return _compiled_prices(info.prices)
     return _Priced(tuple((price.constraint, _compiled_prices(price.prices)) for price in info.prices))
 
 
-def _compiled_prices(prices: "ModelPrice") -> _Rates | None:
+def _compiled_prices(prices: "ModelPrice") -> Rates | None:
     """The rates of tokens and calls; None for a model that is not sold by tokens."""
     if prices.input_mtok is None and prices.output_mtok is None:
         return None
@@ -212,7 +212,8 @@ def _compiled_prices(prices: "ModelPrice") -> _Rates | None:
     return _scaled_rates(per_call, {name: getattr(prices, key) for name, key in _KEYS.items()})
 
 
-def _compiled_row(row: PriceRow) -> _Rates:
+def rates_of(row: PriceRow) -> Rates:
+    """The rates of an operator's price."""
     priced = {
         "input": row.input_usd,
         "cache_read": row.cache_read_usd,
@@ -222,13 +223,13 @@ def _compiled_row(row: PriceRow) -> _Rates:
     return _scaled_rates(Decimal(0), {name: priced.get(name) for name in _KEYS})
 
 
-def _scaled_rates(per_call: Decimal, prices: "Mapping[str, Decimal | TieredPrices | None]") -> _Rates:
+def _scaled_rates(per_call: Decimal, prices: "Mapping[str, Decimal | TieredPrices | None]") -> Rates:
     """The rates of prices by bucket; a bucket without a price of its own has that of the bucket it is a part of."""
     digits = max(_digits(price) for price in (*prices.values(), per_call))
     rates = {name: _compiled_rate(price, digits) for name, price in prices.items()}
     for name, wholes in _PART_OF.items():
         rates[name] = next((rate for part in (name, *wholes) if (rate := rates[part])), None)
-    return _Rates(10**digits, _scaled(per_call, digits) * _NANOUSD_PER_CALL, **rates)
+    return Rates(10**digits, _scaled(per_call, digits) * _NANOUSD_PER_CALL, **rates)
 
 
 def _compiled_rate(price: "Decimal | TieredPrices | None", digits: int) -> _Rate | None:

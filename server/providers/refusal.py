@@ -48,6 +48,7 @@ _CODES: Final[Mapping[str, type[PerpetuoError]]] = {
             "moderation_blocked",
             "responsibleaipolicyviolation",
             "invalid_prompt",
+            "data_inspection_failed",
         ),
         ContentBlocked,
     ),
@@ -61,6 +62,7 @@ _CODES: Final[Mapping[str, type[PerpetuoError]]] = {
             "credit_balance_too_low",
             "enforced_spend_limit",
             "billing_error",
+            "arrearage",
         ),
         UpstreamQuota,
     ),
@@ -73,7 +75,8 @@ _CODES: Final[Mapping[str, type[PerpetuoError]]] = {
 _TEXTS: Final = (
     (
         re.compile(
-            r"context (length|window|size)|maximum (context|prompt|input) length|too many (input )?tokens"
+            r"context (length|window|size|limit)|maximum (context|prompt|input) length|too many (input )?tokens"
+            r"|exceeds max length|exceeded model token limit|range of input length"
             r"|prompt is too long|reduce the length of the (messages|prompt)|input is too long|longer than the maximum",
             re.IGNORECASE,
         ),
@@ -82,7 +85,7 @@ _TEXTS: Final = (
     (
         re.compile(
             r"content (management )?policy|usage polic|content filter|safety (system|guidelines)|flagged (by|for)"
-            r"|requires moderation",
+            r"|requires moderation|unsafe or sensitive content",
             re.IGNORECASE,
         ),
         ContentBlocked,
@@ -98,7 +101,8 @@ _TEXTS: Final = (
     (re.compile(r"(incorrect|invalid) api[ _-]?key|api key (is )?(invalid|not valid)", re.IGNORECASE), UpstreamAuth),
     (
         re.compile(
-            r"model\b.{0,120}(does not exist|not found|not supported|no longer)|not a valid model", re.IGNORECASE
+            r"unknown model|model\b.{0,120}(does not exist|not found|not supported|no longer)|not a valid model",
+            re.IGNORECASE,
         ),
         ModelUnknown,
     ),

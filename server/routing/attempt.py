@@ -1,8 +1,9 @@
 """One upstream call while it runs, and the record that it leaves."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from server.chat.deployment import Candidate
 from server.chat.records import AttemptRecord
@@ -11,6 +12,31 @@ from server.errors import PerpetuoError
 
 Price = Callable[[str, str, Usage], int | None]
 """Provider, model and usage to nano-dollars; None when the model has no known price."""
+
+
+_MAX_VERSION_CHARS = 64
+
+VersionOf = Callable[[str, str], str]
+"""Provider and model to where the price comes from, with its version; empty for the usual source."""
+
+
+class Prices(Protocol):
+    """The prices that hold in a workspace."""
+
+    def cost_nanousd(self, provider: str, model: str, usage: Usage) -> int | None:
+        """The cost of a call; None when the price is not known."""
+
+    def version_of(self, provider: str, model: str) -> str:
+        """Where the price of a model comes from, with its version."""
+
+
+PricesOf = Callable[[str], Awaitable[Prices]]
+"""Workspace to its prices."""
+
+
+def usual_version(provider: str, model: str) -> str:
+    """Every price comes from the usual source."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +67,7 @@ class Attempt:
     candidate: Candidate
     clock: Clock
     price: Price
+    version_of: VersionOf = usual_version
     started_at: datetime = field(init=False)
     began: float = field(init=False)
     status: int | None = None
@@ -79,7 +106,8 @@ class Attempt:
         """Writes the record; a second call changes nothing."""
         if self.record is None:
             self.saw_answer()
-            deployment = self.candidate.deployment
+            deployment, cost_nanousd = self.candidate.deployment, self.cost_nanousd()
+            is_priced = cost_nanousd is not None
             self.record = AttemptRecord(
                 number=self.number,
                 provider_id=deployment.provider_id,
@@ -91,8 +119,9 @@ class Attempt:
                 latency_ms=self.elapsed_ms(),
                 first_token_ms=self.first_token_ms,
                 usage=self.usage,
-                cost_nanousd=self.cost_nanousd(),
+                cost_nanousd=cost_nanousd,
                 detail=detail,
+                price_version=self.version_of(deployment.provider, self.candidate.model) if is_priced else "",
             )
         return self.record
 
@@ -117,10 +146,16 @@ class Trace:
     attempts: list[Attempt] = field(default_factory=list)
     waited_s: float = 0.0
     told: Candidate | None = None
+    version_of: VersionOf = usual_version
+
+    def use(self, prices: Prices) -> None:
+        """Prices the attempts that begin from now on."""
+        self.price = prices.cost_nanousd
+        self.version_of = prices.version_of
 
     def begin(self, candidate: Candidate) -> Attempt:
         """A new attempt, which is counted even if it never connects."""
-        attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price)
+        attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price, self.version_of)
         self.attempts.append(attempt)
         return attempt
 
@@ -141,6 +176,11 @@ class Trace:
     def upstream_s(self) -> float:
         """How long upstreams took until they had answered or failed, in seconds."""
         return sum(attempt.answered_s or 0.0 for attempt in self.attempts)
+
+    def price_version(self) -> str:
+        """Where the prices behind the cost come from; several by commas, cut short."""
+        versions = [attempt.record.price_version for attempt in self.attempts if attempt.record is not None]
+        return ", ".join(dict.fromkeys(filter(None, versions)))[:_MAX_VERSION_CHARS]
 
     def records(self) -> tuple[AttemptRecord, ...]:
         """A record for each attempt; one that still runs is recorded as left by the caller."""

@@ -143,4 +143,5 @@ class Operation:
             notes=tuple(self.notes),
             attempts=attempts,
             saved_nanousd=self.saved_nanousd(),
+            price_version=self.trace.price_version(),
         )

@@ -24,6 +24,9 @@ from server.routing.measured import Measured, Measurements
 from server.routing.world import Draw, ModelOf, PriceOf, RestsFor, World, never_rests
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
+PricesOf = Callable[[str], Awaitable[PriceOf]]
+"""Workspace to what a usual mix of tokens costs there, by provider and model."""
+
 PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
 
 
@@ -32,9 +35,9 @@ def no_model(provider: str, model: str) -> None:
     return
 
 
-def no_price(provider: str, model: str) -> None:
-    """A price book that knows nothing."""
-    return
+async def no_prices(workspace_id: str) -> PriceOf:
+    """Price books that know nothing."""
+    return lambda provider, model: None
 
 
 async def usual_policy(workspace_id: str) -> RoutingPolicy:
@@ -51,7 +54,7 @@ class Sources:
     clock: Clock
     draw: Draw
     model_of: ModelOf = no_model
-    price_of: PriceOf = no_price
+    prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
     rests_for: RestsFor = never_rests
 
@@ -100,6 +103,7 @@ class Router:
         """The decision over the workspace's entries as they are now."""
         sources = self._sources
         deployments = await sources.deployments_of(workspace_id)
+        price_of = await sources.prices_of(workspace_id)
         now_s = sources.clock.monotonic()
 
         def measured_of(provider_id: str, model: str, is_stream: bool) -> Measured:
@@ -109,7 +113,7 @@ class Router:
             deployments=deployments,
             facts_of=sources.facts_of,
             model_of=sources.model_of,
-            price_of=sources.price_of,
+            price_of=price_of,
             draw=sources.draw,
             measured_of=measured_of,
             rests_for=sources.rests_for,

@@ -31,27 +31,19 @@ _OF_MODEL: Final = ("provider", "model")
 NameOf = Callable[[str, str], str | None]
 """Provider and model to a name out of a bounded set; None for a model that is in no catalogue."""
 
-Price = Callable[[str, str, Usage], int | None]
-
 
 def no_name(provider: str, model: str) -> str | None:
     """A catalogue that knows no model."""
     return None
 
 
-def no_price(provider: str, model: str, usage: Usage) -> int | None:
-    """A price book that knows no price."""
-    return None
-
-
 class RequestMetrics:
     """Counts requests. Belongs to one event loop."""
 
-    def __init__(self, metrics: Metrics | None = None, name_of: NameOf = no_name, price: Price = no_price) -> None:
-        """Makes its families in `metrics`. `price` tells what an answer from the cache would have cost."""
+    def __init__(self, metrics: Metrics | None = None, name_of: NameOf = no_name) -> None:
+        """Makes its families in `metrics`."""
         metrics = metrics or Metrics()
         self._name_of = name_of
-        self._price = price
         self._models: dict[tuple[str, str], Labels] = {}
         self.in_flight = 0
         metrics.reading(
@@ -81,8 +73,8 @@ class RequestMetrics:
             self._overhead_s.observe(overhead_s, stream)
         for attempt in record.attempts:
             self._count_attempt(attempt, is_stream=record.is_stream)
-        if record.is_cache_hit and record.usage is not None:
-            self._saved.add((), self._price(record.provider, record.model, record.usage) or 0)
+        if record.saved_nanousd:
+            self._saved.add((), record.saved_nanousd)
 
     def _count_attempt(self, attempt: AttemptRecord, *, is_stream: bool) -> None:
         provider = (attempt.provider,)

@@ -7,19 +7,19 @@ as a ratio to nginx: requests per second depend on the machine.
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import gateway, payload, report
-from tests.bench.load import Target, wrk_path
+from tests.bench import gateway, goals, idle, payload, peers, report
+from tests.bench.load import Target, call, wrk_path
 from tests.bench.processes import cores
-from tests.bench.scenarios import SCENARIOS, Plan, System, measure
+from tests.bench.scenarios import SCENARIOS, Plan, System, measure, medians
 from tests.bench.upstream import Upstreams, nginx_path, upstreams
 
 MODES = {"one": gateway.one_process, "two": gateway.two_processes}
-TITLES = {"one": "perpetuo, one process", "two": "perpetuo, edge and core apart"}
-KINDS = ("whole", "paced", "burst")
+TITLES = {"one": goals.ONE, "two": goals.TWO}
+KINDS = ("whole", "paced", "burst", "slow")
 
 
 def arguments() -> argparse.Namespace:
@@ -31,6 +31,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gap-ms", type=float, default=5, help="time between paced events (default: 5)")
     parser.add_argument("--modes", default="one,two", help="one, two, or none for the floor alone (default: one,two)")
     parser.add_argument("--scenarios", default=",".join(scenario.name for scenario in SCENARIOS))
+    parser.add_argument("--peers", default="", help=f"also measure: {', '.join(peers.NAMES)} (default: none)")
+    parser.add_argument("--idle", type=int, default=1000, help="streams that wait, for their memory; 0: none")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     return parser.parse_args()
 
@@ -45,7 +47,15 @@ def floor(running: Upstreams) -> list[System]:
     suffix = "chat/completions"
     direct = {kind: Target(f"{running.base_url(kind)}/{suffix}") for kind in KINDS}
     proxied = {kind: Target(f"http://127.0.0.1:{running.proxy_port}/{kind}/{suffix}") for kind in KINDS}
-    return [System("upstream alone", (), direct), System("nginx", (running.proxy_pid,), proxied)]
+    return [System(goals.DIRECT, (), direct), System(goals.FLOOR, (running.proxy_pid,), proxied)]
+
+
+def ours(name: str, started: gateway.Gateway, running: Upstreams) -> System:
+    """A running gateway, with a user for each kind of upstream."""
+    targets = {kind: gateway.target(started, running, kind) for kind in KINDS}
+    address = f"127.0.0.1:{started.grpc_port}"
+    grpc_targets = {kind: Target(address, target.key) for kind, target in targets.items()}
+    return System(name, started.pids, targets, grpc_targets, has_paths=True)
 
 
 def run(options: argparse.Namespace, folder: Path) -> None:
@@ -53,32 +63,64 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     measured, load = cores()
     sys.stdout.write("".join(f"{name} {what}\n" for name, what in report.versions().items()))
     sys.stdout.write("one core for all: figures are rough\n\n" if load is None else f"core {measured} measured\n\n")
-    for name, body in {"unary": payload.request(stream=False), "stream": payload.request(stream=True)}.items():
-        (folder / f"{name}.json").write_bytes(body)
     plan = Plan(options.rounds, options.seconds, options.warm_up, load, folder)
-    starts_s: dict[str, float] = {}
+    modes = [mode for mode in options.modes.split(",") if mode in MODES]
     with ExitStack() as stack:
         running = stack.enter_context(upstreams(folder, measured=measured, load=load, gap_ms=options.gap_ms))
         systems = floor(running)
-        for mode in (mode for mode in options.modes.split(",") if mode in MODES):
+        for mode in modes:
             started = stack.enter_context(MODES[mode](folder / mode, measured))
-            starts_s[TITLES[mode]] = started.start_s
-            targets = {kind: gateway.target(started, running, kind) for kind in KINDS}
-            systems.append(System(TITLES[mode], started.pids, targets))
+            systems.append(ours(TITLES[mode], started, running))
+        for name in (name for name in options.peers.split(",") if name):
+            systems.append(peers.start(name, stack, folder, running, measured))
         results = []
         for scenario in (scenario for scenario in SCENARIOS if scenario.name in options.scenarios.split(",")):
             results.append(report.Result(scenario, measure(scenario, systems, plan)))
             sys.stdout.write(report.table(results[-1]) + "\n\n")
             sys.stdout.flush()
-    report_end(options, results, starts_s)
+    extra = (_start_s(folder, measured, load), _idle_kib(options, folder, measured, load)) if "one" in modes else None
+    report_end(options, results, *(extra or (None, None)))
 
 
-def report_end(options: argparse.Namespace, results: list[report.Result], starts_s: Mapping[str, float]) -> None:
-    """Prints how long the gateways took to serve, and keeps the figures."""
-    for name, start_s in starts_s.items():
-        sys.stdout.write(f"{name}: serving {start_s:.2f} s after the command\n")
+def _start_s(folder: Path, measured: int | None, load: int | None) -> float:
+    """Seconds from the command to the first answer of a model, at the second start: there is a database already."""
+    with upstreams(_made(folder / "start"), measured=measured, load=load, gap_ms=1) as running:
+        with gateway.one_process(folder / "cold", measured) as started:
+            target = gateway.target(started, running, "whole")
+        began = time.monotonic()
+        with gateway.one_process(folder / "cold", measured) as started:
+            call(Target(started.url("/v1/chat/completions"), target.key), payload.request())
+            return time.monotonic() - began
+
+
+def _idle_kib(options: argparse.Namespace, folder: Path, measured: int | None, load: int | None) -> float | None:
+    """KiB of one stream that waits, in a gateway that does nothing else."""
+    streams = min(options.idle, idle.descriptors() // 2)
+    if not streams:
+        return None
+    with (
+        upstreams(_made(folder / "silent"), measured=measured, load=load, gap_ms=1) as running,
+        gateway.one_process(folder / "idle", measured) as started,
+    ):
+        return idle.stream_kib(gateway.target(started, running, "idle"), started.pids, streams)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def report_end(
+    options: argparse.Namespace, results: list[report.Result], start_s: float | None, idle_kib: float | None
+) -> None:
+    """Prints the goals with what was measured, and keeps the figures."""
+    found = {
+        result.scenario.name: {name: medians(rounds) for name, rounds in result.rounds.items()} for result in results
+    }
+    told = goals.rows(found, start_s, idle_kib)
+    sys.stdout.write(goals.table(told) + "\n")
     settings = {name: str(value) for name, value in vars(options).items()}
-    report.write(options.output, results, starts_s, settings)
+    report.write(options.output, results, told, settings)
 
 
 def main() -> int:

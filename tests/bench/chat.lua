@@ -7,6 +7,11 @@ wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. (os.getenv("BENCH_KEY") or "none")
 
+-- More headers, as "name=value;name=value".
+for name, value in (os.getenv("BENCH_HEADERS") or ""):gmatch("([^=;]+)=([^;]*)") do
+  wrk.headers[name] = value
+end
+
 -- Looking at every answer costs much, so it is done only to find out why a load failed.
 if os.getenv("BENCH_SHOW") then
   local shown = false

@@ -19,10 +19,11 @@ _OPTIONS = ("--allow-private-upstreams", "--default-plan", "enterprise")
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A running gateway: its processes, its REST port on 127.0.0.1, and how long it took to serve, seconds."""
+    """A running gateway: its processes, its ports on 127.0.0.1, and how long it took to serve, seconds."""
 
     pids: tuple[int, ...]
     port: int
+    grpc_port: int
     start_s: float
 
     def url(self, path: str) -> str:
@@ -36,7 +37,7 @@ def one_process(folder: Path, core: int | None) -> Iterator[Gateway]:
     began = time.monotonic()
     command = _command("cli.main", "serve", "--port", "0", "--grpc-port", "0", *_core_options(folder))
     with _started(folder, "serve", command, core) as (pid, ready):
-        yield Gateway((pid,), int(ready["port"]), time.monotonic() - began)
+        yield Gateway((pid,), int(ready["port"]), int(ready["grpc_port"]), time.monotonic() - began)
 
 
 @contextmanager
@@ -46,10 +47,10 @@ def two_processes(folder: Path, core: int | None) -> Iterator[Gateway]:
     with ExitStack() as stack:
         command = _command("server", "--grpc-port", "0", *_core_options(folder))
         core_pid, ready = stack.enter_context(_started(folder, "server", command, core))
-        address = f"127.0.0.1:{ready['grpc_port']}"
-        command = _command("edge", "--core", address, "--port", "0")
+        grpc_port = int(ready["grpc_port"])
+        command = _command("edge", "--core", f"127.0.0.1:{grpc_port}", "--port", "0")
         edge_pid, ready = stack.enter_context(_started(folder, "edge", command, core))
-        yield Gateway((core_pid, edge_pid), int(ready["port"]), time.monotonic() - began)
+        yield Gateway((core_pid, edge_pid), int(ready["port"]), grpc_port, time.monotonic() - began)
 
 
 def target(gateway: Gateway, upstreams: Upstreams, kind: str) -> Target:
@@ -78,6 +79,7 @@ def _core_options(folder: Path) -> tuple[str, ...]:
 def _started(folder: Path, name: str, command: list[str], core: int | None) -> Iterator[tuple[int, dict[str, int]]]:
     folder.mkdir(exist_ok=True)
     ready_file, log = folder / f"{name}.ready", folder / f"{name}.log"
+    ready_file.unlink(missing_ok=True)
     with program([*command, "--ready-file", str(ready_file)], core=core, log=log) as pid:
         ready: dict[str, int] = json.loads(wait_for_file(ready_file, pid, log))
         yield pid, ready

@@ -18,10 +18,15 @@ class WrongAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where requests go. `key` is the bearer token, empty for the upstream and the proxy."""
+    """Where requests go. `key` is the bearer token, empty for the upstream and the proxy; `headers` come on top.
+
+    `model` is what the target calls the model, empty for the name in the bodies.
+    """
 
     url: str
     key: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ def send(target: Target, *, body: Path, connections: int, seconds: float, core: 
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
     environment = os.environ | {"BENCH_BODY": str(body), "BENCH_KEY": target.key or "none"}
+    environment["BENCH_HEADERS"] = ";".join(f"{name}={value}" for name, value in target.headers)
     counted = json.loads(_lines_of(command, environment, "{")[0])
     failures = {kind: number for kind, number in counted["failures"].items() if number}
     if failures or not counted["requests"]:
@@ -69,6 +75,7 @@ def call(target: Target, body: bytes) -> bytes:
     address = urlsplit(target.url)
     connection = http.client.HTTPConnection(address.netloc, timeout=30)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {target.key or 'none'}"}
+    headers |= dict(target.headers)
     try:
         connection.request("POST", address.path, body, headers)
         response = connection.getresponse()
@@ -80,12 +87,12 @@ def call(target: Target, body: bytes) -> bytes:
     return received
 
 
-def check(target: Target, *, stream: bool) -> None:
-    """Makes sure that a target answers the whole completion, streamed or not."""
-    received = call(target, payload.request(stream=stream))
+def check(target: Target, body: bytes, *, stream: bool) -> None:
+    """Makes sure that a target answers a body with the whole completion, streamed or not, in whatever form."""
+    received = call(target, body)
     if not stream:
-        expected = json.loads(payload.answer())["choices"]
-        if json.loads(received)["choices"] != expected:
+        text = json.loads(payload.answer())["choices"][0]["message"]["content"]
+        if json.dumps(text).encode() not in received:
             raise WrongAnswerError(f"{target.url} changed the answer: {received[:500]!r}")
         return
     data = [line[6:] for line in received.split(b"\n") if line.startswith(b"data: ")]

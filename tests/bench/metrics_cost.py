@@ -27,11 +27,6 @@ RECORD = OperationRecord(
 )  # fmt: skip
 
 
-def no_price(provider: str, model: str, usage: Usage) -> int | None:
-    """No answer comes from the cache here."""
-    return None
-
-
 def best_us(work: Callable[[], None]) -> float:
     """Microseconds of CPU of one call, in the best of the rounds."""
     best = float("inf")
@@ -45,7 +40,7 @@ def best_us(work: Callable[[], None]) -> float:
 
 def settle_us() -> float:
     """Of a stream with one attempt that is settled."""
-    requests = Metering(Catalogue.load(), no_price).requests
+    requests = Metering(Catalogue.load()).requests
 
     def work() -> None:
         requests.begin()
@@ -62,7 +57,7 @@ def http_us() -> float:
 
 def scrape_ms() -> tuple[int, float, float]:
     """How many bytes a scrape has, how long it takes on the event loop, and how long in its thread."""
-    metering = Metering(Catalogue.load(), no_price)
+    metering = Metering(Catalogue.load())
     for number, model in enumerate(Catalogue.load().models):
         attempt = replace(ATTEMPT, provider=f"provider-{number % PROVIDERS}", outcome=f"OUTCOME_{number}")
         attempts = (attempt, replace(ATTEMPT, provider=model.provider, model=model.id))

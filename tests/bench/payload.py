@@ -11,23 +11,48 @@ EVENTS = 50
 
 _ID = "chatcmpl-bench0123456789abcdefghij"
 _CREATED = 1760000000
+# Makes a body of about 60 KB.
+_LARGE_SENTENCES = 600
 _SENTENCE = "The quick brown fox jumps over the lazy dog while the gateway counts every token that it passes on. "
 
 
-def request(*, stream: bool) -> bytes:
-    """The JSON of a chat completion request, about 950 bytes."""
+def request(*, stream: bool = False, temperature: float = 0.7, sentences: int = 4) -> bytes:
+    """The JSON of a chat completion request; with the four sentences, about 950 bytes."""
     body: dict[str, object] = {
         "model": MODEL,
         "messages": [
             {"role": "system", "content": _SENTENCE * 3},
-            {"role": "user", "content": _SENTENCE * 4},
+            {"role": "user", "content": _SENTENCE * sentences},
         ],
-        "temperature": 0.7,
+        "temperature": temperature,
         "max_tokens": 256,
     }
     if stream:
         body["stream"] = True
     return json.dumps(body).encode()
+
+
+def messages_request() -> bytes:
+    """The same request in the form of the Messages API."""
+    body: dict[str, object] = {
+        "model": MODEL,
+        "system": _SENTENCE * 3,
+        "messages": [{"role": "user", "content": _SENTENCE * 4}],
+        "temperature": 0.7,
+        "max_tokens": 256,
+    }
+    return json.dumps(body).encode()
+
+
+def bodies() -> dict[str, bytes]:
+    """Every body that is sent, by the name that scenarios know it by."""
+    return {
+        "unary": request(),
+        "stream": request(stream=True),
+        "large": request(sentences=_LARGE_SENTENCES),
+        "repeated": request(temperature=0),
+        "messages": messages_request(),
+    }
 
 
 def answer() -> bytes:

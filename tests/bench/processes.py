@@ -50,9 +50,9 @@ def program(command: Sequence[str], *, core: int | None, log: Path) -> Iterator[
             process.wait()
 
 
-def wait_until_listening(port: int, pid: int, log: Path) -> None:
+def wait_until_listening(port: int, pid: int, log: Path, limit_s: float = _START_LIMIT_S) -> None:
     """Waits until a program takes connections on a port of 127.0.0.1."""
-    for _ in _attempts(pid, log):
+    for _ in _attempts(pid, log, limit_s):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -66,8 +66,8 @@ def wait_for_file(path: Path, pid: int, log: Path) -> bytes:
     raise ProgramFailedError(f"{path} was not written")
 
 
-def _attempts(pid: int, log: Path) -> Iterator[None]:
-    until = time.monotonic() + _START_LIMIT_S
+def _attempts(pid: int, log: Path, limit_s: float = _START_LIMIT_S) -> Iterator[None]:
+    until = time.monotonic() + limit_s
     while True:
         yield
         if not _alive(pid) or time.monotonic() > until:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.bench.goals import Row
 from tests.bench.scenarios import Figures, Scenario, medians
 from tests.bench.upstream import nginx_path
 
@@ -52,11 +53,11 @@ def table(result: Result) -> str:
     unit = "events" if scenario.stream else "requests"
     head = f"{scenario.title:<42}{unit + '/s':>12}{'CPU-s / 1k ' + unit:>21}{'x nginx':>9}"
     lines = [f"{head}{'p50 ms':>9}{'p99 ms':>9}{'MiB':>7}"]
-    floor = medians(result.rounds[_FLOOR]).cpu_s_per_1k
+    floor = medians(result.rounds[_FLOOR]).cpu_s_per_1k if _FLOOR in result.rounds else 0.0
     for name, rounds in result.rounds.items():
         figures = medians(rounds)
         cost = (
-            f"{figures.cpu_s_per_1k:>21.4f}{figures.cpu_s_per_1k / floor:>9.2f}"
+            f"{figures.cpu_s_per_1k:>21.4f}" + (f"{figures.cpu_s_per_1k / floor:>9.2f}" if floor else f"{'':>9}")
             if figures.cpu_s_per_1k
             else f"{'':>30}"
         )
@@ -65,12 +66,12 @@ def table(result: Result) -> str:
     return "\n".join(lines)
 
 
-def write(path: Path, results: Sequence[Result], starts_s: Mapping[str, float], settings: Mapping[str, object]) -> None:
-    """Keeps versions, settings, medians and every round as JSON."""
+def write(path: Path, results: Sequence[Result], rows: Sequence[Row], settings: Mapping[str, object]) -> None:
+    """Keeps versions, settings, goals, medians and every round as JSON."""
     document = {
         "versions": versions(),
         "settings": settings,
-        "start_s": starts_s,
+        "goals": [asdict(row) for row in rows],
         "scenarios": {
             result.scenario.name: {
                 "title": result.scenario.title,

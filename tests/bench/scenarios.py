@@ -2,49 +2,83 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Final
 
-from tests.bench import payload
-from tests.bench.load import Target, check, send
+from tests.bench import grpc_load, payload
+from tests.bench.load import Load, Target, check, send
 from tests.bench.processes import cpu_s, rss_mib
 
 # After a load, work that is done in batches is still to come; it belongs to the load's cost.
 _SETTLE_S = 1.2
+CHAT: Final = "/v1/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One kind of load. `per` is how many units an answer counts for: 1 request, or its streamed events."""
+    """One kind of load.
+
+    `kind` is the upstream's path, `per` how many units an answer counts for: 1 request, or its streamed events. `body`
+    names one of `payload.bodies()`, `path` is where the gateway is asked. `is_grpc` goes by the gateway's gRPC port.
+    """
 
     name: str
     title: str
     kind: str
     connections: int
-    per: int
+    per: int = 1
+    body: str = "unary"
+    path: str = CHAT
+    is_grpc: bool = False
 
     @property
     def stream(self) -> bool:
         """Whether the answers are streamed."""
-        return self.kind != "whole"
+        return self.body == "stream"
 
 
-SCENARIOS = (
-    Scenario("unary", "not streamed, 16 connections", "whole", 16, 1),
-    Scenario("sequential", "not streamed, 1 connection", "whole", 1, 1),
-    Scenario("paced", "streamed one event at a time, 64 streams", "paced", 64, payload.EVENTS),
-    Scenario("burst", "streamed as fast as it goes, 64 streams", "burst", 64, payload.EVENTS),
+def _streamed(name: str, title: str, kind: str, connections: int, *, is_grpc: bool = False) -> Scenario:
+    return Scenario(name, title, kind, connections, payload.EVENTS, "stream", is_grpc=is_grpc)
+
+
+SCENARIOS: Final = (
+    Scenario("unary", "1 KB, not streamed, 16 connections", "whole", 16),
+    Scenario("sequential", "1 KB, not streamed, 1 connection", "whole", 1),
+    Scenario("large", "60 KB, not streamed, 16 connections", "whole", 16, body="large"),
+    Scenario("slow", "upstream takes 50 ms, 16 connections", "slow", 16),
+    Scenario("hit", "the same request, cached, 16 connections", "whole", 16, body="repeated"),
+    Scenario("messages", "Messages in, OpenAI's dialect out, 16", "whole", 16, body="messages", path="/v1/messages"),
+    _streamed("paced4", "streamed one event at a time, 4 streams", "paced", 4),
+    _streamed("paced", "streamed one event at a time, 64 streams", "paced", 64),
+    _streamed("burst", "streamed as fast as it goes, 64 streams", "burst", 64),
+    Scenario("grpc", "gRPC, not streamed, 16 at once", "whole", 16, is_grpc=True),
+    _streamed("grpc-paced", "gRPC, streamed one event at a time, 64", "paced", 64, is_grpc=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Something measured: its processes and, by kind of answer, where to ask."""
+    """Something measured: its processes and, by kind of answer, where to ask; `grpc_targets` where it has such a face.
+
+    A target's URL is that of chat completions; other scenarios replace the path where `has_paths`.
+    """
 
     name: str
     pids: tuple[int, ...]
     targets: dict[str, Target]
+    grpc_targets: dict[str, Target] | None = None
+    has_paths: bool = False
+
+    def target(self, scenario: Scenario) -> Target | None:
+        """Where to send a scenario's requests; None if this system has no such face."""
+        if scenario.is_grpc:
+            return None if self.grpc_targets is None else self.grpc_targets[scenario.kind]
+        target = self.targets.get(scenario.kind)
+        if target is None or scenario.path == CHAT or not self.has_paths:
+            return target
+        return replace(target, url=target.url.replace(CHAT, scenario.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +94,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often, and where the bodies to send are (`unary.json`, `stream.json`)."""
+    """How long and how often, and a folder for what is sent."""
 
     rounds: int
     seconds: float
@@ -71,13 +105,15 @@ class Plan:
 
 def measure(scenario: Scenario, systems: Sequence[System], plan: Plan) -> dict[str, list[Figures]]:
     """Figures of every round, by system. Every system is checked and warmed up, then they take turns."""
-    for system in systems:
-        check(system.targets[scenario.kind], stream=scenario.stream)
-        _load(scenario, system, plan, plan.warm_up_s)
-    rounds: dict[str, list[Figures]] = {system.name: [] for system in systems}
+    targets = [(system, target) for system in systems if (target := system.target(scenario)) is not None]
+    for system, target in targets:
+        if not scenario.is_grpc:
+            check(target, _body(scenario, target), stream=scenario.stream)
+        _round(scenario, system, target, plan, plan.warm_up_s)
+    rounds: dict[str, list[Figures]] = {system.name: [] for system, _ in targets}
     for _ in range(plan.rounds):
-        for system in systems:
-            rounds[system.name].append(_load(scenario, system, plan, plan.seconds))
+        for system, target in targets:
+            rounds[system.name].append(_round(scenario, system, target, plan, plan.seconds))
     return rounds
 
 
@@ -92,11 +128,9 @@ def medians(rounds: Sequence[Figures]) -> Figures:
     )
 
 
-def _load(scenario: Scenario, system: System, plan: Plan, seconds: float) -> Figures:
-    body = plan.folder / ("stream.json" if scenario.stream else "unary.json")
-    target = system.targets[scenario.kind]
+def _round(scenario: Scenario, system: System, target: Target, plan: Plan, seconds: float) -> Figures:
     before = cpu_s(system.pids)
-    load = send(target, body=body, connections=scenario.connections, seconds=seconds, core=plan.load_core)
+    load = _load(scenario, target, plan, seconds)
     time.sleep(_SETTLE_S)
     spent = cpu_s(system.pids) - before
     units = load.requests * scenario.per
@@ -107,3 +141,17 @@ def _load(scenario: Scenario, system: System, plan: Plan, seconds: float) -> Fig
         p99_ms=load.p99_ms,
         rss_mib=rss_mib(system.pids),
     )
+
+
+def _load(scenario: Scenario, target: Target, plan: Plan, seconds: float) -> Load:
+    body = plan.folder / "body.json"
+    body.write_bytes(_body(scenario, target))
+    if scenario.is_grpc:
+        return grpc_load.send(target, body=body, calls=scenario.connections, seconds=seconds, core=plan.load_core)
+    return send(target, body=body, connections=scenario.connections, seconds=seconds, core=plan.load_core)
+
+
+def _body(scenario: Scenario, target: Target) -> bytes:
+    """What is sent, with the model by the name that the target knows."""
+    body = payload.bodies()[scenario.body]
+    return body.replace(payload.MODEL.encode(), target.model.encode()) if target.model else body

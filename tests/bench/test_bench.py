@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.bench import paced, payload
+from tests.bench import goals, instructions, paced, payload
 from tests.bench.processes import cpu_s
 from tests.bench.scenarios import Figures, medians
 from tests.house.sources import ROOT
@@ -28,13 +28,13 @@ def test_what_is_sent_has_the_size_that_is_told(body: bytes, least: int, most: i
 
 
 async def test_the_paced_upstream_answers_whole_streams_over_one_connection() -> None:
-    pieces = paced.chunks()
-    server = await asyncio.get_running_loop().create_server(lambda: paced.Paced(pieces, 0.0), "127.0.0.1", 0)
+    scripts = paced.scripts(0.0)
+    server = await asyncio.get_running_loop().create_server(lambda: paced.Paced(scripts), "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
         body = payload.request(stream=True)
         for _ in range(2):
-            writer.write(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            writer.write(b"POST /paced/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
             received = await reader.readuntil(b"\r\n0\r\n\r\n")
             events = re.findall(rb"[0-9a-f]+\r\n(data: .*?\n\n)\r\n", received, re.DOTALL)
             assert events == payload.events()
@@ -60,3 +60,22 @@ def test_a_machine_without_the_tools_is_told_what_to_install() -> None:
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0
     assert re.search(r"^Skipped: .*wrk not found\. Debian, Ubuntu: apt install .*wrk$", result.stdout, re.MULTILINE)
+
+
+def test_a_goal_is_told_with_what_was_measured_and_left_out_when_it_was_not() -> None:
+    ours, floor = (Figures(per_s=1, cpu_s_per_1k=cost, p50_ms=1, p99_ms=1, rss_mib=95) for cost in (0.08, 0.02))
+    told = goals.rows({"unary": {goals.ONE: ours, goals.FLOOR: floor}}, start_s=0.7, idle_kib=None)
+    lines = {row.text: row.line().split()[-1] for row in told}
+    assert lines == {
+        "CPU per request, times nginx": "met",
+        "memory after load, one process, MiB": "missed",
+        "cold start to the first answer, s": "stretch",
+    }
+
+
+def test_a_case_that_became_dearer_than_the_tolerance_fails_the_check() -> None:
+    baseline = {"unary": 1000.0, "stream": 1000.0}
+    assert instructions.compare({"unary": 1050.0, "stream": 900.0}, baseline)[1]
+    lines, is_good = instructions.compare({"unary": 1000.0, "stream": 1100.0}, baseline)
+    assert not is_good
+    assert [line.endswith("!") for line in lines] == [False, False, True]

@@ -1,7 +1,8 @@
 """The cheap upstreams, and nginx as the reverse proxy that everything is compared with.
 
 `/whole` answers a static JSON body and `/burst` a static event stream, both by nginx; `/paced` sends one event at a
-time, as a model does, by a bare asyncio server. nginx as a proxy carries the same three paths.
+time, as a model does, `/slow` a whole answer after 50 ms, `/idle` the beginning of a stream that falls silent, all by a
+bare asyncio server. nginx as a proxy carries the same paths.
 """
 
 import shutil
@@ -38,6 +39,8 @@ _UPSTREAM = """
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     root static;
+    client_max_body_size 8m;
+    client_body_buffer_size 256k;
     location / {{ return 404; }}
     location = /whole/chat/completions {{ error_page 405 =200 /whole.json; return 405; }}
     location = /burst/chat/completions {{ error_page 405 =200 /burst.sse; return 405; }}
@@ -57,9 +60,15 @@ _PROXY = """
     location /whole/ {{ proxy_pass http://static; }}
     location /burst/ {{ proxy_pass http://static; proxy_buffering off; }}
     location /paced/ {{ proxy_pass http://paced; proxy_buffering off; }}
+    location /slow/ {{ proxy_pass http://paced; }}
+    client_max_body_size 8m;
+    client_body_buffer_size 256k;
   }}
 }}
 """
+
+
+_STATIC = ("whole", "burst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ class Upstreams:
 
     def base_url(self, kind: str) -> str:
         """What a provider entry of the gateway takes for one kind of answer."""
-        return f"http://127.0.0.1:{self.paced_port if kind == 'paced' else self.static_port}/{kind}"
+        return f"http://127.0.0.1:{self.static_port if kind in _STATIC else self.paced_port}/{kind}"
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 A folder holds what a caller asks (request.json) and what the provider says (response.json, stream.sse, error.json):
 these are written by hand from the provider's wire. What our side makes of it is compared with wire.json, answer.json
 and chunks.jsonl, which `pytest --update-golden` rewrites. error.json is a list of answers, each with its reason.
+A folder within it is one more case, with whichever of these files it is about. Streams that are not server-sent events
+stand in stream.jsonl, an event a line.
 """
 
 from collections.abc import Mapping
@@ -11,17 +13,33 @@ from typing import Any
 
 import msgspec
 import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import BaseModel
 
+from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Candidate, Deployment
+from server.chat.model_facts import UNKNOWN_MODEL
 from server.chat.request import parse_chat_request
 from server.errors import PerpetuoError
 from server.providers.registry import PROVIDERS, Provider
-from server.upstream.sse import SseDecoder
+from server.upstream.framing import event_decoder
+from tests.providers.folding import folded, whole
+from tests.unit.server.upstream import frames
 
 FOLDERS = Path(__file__).parent
 NAMES = sorted(PROVIDERS)
-INPUTS = ("request.json", "response.json", "stream.sse", "error.json")
+CASES = sorted(
+    path.parent.relative_to(FOLDERS).as_posix()
+    for path in FOLDERS.rglob("*.json*")
+    if path.name in {"request.json", "response.json", "stream.jsonl"} or path.with_name("stream.sse").is_file()
+)
+CASES = list(dict.fromkeys(CASES))
+INPUTS = ("request.json", "response.json", "error.json")
+STREAMS = ("stream.sse", "stream.jsonl")
+LEAST: Mapping[str, Any] = {"id": "a", "created": 0, "model": "m", "object": "chat.completion"}
+"""What some servers leave out, and the types of OpenAI's own client demand."""
 PARTS_OF_USAGE = ("cache_write_1h", "audio", "tier")
+CATALOGUE = Catalogue.load()
 BASE_URL = "https://models.example/v1"
 
 
@@ -49,7 +67,9 @@ def pretty(document: object) -> bytes:
 def candidate_of(row: Provider, model: str) -> Candidate:
     base_url = row.default_base_url or BASE_URL
     api_key = "" if row.is_builtin else "sk-golden"
-    return Candidate(Deployment("prov_1", "ws_1", row.name, base_url, api_key), model)
+    known = CATALOGUE.find(row.name, model)
+    deployment = Deployment("prov_1", "ws_1", row.name, base_url, api_key)
+    return Candidate(deployment, model, known.facts if known else UNKNOWN_MODEL)
 
 
 def facts_json(facts: msgspec.Struct) -> Mapping[str, object]:
@@ -62,6 +82,25 @@ def facts_json(facts: msgspec.Struct) -> Mapping[str, object]:
     return {name: value for name, value in shown.items() if value not in (None, False)}
 
 
+def row_of(case: str) -> Provider:
+    return PROVIDERS[case.partition("/")[0]]
+
+
+def with_file(*names: str) -> list[str]:
+    """The cases that have one of these files."""
+    return [case for case in CASES if any((FOLDERS / case / name).is_file() for name in names)]
+
+
+def stream_of(case: str) -> bytes:
+    """The bytes of a stream: of server-sent events as they stand in the file, of others made from its lines."""
+    path = FOLDERS / case / STREAMS[0]
+    if path.is_file():
+        return path.read_bytes()
+    events = [msgspec.json.decode(line) for line in path.with_name(STREAMS[1]).read_bytes().splitlines()]
+    writers = {"event": frames.event, "exception": frames.exception}
+    return b"".join(writers[kind](name, msgspec.json.encode(data)) for kind, name, data in events)
+
+
 def test_every_row_has_a_folder_and_every_folder_a_row() -> None:
     assert sorted(path.name for path in FOLDERS.iterdir() if path.is_dir() and path.name != "__pycache__") == NAMES
 
@@ -69,13 +108,14 @@ def test_every_row_has_a_folder_and_every_folder_a_row() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_folder_is_complete(name: str) -> None:
     assert [file for file in INPUTS if not (FOLDERS / name / file).is_file()] == []
+    assert any((FOLDERS / name / file).is_file() for file in STREAMS)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_builds_the_wire(name: str, golden: Golden) -> None:
-    row = PROVIDERS[name]
-    request = parse_chat_request((FOLDERS / name / "request.json").read_bytes())
-    model = (request.model or "default-model").removeprefix(f"{name}/")
+@pytest.mark.parametrize("case", with_file("request.json"))
+def test_builds_the_wire(case: str, golden: Golden) -> None:
+    row = row_of(case)
+    request = parse_chat_request((FOLDERS / case / "request.json").read_bytes())
+    model = (request.model or "default-model").removeprefix(f"{row.name}/")
     wire = row.dialect.build(request, candidate_of(row, model), is_stream=request.is_stream)
     made = {
         "method": wire.method,
@@ -85,21 +125,22 @@ def test_builds_the_wire(name: str, golden: Golden) -> None:
         "notes": request.notes,
         "body": msgspec.Raw(wire.body),
     }
-    golden.check(FOLDERS / name / "wire.json", pretty(made))
+    golden.check(FOLDERS / case / "wire.json", pretty(made))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_reads_the_answer(name: str, golden: Golden) -> None:
-    body = (FOLDERS / name / "response.json").read_bytes()
-    answer = PROVIDERS[name].dialect.answer(200, {"content-type": "application/json"}, body)
+@pytest.mark.parametrize("case", with_file("response.json"))
+def test_reads_the_answer(case: str, golden: Golden) -> None:
+    body = (FOLDERS / case / "response.json").read_bytes()
+    answer = row_of(case).dialect.answer(200, {"content-type": "application/json"}, body)
     golden.check(
-        FOLDERS / name / "answer.json", pretty({"facts": facts_json(answer.facts), "body": msgspec.Raw(answer.body)})
+        FOLDERS / case / "answer.json", pretty({"facts": facts_json(answer.facts), "body": msgspec.Raw(answer.body)})
     )
 
 
-def chunks_of(name: str, pieces: list[bytes]) -> bytes:
-    events, decoder = SseDecoder(), PROVIDERS[name].dialect.stream()
-    found = [event for piece in pieces for event in events.feed(piece)] + events.finish()
+def chunks_of(case: str, pieces: list[bytes]) -> bytes:
+    dialect = row_of(case).dialect
+    events, decoder = event_decoder(dialect.framing), dialect.stream()
+    found = [event for piece in pieces for event in events.feed(piece)] + list(events.finish())
     chunks = [chunk for event in found for chunk in decoder.feed(event)]
     lines = [
         msgspec.json.encode({"facts": facts_json(chunk.facts), "data": msgspec.Raw(chunk.data)}) for chunk in chunks
@@ -108,12 +149,32 @@ def chunks_of(name: str, pieces: list[bytes]) -> bytes:
     return b"\n".join([*lines, msgspec.json.encode({"is_done": decoder.is_done, "notes": list(decoder.notes)}), b""])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_reads_the_stream(name: str, golden: Golden) -> None:
-    stream = (FOLDERS / name / "stream.sse").read_bytes()
-    made = chunks_of(name, [stream])
-    golden.check(FOLDERS / name / "chunks.jsonl", made)
-    assert chunks_of(name, [stream[i : i + 1] for i in range(len(stream))]) == made
+@pytest.mark.parametrize("case", with_file(*STREAMS))
+def test_reads_the_stream(case: str, golden: Golden) -> None:
+    stream = stream_of(case)
+    made = chunks_of(case, [stream])
+    golden.check(FOLDERS / case / "chunks.jsonl", made)
+    assert chunks_of(case, [stream[i : i + 1] for i in range(len(stream))]) == made
+
+
+@pytest.mark.parametrize("case", [case for case in with_file(*STREAMS) if case in with_file("response.json")])
+def test_the_stream_byte_by_byte_folds_into_the_answer(case: str) -> None:
+    stream = stream_of(case)
+    *lines, _ = chunks_of(case, [stream[i : i + 1] for i in range(len(stream))]).splitlines()
+    told = [msgspec.json.decode(line) for line in lines]
+    answer = msgspec.json.decode((FOLDERS / case / "answer.json").read_bytes())
+    assert folded(chunk["data"] for chunk in told) == whole(answer["body"])
+    usages = [chunk["facts"]["usage"] for chunk in told if "usage" in chunk["facts"]]
+    assert usages[-1:] == [answer["facts"]["usage"]] if "usage" in answer["facts"] else not usages
+    roles = [choice["delta"].get("role") for chunk in told for choice in chunk["data"]["choices"] if "delta" in choice]
+    assert sum(role is not None for role in roles) <= len(answer["body"]["choices"])
+    kinds: list[tuple[type[BaseModel], list[dict[str, Any]]]] = [
+        (ChatCompletion, [answer["body"]]),
+        (ChatCompletionChunk, [chunk["data"] for chunk in told]),
+    ]
+    for kind, told_of in kinds:
+        for body in told_of:
+            kind.model_validate({**LEAST, **body, "service_tier": None}, strict=True)
 
 
 def errors() -> list[tuple[str, int, dict[str, Any]]]:

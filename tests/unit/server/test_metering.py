@@ -25,10 +25,6 @@ RECORD = OperationRecord(
 )  # fmt: skip
 
 
-def no_price(provider: str, model: str, usage: Usage) -> int | None:
-    return None
-
-
 async def test_a_cores_parts_are_shown(tmp_path: Path) -> None:
     async with await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0)) as core:
         core._ledger.record(RECORD)
@@ -44,7 +40,7 @@ async def test_a_cores_parts_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_of_a_model_has_the_models_name() -> None:
-    metering = Metering(Catalogue.load(), no_price)
+    metering = Metering(Catalogue.load())
     dated = replace(ATTEMPT, model="gpt-4o-2024-08-06")
     metering.requests.settle(replace(RECORD, attempts=(dated,)), 0.0, None)
     assert list(metering.requests._cost.values) == [("openai", "gpt-4o")]
@@ -52,7 +48,7 @@ def test_a_snapshot_of_a_model_has_the_models_name() -> None:
 
 def test_everything_that_can_be_counted_at_once_is_within_the_bound() -> None:
     """Every provider, model and reason that there is, and 100,000 names that there are not."""
-    metering = Metering(Catalogue.load(), no_price)
+    metering = Metering(Catalogue.load())
     outcomes = ["ok", *(name.removeprefix("ERROR_REASON_") for name in dict(errors_pb2.ErrorReason.items()))]
     providers = [*PROVIDERS, *(f"provider-{number}" for number in range(50))]
     models = [model.id for model in Catalogue.load().models]

@@ -2,27 +2,33 @@
 
 import pytest
 
+from server.catalogue.catalogue import Catalogue
 from server.providers.registry import PROVIDERS, Provider, closest_providers
 from server.upstream.egress import check_base_url
 
-NAMES = [
-    "openai",
-    "openai-compatible",
-    "groq",
-    "together",
-    "fireworks",
-    "deepseek",
-    "xai",
-    "openrouter",
-    "mistral",
-    "ollama",
-    "vllm",
+NAMES = list(PROVIDERS)
+KNOWN = [
+    *("openai", "groq", "together", "fireworks", "deepseek", "xai", "openrouter", "perplexity", "cerebras", "nvidia"),
+    *("huggingface", "moonshot", "qwen", "zai", "mistral"),
+    "anthropic",
+    *("openai-compatible", "ollama", "vllm", "lmstudio", "llamacpp"),
     "demo",
 ]
+UNLISTED = {"nvidia", "huggingface", "qwen"}
+"""Vendors of whose models the catalogue knows none."""
 
 
 def test_has_the_known_providers() -> None:
-    assert list(PROVIDERS) == NAMES
+    assert set(KNOWN) <= set(NAMES)
+    assert len(NAMES) == len(set(NAMES))
+
+
+@pytest.mark.parametrize("row", PROVIDERS.values(), ids=lambda row: row.name)
+def test_its_usual_models_stand_in_the_catalogue(row: Provider) -> None:
+    catalogue = Catalogue.load()
+    missing = [model for model in row.default_models if catalogue.find(row.name, model) is None]
+    assert row.is_builtin or missing == []
+    assert row.is_builtin or bool(row.default_models) is (row.name in catalogue.providers)
 
 
 @pytest.mark.parametrize("row", PROVIDERS.values(), ids=lambda row: row.name)
@@ -37,7 +43,7 @@ def test_a_vendor_has_models_and_a_variable_for_its_key(name: str) -> None:
     row = PROVIDERS[name]
     is_vendor = row.default_base_url.startswith("https:")
     assert bool(row.key_env) is is_vendor
-    assert bool(row.default_models) is (is_vendor or row.is_builtin)
+    assert bool(row.default_models) is ((is_vendor and name not in UNLISTED) or row.is_builtin)
     assert row.display_name
 
 

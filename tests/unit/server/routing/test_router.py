@@ -24,6 +24,7 @@ from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Dispatcher
 from server.routing.measured import Measurements
 from server.routing.router import Router, Sources
+from server.routing.world import PriceOf
 from server.sharing import Sharing
 from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import Reply, clock, nano_per_token
@@ -54,8 +55,11 @@ def router_over(entries: Sequence[Deployment], policy: RoutingPolicy = USUAL, **
     async def policy_of(workspace_id: str) -> RoutingPolicy:
         return policy
 
+    async def prices_of(workspace_id: str) -> PriceOf:
+        return price_of
+
     measurements = change.pop("measurements", None)
-    parts: dict[str, Any] = {"draw": lambda: 0.5, "model_of": model_of, "price_of": price_of, **change}
+    parts: dict[str, Any] = {"draw": lambda: 0.5, "model_of": model_of, "prices_of": prices_of, **change}
     return Router(Sources(deployments_of, facts_of, clock(), policy_of=policy_of, **parts), measurements)
 
 

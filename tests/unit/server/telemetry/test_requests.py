@@ -25,14 +25,10 @@ def name_of(provider: str, model: str) -> str | None:
     return {("openai", "gpt-4o"): "gpt-4o"}.get((provider, model))
 
 
-def price(provider: str, model: str, usage: Usage) -> int | None:
-    return usage.total_tokens * 1_000 if model == "gpt-4o" else None
-
-
 def settled(*records: OperationRecord, waited_s: float = 0.0, overhead_s: float | None = 0.002) -> Mapping[str, Any]:
     """What is counted of the records: of counters the values, of histograms how many values they saw, by labels."""
     metrics = Metrics()
-    requests = RequestMetrics(metrics, name_of, price)
+    requests = RequestMetrics(metrics, name_of)
     for record in records:
         requests.begin()
         requests.settle(record, waited_s, overhead_s)
@@ -93,7 +89,7 @@ def test_estimated_usage_is_told_of() -> None:
 
 
 def test_an_answer_from_the_cache_costs_nothing_and_tells_what_it_saved() -> None:
-    counted = settled(replace(RECORD, is_cache_hit=True, attempts=()))
+    counted = settled(replace(RECORD, is_cache_hit=True, saved_nanousd=29_000, attempts=()))
     assert counted["perpetuo_cost_usd_total"] == {}
     assert counted["perpetuo_tokens_total"] == {}
     assert counted["perpetuo_cache_saved_usd_total"] == {(): 29_000}
@@ -110,7 +106,7 @@ def test_a_models_name_as_a_caller_wrote_it_is_no_label(model: str) -> None:
 
 
 def test_many_snapshots_of_a_model_are_one_label_and_are_not_all_remembered() -> None:
-    requests = RequestMetrics(Metrics(), lambda provider, model: "gpt-4o", price)
+    requests = RequestMetrics(Metrics(), lambda provider, model: "gpt-4o")
     for number in range(10_000):
         requests.settle(replace(RECORD, attempts=(replace(ATTEMPT, model=f"gpt-4o-{number}"),)), 0.0, None)
     assert len(requests._models) <= 4096

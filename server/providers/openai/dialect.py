@@ -5,38 +5,36 @@ fields of this class, not in branches on their names.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from server.chat.answer import ChunkFacts, peek_answer, peek_chunk
+from server.chat.answer import AnswerFacts, ChunkFacts, peek_answer, peek_chunk
 from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest, upstream_body
 from server.chat.wire import Framing, WireRequest
-from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamUnavailable
+from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Chunk, Event
+from server.providers.openai.repairs import Repairs
+from server.providers.openai.requests import adapted
+from server.providers.openai.vendor import OPENAI_FINISH_REASONS, Vendor
 from server.providers.refusal import Complaint, complaint_of, judged, refusal
 
 MAX_MALFORMED_EVENTS: Final = 1
 """How many events of one stream may be unreadable."""
 
-_FAILED: Final = "error"
 _REPLACED: Final = "The provider sent bytes that are not UTF-8; they were replaced."
+_CALLS: Final = b'"tool_calls"'
+_INDEX: Final = b'"index"'
+_ROLE: Final = b'"role"'
+_USAGE: Final = b'"usage"'
 _WHOLE_BODIES: Final = ("application/json", "application/problem+json", "text/html", "application/xhtml")
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAiDialect:
-    """POST `{base_url}/chat/completions` with a bearer key.
-
-    `takes_stream_options` is false for vendors that refuse the member and report usage anyway. `renamed` are members
-    that a vendor knows by another name, as pairs. `check_path` is what only a valid key may GET.
-    """
-
-    takes_stream_options: bool = True
-    renamed: tuple[tuple[str, str], ...] = ()
-    check_path: str = "/models"
+class OpenAiDialect(Vendor):
+    """POST `{base_url}/chat/completions` with a bearer key; what differs between vendors is in the fields."""
 
     @property
     def name(self) -> str:
@@ -51,8 +49,7 @@ class OpenAiDialect:
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
         deployment = candidate.deployment
-        if is_stream is not request.is_stream or self.renamed or not self.takes_stream_options:
-            request = self._adapted(request, is_stream)
+        request = adapted(self, request, candidate.model, is_stream=is_stream)
         body = upstream_body(request, model=candidate.model, include_usage=is_stream and self.takes_stream_options)
         headers = {
             "Content-Type": "application/json",
@@ -78,8 +75,9 @@ class OpenAiDialect:
         facts = peek_answer(body)
         if facts.error is not None:
             raise judged(200, headers, complaint_of(facts.error))
-        if facts.finish_reason == _FAILED:
-            raise _failed()
+        repaired = self._repaired(body, facts)
+        if repaired is not body:
+            body, facts = repaired, peek_answer(repaired)
         if facts.finish_reason is None and not facts.has_content:
             raise UpstreamBadResponse("The provider's answer holds no choice.")
         return Answer(body, facts)
@@ -90,32 +88,44 @@ class OpenAiDialect:
 
     def stream(self) -> "OpenAiStream":
         """See `Dialect.stream`."""
-        return OpenAiStream()
+        return OpenAiStream(self)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> PerpetuoError:
         """See `Dialect.error`."""
         return refusal(status, headers, body)
 
-    def _adapted(self, request: ChatRequest, is_stream: bool) -> ChatRequest:
-        """The request without what this vendor does not take; the notes are those of the original."""
-        members = request.members.copy()
-        if not self.takes_stream_options and members.pop("stream_options", None) is not None:
-            request.tell("stream_options is not sent: the provider refuses it and reports usage anyway.")
-        for old, new in self.renamed:
-            if old in members and new not in members:
-                members = {new if name == old else name: value for name, value in members.items()}
-        return replace(request, members=members, is_stream=is_stream)
+    def _repaired(self, body: bytes, facts: AnswerFacts) -> bytes:
+        """The answer as OpenAI would write it; the same bytes where nothing can be amiss."""
+        is_usual = (
+            facts.finish_reason in OPENAI_FINISH_REASONS
+            and self.usage is None
+            and self.reasoning_name == "reasoning_content"
+            and _CALLS not in body
+            and _ROLE in body
+            and _INDEX in body
+        )
+        if is_usual or facts.finish_reason is None:
+            return body
+        notes: list[str] = []
+        try:
+            return Repairs("message", self.reasoning_name, self.usage, notes).repaired(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise UpstreamBadResponse("The provider's answer is not a chat completion.") from None
 
 
 class OpenAiStream:
     """Reads one stream. States: open -> done ([DONE] came); a failure ends it by raising."""
 
-    __slots__ = ("_malformed", "is_done", "notes")
+    __slots__ = ("_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
 
-    def __init__(self) -> None:
+    def __init__(self, vendor: Vendor) -> None:
         self._malformed = 0
         self.is_done = False
         self.notes: list[str] = []
+        self._repairs = Repairs("delta", vendor.reasoning_name, vendor.usage, self.notes)
+        is_usual = vendor.reasoning_name == "reasoning_content"
+        self._reasoning = b"" if is_usual else b'"' + vendor.reasoning_name.encode() + b'"'
+        self._usage = b"" if vendor.usage is None else _USAGE
 
     def feed(self, event: Event) -> list[Chunk]:
         """See `StreamDecoder.feed`."""
@@ -129,17 +139,29 @@ class OpenAiStream:
             data = self._in_utf8(data)
         try:
             facts = peek_chunk(data)
-        except UpstreamBadResponse:
+            if facts.error is None and self._may_be_odd(data, facts):
+                repaired = self._repairs.repaired(data)
+                if repaired is not data:
+                    data, facts = repaired, peek_chunk(repaired)
+        except (UpstreamBadResponse, msgspec.DecodeError):
             self._malformed += 1
             if self._malformed > MAX_MALFORMED_EVENTS:
-                raise
+                raise UpstreamBadResponse("The provider's stream holds events that are no chunks.") from None
             self.notes.append("upstream_malformed_events")
             return []
         if facts.error is not None or event.event == "error":
             raise judged(200, {}, _complaint(facts, data))
-        if facts.finish_reason == _FAILED:
-            raise _failed()
         return [Chunk(data.replace(b"\n", b" ") if b"\n" in data else data, facts)]
+
+    def _may_be_odd(self, data: bytes, facts: ChunkFacts) -> bool:
+        """Whether a chunk has what vendors write otherwise; most chunks are text and nothing else."""
+        return bool(
+            facts.finish_reason
+            or _ROLE in data
+            or _CALLS in data
+            or (self._reasoning and self._reasoning in data)
+            or (self._usage and self._usage in data)
+        )
 
     def _in_utf8(self, data: bytes) -> bytes:
         repaired = _in_utf8(data)
@@ -159,7 +181,3 @@ def _in_utf8(data: bytes) -> bytes:
 
 def _complaint(facts: ChunkFacts, data: bytes) -> Complaint:
     return complaint_of(facts.error if facts.error is not None else msgspec.json.decode(data))
-
-
-def _failed() -> UpstreamUnavailable:
-    return UpstreamUnavailable("The provider gave up while it wrote the answer.")

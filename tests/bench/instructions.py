@@ -1,0 +1,141 @@
+"""`make bench-check`: how many instructions a request takes, beside a baseline that is committed.
+
+Instructions are counted by callgrind, so that neither the machine's speed nor what else runs on it matters much. What
+the kernel does is not counted. Batches of time (request records, log lines) hold fewer requests than under load, which
+makes counts higher than the truth by the same amount every time. `--update` writes the baseline anew.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from tests.bench import gateway, payload
+from tests.bench.load import Target
+from tests.bench.upstream import upstreams
+
+BASELINE: Final = Path(__file__).with_name("instructions.json")
+TOLERANCE: Final = 0.08
+"""By how much of the baseline a count may exceed it: the same tree differs by up to 4 % from run to run."""
+
+_CASES: Final = {"unary": "whole", "stream": "burst", "large": "whole", "repeated": "whole"}
+_WARM_UP: Final = 50
+_START_LIMIT_S: Final = 180.0
+_SETTLE_S: Final = 1.0
+
+
+@contextmanager
+def counted_gateway(folder: Path) -> Iterator[tuple[gateway.Gateway, subprocess.Popen[bytes]]]:
+    """A gateway under callgrind that counts nothing yet."""
+    ready_file, log = folder / "ready", folder / "log"
+    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/count"]
+    command += [sys.executable, "-m", "cli.main", "serve", "--port", "0", "--grpc-port", "0"]
+    command += ["--allow-private-upstreams", "--default-plan", "enterprise"]
+    command += ["--data-dir", str(folder / "data"), "--ready-file", str(ready_file)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | {"PYTHONHASHSEED": "0"})
+    try:
+        until = time.monotonic() + _START_LIMIT_S
+        while not (ready_file.exists() and ready_file.read_bytes()):
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"the gateway did not come up:\n{log.read_text()[-2000:]}")
+            time.sleep(0.1)
+        ready = json.loads(ready_file.read_bytes())
+        yield gateway.Gateway((process.pid,), ready["port"], ready["grpc_port"], 0.0), process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def count(folder: Path, case: str, requests: int) -> float:
+    """Thousands of instructions for one request of a case."""
+    with (
+        upstreams(folder, measured=None, load=None, gap_ms=0) as running,
+        counted_gateway(folder) as (started, process),
+    ):
+        target = gateway.target(started, running, _CASES[case])
+        _ask(target, payload.bodies()[case], _WARM_UP)
+        _control(process, "--instr=on")
+        _ask(target, payload.bodies()[case], requests)
+        time.sleep(_SETTLE_S)
+        _control(process, "--instr=off")
+        _control(process, "--dump")
+    # The dump is numbered; what is written at the end is empty because counting is off.
+    return sum(_total(path) for path in folder.glob("count*")) / requests / 1000
+
+
+def _ask(target: Target, body: bytes, times: int) -> None:
+    address = urlsplit(target.url)
+    connection = HTTPConnection(address.netloc, timeout=120)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {target.key}"}
+    for _ in range(times):
+        connection.request("POST", address.path, body, headers)
+        response = connection.getresponse()
+        response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{target.url} answered {response.status}")
+    connection.close()
+
+
+def _control(process: subprocess.Popen[bytes], option: str) -> None:
+    command = ["callgrind_control", option, str(process.pid)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _total(path: Path) -> int:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("totals:"))
+
+
+def compare(found: dict[str, float], baseline: dict[str, float]) -> tuple[list[str], bool]:
+    """Lines of a table, and whether every case stayed within the tolerance."""
+    lines = [f"{'thousand instructions per request':<36}{'baseline':>10}{'now':>10}{'ratio':>8}"]
+    is_good = True
+    for case, now in found.items():
+        before = baseline.get(case)
+        ratio = now / before if before else 1.0
+        is_good = is_good and ratio <= 1 + TOLERANCE
+        lines.append(
+            f"  {case:<34}{before or 0:>10,.0f}{now:>10,.0f}{ratio:>8.3f}{'' if ratio <= 1 + TOLERANCE else '  !'}"
+        )
+    return lines, is_good
+
+
+def main() -> int:
+    """Counts and compares; gives 1 when a case became dearer than the tolerance allows."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.instructions", description=__doc__)
+    parser.add_argument("--requests", type=int, default=200, help="requests counted in each case (default: 200)")
+    parser.add_argument("--update", action="store_true", help="write the baseline instead of comparing with it")
+    options = parser.parse_args()
+    if shutil.which("valgrind") is None:
+        sys.stdout.write("Skipped: valgrind not found. Debian, Ubuntu: apt install valgrind\n")
+        return 0
+    found: dict[str, float] = {}
+    for case in _CASES:
+        with tempfile.TemporaryDirectory(prefix="perpetuo-count-") as folder:
+            found[case] = round(count(Path(folder), case, options.requests), 1)
+    python = f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}"
+    if options.update:
+        BASELINE.write_text(json.dumps({"python": python, "thousands": found}, indent=2) + "\n", encoding="utf-8")
+        return 0
+    baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
+    if baseline["python"] != python:
+        sys.stdout.write(f"The baseline is of {baseline['python']}, this is {python}: counts differ for that alone.\n")
+    lines, is_good = compare(found, baseline["thousands"])
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
