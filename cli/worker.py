@@ -1,0 +1,29 @@
+"""One worker of `perpetuo serve --workers N`: serves on ports that others serve on too, and on one of its own.
+
+It reads its settings from standard input, one line of JSON, and stops when that is closed or on SIGTERM.
+"""
+
+import gc
+import sys
+import time
+
+import msgspec
+
+from cli.serve import Site, serve
+from cli.serve_settings import ServeSettings
+
+
+class _Told(msgspec.Struct):
+    """What the supervisor says."""
+
+    number: int
+    settings: dict[str, object]
+
+
+def main() -> int:
+    """Serves until it is told to stop; gives the exit code."""
+    began = time.monotonic()
+    gc.disable()  # until everything is imported and built, see `collect_garbage_seldom`
+    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Told)
+    settings = ServeSettings(**told.settings)  # type: ignore[arg-type]  # checked by pydantic
+    return serve(settings, began, Site(worker=told.number, life_line=sys.stdin.fileno()))
