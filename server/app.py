@@ -23,6 +23,7 @@ from perpetuo.v1 import (
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
+    messages_pb2_grpc,
     metrics_pb2_grpc,
     models_pb2_grpc,
     prices_pb2_grpc,
@@ -79,6 +80,7 @@ from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
+from server.services.messages import MessagesServicer
 from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
@@ -385,7 +387,7 @@ class Core:
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
-        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
-            CompletionsServicer(self._pipeline(router), calls), registry
-        )
+        pipeline = self._pipeline(router)
+        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

@@ -5,9 +5,10 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
@@ -33,6 +34,13 @@ from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
+
+
+class Read(Protocol):
+    """Reads the JSON of a face into a request. Raises RequestInvalid."""
+
+    def __call__(self, body: bytes, *, stream: bool) -> ChatRequest:
+        """The request; `stream` is what the method that was called says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,15 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def complete(self, call: Call, body: bytes) -> bytes:
-        """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
+    async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
+        """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none.
+
+        `read` is how the face that was called reads its requests.
+        """
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
         try:
-            prepared = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(call)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
@@ -86,7 +97,9 @@ class Pipeline:
         finally:
             self._settle_after(operation, share)
 
-    async def stream(self, call: Call, body: bytes) -> AsyncIterator[list[bytes]]:
+    async def stream(
+        self, call: Call, body: bytes, read: Read = parse_chat_request
+    ) -> AsyncGenerator[list[bytes], None]:
         """The answer as it is written: lists of event data that came together.
 
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
@@ -96,7 +109,7 @@ class Pipeline:
         live: Stream | None = None
         tail = StreamTail(self._identity(call))
         try:
-            prepared = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(call)
             live = await self._open_shared(prepared)
@@ -143,10 +156,10 @@ class Pipeline:
         self._parts.ledger.record(record)
         self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
 
-    async def _prepare(self, operation: Operation, body: bytes) -> Prepared:
+    async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
         call, router = operation.call, self._parts.router
-        request = parse_chat_request(body, stream=operation.is_stream)
+        request = read(body, stream=operation.is_stream)
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
