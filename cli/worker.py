@@ -20,10 +20,15 @@ class _Told(msgspec.Struct):
     settings: dict[str, object]
 
 
+def read_told(line: bytes) -> tuple[int, ServeSettings]:
+    """The worker's number and its settings. Raises msgspec.DecodeError for anything else."""
+    told = msgspec.json.decode(line, type=_Told)
+    return told.number, ServeSettings(**told.settings)  # type: ignore[arg-type]  # checked by pydantic
+
+
 def main() -> int:
     """Serves until it is told to stop; gives the exit code."""
     began = time.monotonic()
     gc.disable()  # until everything is imported and built, see `collect_garbage_seldom`
-    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Told)
-    settings = ServeSettings(**told.settings)  # type: ignore[arg-type]  # checked by pydantic
-    return serve(settings, began, Site(worker=told.number, life_line=sys.stdin.fileno()))
+    number, settings = read_told(sys.stdin.buffer.readline())
+    return serve(settings, began, Site(worker=number, life_line=sys.stdin.fileno()))

@@ -144,7 +144,7 @@ class _Supervisor:
         process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, env=environment)
         worker.process, worker.ready, worker.began_s = process, None, time.monotonic()
         assert process.stdin is not None
-        process.stdin.write(_line(self._settings, self._ports, worker.number, ready_file))
+        process.stdin.write(told_line(self._settings, self._ports, worker.number, ready_file))
         while not ready_file.exists():
             if process.returncode is not None or self._stop.is_set():
                 return False
@@ -183,7 +183,7 @@ class _Supervisor:
             await process.wait()
 
 
-def _line(settings: ServeSettings, ports: tuple[int, int], number: int, ready_file: Path) -> bytes:
+def told_line(settings: ServeSettings, ports: tuple[int, int], number: int, ready_file: Path) -> bytes:
     """What a worker is told: its number, and the settings with the ports as they are."""
     values = settings.model_dump() | {"port": ports[0], "grpc_port": ports[1], "ready_file": ready_file}
     return msgspec.json.encode({"number": number, "settings": _plain(values)}) + b"\n"
