@@ -6,6 +6,8 @@ Base URLs and models are those of the vendors' documentation.
 from typing import Final
 
 from server.providers.anthropic.dialect import AnthropicDialect
+from server.providers.bedrock.access import BedrockCredential
+from server.providers.bedrock.dialect import BedrockDialect
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
@@ -34,5 +36,21 @@ OWN_WIRES: Final = (
         "https://api.openai.com/v1",
         ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
         "OPENAI_API_KEY",
+    ),
+    Provider(
+        "bedrock",
+        "Amazon Bedrock",
+        BedrockDialect(),
+        default_models=(
+            "anthropic.claude-opus-5-5",
+            "anthropic.claude-sonnet-5-5",
+            "anthropic.claude-haiku-5-5",
+            "amazon.nova-pro-v1:0",
+            "amazon.nova-lite-v1:0",
+            "openai.gpt-oss-120b-1:0",
+        ),
+        key_env="AWS_BEARER_TOKEN_BEDROCK",
+        credential=BedrockCredential(),
+        base_url_form="https://bedrock-runtime.REGION.amazonaws.com",
     ),
 )
