@@ -8,6 +8,8 @@ from typing import Final
 from server.providers.anthropic.dialect import AnthropicDialect
 from server.providers.google.dialect import GoogleDialect
 from server.providers.provider import Provider
+from server.providers.responses import ResponsesDialect
+from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
 
 OWN_WIRES: Final = (
     Provider(
@@ -41,5 +43,13 @@ OWN_WIRES: Final = (
             "gemini-2.5-flash-lite",
         ),
         "GEMINI_API_KEY",
+    ),
+    Provider(
+        "openai-responses",
+        "OpenAI (Responses API)",
+        ResponsesDialect(plain_models=OLD_MODELS, effort_off=EFFORT_OFF),
+        "https://api.openai.com/v1",
+        ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
+        "OPENAI_API_KEY",
     ),
 )
