@@ -88,7 +88,8 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
+            identity = self._identity(call)._replace(model=answer.candidate.model)
+            finished = finish_answer(answer.body, identity=identity, metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
             return finished
@@ -119,6 +120,7 @@ class Pipeline:
             operation.served = live.candidate
             self._answered(operation, share)
             call.announce(operation.headers())
+            tail.answers_as(live.candidate.model)
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True

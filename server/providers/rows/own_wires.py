@@ -8,6 +8,7 @@ from typing import Final
 from server.providers.anthropic.dialect import AnthropicDialect
 from server.providers.bedrock.access import BedrockCredential
 from server.providers.bedrock.dialect import BedrockDialect
+from server.providers.google.dialect import GoogleDialect
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
@@ -28,6 +29,22 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+    ),
+    Provider(
+        "google",
+        "Google Gemini",
+        GoogleDialect(),
+        "https://generativelanguage.googleapis.com/v1beta",
+        (
+            "gemini-4-argon",
+            "gemini-3.8-flash",
+            "gemini-3.5-flash",
+            "gemini-3.5-flash-lite",
+            "gemini-2.5-pro",
+            "gemini-2.5-flash",
+            "gemini-2.5-flash-lite",
+        ),
+        "GEMINI_API_KEY",
     ),
     Provider(
         "openai-responses",
