@@ -10,6 +10,8 @@ from server.providers.refusal import Complaint, judged, read_complaint
 
 _STATUSES: Final[Mapping[str, int]] = {
     "accessdenied": 403,
+    "internalerror": 500,
+    "internalfailure": 500,
     "internalserver": 500,
     "modelerror": 500,
     "modelnotready": 503,
@@ -33,7 +35,7 @@ _OF_CREDENTIALS: Final = frozenset(
         "unrecognizedclient",
     }
 )
-_UNKNOWN_MODELS: Final = ("model identifier is invalid", "on-demand throughput", "model id")
+_UNKNOWN_MODELS: Final = ("model identifier is invalid", "on-demand throughput")
 _HEADER: Final = "x-amzn-errortype"
 
 
@@ -69,11 +71,9 @@ def broken(kind: str, data: bytes) -> PerpetuoError:
 
 def _complaint(kind: str, message: str) -> Complaint:
     """A complaint in the words that all dialects share; `kind` as `Throttling…:http://…` or `a.b#Throttling…`."""
-    name = kind.partition(":")[0].rpartition("#")[2].lower().removesuffix("exception").removesuffix("error")
+    name = kind.partition(":")[0].rpartition("#")[2].lower().removesuffix("exception")
     if name in _OF_CREDENTIALS:
         return Complaint(message, "", "invalid_api_key", None, 401)
-    if name == "model":
-        name = "modelerror"
     status = _STATUSES.get(name, 0)
     lowered = message.lower()
     if status == 400 and any(words in lowered for words in _UNKNOWN_MODELS):

@@ -93,3 +93,12 @@ def test_content_is_counted() -> None:
     tail, _ = play([ROLE, HI, HI, FINISH])
     assert tail.content_chunks == 2
     assert tail.usage is None
+
+
+def test_names_the_model_that_answers_where_the_upstream_does_not() -> None:
+    tail = StreamTail(Identity("chatcmpl-ours", 1))
+    tail.answers_as("m")
+    data = b'{"id":"","model":"","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}'
+    (told,) = tail.feed([Chunk(data, peek_chunk(data))])
+    assert b'"model":"m"' in told
+    assert b'"id":"chatcmpl-ours"' in told
