@@ -1,6 +1,6 @@
 """What is written down about a request: one operation, and one attempt for each upstream call."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from server.chat.usage import Usage
@@ -65,3 +65,9 @@ class OperationRecord:
     attempts: tuple[AttemptRecord, ...] = field(default=())
     saved_nanousd: int | None = None
     price_version: str = ""
+
+
+def bare(operation: OperationRecord) -> OperationRecord:
+    """What limits and bills need of a record, without what the caller said of the request or what it was like."""
+    attempts = tuple(replace(attempt, detail="") for attempt in operation.attempts)
+    return replace(operation, client_request_id=None, model_requested="", complexity="", notes=(), attempts=attempts)
