@@ -2,15 +2,12 @@
 
 import asyncio
 import gc
-import ipaddress
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -23,6 +20,7 @@ from perpetuo.v1 import (
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
+    messages_pb2_grpc,
     metrics_pb2_grpc,
     models_pb2_grpc,
     prices_pb2_grpc,
@@ -30,22 +28,13 @@ from perpetuo.v1 import (
     routing_pb2_grpc,
     workspaces_pb2_grpc,
 )
-from pydantic import SecretStr
 
-from server.accounts.people import AccountPolicy, SignupMode
-from server.accounts.pepper import kept_pepper
 from server.accounts.price_lists import PriceLists
-from server.accounts.providers import ProviderEntries
 from server.accounts.rewrap import Rewrap, Rewrapped
-from server.accounts.secrets import Secrets, secret_from_file
-from server.accounts.service import Accounts
-from server.accounts.vault import Vault
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
-from server.chat.principal import Plan
 from server.chat.rates import Moment
 from server.chat.wire import Timeouts
-from server.errors import StoreUnavailable
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -69,7 +58,7 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
-from server.routing.retry import blames_provider
+from server.routing.failure import blames_provider
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
@@ -80,6 +69,7 @@ from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
+from server.services.messages import MessagesServicer
 from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
@@ -88,10 +78,8 @@ from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.storage.backend import StoreBounds
-from server.storage.database import Database
+from server.stores import SettingsError, Stores, is_loopback, open_stores
 from server.upstream.client import HttpTransport
-from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
 
@@ -106,31 +94,6 @@ _GC_THRESHOLDS: Final = (10_000, 20, 20)
 _MIB: Final = 1024 * 1024
 
 
-class SettingsError(Exception):
-    """Settings that cannot be served. The message names the option and says what to do."""
-
-
-@dataclass(slots=True)
-class Stores:
-    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind."""
-
-    database: Database
-    accounts: Accounts
-    entries: ProviderEntries
-    vault: Vault
-    has_older_keys: bool = False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check(settings: ServerSettings) -> None:
     """Refuses settings that contradict each other or are not served. Raises SettingsError."""
     if settings.demo and not is_loopback(settings.host):
@@ -140,59 +103,6 @@ def check(settings: ServerSettings) -> None:
         )
     if settings.state_url != "memory:":
         raise SettingsError(f"--state-url {settings.state_url} is not served; the only one is memory:.")
-
-
-def _database_url(settings: ServerSettings) -> str:
-    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'perpetuo.db'}"
-
-
-def _given(secret: SecretStr, path: Path | None) -> str | None:
-    if path is not None:
-        return secret_from_file(path)
-    return secret.get_secret_value() or None
-
-
-def _policy(settings: ServerSettings) -> AccountPolicy:
-    mode = settings.signup
-    if mode == "auto":
-        mode = "open" if is_loopback(settings.host) else "first"
-    return AccountPolicy(SignupMode(mode), Plan(settings.default_plan))
-
-
-async def _open_database(settings: ServerSettings) -> Database:
-    """Raises SettingsError for a URL that cannot be served, StoreUnavailable when nobody answers there."""
-    bounds = StoreBounds(settings.database_pool_size, settings.database_answer_s)
-    try:
-        return await Database.open(_database_url(settings), bounds)
-    except ValueError as error:
-        raise SettingsError(f"--database-url cannot be served: {error}.") from error
-    except StoreUnavailable as error:
-        if not settings.database_url:
-            raise
-        raise StoreUnavailable(f"{error.message} Check --database-url.") from error
-
-
-async def open_stores(settings: ServerSettings) -> Stores:
-    """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secrets = Secrets.load(
-        settings.data_dir,
-        _given(settings.master_key, settings.master_key_file),
-        _given(settings.jwt_secret, settings.jwt_secret_file),
-        _given(settings.old_master_key, settings.old_master_key_file),
-    )
-    vault = Vault(secrets.vault_key, secrets.older_vault_keys)
-    database = await _open_database(settings)
-    try:
-        allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-        entries = ProviderEntries(database, vault, PROVIDERS, allows)
-        await entries.check_vault()
-        pepper = await kept_pepper(database, vault, secrets.key_pepper)
-    except BaseException:
-        await database.close()
-        raise
-    accounts = Accounts(database, replace(secrets, key_pepper=pepper), _policy(settings))
-    return Stores(database, accounts, entries, vault, has_older_keys=bool(secrets.older_vault_keys))
 
 
 def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log: bool = True) -> OperatorServer:
@@ -234,11 +144,26 @@ def collect_garbage_seldom() -> None:
     gc.enable()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a core stands among the processes of one gateway.
+
+    Those that share a port listen on it together; the first serves operators and does what must be done only once.
+    """
+
+    shares_port: bool = False
+    is_first: bool = True
+
+
+ALONE: Final = Place()
+
+
 class Core:
     """The running core. Open it, `start` it, and `stop` it; `server` has its ports and its in-process channel."""
 
-    def __init__(self, settings: ServerSettings, stores: Stores) -> None:
+    def __init__(self, settings: ServerSettings, stores: Stores, place: Place) -> None:
         self.settings = settings
+        self._place = place
         self.stores = stores
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
@@ -257,15 +182,15 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
         self._rates = MemoryRates(self._count_dispatched)
-        options = ServerOptions(count_call=self.metering.count_rpc)
+        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 
     @classmethod
-    async def open(cls, settings: ServerSettings) -> Self:
+    async def open(cls, settings: ServerSettings, place: Place = ALONE) -> Self:
         """Makes every part; nothing listens yet. Raises SettingsError and what the parts raise."""
         check(settings)
-        return cls(settings, await open_stores(settings))
+        return cls(settings, await open_stores(settings), place)
 
     async def __aenter__(self) -> Self:
         return self
@@ -279,10 +204,12 @@ class Core:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
-        await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
+        if self._place.is_first:
+            await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
-        self._keeping.start()
-        if self.stores.has_older_keys:
+        if self._place.is_first:
+            self._keeping.start()
+        if self.stores.has_older_keys and self._place.is_first:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
@@ -385,7 +312,7 @@ class Core:
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
-        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
-            CompletionsServicer(self._pipeline(router), calls), registry
-        )
+        pipeline = self._pipeline(router)
+        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

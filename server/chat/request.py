@@ -5,7 +5,7 @@ others leave byte for byte as they came: key order, number spelling, whitespace 
 any provider, nor read a member in a way that another reader of the same bytes would not.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import msgspec
@@ -35,7 +35,8 @@ class ChatRequest:
     `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
     `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
     as it is written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
-    `lose`, which refuses it when the request `is_strict`.
+    `lose`, which refuses it when the request `is_strict`. `may_ask_usage`: a provider may be asked to report usage in
+    the stream.
     """
 
     body: bytes
@@ -44,6 +45,7 @@ class ChatRequest:
     is_stream: bool = False
     notes: list[str] = field(default_factory=list)
     is_strict: bool = False
+    may_ask_usage: bool = True
     told: list[str] = field(default_factory=list, repr=False)
 
     def lose(self, member: str, why: str) -> None:
@@ -69,6 +71,12 @@ class ChatRequest:
             self.notes.remove(note)
         self.told.clear()
 
+    def without_usage(self) -> "ChatRequest":
+        """The same for a provider that does not know how to report usage in a stream."""
+        self.tell("stream_options is not sent: the provider refuses it, so its usage is estimated.")
+        members = {name: value for name, value in self.members.items() if name != "stream_options"}
+        return replace(self, members=members, may_ask_usage=False)
+
     @property
     def wants_usage(self) -> bool:
         """Whether the caller asked for the usage in a last chunk of its own."""
@@ -84,6 +92,13 @@ class ChatRequest:
     def model(self) -> str | None:
         """The model that was asked for, None if it was left out."""
         return self.view.model or None
+
+    def member_of(self, member: str, inner: str) -> Raw | None:
+        """A member of a top-level object as it came; None where either is absent, or the first is no object."""
+        raw = self.members.get(member)
+        if raw is None or bytes(memoryview(raw)[:1]) != b"{":
+            return None
+        return _MEMBERS.decode(raw).get(inner)
 
     def raw_parts(self, index: int) -> list[Raw]:
         """The parts of the content of the message at `index` as they came, for parts that only one vendor knows."""
@@ -127,7 +142,7 @@ def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> b
     members.pop("gateway", None)
     if request.is_stream is not (request.view.stream is True):
         _override_stream(members, request.is_stream)
-    if include_usage and request.is_stream and not request.wants_usage:
+    if include_usage and request.may_ask_usage and request.is_stream and not request.wants_usage:
         members["stream_options"] = _with_usage(members.get("stream_options", _NULL))
     return _ENCODER.encode(members)
 
