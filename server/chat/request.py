@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from server.chat.invalid import invalid_member
+from server.chat.native import NativeRequest
 from server.chat.scan import check_shape, describe_syntax
 from server.chat.view import ChatView, Function, Message, Part, Tool, ToolCall
 from server.errors import ParamUnsupported, RequestInvalid
@@ -35,7 +36,8 @@ class ChatRequest:
     `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
     `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
     as it is written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
-    `lose`, which refuses it when the request `is_strict`.
+    `lose`, which refuses it when the request `is_strict`. `native` is the request in the form in which it came, where
+    that is not the chat message.
     """
 
     body: bytes
@@ -45,6 +47,7 @@ class ChatRequest:
     notes: list[str] = field(default_factory=list)
     is_strict: bool = False
     told: list[str] = field(default_factory=list, repr=False)
+    native: NativeRequest | None = None
 
     def lose(self, member: str, why: str) -> None:
         """Notes that a provider does not get `member` (its path) as it was asked for; once, however often it is said.

@@ -23,7 +23,9 @@ from server.routing.retry import Move, flags_credential, move_after, verdict
 
 _LEAST_TIME_S = 0.05
 
-DialectOf = Callable[[str], Dialect]
+DialectOf = Callable[[str, ChatRequest], Dialect]
+"""The dialect that serves a request at a provider."""
+
 Flag = Callable[[str, str], None]
 """Provider entry id and reason: the entry's own credential was refused."""
 
@@ -85,7 +87,7 @@ class Dispatcher:
         left_s = deadline - attempt.clock.monotonic()
         if left_s < _LEAST_TIME_S:
             raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
-        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        dialect = self._dialect_of(attempt.candidate.deployment.provider, request)
         request.forget()  # what was noted for a candidate that failed does not concern the next
         wire = dialect.build(request, attempt.candidate, is_stream=is_stream)
         bounds = self._timeouts
@@ -95,7 +97,7 @@ class Dispatcher:
         return response
 
     async def _ask(self, request: ChatRequest, attempt: Attempt, deadline: float) -> Answer:
-        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        dialect = self._dialect_of(attempt.candidate.deployment.provider, request)
         try:
             response = await self._send(request, attempt, deadline, is_stream=False)
             try:
@@ -108,7 +110,7 @@ class Dispatcher:
             raise _as_deadline(error, attempt, deadline) from None
 
     async def _open(self, request: ChatRequest, attempt: Attempt, deadline: float) -> LiveStream:
-        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        dialect = self._dialect_of(attempt.candidate.deployment.provider, request)
         response: WireResponse | None = None
         try:
             response = await self._send(request, attempt, deadline, is_stream=True)
