@@ -28,7 +28,7 @@ from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace
-from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
+from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
@@ -90,9 +90,11 @@ class Pipeline:
             operation.served, operation.usage = answer.candidate, answer.usage
             finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
+            call.announce(operation.headers())
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
+            call.announce(operation.headers())
             raise
         finally:
             self._settle_after(operation, share)
@@ -116,6 +118,7 @@ class Pipeline:
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
             self._answered(operation, share)
+            call.announce(operation.headers())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
@@ -123,6 +126,8 @@ class Pipeline:
             yield self._last(operation, live, tail)
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
             operation.fail(_reason(error))
+            if operation.served is None:
+                call.announce(operation.headers())
             raise
         finally:
             if live is not None:
@@ -207,9 +212,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        served = await self._parts.dispatcher.complete(
-            prepared.request, operation.candidates, operation.call.deadline, operation.trace
-        )
+        served = await self._parts.dispatcher.complete(_errand(prepared))
         answer = served.answer
         usage = answer.facts.usage or Usage(
             input_tokens=operation.prompt_tokens,
@@ -218,9 +221,8 @@ class Pipeline:
         )
         operation.served, operation.usage = served.candidate, usage
         operation.notes.extend(answer.notes)
-        attempt = operation.trace.attempts[-1]
-        attempt.usage = usage
-        attempt.end()
+        served.attempt.usage = usage
+        served.attempt.end()
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
 
     async def _open(self, prepared: Prepared) -> LiveStream:
@@ -228,9 +230,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        return await self._parts.dispatcher.stream(
-            prepared.request, operation.candidates, operation.call.deadline, operation.trace
-        )
+        return await self._parts.dispatcher.stream(_errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
@@ -284,6 +284,13 @@ class Pipeline:
         live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage)
+
+
+def _errand(prepared: Prepared) -> Errand:
+    operation = prepared.operation
+    return Errand(
+        prepared.request, operation.candidates, operation.call.deadline, operation.trace, operation.prompt_tokens
+    )
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
