@@ -12,7 +12,7 @@ from functools import partial
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import ID_PREFIX, finish_answer
+from server.chat.answer import ID_PREFIX, Identity, finish_answer
 from server.chat.estimate import estimate_text_tokens
 from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
@@ -77,9 +77,7 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            finished = finish_answer(
-                answer.body, answer_id=same_id(ID_PREFIX, call.request_id), metadata=operation.metadata()
-            )
+            finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
@@ -96,7 +94,7 @@ class Pipeline:
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
-        tail = StreamTail(same_id(ID_PREFIX, call.request_id))
+        tail = StreamTail(self._identity(call))
         try:
             prepared = await self._prepare(operation, body)
             share = prepared.share
@@ -118,6 +116,9 @@ class Pipeline:
                 await live.close()
                 _count(operation, live, tail)
             self._settle_after(operation, share)
+
+    def _identity(self, call: Call) -> Identity:
+        return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()))
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
@@ -203,6 +204,7 @@ class Pipeline:
             is_estimated=True,
         )
         operation.served, operation.usage = served.candidate, usage
+        operation.notes.extend(answer.notes)
         attempt = operation.trace.attempts[-1]
         attempt.usage = usage
         attempt.end()
@@ -226,7 +228,7 @@ class Pipeline:
         self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
     ) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
-        operation, tail = prepared.operation, StreamTail("", choices=prepared.request.choices)
+        operation, tail = prepared.operation, StreamTail(Identity(""), choices=prepared.request.choices)
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
@@ -268,7 +270,7 @@ class Pipeline:
         usage = _count(operation, live, tail)
         live.end()
         operation.notes.extend(live.notes)
-        return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
+        return tail.close(operation.metadata(), usage)
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:

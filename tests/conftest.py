@@ -8,8 +8,12 @@ from tests.stores.postgres import PostgresServer, postgres_server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update-golden` writes what the code makes into the golden files; the difference is reviewed as code."""
+    """`--update-golden` writes what the code makes into the golden files; the difference is reviewed as code.
+
+    `--faults all` tries every fault in every way.
+    """
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files from what the code makes")
+    parser.addoption("--faults", choices=("some", "all"), default="some", help="how many cells of the faults' matrix")
 
 
 @pytest.fixture(scope="session")
