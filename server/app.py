@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import ipaddress
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -52,9 +53,10 @@ from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
-from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
+from server.ledger.opening import LedgerOptions, open_ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
+from server.ledger.spool.sync import SyncPolicy
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
@@ -104,6 +106,11 @@ _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 _MIB: Final = 1024 * 1024
 
+# What earlier processes left is in the figures and limits before anything is served, unless there is much of it.
+_REPLAY_WAIT_S: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
 
 class SettingsError(Exception):
     """Settings that cannot be served. The message names the option and says what to do."""
@@ -139,6 +146,8 @@ def check(settings: ServerSettings) -> None:
         )
     if settings.state_url != "memory:":
         raise SettingsError(f"--state-url {settings.state_url} is not served; the only one is memory:.")
+    if settings.require_log and not settings.spool_max_mib:
+        raise SettingsError("--require-log needs a spool; --spool-max-mib is 0. Leave out one of them.")
 
 
 def _database_url(settings: ServerSettings) -> str:
@@ -209,6 +218,11 @@ def _hops_by(address_of: CallerAddress) -> HopsOf:
     return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
 
 
+def _ledger_options(settings: ServerSettings) -> LedgerOptions:
+    root = settings.data_dir.absolute() / "spool"
+    return LedgerOptions(root, settings.spool_max_mib, SyncPolicy(settings.spool_sync), settings.require_log)
+
+
 def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
 
@@ -247,7 +261,7 @@ class Core:
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
         self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
         self.metering = Metering(self._catalogue)
-        self._ledger = BatchLedger(stores.database, self._prices.version)
+        self._ledger = open_ledger(stores.database, self._prices.version, _ledger_options(settings))
         self.metering.show_ledger(self._ledger)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
@@ -274,6 +288,8 @@ class Core:
     async def start(self) -> int:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
+        if not await self._ledger.replayed(_REPLAY_WAIT_S):
+            _log.warning("Records that an earlier process left are still being written down")
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
         await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading

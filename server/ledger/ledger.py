@@ -1,8 +1,8 @@
 """The ledger: takes a finished request's record at once, and writes it down soon.
 
-`BatchLedger` puts a record into the spool, which outlives the process, keeps it in memory until a batch is full or 50 ms
-have passed, and writes batches with one commit. While the database is away it goes on, up to the bounds of memory and
-spool; what memory has no room for is read back from the spool later. What must be given up is counted and logged.
+`BatchLedger` puts a record into the spool, which outlives the process, keeps it in memory until a batch is full or
+50 ms have passed, and writes batches with one commit. While the database is away it goes on, up to the bounds of memory
+and spool; what memory has no room for is read back from the spool later. What must be given up is counted and logged.
 """
 
 import asyncio
@@ -182,6 +182,9 @@ class BatchLedger:
             self._timer.cancel()
         if self._pending:
             self._leave_pending()
+        for backlog in self._backlog:
+            backlog.release()
+        self._backlog.clear()
         if self._spool is not None:
             await self._spool.close()
 

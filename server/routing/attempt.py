@@ -131,13 +131,17 @@ class Attempt:
 
 @dataclass(slots=True)
 class Trace:
-    """The attempts of one operation, in order. `waited_s` is what it was held back on purpose, in seconds."""
+    """The attempts of one operation, in order. `waited_s` is what it was held back on purpose, in seconds.
+
+    `on_begin` is called when an attempt has begun.
+    """
 
     clock: Clock
     price: Price
     attempts: list[Attempt] = field(default_factory=list)
     waited_s: float = 0.0
     version_of: VersionOf = usual_version
+    on_begin: Callable[[], None] | None = None
 
     def use(self, prices: Prices) -> None:
         """Prices the attempts that begin from now on."""
@@ -148,6 +152,8 @@ class Trace:
         """A new attempt, which is counted even if it never connects."""
         attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price, self.version_of)
         self.attempts.append(attempt)
+        if self.on_begin is not None:
+            self.on_begin()
         return attempt
 
     def cost_nanousd(self) -> int | None:

@@ -59,7 +59,7 @@ class Scan:
             return False
         _, length, checksum = _HEAD.unpack_from(self._data, start)
         payload = self._data[payload_start : payload_start + length]
-        return 0 < length == len(payload) and zlib.crc32(payload, length) == checksum
+        return bool(0 < length == len(payload) and zlib.crc32(payload, length) == checksum)
 
 
 def _has_content(data: bytes, start: int, end: int) -> bool:

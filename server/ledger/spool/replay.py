@@ -33,9 +33,12 @@ class Backlog(Protocol):
     def finish(self) -> None:
         """They are in the database."""
 
+    def release(self) -> None:
+        """Leaves them for another time."""
+
 
 class Reading:
-    """What is found while segments are read, in order. `broken` counts what could not be read."""
+    """What is found while segments are read, in any order. `broken` counts what could not be read."""
 
     def __init__(self) -> None:
         self.broken = 0
@@ -56,8 +59,14 @@ class Reading:
                 self._starts.pop(entry.operation.request_id, None)
                 yield entry
             elif entry.request_id not in self._ended:
-                self._starts[entry.request_id] = entry
+                self._began(entry)
         self.broken += scan.broken + scan.is_torn
+
+    def _began(self, start: OperationStart) -> None:
+        """The last attempt counts, wherever it stands: segments may be made in another order than they are used."""
+        known = self._starts.get(start.request_id)
+        if known is None or start.number >= known.number:
+            self._starts[start.request_id] = start
 
     def interrupted(self) -> list[OperationRecord]:
         """The records of requests that began and did not end."""
@@ -93,6 +102,9 @@ class Spilled:
         """See `Backlog`."""
         self._segment.is_spilled = False
         self._tidy()
+
+    def release(self) -> None:
+        """See `Backlog`."""
 
 
 class Orphan:
@@ -131,6 +143,10 @@ class Orphan:
             _log.warning(message, self.found_count, self.interrupted_count)
         if not self._has_unread:
             remove_run(self._directory)
+        self.release()
+
+    def release(self) -> None:
+        """See `Backlog`."""
         self._lock.close()
 
     def _read(self, path: Path) -> bytes | None:

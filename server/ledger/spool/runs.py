@@ -31,7 +31,9 @@ def dead_runs(root: Path) -> list[tuple[Path, IO[bytes]]]:
     What another process has taken over already is not among them.
     """
     with _claiming(root):
-        found = [(directory, _locked(directory)) for directory in sorted(root.glob(f"{_PREFIX}*")) if directory.is_dir()]
+        found = [
+            (directory, _locked(directory)) for directory in sorted(root.glob(f"{_PREFIX}*")) if directory.is_dir()
+        ]
     return [(directory, lock) for directory, lock in found if lock is not None]
 
 

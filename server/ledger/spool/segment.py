@@ -49,9 +49,9 @@ class Segment:
             raise
 
     @property
-    def is_half_full(self) -> bool:
-        """Whether it is time to make the next."""
-        return 2 * self._end >= self.size_bytes
+    def filled(self) -> float:
+        """How much of it is written, 0 to 1."""
+        return self._end / self.size_bytes
 
     @property
     def is_needed(self) -> bool:

@@ -1,8 +1,8 @@
 """The spool of this process: beginnings and ends of requests, in a row of segments, until the database has them.
 
-A record is in memory that belongs to the kernel when `settle` returns: a client that gets the last bytes after that is in
-the books whatever happens to this process. Segments go when nothing in them is needed any more; what is still running
-and stands in an old one is written again into the newest, so that one long stream does not keep all of them.
+A record is in memory that belongs to the kernel when `settle` returns: a client that gets the last bytes after that is
+in the books whatever happens to this process. Segments go when nothing in them is needed any more; what is still
+running and stands in an old one is written again into the newest, so that one long stream does not keep all of them.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from server.ledger.spool.sync import Syncer, SyncPolicy
 _MIB = 1024 * 1024
 _TRY_AGAIN_S = 1.0
 _KEPT_FOR_STARTS = 8
+_NEXT_AT = 0.5  # of a segment: time to make the next
+_LAST_CALL = 0.75  # of a segment: what is left is for those under way, should the next not come
 _LOGGED_EVERY = 1000
 
 _log = logging.getLogger(__name__)
@@ -74,14 +76,18 @@ class Spool:
     def is_full(self) -> bool:
         """Whether there may be no room for requests that begin now. Those under way have room to end."""
         current = self._current
-        if current is not None and not current.is_half_full:
+        if self._next is None:
+            self._prepare()
+        if self._next is not None:
             return False
-        self._prepare()
-        return self._next is None and (self._making is None or current is None)
+        return current is None or current.filled > (_LAST_CALL if self._making is not None else _NEXT_AT)
 
     def start(self, start: OperationStart) -> None:
         """Writes that a request goes upstream; again for each attempt."""
-        payload = start_payload(start)
+        try:
+            payload = start_payload(start)
+        except (ValueError, OverflowError, TypeError):
+            return
         segment = self._append(payload)
         if segment is None:
             return
@@ -93,7 +99,10 @@ class Spool:
 
     def settle(self, price_version: str, operation: OperationRecord) -> Segment | None:
         """Writes how a request ended, and answers where; the segment has it `waiting`. None if there was no room."""
-        segment = self._append(settled_payload(price_version, operation))
+        try:
+            segment = self._append(settled_payload(price_version, operation))
+        except (ValueError, OverflowError, TypeError):
+            segment = None  # nothing that has such a value can be written down anywhere
         known = self._open.pop(operation.request_id, None)
         if known is not None:
             known[0].open_starts -= 1
@@ -115,8 +124,7 @@ class Spool:
         for segment in [segment for segment in self._sealed if not segment.is_needed]:
             self._sealed.remove(segment)
             segment.remove()
-        if self._next is None and self._current is not None and self._current.is_half_full:
-            self._prepare()
+        self._prepare()
 
     @property
     def has_spilled(self) -> bool:
@@ -157,7 +165,7 @@ class Spool:
             current = self._appended_to_next(payload)
             if current is None:
                 return None
-        elif self._next is None and current.is_half_full:
+        elif self._next is None and current.filled > _NEXT_AT:
             self._prepare()
         self._syncer.note(current)
         return current
@@ -181,7 +189,8 @@ class Spool:
 
     def _prepare(self) -> None:
         """Has the next segment made before it is needed, in a thread, unless that failed a moment ago."""
-        if self._making is None and self._next is None and self._may_make():
+        is_time = self._current is None or self._current.filled > _NEXT_AT
+        if is_time and self._making is None and self._next is None and self._may_make():
             self._making = asyncio.ensure_future(self._make())
 
     async def _make(self) -> None:
@@ -213,7 +222,8 @@ class Spool:
     def _may_make(self) -> bool:
         if self._is_closed or self._loop.time() < self._not_before:
             return False
-        if self.size_bytes + self._bounds.segment_bytes > self._bounds.max_bytes:
+        making = 0 if self._making is None else self._bounds.segment_bytes
+        if self.size_bytes + making + self._bounds.segment_bytes > self._bounds.max_bytes:
             self._cannot_make(OSError(errno.EDQUOT, "it has all the room that it may take"))
             return False
         return True

@@ -5,6 +5,7 @@ A process that is killed loses nothing in any case; this is about machines that 
 
 import asyncio
 import enum
+import errno
 import logging
 from collections.abc import Sequence
 
@@ -53,11 +54,12 @@ class Syncer:
 
     async def close(self) -> None:
         """Asks for what is left, and ends."""
+        while self._dirty or self._waiting or self._task is not None:
+            self._start()
+            if self._task is not None:
+                await self._task
         if self._timer is not None:
             self._timer.cancel()
-        self._start()
-        if self._task is not None:
-            await self._task
 
     def _start(self) -> None:
         self._timer = None
@@ -68,9 +70,8 @@ class Syncer:
         while self._dirty or self._waiting:
             dirty, self._dirty = list(self._dirty), {}
             waiting, self._waiting = self._waiting, []
-            try:
-                await self._loop.run_in_executor(None, _sync_all, dirty)
-            except OSError as error:
+            error = await self._loop.run_in_executor(None, _sync_all, dirty)
+            if error is not None:
                 _log.error("The disk does not keep the spool: %s", error.strerror)
             for done in waiting:
                 if not done.done():
@@ -82,6 +83,13 @@ class Syncer:
             self._timer = self._loop.call_later(BATCH_S, self._start)
 
 
-def _sync_all(segments: Sequence[Segment]) -> None:
+def _sync_all(segments: Sequence[Segment]) -> OSError | None:
+    """Asks for each; answers what went wrong last. A segment that was removed meanwhile is in the database."""
+    failure: OSError | None = None
     for segment in segments:
-        segment.sync()
+        try:
+            segment.sync()
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                failure = error
+    return failure
