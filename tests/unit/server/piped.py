@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from server import errors
 from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
@@ -25,6 +26,8 @@ from tests.unit.server.routing.scripted import Reply, ScriptedTransport, clock, 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 ASKS_USAGE = BODY[:-1] + b',"stream_options":{"include_usage":true}}'
 Script = list[Reply | PerpetuoError]
+DOWN = errors.UpstreamUnavailable("x", details={"phase": "connect"})
+LIMITS = Reply((b"{}",), 429, "application/json", more={"retry-after": "9"})
 
 
 async def _no_calls_before(*_: object) -> int:
