@@ -46,6 +46,7 @@ from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.rates import Moment
+from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts
 from server.errors import StoreUnavailable
 from server.grpc_server import CoreServer, ServerOptions
@@ -65,6 +66,7 @@ from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
+from server.providers.choice import dialect_for
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
@@ -229,6 +231,10 @@ def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
 
 
+def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
+    return dialect_for(PROVIDERS[provider], request)
+
+
 def _clock() -> Clock:
     return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time, time.perf_counter)
 
@@ -346,7 +352,7 @@ class Core:
             settings.idle_timeout_s,
             settings.request_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_for, timeouts, self._flag)
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         price = self._prices.cost_nanousd

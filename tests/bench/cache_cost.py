@@ -50,7 +50,7 @@ def pipeline() -> Pipeline:
     clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
     facts = ProviderFacts()
     router = Router(Sources(deployments_of, lambda _: facts, clock, lambda: 0.5))
-    dispatcher = Dispatcher(Upstream(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(Upstream(), lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     sharing = Sharing(Answers(64 << 20, 3600.0), clock.monotonic)
     return Pipeline(Parts(router, sharing, dispatcher, Nowhere(), clock, lambda provider, model, usage: 1, unlimited()))
 

@@ -6,6 +6,7 @@ Base URLs and models are those of the vendors' documentation.
 from typing import Final
 
 from server.providers.anthropic.dialect import AnthropicDialect
+from server.providers.anthropic.native import NativeAnthropic
 from server.providers.google.dialect import GoogleDialect
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
@@ -27,6 +28,7 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+        natives={"messages": NativeAnthropic},
     ),
     Provider(
         "google",

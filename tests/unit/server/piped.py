@@ -45,7 +45,7 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
         assert workspace_id == "ws_1"
         return entries
 
-    dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     facts = ProviderFacts()
     admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
     sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)

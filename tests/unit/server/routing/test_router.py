@@ -160,7 +160,7 @@ async def one_round(seed: int) -> str:
     explained = await explaining.decide(asked.ask, "ws_1", in_full=True)
 
     serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
-    dispatcher = Dispatcher(DownTransport(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(DownTransport(), lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     ledger = LastLedger()
     sharing = Sharing(Answers(0, 1.0), clock().monotonic)
     pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token, unlimited()))
