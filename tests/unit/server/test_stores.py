@@ -32,7 +32,7 @@ def test_settings_that_cannot_be_served(options: dict[str, Any], names: str) -> 
 
 
 async def test_a_database_that_is_not_served_is_told_by_the_name_of_the_option(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="--database-url cannot be served: no storage .* 'oracle'"):
+    with pytest.raises(SettingsError, match=r"--database-url cannot be served: no storage .* 'oracle'"):
         await open_stores(ServerSettings(data_dir=tmp_path, database_url="oracle://host/db"))
 
 
