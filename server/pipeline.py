@@ -93,6 +93,7 @@ class Pipeline:
             finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
+            await self._settle_before_the_end(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
@@ -121,11 +122,15 @@ class Pipeline:
             operation.served = live.candidate
             self._answered(operation, share)
             call.announce(operation.headers())
+            if not operation.trace.attempts:
+                self._parts.ledger.begin(operation.start())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
-            yield self._last(operation, live, tail)
+            last = self._last(operation, live, tail)
+            await self._settle_before_the_end(operation, share)
+            yield last
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
             operation.fail(_reason(error))
             if operation.served is None:
@@ -142,7 +147,13 @@ class Pipeline:
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
-        return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+        operation = Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+        operation.trace.on_begin = partial(self._goes_out, operation)
+        return operation
+
+    def _goes_out(self, operation: Operation) -> None:
+        """Notes that an upstream is asked: from now on the request must not vanish with the process."""
+        self._parts.ledger.begin(operation.start())
 
     def _answered(self, operation: Operation, share: Share | None) -> None:
         """Notes when there was something to send, unless that was up to another's call."""
@@ -156,8 +167,20 @@ class Pipeline:
         else:
             share.when_over(partial(self._settle, operation))
 
+    async def _settle_before_the_end(self, operation: Operation, share: Share | None) -> None:
+        """Settles what is answered before its last bytes go out: a client that has them is in the books."""
+        if share is not None:
+            await share.over()
+        self._settle(operation)
+        if (secured := self._parts.ledger.secured()) is not None:
+            await secured
+
     def _settle(self, operation: Operation) -> None:
-        """Leaves the record with the ledger, and what the attempts came to with the router and the metrics."""
+        """Leaves the record with the ledger, and what the attempts came to with the router and the metrics; once."""
+        if operation.is_settled:
+            return
+        operation.is_settled = True
+        operation.trace.on_begin = None
         record = operation.record()
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
         self._parts.ledger.record(record)
@@ -184,6 +207,7 @@ class Pipeline:
 
     async def _admit(self, call: Call) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
+        self._parts.ledger.check()
 
         def tell(standing: Standing) -> None:
             call.announce(rate_metadata(standing))
