@@ -14,7 +14,7 @@ from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
 from server.chat.answer import ID_PREFIX, Identity, finish_answer
-from server.chat.estimate import estimate_text_tokens
+from server.chat.calibration import Calibration
 from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
@@ -28,6 +28,7 @@ from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace
+from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
@@ -56,6 +57,7 @@ class Parts:
     admission: Admission
     prices_of: PricesOf | None = None
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Pipeline:
         finally:
             if live is not None:
                 await live.close()
-                _count(operation, live, tail)
+                self._count(operation, live, tail)
             self._settle_after(operation, share)
 
     def _identity(self, call: Call) -> Identity:
@@ -238,11 +240,7 @@ class Pipeline:
             await self._choose(prepared)
         served = await self._parts.dispatcher.complete(_errand(prepared))
         answer = served.answer
-        usage = answer.facts.usage or Usage(
-            input_tokens=operation.prompt_tokens,
-            output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
-            is_estimated=True,
-        )
+        usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
         operation.served, operation.usage = served.candidate, usage
         operation.notes.extend(answer.notes)
         served.attempt.usage = usage
@@ -270,13 +268,13 @@ class Pipeline:
             await self._read(live, tail, show)
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
-            live.count(_usage_of(operation, tail))
+            live.count(self._usage_of(operation, live, tail))
             live.end(told)
             raise told from None
         except asyncio.CancelledError:
-            live.count(_usage_of(operation, tail))
+            live.count(self._usage_of(operation, live, tail))
             raise
-        usage = _usage_of(operation, tail)
+        usage = self._usage_of(operation, live, tail)
         live.count(usage)
         live.end()
         return usage
@@ -298,16 +296,28 @@ class Pipeline:
                 chunks = None if tail.has_usage else await live.next_chunks()
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
-            _count(operation, live, tail)
+            self._count(operation, live, tail)
             live.end(told)
             raise told from None
 
     def _last(self, operation: Operation, live: Stream, tail: StreamTail) -> list[bytes]:
         """The end of a whole stream, which tells how the answer was got."""
-        usage = _count(operation, live, tail)
+        usage = self._count(operation, live, tail)
         live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage)
+
+    def _count(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+        """Counts the tokens of a stream, once."""
+        if operation.usage is None:
+            operation.usage = self._usage_of(operation, live, tail)
+            live.count(operation.usage)
+        return operation.usage
+
+    def _usage_of(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+        # Of a stream that several follow only the one who reads it learns.
+        learns = isinstance(live, LiveStream)
+        return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
 
 
 def _errand(prepared: Prepared) -> Errand:
@@ -315,21 +325,6 @@ def _errand(prepared: Prepared) -> Errand:
     return Errand(
         prepared.request, operation.candidates, operation.call.deadline, operation.trace, operation.prompt_tokens
     )
-
-
-def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
-    """The tokens of a stream as far as it came: reported, else as many as there were pieces of content."""
-    return tail.usage or Usage(
-        input_tokens=operation.prompt_tokens, output_tokens=tail.content_chunks, is_estimated=True
-    )
-
-
-def _count(operation: Operation, live: Stream, tail: StreamTail) -> Usage:
-    """Counts the tokens of a stream, once."""
-    if operation.usage is None:
-        operation.usage = _usage_of(operation, tail)
-        live.count(operation.usage)
-    return operation.usage
 
 
 def _reason(error: BaseException) -> PerpetuoError:
