@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
-from server.chat.records import OperationRecord
 from server.chat.wire import Timeouts, WireRequest
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
@@ -23,6 +22,7 @@ from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.bench.payload import answer
+from tests.stores.ledgers import Nowhere
 from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import Reply, whole
 
@@ -35,19 +35,6 @@ class Upstream:
 
     async def send(self, request: WireRequest, timeouts: Timeouts) -> Reply:
         return whole(answer())
-
-    async def close(self) -> None:
-        return None
-
-
-class Nowhere:
-    """A ledger that keeps nothing."""
-
-    def record(self, operation: OperationRecord) -> None:
-        return None
-
-    async def flush(self) -> None:
-        return None
 
     async def close(self) -> None:
         return None
