@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from perpetuo.v1 import (
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
+    embeddings_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
@@ -34,7 +36,8 @@ from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
 from server.chat.rates import Moment
-from server.chat.wire import Timeouts
+from server.chat.request import ChatRequest
+from server.chat.wire import Timeouts, Transport
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -42,8 +45,8 @@ from server.interceptors.context import current_call
 from server.keeping import Keeping, KeepingRules
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
-from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
+from server.ledger.opening import open_ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
@@ -52,6 +55,7 @@ from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
+from server.providers.choice import dialect_for
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
@@ -66,6 +70,7 @@ from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
+from server.services.embeddings import EmbeddingsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
@@ -78,7 +83,8 @@ from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.stores import SettingsError, Stores, is_loopback, open_stores
+from server.stores import Stores, check, ledger_options, open_stores
+from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
@@ -93,16 +99,10 @@ _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 _MIB: Final = 1024 * 1024
 
+# What earlier processes left is in the figures and limits before anything is served, unless there is much of it.
+_REPLAY_WAIT_S: Final = 2.0
 
-def check(settings: ServerSettings) -> None:
-    """Refuses settings that contradict each other or are not served. Raises SettingsError."""
-    if settings.demo and not is_loopback(settings.host):
-        raise SettingsError(
-            f"--demo listens on loopback only, because everybody knows its key; --host is {settings.host}. "
-            "Leave out --demo, or use --host 127.0.0.1."
-        )
-    if settings.state_url != "memory:":
-        raise SettingsError(f"--state-url {settings.state_url} is not served; the only one is memory:.")
+_log = logging.getLogger(__name__)
 
 
 def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log: bool = True) -> OperatorServer:
@@ -113,7 +113,8 @@ def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log:
 
 
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
-    return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
+    rows = providers.values()
+    return {row.name: ProviderFacts(row.default_models, row.is_builtin, frozenset(row.natives)) for row in rows}
 
 
 def _hops_by(address_of: CallerAddress) -> HopsOf:
@@ -122,6 +123,10 @@ def _hops_by(address_of: CallerAddress) -> HopsOf:
 
 def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
+
+
+def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
+    return dialect_for(PROVIDERS[provider], request)
 
 
 def _clock() -> Clock:
@@ -171,9 +176,10 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
-        self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
+        schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
+        self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
-        self._ledger = BatchLedger(stores.database, self._prices.version)
+        self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
         rules = KeepingRules(settings.content_retention_days, settings.log_retention_days, settings.content_max_kib)
         self._keeping = Keeping(stores.database, rules)
@@ -203,6 +209,8 @@ class Core:
     async def start(self) -> int:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
+        if not await self._ledger.replayed(_REPLAY_WAIT_S):
+            _log.warning("Records that an earlier process left are still being written down")
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
         if self._place.is_first:
             await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
@@ -245,7 +253,7 @@ class Core:
             settings.idle_timeout_s,
             settings.request_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_for, timeouts, self._flag)
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         return Pipeline(
@@ -314,5 +322,6 @@ class Core:
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
         messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

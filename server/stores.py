@@ -1,7 +1,4 @@
-"""Opens what is kept: the secrets of the data directory, the database at its newest schema, and the accounts in it.
-
-Settings in, open stores out. The gateway and the operator's command open the same ones.
-"""
+"""Opens what is kept, by the settings: secrets, the database, the accounts in it. Refuses settings that contradict."""
 
 import ipaddress
 from dataclasses import dataclass, replace
@@ -18,6 +15,8 @@ from server.accounts.service import Accounts
 from server.accounts.vault import Vault
 from server.chat.principal import Plan
 from server.errors import StoreUnavailable
+from server.ledger.opening import LedgerOptions
+from server.ledger.spool.sync import SyncPolicy
 from server.providers.registry import PROVIDERS
 from server.settings import ServerSettings
 from server.storage.backend import StoreBounds
@@ -48,6 +47,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def check(settings: ServerSettings) -> None:
+    """Refuses settings that contradict each other or are not served. Raises SettingsError."""
+    if settings.demo and not is_loopback(settings.host):
+        raise SettingsError(
+            f"--demo listens on loopback only, because everybody knows its key; --host is {settings.host}. "
+            "Leave out --demo, or use --host 127.0.0.1."
+        )
+    if settings.state_url != "memory:":
+        raise SettingsError(f"--state-url {settings.state_url} is not served; the only one is memory:.")
+    if settings.require_log and not settings.spool_max_mib:
+        raise SettingsError("--require-log needs a spool; --spool-max-mib is 0. Leave out one of them.")
 
 
 def _database_url(settings: ServerSettings) -> str:
@@ -101,3 +113,9 @@ async def open_stores(settings: ServerSettings) -> Stores:
         raise
     accounts = Accounts(database, replace(secrets, key_pepper=pepper), _policy(settings))
     return Stores(database, accounts, entries, vault, has_older_keys=bool(secrets.older_vault_keys))
+
+
+def ledger_options(settings: ServerSettings) -> LedgerOptions:
+    """Where and how request records are kept until the database has them."""
+    root = settings.data_dir.absolute() / "spool"
+    return LedgerOptions(root, settings.spool_max_mib, SyncPolicy(settings.spool_sync), settings.require_log)

@@ -9,8 +9,8 @@ from server.chat.content import Content, ContentPolicy
 from server.chat.policy import RoutingPolicy
 from server.chat.records import OperationRecord
 from server.routing.router import Router
+from tests.unit.server.piped import ASKS_USAGE, BODY, build, call
 from tests.unit.server.routing.scripted import DONE, FINISH, HI, ROLE, USAGE, Reply, whole
-from tests.unit.server.test_pipeline import ASKS_USAGE, BODY, build, call
 
 
 class Keeper:

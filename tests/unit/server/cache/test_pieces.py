@@ -121,3 +121,10 @@ def test_what_has_come_of_an_answer_is_put_together_whole_or_not() -> None:
 @pytest.mark.parametrize("pieces", [[b"no JSON", b"{"], [b"[1]"], [b'{"choices":[1]}'], [b'"x"']])
 def test_what_are_no_chunks_stays_as_it_came(pieces: list[bytes]) -> None:
     assert answer_so_far(pieces) == b"\n".join(pieces)
+
+
+def test_what_the_provider_said_in_its_own_form_is_not_kept_in_pieces() -> None:
+    told = whole(chunk({"content": "Hi"}, "stop", native={"type": "message_start"}))
+    assert "native" not in told
+    answer = {**told, "native": {"type": "message"}}
+    assert all("native" not in json.loads(piece.data) for piece in pieces_of(json.dumps(answer).encode()))

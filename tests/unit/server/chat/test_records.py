@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from server.chat.records import AttemptRecord, OperationRecord, bare
+from server.chat.records import AttemptRecord, OperationRecord, OperationStart, bare, bare_start
 from server.chat.usage import Usage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,3 +44,14 @@ def test_a_bare_record_has_what_limits_and_bills_need_and_nothing_of_the_request
         stripped, client_request_id="mine", model_requested="auto", complexity="expert", notes=record.notes,
         attempts=record.attempts,
     ) == record  # fmt: skip
+
+
+def test_a_bare_start_has_nothing_of_the_request_either() -> None:
+    start = OperationStart(
+        "req_1", "ws_1", "usr_1", "key_1", "rest", "mine", "auto", "default", "expert", True, False, NOW, "prov_1",
+        "openai", "gpt-4", 2, (replace(RECORD, detail="you said: hi"),),
+    )  # fmt: skip
+    stripped = bare_start(start)
+    assert (stripped.client_request_id, stripped.model_requested, stripped.complexity) == (None, "", "")
+    assert stripped.earlier == (RECORD,)
+    assert (stripped.request_id, stripped.model, stripped.number) == ("req_1", "gpt-4", 2)
