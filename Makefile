@@ -88,6 +88,9 @@ providers: $(DEV) ## Try every face to every dialect in every scene, and every g
 faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
 	$(PY) -m pytest tests/faults -n $(JOBS) --faults all $(ARGS)
 
+faults-storage: $(DEV) ## Kill the gateway, take its database away, damage its spool; figures: ARGS="--kills 20 --rate 200"
+	$(PY) -m tests.durability $(ARGS)
+
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run
 
