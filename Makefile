@@ -9,6 +9,8 @@ PYTHON ?=
 CANDIDATES := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 # Passed on to the program that a target runs: make run ARGS="--port 9000", make test ARGS="-k retry".
 ARGS ?=
+# How many streams `make faults` cuts at a random byte.
+CUTS ?= 10000
 # Test processes side by side: a number, auto, or 0 for none.
 JOBS ?= 2
 UV := 0.13.9
@@ -83,7 +85,7 @@ check: ## Do all that continuous integration does; the tree must be committed
 	@echo 'make check: all good'
 
 faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
-	$(PY) -m pytest tests/faults -n $(JOBS) --faults all $(ARGS)
+	$(PY) -m pytest tests/faults -n $(JOBS) -rP --faults all --cuts $(CUTS) $(ARGS)
 
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run
