@@ -23,6 +23,7 @@ from perpetuo.v1 import (
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
+    messages_pb2_grpc,
     metrics_pb2_grpc,
     models_pb2_grpc,
     prices_pb2_grpc,
@@ -68,7 +69,7 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
-from server.routing.retry import blames_provider
+from server.routing.failure import blames_provider
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
@@ -79,6 +80,7 @@ from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
+from server.services.messages import MessagesServicer
 from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
@@ -233,11 +235,26 @@ def collect_garbage_seldom() -> None:
     gc.enable()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a core stands among the processes of one gateway.
+
+    Those that share a port listen on it together; the first serves operators and does what must be done only once.
+    """
+
+    shares_port: bool = False
+    is_first: bool = True
+
+
+ALONE: Final = Place()
+
+
 class Core:
     """The running core. Open it, `start` it, and `stop` it; `server` has its ports and its in-process channel."""
 
-    def __init__(self, settings: ServerSettings, stores: Stores) -> None:
+    def __init__(self, settings: ServerSettings, stores: Stores, place: Place) -> None:
         self.settings = settings
+        self._place = place
         self.stores = stores
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
@@ -253,15 +270,15 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
         self._rates = MemoryRates(self._count_dispatched)
-        options = ServerOptions(count_call=self.metering.count_rpc)
+        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 
     @classmethod
-    async def open(cls, settings: ServerSettings) -> Self:
+    async def open(cls, settings: ServerSettings, place: Place = ALONE) -> Self:
         """Makes every part; nothing listens yet. Raises SettingsError and what the parts raise."""
         check(settings)
-        return cls(settings, await open_stores(settings))
+        return cls(settings, await open_stores(settings), place)
 
     async def __aenter__(self) -> Self:
         return self
@@ -275,9 +292,10 @@ class Core:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
-        await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
+        if self._place.is_first:
+            await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
-        if self.stores.has_older_keys:
+        if self.stores.has_older_keys and self._place.is_first:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
@@ -369,7 +387,7 @@ class Core:
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
-        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
-            CompletionsServicer(self._pipeline(router), calls), registry
-        )
+        pipeline = self._pipeline(router)
+        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

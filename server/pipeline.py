@@ -5,9 +5,10 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
@@ -27,12 +28,19 @@ from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace
-from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
+from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
+
+
+class Read(Protocol):
+    """Reads the JSON of a face into a request. Raises RequestInvalid."""
+
+    def __call__(self, body: bytes, *, stream: bool) -> ChatRequest:
+        """The request; `stream` is what the method that was called says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,15 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def complete(self, call: Call, body: bytes) -> bytes:
-        """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
+    async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
+        """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none.
+
+        `read` is how the face that was called reads its requests.
+        """
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
         try:
-            prepared = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(call)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
@@ -79,14 +90,18 @@ class Pipeline:
             operation.served, operation.usage = answer.candidate, answer.usage
             finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
+            call.announce(operation.headers())
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
+            call.announce(operation.headers())
             raise
         finally:
             self._settle_after(operation, share)
 
-    async def stream(self, call: Call, body: bytes) -> AsyncIterator[list[bytes]]:
+    async def stream(
+        self, call: Call, body: bytes, read: Read = parse_chat_request
+    ) -> AsyncGenerator[list[bytes], None]:
         """The answer as it is written: lists of event data that came together.
 
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
@@ -96,13 +111,14 @@ class Pipeline:
         live: Stream | None = None
         tail = StreamTail(self._identity(call))
         try:
-            prepared = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(call)
             live = await self._open_shared(prepared)
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
             self._answered(operation, share)
+            call.announce(operation.headers())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
@@ -110,6 +126,8 @@ class Pipeline:
             yield self._last(operation, live, tail)
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
             operation.fail(_reason(error))
+            if operation.served is None:
+                call.announce(operation.headers())
             raise
         finally:
             if live is not None:
@@ -143,10 +161,10 @@ class Pipeline:
         self._parts.ledger.record(record)
         self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
 
-    async def _prepare(self, operation: Operation, body: bytes) -> Prepared:
+    async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
         call, router = operation.call, self._parts.router
-        request = parse_chat_request(body, stream=operation.is_stream)
+        request = read(body, stream=operation.is_stream)
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
@@ -194,9 +212,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        served = await self._parts.dispatcher.complete(
-            prepared.request, operation.candidates, operation.call.deadline, operation.trace
-        )
+        served = await self._parts.dispatcher.complete(_errand(prepared))
         answer = served.answer
         usage = answer.facts.usage or Usage(
             input_tokens=operation.prompt_tokens,
@@ -205,9 +221,8 @@ class Pipeline:
         )
         operation.served, operation.usage = served.candidate, usage
         operation.notes.extend(answer.notes)
-        attempt = operation.trace.attempts[-1]
-        attempt.usage = usage
-        attempt.end()
+        served.attempt.usage = usage
+        served.attempt.end()
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
 
     async def _open(self, prepared: Prepared) -> LiveStream:
@@ -215,9 +230,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        return await self._parts.dispatcher.stream(
-            prepared.request, operation.candidates, operation.call.deadline, operation.trace
-        )
+        return await self._parts.dispatcher.stream(_errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
@@ -271,6 +284,13 @@ class Pipeline:
         live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage)
+
+
+def _errand(prepared: Prepared) -> Errand:
+    operation = prepared.operation
+    return Errand(
+        prepared.request, operation.candidates, operation.call.deadline, operation.trace, operation.prompt_tokens
+    )
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:

@@ -32,6 +32,8 @@ EVENT_STREAM: Final = "text/event-stream"
 LINES: Final = "application/x-ndjson"
 ANYTHING: Final = "*/*"
 
+_EVENT_STREAMS: Final = frozenset((rest_options.FRAMING_SSE_DONE, rest_options.FRAMING_SSE_NAMED))
+
 
 class Bodies:
     """Describes bodies with one set of schemas and examples."""
@@ -85,10 +87,11 @@ class Bodies:
 
     def _events(self, binding: Binding, schema: rest_options.Schema, written: Any) -> Schema:
         described = _described(binding.method, schema.event)
-        media_type = EVENT_STREAM if binding.framing == rest_options.FRAMING_SSE_DONE else LINES
+        media_type = EVENT_STREAM if binding.framing in _EVENT_STREAMS else LINES
         answer, name = binding.method.output_type, binding.rule.response_body
         if described is not None:
-            return {media_type: self._message(described, RAW_ANSWER, written)}
+            media = self._message(described, RAW_ANSWER, written)
+            return {media_type: _named(media) if binding.framing == rest_options.FRAMING_SSE_NAMED else media}
         if binding.raw is not None:
             return {ANYTHING: {}}
         if name:
@@ -118,6 +121,18 @@ def _described(method: MethodDescriptor, name: str) -> Descriptor | None:
         raise DocumentError(
             f"{method.full_name}: schema names {name!r}, which is no message of {file.package}"
         ) from None
+
+
+def _named(media: Schema) -> Schema:
+    """A named event: an object of its name and its data, which are JSON in a text."""
+    data = {"type": "string", "contentMediaType": JSON, "contentSchema": media["schema"]}
+    properties = {"event": {"type": "string"}, "data": data}
+    example = media["example"]
+    text = msgspec.json.encode(example).decode()
+    return {
+        "schema": {"type": "object", "properties": properties, "required": ["event", "data"]},
+        "example": {"event": str(example.get("type", "error")), "data": text},
+    }
 
 
 def _wrapped(media: Schema) -> Schema:

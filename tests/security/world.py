@@ -155,7 +155,8 @@ async def rest(client: httpx2.AsyncClient, binding: Binding, path: str, **more: 
 def without_ids(answer: httpx2.Response) -> dict[str, Any]:
     """The body of an error without the id of the request."""
     body: dict[str, Any] = answer.json()
-    body["error"].pop("request_id")
+    # Typed errors have it beside the error.
+    (body if body.get("type") == "error" else body["error"]).pop("request_id")
     return body
 
 

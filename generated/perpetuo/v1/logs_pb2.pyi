@@ -70,7 +70,7 @@ class Log(_message.Message):
     key_id: _builtins.str
     """The gateway key. Null: a signed-in user."""
     surface: _builtins.str
-    """`rest` or `grpc`."""
+    """`rest` or `grpc`, followed by the face where it is not chat completions: `rest/messages`."""
     client_request_id: _builtins.str
     """The caller's own request id. Null: it sent none."""
     strategy: _builtins.str
@@ -452,7 +452,7 @@ class LogDetail(_message.Message):
     key_id: _builtins.str
     """The gateway key. Null: a signed-in user."""
     surface: _builtins.str
-    """`rest` or `grpc`."""
+    """`rest` or `grpc`, followed by the face where it is not chat completions: `rest/messages`."""
     client_request_id: _builtins.str
     """The caller's own request id. Null: it sent none."""
     strategy: _builtins.str
