@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check faults conformance conformance-peers test-clients bench bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers test-clients bench bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,9 @@ check: ## Do all that continuous integration does; the tree must be committed
 	@new=$$(git ls-files --others --exclude-standard -- generated protos) && [ -z "$$new" ] || \
 	  { echo "make check: these files are not committed: $$new" >&2; exit 1; }
 	@echo 'make check: all good'
+
+providers: $(DEV) ## Try every face to every dialect in every scene, and every golden file
+	$(PY) -m pytest -n $(JOBS) -q -rs --cells all $(ARGS) tests/matrix tests/providers tests/unit/server/providers
 
 faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
 	$(PY) -m pytest tests/faults -n $(JOBS) -rP --faults all --cuts $(CUTS) $(ARGS)

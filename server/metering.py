@@ -45,6 +45,17 @@ class Metering:
             ("outcome",),
             2,
         )
+        if (spool := ledger.spool) is None:
+            return
+        self._show("perpetuo_spool_bytes", "Disk that the spool takes.", "gauge", lambda: {(): spool.size_bytes})
+        self._show(
+            "perpetuo_spool_records_total",
+            "Request records that the spool kept, and those that it had no room for.",
+            "counter",
+            lambda: {("kept",): spool.kept_count, ("not_kept",): spool.unkept_count},
+            ("outcome",),
+            2,
+        )
 
     def show_cache(self, sharing: Sharing, answers: Answers) -> None:
         """Shows what the cache saves."""

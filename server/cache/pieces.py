@@ -10,9 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from server.chat.answer import peek_chunk
+from server.chat.native import MEMBER
 from server.providers.dialect import Chunk
 
-_OF_CHUNKS: Final = frozenset({"choices", "object", "usage", "obfuscation", "gateway_metadata"})
+_OF_CHUNKS: Final = frozenset({"choices", "object", "usage", "obfuscation", "gateway_metadata", MEMBER})
 _SAID_ONCE: Final = frozenset({"role", "id", "type"})
 
 Members = dict[str, Any]
@@ -44,6 +45,8 @@ def pieces_of(body: bytes) -> list[Chunk]:
     answer: Members = msgspec.json.decode(body)
     usage = answer.pop("usage", None)
     choices = answer.pop("choices", None) or []
+    # A whole answer in the provider's own form is no event of it.
+    answer.pop(MEMBER, None)
     head = {**answer, "object": "chat.completion.chunk"}
     pieces = []
     for choice in choices:

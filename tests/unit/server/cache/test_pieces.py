@@ -107,3 +107,10 @@ def test_an_answer_survives_being_streamed_and_put_together(choices: list[Any], 
     assert whole(*(piece.data for piece in pieces)) == answer
     assert pieces[-1].facts.is_usage_only
     assert [piece.facts.finish_reason for piece in pieces].count(None) == len(choices) + 1
+
+
+def test_what_the_provider_said_in_its_own_form_is_not_kept_in_pieces() -> None:
+    told = whole(chunk({"content": "Hi"}, "stop", native={"type": "message_start"}))
+    assert "native" not in told
+    answer = {**told, "native": {"type": "message"}}
+    assert all("native" not in json.loads(piece.data) for piece in pieces_of(json.dumps(answer).encode()))
