@@ -18,6 +18,7 @@ from perpetuo.v1 import (
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
+    embeddings_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
@@ -27,6 +28,7 @@ from perpetuo.v1 import (
     prices_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
+    text_completions_pb2_grpc,
     workspaces_pb2_grpc,
 )
 
@@ -36,7 +38,7 @@ from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
 from server.chat.rates import Moment
 from server.chat.request import ChatRequest
-from server.chat.wire import Timeouts
+from server.chat.wire import Timeouts, Transport
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -68,6 +70,7 @@ from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
+from server.services.embeddings import EmbeddingsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
@@ -77,10 +80,12 @@ from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
+from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
+from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
@@ -109,7 +114,8 @@ def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log:
 
 
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
-    return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
+    rows = providers.values()
+    return {row.name: ProviderFacts(row.default_models, row.is_builtin, frozenset(row.natives)) for row in rows}
 
 
 def _hops_by(address_of: CallerAddress) -> HopsOf:
@@ -171,7 +177,8 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
-        self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
+        schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
+        self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
@@ -300,5 +307,9 @@ class Core:
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
+        text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
+            TextCompletionsServicer(pipeline, calls), registry
+        )
         messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

@@ -5,19 +5,22 @@ from collections.abc import Sequence
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import WireRequest
+from server.errors import ParamUnsupported
 from server.providers.delegating import DelegatingDialect
 from server.providers.dialect import Dialect
 from server.providers.provider import Provider
 
 
 def dialect_for(row: Provider, request: ChatRequest) -> Dialect:
-    """The dialect of a provider for a request."""
+    """The dialect of a provider for a request. Raises ParamUnsupported where the provider cannot serve its form."""
     native = request.native
     if native is None:
         return row.dialect
     make = row.natives.get(native.face)
     if make is not None:
         return make(native)
+    if native.is_only:
+        raise ParamUnsupported(f"The provider serves no {native.face}.", param="model")
     return ForeignDialect(row.dialect, native.losses) if native.losses else row.dialect
 
 

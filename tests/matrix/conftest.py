@@ -1,11 +1,22 @@
-"""Tells, after all cells of the matrix were tried, how many of them hold, from each face to each dialect."""
+"""The stage, one for each test process; and how many cells of the matrix hold, told after all of them were tried."""
 
 import re
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
+
+from tests.matrix.stage import Stage, staged
 
 CELL = re.compile(r"test_matrix\.py::[^\[]*\[(?P<face>[^>]+)>(?P<dialect>[^>]+)>(?P<mode>[^>]+)>(?P<scene>[^\]]+)\]")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """A gateway with an entry for each dialect, all of which lead to the fake upstream."""
+    async with staged(tmp_path_factory.mktemp("matrix")) as made:
+        yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -49,7 +49,7 @@ class ChatFace:
 
     async def ask(self, asking: Asking) -> Heard:
         sdk = openai.AsyncOpenAI(base_url=f"{asking.url}/v1", api_key=asking.key, max_retries=0)
-        members = self._members(asking.model, asking.scene)
+        members = self.members(asking.model, asking.scene)
         try:
             if asking.is_stream:
                 return await self._stream(sdk, members, asking.on_text)
@@ -59,7 +59,8 @@ class ChatFace:
         finally:
             await sdk.close()
 
-    def _members(self, model: str, scene: Scene) -> Json:
+    def members(self, model: str, scene: Scene) -> Json:
+        """The request."""
         members: Json = {"model": model, "messages": self._messages(scene), "max_completion_tokens": MAX_TOKENS}
         if scene.tools:
             members["tools"] = [

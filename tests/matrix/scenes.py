@@ -24,6 +24,8 @@ SCHEMA: dict[str, Any] = {
     "required": ["celsius"],
     "additionalProperties": False,
 }
+SIGNATURE = "EqQBCkYIAhgCKioIBg+/8A=="
+"""What the vendor signed its reasoning with, where it signs."""
 RESULT = "12 °C in Zürich"
 EARLIER_CALL = "call_earlier_1"
 MAX_TOKENS = 4000
@@ -84,6 +86,13 @@ SCENES = {
             tools=True,
         ),
         Scene("tool-results", "What is the weather?", Said("It is 12 °C."), tools=True, results=True),
+        Scene(
+            "reasoned-tools",
+            "What is the weather?",
+            Said(reasoning="I look it up.", calls=((WEATHER, CITY),), finish="tool_calls", tokens=(30, 10, 19, 10)),
+            tools=True,
+            effort="low",
+        ),
         Scene("image", "What is this?", Said("A dot."), image=True),
         Scene("schema", "How warm is it?", Said('{"celsius": 12}'), schema=True),
         Scene(

@@ -68,7 +68,9 @@ def wire_of(dialect: str) -> Wire:
 
 @dataclass(slots=True)
 class Upstream:
-    """The running upstream. `faults` are what was wrong with what it was asked, `asked` the scenes in their order.
+    """The running upstream.
+
+    `faults` are what was wrong with what it was asked, `asked` the scenes in their order, `body` the last request.
 
     A stream that breaks does so when the client `has_heard` its beginning.
     """
@@ -76,11 +78,18 @@ class Upstream:
     port: int = 0
     faults: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    body: bytes = b""
     has_heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def base_url(self, dialect: str) -> str:
         """Where a provider entry of that dialect leads."""
         return f"http://127.0.0.1:{self.port}/{dialect}"
+
+    def forget(self) -> None:
+        """Forgets what was asked."""
+        self.faults.clear()
+        self.asked.clear()
+        self.has_heard.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers one call."""
@@ -89,6 +98,7 @@ class Upstream:
         path = f"{path}?{request.query_string}" if request.query_string else path
         scene = SCENES[wire.scene_of(path, body)]
         self.asked.append(scene.name)
+        self.body = body
         self.faults += [f"{dialect} {scene.name}: {fault}" for fault in wire.faults(scene, path, body)]
         if scene.status != 200:
             return web.Response(status=scene.status, body=wire.error(scene), content_type="application/json")

@@ -8,7 +8,7 @@ from typing import Any
 from anthropic.types import Message
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming, MessageCreateParamsStreaming
 
-from tests.matrix.scenes import Scene
+from tests.matrix.scenes import SIGNATURE, Scene
 from tests.matrix.wires.marks import missing, pieces, sse
 from tests.providers.judge import faults
 
@@ -82,7 +82,7 @@ class AnthropicWire:
     def _blocks(self, scene: Scene) -> list[dict[str, Any]]:
         said, blocks = scene.said, []
         if said.reasoning:
-            blocks.append({"type": "thinking", "thinking": said.reasoning, "signature": "EqQB+/=="})
+            blocks.append({"type": "thinking", "thinking": said.reasoning, "signature": SIGNATURE})
         if said.text:
             blocks.append({"type": "text", "text": said.text})
         for number, (name, arguments) in enumerate(said.calls):

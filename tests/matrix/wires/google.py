@@ -7,7 +7,7 @@ from typing import Any
 
 from google.genai import types
 
-from tests.matrix.scenes import Scene
+from tests.matrix.scenes import SIGNATURE, Scene
 from tests.matrix.wires.marks import missing, pieces, sse
 from tests.unit.server.providers.google.asked import judge
 
@@ -65,8 +65,9 @@ class GoogleWire:
             parts.append({"text": said.reasoning, "thought": True})
         if said.text:
             parts.append({"text": said.text})
-        for name, arguments in said.calls:
-            parts.append({"functionCall": {"name": name, "args": json.loads(arguments)}})
+        for number, (name, arguments) in enumerate(said.calls):
+            part: dict[str, Any] = {"functionCall": {"name": name, "args": json.loads(arguments)}}
+            parts.append(part if number or not said.reasoning else {**part, "thoughtSignature": SIGNATURE})
         return parts
 
     def _piece(self, scene: Scene, parts: list[dict[str, Any]], *, is_last: bool = False) -> dict[str, Any]:

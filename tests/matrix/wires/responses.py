@@ -12,7 +12,7 @@ from openai.types.responses.response_create_params import (
 )
 from pydantic import TypeAdapter
 
-from tests.matrix.scenes import Scene
+from tests.matrix.scenes import SIGNATURE, Scene
 from tests.matrix.wires.marks import missing, pieces, sse
 from tests.providers.judge import faults
 
@@ -105,7 +105,7 @@ class ResponsesWire:
         said, items = scene.said, []
         if said.reasoning:
             summary = [{"type": "summary_text", "text": said.reasoning}]
-            items.append({"id": "rs_1", "type": "reasoning", "summary": summary, "encrypted_content": "gAAAA=="})
+            items.append({"id": "rs_1", "type": "reasoning", "summary": summary, "encrypted_content": SIGNATURE})
         if said.text:
             content = [{"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}]
             items.append(

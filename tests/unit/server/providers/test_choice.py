@@ -45,3 +45,9 @@ def test_a_strict_request_is_refused_for_it() -> None:
     with pytest.raises(ParamUnsupported) as caught:
         dialect_for(PROVIDERS["anthropic"], request).build(request, CANDIDATE, is_stream=False)
     assert caught.value.param == "container"
+
+
+def test_a_request_in_a_form_that_the_provider_has_not_is_refused() -> None:
+    request = asked(NativeRequest("embeddings", {}, is_only=True))
+    with pytest.raises(ParamUnsupported, match="serves no embeddings"):
+        dialect_for(PROVIDERS["groq"], request)
