@@ -93,6 +93,7 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
+            operation.note(answer.notes)
             finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
@@ -241,7 +242,11 @@ class Pipeline:
         principal = call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
         key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
-        return None if key is None else self._parts.sharing.share(key, use, call.deadline)
+        if key is None:
+            return None
+        share = self._parts.sharing.share(key, use, call.deadline)
+        share.notes = operation.notes
+        return share
 
     async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
@@ -258,10 +263,10 @@ class Pipeline:
         answer = served.answer
         usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
         operation.served, operation.usage = served.candidate, usage
-        operation.notes.extend(answer.notes)
+        operation.note(answer.notes)
         served.attempt.usage = usage
         served.attempt.end()
-        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
+        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
     async def _open(self, prepared: Prepared) -> LiveStream:
         """A committed stream from a provider."""
@@ -320,7 +325,7 @@ class Pipeline:
         """The end of a whole stream, which tells how the answer was got."""
         usage = self._count(operation, live, tail)
         live.end()
-        operation.notes.extend(live.notes)
+        operation.note(live.notes)
         return tail.close(operation.metadata(), usage)
 
     def _count(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:

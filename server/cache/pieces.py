@@ -14,7 +14,8 @@ from server.chat.native import MEMBER
 from server.providers.dialect import Chunk
 
 _OF_CHUNKS: Final = frozenset({"choices", "object", "usage", "obfuscation", "gateway_metadata", MEMBER})
-_SAID_ONCE: Final = frozenset({"role", "id", "type"})
+_SAID_ONCE: Final = frozenset({"role", "id", "type", "thought_signature"})
+_OF_CHOICES: Final = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
 
 Members = dict[str, Any]
 
@@ -70,7 +71,8 @@ def pieces_of(body: bytes) -> list[Chunk]:
             said["logprobs"] = choice["logprobs"]
         pieces.append({**head, "choices": [said]})
     for choice in choices:
-        end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason")}
+        more = {name: value for name, value in choice.items() if name not in _OF_CHOICES}
+        end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason"), **more}
         pieces.append({**head, "choices": [end]})
     if usage is not None:
         pieces.append({**head, "choices": [], "usage": usage})
@@ -90,6 +92,7 @@ def _add_choice(choice: Members, part: Members) -> None:
         _join(choice.setdefault("message", {}), name, value)
     if part.get("finish_reason") is not None:
         choice["finish_reason"] = part["finish_reason"]
+    choice.setdefault("more", {}).update({name: value for name, value in part.items() if name not in _OF_CHOICES})
     if part.get("logprobs"):
         for name, value in part["logprobs"].items():
             _join(choice.setdefault("logprobs", {}), name, value)
@@ -130,4 +133,7 @@ def _closed(index: int, choice: Members) -> Members:
         calls = message["tool_calls"]
         message["tool_calls"] = [calls[number] for number in sorted(calls)]
     logprobs = choice.get("logprobs")
-    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice.get("finish_reason")}
+    finish = choice.get("finish_reason")
+    told: Members = {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
+    told.update(choice.get("more", {}))
+    return told

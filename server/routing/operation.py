@@ -1,6 +1,6 @@
 """One client request while it runs, and the record that it leaves when it is settled."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from server.chat.answer import GatewayMetadata
@@ -50,6 +50,10 @@ class Operation:
 
     def __post_init__(self) -> None:
         self.began = self.trace.clock.exact()
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Takes over notes, those that are there already not again."""
+        self.notes.extend(note for note in dict.fromkeys(notes) if note not in self.notes)
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
