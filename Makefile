@@ -98,6 +98,9 @@ conformance: $(DEV) ## Play sixteen well-known faults and more behind the gatewa
 conformance-peers: $(DEV) ## The same for other gateways, installed from the registries, into docs/conformance.md
 	$(PY) -m tests.scoreboard --profile full --page $(ARGS)
 
+faults-storage: $(DEV) ## Kill the gateway, take its database away, damage its spool; figures: ARGS="--kills 20 --rate 200"
+	$(PY) -m tests.durability $(ARGS)
+
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run
 

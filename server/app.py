@@ -28,6 +28,7 @@ from perpetuo.v1 import (
     prices_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
+    text_completions_pb2_grpc,
     workspaces_pb2_grpc,
 )
 
@@ -79,6 +80,7 @@ from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
+from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
@@ -306,5 +308,8 @@ class Core:
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
+        text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
+            TextCompletionsServicer(pipeline, calls), registry
+        )
         messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

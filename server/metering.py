@@ -50,11 +50,15 @@ class Metering:
         self._show("perpetuo_spool_bytes", "Disk that the spool takes.", "gauge", lambda: {(): spool.size_bytes})
         self._show(
             "perpetuo_spool_records_total",
-            "Request records that the spool kept, and those that it had no room for.",
+            "Request records that the spool kept, those that it had no room for, and those that cannot be read.",
             "counter",
-            lambda: {("kept",): spool.kept_count, ("not_kept",): spool.unkept_count},
+            lambda: {
+                ("kept",): spool.kept_count,
+                ("not_kept",): spool.unkept_count,
+                ("broken",): ledger.broken_count,
+            },
             ("outcome",),
-            2,
+            3,
         )
 
     def show_cache(self, sharing: Sharing, answers: Answers) -> None:
