@@ -146,5 +146,5 @@ class Connection(asyncio.Protocol):
             self._on_idle(self)
 
     def _refuse(self, answer: HttpResponse) -> None:
-        answer.fail(UpstreamBadResponse(_NOT_HTTP))
+        answer.fail(UpstreamBadResponse(_NOT_HTTP, details={"kind": "protocol"}))
         self.abort()

@@ -14,7 +14,6 @@ from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
 from server.chat.rates import Moment
 from server.chat.records import OperationRecord
-from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
@@ -23,6 +22,7 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.unit.server.routing.scripted import (
@@ -77,7 +77,7 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
         assert workspace_id == "ws_1"
         return entries
 
-    dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Patience(), lambda entry, reason: None)
     facts = ProviderFacts()
     admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
     sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)

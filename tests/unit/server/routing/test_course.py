@@ -73,7 +73,7 @@ ROWS: list[tuple[str, PerpetuoError, str, str]] = [
     ("07 reset after headers: once more", errors.UpstreamReset("x", details={"phase": "body"}), "aA", "aAb"),
     ("10 a clean end with nothing: the next", errors.UpstreamBadResponse("x"), "a", "ab"),
     ("12 an answer cut short: once more", errors.UpstreamBadResponse("x", details={"phase": "body"}), "aA", "aAb"),
-    ("13 HTML", errors.UpstreamBadResponse("x"), "a", "ab"),
+    ("13 HTML", errors.UpstreamBadResponse("x", details={"kind": "page"}), "a", "ab"),
     ("17 a short wait is waited for", errors.UpstreamRateLimited("x", retry_after_s=2), "aA", "aAb"),
     ("17 a long wait is not", errors.UpstreamRateLimited("x", retry_after_s=2.1), "a", "ab"),
     ("18 a limit without a wait: others first", errors.UpstreamRateLimited("x"), "aA", "abA"),
