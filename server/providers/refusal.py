@@ -66,6 +66,7 @@ _CODES: Final[Mapping[str, type[PerpetuoError]]] = {
         ),
         UpstreamQuota,
     ),
+    "retry_info": UpstreamRateLimited,
     **dict.fromkeys(("invalid_api_key", "invalid_authentication", "account_deactivated"), UpstreamAuth),
     **dict.fromkeys(
         ("model_not_found", "model_not_available", "unknown_model", "invalid_model", "deploymentnotfound"), ModelUnknown
@@ -76,6 +77,7 @@ _TEXTS: Final = (
     (
         re.compile(
             r"context (length|window|size|limit)|maximum (context|prompt|input) length|too many (input )?tokens"
+            r"|token count .{0,60}exceeds the maximum"
             r"|exceeds max length|exceeded model token limit|range of input length"
             r"|prompt is too long|reduce the length of the (messages|prompt)|input is too long|longer than the maximum",
             re.IGNORECASE,

@@ -6,6 +6,9 @@ Base URLs and models are those of the vendors' documentation.
 from typing import Final
 
 from server.providers.anthropic.dialect import AnthropicDialect
+from server.providers.anthropic.native import NativeAnthropic
+from server.providers.google.dialect import GoogleDialect
+from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
@@ -26,6 +29,24 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+        natives={"messages": NativeAnthropic},
+    ),
+    Provider(
+        "google",
+        "Google Gemini",
+        GoogleDialect(),
+        "https://generativelanguage.googleapis.com/v1beta",
+        (
+            "gemini-4-argon",
+            "gemini-3.8-flash",
+            "gemini-3.5-flash",
+            "gemini-3.5-flash-lite",
+            "gemini-2.5-pro",
+            "gemini-2.5-flash",
+            "gemini-2.5-flash-lite",
+        ),
+        "GEMINI_API_KEY",
+        natives={"embeddings": GoogleEmbeddings},
     ),
     Provider(
         "openai-responses",

@@ -11,6 +11,7 @@ KNOWN = [
     *("openai", "groq", "together", "fireworks", "deepseek", "xai", "openrouter", "perplexity", "cerebras", "nvidia"),
     *("huggingface", "moonshot", "qwen", "zai", "mistral"),
     "anthropic",
+    "google",
     *("openai-compatible", "ollama", "vllm", "lmstudio", "llamacpp"),
     "demo",
 ]
