@@ -97,6 +97,13 @@ class ServerSettings(BaseSettings):
     )
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
+    log_retention_days: int = Field(default=0, ge=0, description="Days that logs are kept; 0 keeps them for ever.")
+    content_retention_days: int = Field(
+        default=30, ge=1, description="Days that prompts and answers are kept, of workspaces that want them kept."
+    )
+    content_max_kib: int = Field(
+        default=256, ge=1, le=32768, description="How much of a prompt, and of its answer, is kept, KiB."
+    )
     metrics: Literal["open", "private", "off"] = Field(
         default="private",
         description="Who may read GET /metrics: everybody, callers from private networks, or nobody.",

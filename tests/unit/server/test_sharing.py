@@ -381,3 +381,16 @@ async def test_stopping_tells_those_who_wait() -> None:
     await on.sharing.close()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(result) for result in results} == {errors.Draining}
+
+
+async def test_an_estimated_usage_is_the_same_when_it_is_streamed_from_the_cache() -> None:
+    said = {"role": "assistant", "content": "one two three four"}
+    body = json.dumps({"model": "m", "choices": [{"index": 0, "message": said, "finish_reason": "stop"}]}).encode()
+    on = stage(whole(body))
+    await complete(on)
+    await collect(on, COLD[:-1] + b',"stream":true}')
+    first, second = on.records
+    assert first.usage is not None
+    assert first.usage.is_estimated
+    assert (second.is_cache_hit, second.usage, second.cost_nanousd) == (True, first.usage, 0)
+    assert second.saved_nanousd == first.cost_nanousd
