@@ -10,9 +10,10 @@ from pathlib import Path
 
 import grpc
 
-from server.app import open_stores, operator_server
+from server.app import operator_server
 from server.operator_socket import FILE_NAME
 from server.settings import ServerSettings
+from server.stores import open_stores
 
 _CONNECT_TIMEOUT_S = 5.0
 

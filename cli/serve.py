@@ -16,9 +16,10 @@ from edge.serve import bind, serving
 from edge.standalone import gateway_app
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
-from server.app import Core, Place, SettingsError, collect_garbage_seldom
+from server.app import Core, Place, collect_garbage_seldom
 from server.demo import make_demo
 from server.errors import StoreUnavailable
+from server.stores import SettingsError
 from server.telemetry.logs import configure, log_format
 
 

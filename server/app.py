@@ -2,15 +2,13 @@
 
 import asyncio
 import gc
-import ipaddress
+import logging
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,6 +18,7 @@ from perpetuo.v1 import (
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
+    embeddings_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
@@ -29,32 +28,26 @@ from perpetuo.v1 import (
     prices_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
+    text_completions_pb2_grpc,
     workspaces_pb2_grpc,
 )
-from pydantic import SecretStr
 
-from server.accounts.people import AccountPolicy, SignupMode
-from server.accounts.pepper import kept_pepper
 from server.accounts.price_lists import PriceLists
-from server.accounts.providers import ProviderEntries
 from server.accounts.rewrap import Rewrap, Rewrapped
-from server.accounts.secrets import Secrets, secret_from_file
-from server.accounts.service import Accounts
-from server.accounts.vault import Vault
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
-from server.chat.principal import Plan
 from server.chat.rates import Moment
-from server.chat.wire import Timeouts
-from server.errors import StoreUnavailable
+from server.chat.request import ChatRequest
+from server.chat.wire import Timeouts, Transport
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
+from server.keeping import Keeping, KeepingRules
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
-from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
+from server.ledger.opening import open_ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
@@ -63,6 +56,7 @@ from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
+from server.providers.choice import dialect_for
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
@@ -70,6 +64,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.failure import blames_provider
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
@@ -77,6 +72,7 @@ from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
+from server.services.embeddings import EmbeddingsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
@@ -86,13 +82,13 @@ from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
+from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.storage.backend import StoreBounds
-from server.storage.database import Database
+from server.stores import Stores, check, ledger_options, open_stores
+from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
-from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
 
@@ -106,94 +102,10 @@ _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 _MIB: Final = 1024 * 1024
 
+# What earlier processes left is in the figures and limits before anything is served, unless there is much of it.
+_REPLAY_WAIT_S: Final = 2.0
 
-class SettingsError(Exception):
-    """Settings that cannot be served. The message names the option and says what to do."""
-
-
-@dataclass(slots=True)
-class Stores:
-    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind."""
-
-    database: Database
-    accounts: Accounts
-    entries: ProviderEntries
-    vault: Vault
-    has_older_keys: bool = False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check(settings: ServerSettings) -> None:
-    """Refuses settings that contradict each other or are not served. Raises SettingsError."""
-    if settings.demo and not is_loopback(settings.host):
-        raise SettingsError(
-            f"--demo listens on loopback only, because everybody knows its key; --host is {settings.host}. "
-            "Leave out --demo, or use --host 127.0.0.1."
-        )
-    if settings.state_url != "memory:":
-        raise SettingsError(f"--state-url {settings.state_url} is not served; the only one is memory:.")
-
-
-def _database_url(settings: ServerSettings) -> str:
-    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'perpetuo.db'}"
-
-
-def _given(secret: SecretStr, path: Path | None) -> str | None:
-    if path is not None:
-        return secret_from_file(path)
-    return secret.get_secret_value() or None
-
-
-def _policy(settings: ServerSettings) -> AccountPolicy:
-    mode = settings.signup
-    if mode == "auto":
-        mode = "open" if is_loopback(settings.host) else "first"
-    return AccountPolicy(SignupMode(mode), Plan(settings.default_plan))
-
-
-async def _open_database(settings: ServerSettings) -> Database:
-    """Raises SettingsError for a URL that cannot be served, StoreUnavailable when nobody answers there."""
-    bounds = StoreBounds(settings.database_pool_size, settings.database_answer_s)
-    try:
-        return await Database.open(_database_url(settings), bounds)
-    except ValueError as error:
-        raise SettingsError(f"--database-url cannot be served: {error}.") from error
-    except StoreUnavailable as error:
-        if not settings.database_url:
-            raise
-        raise StoreUnavailable(f"{error.message} Check --database-url.") from error
-
-
-async def open_stores(settings: ServerSettings) -> Stores:
-    """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secrets = Secrets.load(
-        settings.data_dir,
-        _given(settings.master_key, settings.master_key_file),
-        _given(settings.jwt_secret, settings.jwt_secret_file),
-        _given(settings.old_master_key, settings.old_master_key_file),
-    )
-    vault = Vault(secrets.vault_key, secrets.older_vault_keys)
-    database = await _open_database(settings)
-    try:
-        allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-        entries = ProviderEntries(database, vault, PROVIDERS, allows)
-        await entries.check_vault()
-        pepper = await kept_pepper(database, vault, secrets.key_pepper)
-    except BaseException:
-        await database.close()
-        raise
-    accounts = Accounts(database, replace(secrets, key_pepper=pepper), _policy(settings))
-    return Stores(database, accounts, entries, vault, has_older_keys=bool(secrets.older_vault_keys))
+_log = logging.getLogger(__name__)
 
 
 def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log: bool = True) -> OperatorServer:
@@ -204,7 +116,8 @@ def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log:
 
 
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
-    return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
+    rows = providers.values()
+    return {row.name: ProviderFacts(row.default_models, row.is_builtin, frozenset(row.natives)) for row in rows}
 
 
 def _hops_by(address_of: CallerAddress) -> HopsOf:
@@ -213,6 +126,10 @@ def _hops_by(address_of: CallerAddress) -> HopsOf:
 
 def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
+
+
+def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
+    return dialect_for(PROVIDERS[provider], request)
 
 
 def _clock() -> Clock:
@@ -262,10 +179,14 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
-        self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
+        schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
+        self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
-        self._ledger = BatchLedger(stores.database, self._prices.version)
+        self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
+        rules = KeepingRules(settings.content_retention_days, settings.log_retention_days, settings.content_max_kib)
+        self._keeping = Keeping(stores.database, rules)
+        self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
@@ -291,10 +212,14 @@ class Core:
     async def start(self) -> int:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
+        if not await self._ledger.replayed(_REPLAY_WAIT_S):
+            _log.warning("Records that an earlier process left are still being written down")
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
         if self._place.is_first:
             await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
+        if self._place.is_first:
+            self._keeping.start()
         if self.stores.has_older_keys and self._place.is_first:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
@@ -309,6 +234,7 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
+        await self._keeping.close()
         await self._rates.close()
         await self.stores.accounts.close()
         await self.stores.database.close()
@@ -324,19 +250,30 @@ class Core:
 
     def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
-        timeouts = Timeouts(
+        patience = Patience(
             settings.connect_timeout_s,
-            settings.first_byte_timeout_s,
+            settings.first_token_timeout_s,
+            settings.reasoning_first_token_timeout_s,
+            settings.answer_timeout_s,
+            settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
-            settings.request_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
-        price = self._prices.cost_nanousd
-        prices_of, requests = self._pricing.of, self.metering.requests
         return Pipeline(
-            Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, requests)
+            Parts(
+                router=router,
+                sharing=self._sharing,
+                dispatcher=dispatcher,
+                ledger=self._ledger,
+                clock=clock,
+                price=self._prices.cost_nanousd,
+                admission=admission,
+                prices_of=self._pricing.of,
+                metrics=self.metering.requests,
+                contents=self._keeping.contents,
+            )
         )
 
     def _router(self) -> Router:
@@ -362,9 +299,10 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        logs, exports = Logs(self.stores.database, PROVIDERS), Exports(self.stores.database, PROVIDERS)
+        database, kept_from = self.stores.database, self._keeping.logs_from
+        logs, exports = Logs(database, PROVIDERS, kept_from), Exports(database, PROVIDERS, kept_from)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
-        analytics = Analytics(self.stores.database, PROVIDERS, blames_provider)
+        analytics = Analytics(database, PROVIDERS, blames_provider, kept_from)
         analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
             AnalyticsServicer(accounts, analytics, exports, calls), registry
         )
@@ -386,8 +324,12 @@ class Core:
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
-        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
+        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls, _dialect_for), registry)
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
+        text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
+            TextCompletionsServicer(pipeline, calls), registry
+        )
         messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

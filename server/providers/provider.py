@@ -1,8 +1,10 @@
 """What is known of one provider: a row of the registry."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from server.chat.native import NativeRequest
 from server.providers.dialect import Dialect
 
 
@@ -25,6 +27,7 @@ class Provider:
     key is needed. A built-in provider is part of the gateway: no address, no key, and no models beyond those listed.
     `credential` are the rules of a credential that is more than a key, `base_url_form` how an address is written where
     every entry must name its own.
+    `natives` makes dialects for requests in the form of a face that the provider speaks itself, by the face's name.
     """
 
     name: str
@@ -36,3 +39,4 @@ class Provider:
     is_builtin: bool = False
     credential: CredentialRules | None = None
     base_url_form: str = ""
+    natives: Mapping[str, Callable[[NativeRequest], Dialect]] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The Anthropic Messages dialect: the verbs, the headers and the addresses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -13,7 +13,7 @@ from server.chat.request import ChatRequest
 from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.anthropic.answer import (
-    Counted,
+    counted_of,
     ending_of,
     finish_of,
     message_of,
@@ -44,7 +44,7 @@ class _Message(Struct, gc=False):
     content: list[Raw] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
-    usage: Counted | None = None
+    usage: Raw = Raw(b"null")
     error: Raw = Raw(b"null")
 
 
@@ -67,15 +67,19 @@ class AnthropicDialect:
 
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
-        body = body_of(request, candidate, is_stream=is_stream)
+        wire = self.wire(candidate.deployment, body_of(request, candidate, is_stream=is_stream), is_stream=is_stream)
+        if request.view.betas:
+            return replace(wire, headers={**wire.headers, "anthropic-beta": ",".join(request.view.betas)})
+        return wire
+
+    def wire(self, deployment: Deployment, body: bytes, *, is_stream: bool) -> WireRequest:
+        """A request for a message with that body."""
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream" if is_stream else "application/json",
-            **_credential(candidate.deployment),
+            **_credential(deployment),
         }
-        if request.view.betas:
-            headers["anthropic-beta"] = ",".join(request.view.betas)
-        return WireRequest("POST", f"{_base(candidate.deployment)}/messages", headers, body, is_stream)
+        return WireRequest("POST", f"{_base(deployment)}/messages", headers, body, is_stream)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""
@@ -136,8 +140,9 @@ def _completion(message: _Message, others: dict[str, Raw]) -> bytes:
         "model": message.model,
         "choices": [choice],
     }
-    if message.usage is not None:
-        members["usage"] = usage_of(message.usage)
-        if tier := tier_of(message.usage):
+    counted = counted_of(message.usage)
+    if counted is not None:
+        members["usage"] = usage_of(counted)
+        if tier := tier_of(counted):
             members["service_tier"] = tier
     return _ENCODER.encode(members | others)

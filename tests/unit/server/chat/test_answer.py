@@ -310,3 +310,10 @@ def test_an_upstream_that_does_not_name_its_model_is_named(told: bytes, shown: s
     body = b'{"id":"a",' + told + b'"choices":[]}'
     assert json.loads(identify_chunk(body, identity))["model"] == shown
     assert json.loads(finish_answer(body, identity=identity, metadata=METADATA))["model"] == shown
+
+
+@pytest.mark.parametrize(("body", "details"), [(b'{"choices":[{"mess', {"phase": "body"}), (b"", {}), (b"nope", {})])
+def test_json_that_is_cut_is_told_from_what_is_none(body: bytes, details: dict[str, str]) -> None:
+    with pytest.raises(UpstreamBadResponse) as caught:
+        peek_answer(body)
+    assert caught.value.details == details
