@@ -84,6 +84,7 @@ class ServerSettings(BaseSettings):
         default=120.0, gt=0, description="Longest wait for an upstream's headers, seconds."
     )
     idle_timeout_s: float = Field(default=30.0, gt=0, description="Longest silence of an upstream's stream, seconds.")
+    upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
     metrics: Literal["open", "private", "off"] = Field(

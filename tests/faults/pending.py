@@ -11,8 +11,6 @@ PENDING: Final = {
     ),
     "telling an answer with nothing in it from a whole one": ("done-only",),
     "a bound on what a request's own limit of tokens allows": ("endless",),
-    "a bound on headers that come in one piece": ("big-head",),
-    "repairing and flagging text that is none, in answers that are no streams too": ("bad-utf8", "lone-surrogate"),
 }
 """What is missing, and the faults that show it."""
 
