@@ -33,6 +33,7 @@ _WITHOUT_EFFECT: Final = frozenset(
 _WITH_SCHEMAS: Final = ("functions", "response_format", "tools")
 _EXACT: Final = 2**53
 _NATIVE: Final = "as it came"
+_STRICT: Final = "nothing lost"
 
 _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
@@ -58,6 +59,8 @@ def fingerprint(request: ChatRequest, scope: Scope) -> bytes | None:
     kept = {name: _plain(value) for name, value in members.items() if value is not None and name not in _WITHOUT_EFFECT}
     if native is not None:
         kept[_NATIVE] = native
+    if request.is_strict:
+        kept[_STRICT] = True
     digest = hashlib.blake2b(digest_size=32)
     for part in (*_of_scope(scope), _ENCODER.encode(kept), _ENCODER.encode(_property_orders(kept))):
         digest.update(len(part).to_bytes(8, "big"))

@@ -4,7 +4,7 @@ Pure, in OpenAI's shape. What one does the other undoes, but for where a text is
 texts are joined, of everything else the last counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,13 +14,30 @@ from server.chat.native import MEMBER
 from server.providers.dialect import Chunk
 
 _OF_CHUNKS: Final = frozenset({"choices", "object", "usage", "obfuscation", "gateway_metadata", MEMBER})
-_SAID_ONCE: Final = frozenset({"role", "id", "type"})
+_SAID_ONCE: Final = frozenset({"role", "id", "type", "thought_signature"})
+_OF_CHOICES: Final = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
 
 Members = dict[str, Any]
 
 
 def whole_from(pieces: Iterable[bytes]) -> bytes | None:
     """The answer that the chunks of a stream are; None if a choice has no finish reason, and so is not whole."""
+    answer = _joined(pieces)
+    choices = answer["choices"]
+    if not choices or any(choice["finish_reason"] is None for choice in choices):
+        return None
+    return msgspec.json.encode(answer)
+
+
+def answer_so_far(pieces: Sequence[bytes]) -> bytes:
+    """The answer that the chunks of a stream are, whole or not; what are no chunks in lines, as they came."""
+    try:
+        return msgspec.json.encode(_joined(pieces))
+    except (msgspec.DecodeError, AttributeError, TypeError):
+        return b"\n".join(pieces)
+
+
+def _joined(pieces: Iterable[bytes]) -> Members:
     answer: Members = {"object": "chat.completion"}
     choices: dict[int, Members] = {}
     usage: Any = None
@@ -32,12 +49,10 @@ def whole_from(pieces: Iterable[bytes]) -> bytes | None:
         usage = chunk.get("usage") or usage
         for part in chunk.get("choices") or ():
             _add_choice(choices.setdefault(part.get("index", 0), {}), part)
-    if not choices or any(choice.get("finish_reason") is None for choice in choices.values()):
-        return None
     answer["choices"] = [_closed(index, choices[index]) for index in sorted(choices)]
     if usage is not None:
         answer["usage"] = usage
-    return msgspec.json.encode(answer)
+    return answer
 
 
 def pieces_of(body: bytes) -> list[Chunk]:
@@ -56,7 +71,8 @@ def pieces_of(body: bytes) -> list[Chunk]:
             said["logprobs"] = choice["logprobs"]
         pieces.append({**head, "choices": [said]})
     for choice in choices:
-        end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason")}
+        more = {name: value for name, value in choice.items() if name not in _OF_CHOICES}
+        end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason"), **more}
         pieces.append({**head, "choices": [end]})
     if usage is not None:
         pieces.append({**head, "choices": [], "usage": usage})
@@ -76,6 +92,7 @@ def _add_choice(choice: Members, part: Members) -> None:
         _join(choice.setdefault("message", {}), name, value)
     if part.get("finish_reason") is not None:
         choice["finish_reason"] = part["finish_reason"]
+    choice.setdefault("more", {}).update({name: value for name, value in part.items() if name not in _OF_CHOICES})
     if part.get("logprobs"):
         for name, value in part["logprobs"].items():
             _join(choice.setdefault("logprobs", {}), name, value)
@@ -116,4 +133,7 @@ def _closed(index: int, choice: Members) -> Members:
         calls = message["tool_calls"]
         message["tool_calls"] = [calls[number] for number in sorted(calls)]
     logprobs = choice.get("logprobs")
-    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice["finish_reason"]}
+    finish = choice.get("finish_reason")
+    told: Members = {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
+    told.update(choice.get("more", {}))
+    return told

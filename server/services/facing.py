@@ -24,4 +24,5 @@ async def stream(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> Asy
         async for some in chunks:
             if events := face.feed(some):
                 yield events
-    yield face.finish()
+    if events := face.finish():
+        yield events

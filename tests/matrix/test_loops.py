@@ -72,3 +72,20 @@ async def test_a_stream_of_fewer_answers_than_were_asked_for_ends(stage: Stage) 
     assert answer.status_code == 200
     assert answer.text.endswith("data: [DONE]\n\n")
     assert '"error"' not in answer.text
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+async def test_an_answer_that_was_kept_tells_what_was_lost_for_it_and_is_none_for_who_is_strict(
+    stage: Stage, is_stream: bool
+) -> None:
+    stage.upstream.forget()
+    words = f"{SCENES['text'].words} {is_stream}"
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": words}]
+    members: Json = {"messages": messages, "temperature": 0, "seed": 7, "stream": is_stream}
+    first, second = [await asked(stage, "anthropic", "text", **members) for _ in range(2)]
+    assert stage.upstream.asked == ["text"]
+    assert second.text.count('"cache_hit":true') == 1
+    for answer in (first, second):
+        assert "seed is not sent" in answer.text
+    refused = await asked(stage, "anthropic", "text", **members, gateway={"strict": True})
+    assert refused.status_code == 400

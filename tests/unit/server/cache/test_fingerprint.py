@@ -127,3 +127,9 @@ def test_a_request_in_another_form_is_another_one() -> None:
     ]
     assert len({usual, *others}) == 5
     assert natively({"max_tokens": Raw(b"1e400")}) is None
+
+
+def test_who_is_strict_does_not_share_with_who_is_not() -> None:
+    strict = parse_chat_request(BODY)
+    strict.is_strict = True
+    assert fingerprint(strict, SCOPE) != of(BODY)

@@ -2,11 +2,12 @@
 
 import pytest
 
+from server.ingress.completions.face import CompletionsFace
 from server.ingress.embeddings.face import EmbeddingsFace
 from server.ingress.face import WholeFace
 from server.ingress.messages.face import MessagesFace
 
-FACES: list[WholeFace] = [MessagesFace(), EmbeddingsFace()]
+FACES: list[WholeFace] = [MessagesFace(), EmbeddingsFace(), CompletionsFace()]
 
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
