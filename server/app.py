@@ -64,6 +64,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.failure import blames_provider
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
@@ -249,13 +250,15 @@ class Core:
 
     def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
-        timeouts = Timeouts(
+        patience = Patience(
             settings.connect_timeout_s,
-            settings.first_byte_timeout_s,
+            settings.first_token_timeout_s,
+            settings.reasoning_first_token_timeout_s,
+            settings.answer_timeout_s,
+            settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
-            settings.request_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_for, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
         return Pipeline(

@@ -11,7 +11,6 @@ from server.chat.deployment import Deployment
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call, Plan, Principal
 from server.chat.rates import Moment
-from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.limits.admission import Admission
@@ -21,6 +20,7 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.stores.ledgers import KeptLedger
@@ -50,7 +50,7 @@ def build(
         assert workspace_id == "ws_1"
         return entries
 
-    dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
     facts = ProviderFacts()
     admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
     sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)

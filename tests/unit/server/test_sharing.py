@@ -19,6 +19,7 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.stores.ledgers import Nowhere
@@ -89,7 +90,7 @@ def stage(*script: Reply | PerpetuoError, is_open: bool = True) -> Stage:
     facts = ProviderFacts()
     sharing = Sharing(Answers(1_000_000, 60.0), clock().monotonic)
     router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
-    dispatcher = Dispatcher(gate, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(gate, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
     made = Stage(gate, None, sharing)  # type: ignore[arg-type]
     made.pipeline = Pipeline(Parts(router, sharing, dispatcher, made, clock(), nano_per_token, unlimited()))
     return made
