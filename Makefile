@@ -28,7 +28,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check test-clients bench bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check faults test-clients bench bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -81,6 +81,9 @@ check: ## Do all that continuous integration does; the tree must be committed
 	@new=$$(git ls-files --others --exclude-standard -- generated protos) && [ -z "$$new" ] || \
 	  { echo "make check: these files are not committed: $$new" >&2; exit 1; }
 	@echo 'make check: all good'
+
+faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
+	$(PY) -m pytest tests/faults -n $(JOBS) --faults all $(ARGS)
 
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run

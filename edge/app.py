@@ -26,6 +26,7 @@ from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
 from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
 from edge.sse import DEFAULT_HEARTBEAT_S
+from edge.styles import Style, Styles
 from edge.transcoder.binding import Binding, BindingError, load_bindings
 from edge.transcoder.faults import TranscodeError, method_not_allowed
 from edge.transcoder.headers import inbound
@@ -47,6 +48,9 @@ _EXPOSED_HEADERS: Final = (
     "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
+    "anthropic-ratelimit-requests-limit",
+    "anthropic-ratelimit-requests-remaining",
+    "anthropic-ratelimit-requests-reset",
 )
 # The last of its name counts, so a caller cannot label itself otherwise.
 _SURFACE: Final = ("x-perpetuo-surface", "rest")
@@ -76,6 +80,8 @@ class EdgeOptions:
 
     Such a page may raise TranscodeError instead of answering.
     """
+    typed_errors_header: bytes = b""
+    """In lower case; a caller that sends it reads typed errors. Empty: there is no such header."""
     metrics: HttpMetrics = field(default_factory=HttpMetrics)
     """Where requests are counted."""
     correct_path: Callable[[bytes], bytes | None] | None = None
@@ -131,12 +137,14 @@ class RestFace:
         self._caller = Caller(
             catalogue=self._catalogue,
             heartbeat_s=options.heartbeat_s,
-            has_status_errors=options.profile is CANONICAL,
         )
         self._pages = options.pages
         self._metrics = options.metrics
         self._correct_path = options.correct_path
         bindings = load_bindings(options.services, options.profile, require_access=options.require_access)
+        self._styles = Styles(
+            bindings, has_status_errors=options.profile is CANONICAL, header=options.typed_errors_header
+        )
         try:
             self._router = Router(
                 Route(each.http_method, each.template, _endpoint(channel, each, options), each.source)
@@ -167,7 +175,7 @@ class RestFace:
         try:
             if page is not None:
                 return route, await self._show(page, scope, receive, send)
-            match = self._match(scope["method"], scope.get("raw_path") or scope["path"].encode())
+            match = self._match(scope["method"], _raw_path(scope))
             if isinstance(match, NoMatch):
                 return route, await self._unmatched(match, scope["method"], send)
             endpoint = match.target
@@ -175,15 +183,18 @@ class RestFace:
             return route, await self._serve(endpoint, match.values, scope, receive, send)
         except TranscodeError as error:
             failure = self._catalogue.of_refusal(error, new_request_id())
-            is_wrapped = endpoint is not None and endpoint.binding.is_wrapped
-            return route, await self._caller.refuse(failure, send, is_wrapped=is_wrapped)
+            return route, await self._caller.refuse(failure, send, self._style(endpoint, scope))
         except ClientGoneError:
             return route, GONE
 
     async def explain_defect(self, request: Request, error: Exception) -> Response:
         """The answer to an exception that nobody expected; who calls this logs it."""
         failure = self._catalogue.of_status(_INTERNAL, new_request_id())
-        return _Refusal(self._caller, failure)
+        return _Refusal(self._caller, failure, self._style(None, request.scope))
+
+    def _style(self, endpoint: Endpoint | None, scope: Scope) -> Style:
+        binding = None if endpoint is None else endpoint.binding
+        return self._styles.of(binding, _raw_path(scope), scope["headers"])
 
     def _match(self, method: str, raw_path: bytes) -> Match[Endpoint] | NoMatch:
         match = self._router.match(method, raw_path)
@@ -208,6 +219,8 @@ class RestFace:
         self, endpoint: Endpoint, values: Sequence[str], scope: Scope, receive: Receive, send: Send
     ) -> int:
         headers = dict(scope["headers"])
+        if endpoint.header_twin is not None and endpoint.header_twin[0] in headers:
+            endpoint = endpoint.header_twin[1]
         body, content_type = b"", ""
         if endpoint.binding.has_body:
             body = await read_body(headers, receive, endpoint.max_body_bytes)
@@ -222,6 +235,7 @@ class RestFace:
             receive=receive,
             send=send,
             te=_text(headers, b"te") or "",
+            style=self._style(endpoint, scope),
         )
         return await self._caller.serve(endpoint, exchange)
 
@@ -251,17 +265,23 @@ def _with_own_headers(send: Send, tell_status: Callable[[int], None]) -> Send:
     return send_with
 
 
+def _raw_path(scope: Scope) -> bytes:
+    found: bytes = scope.get("raw_path") or scope["path"].encode()
+    return found
+
+
 class _Refusal(Response):
     """A failure where Starlette wants a response of its own kind."""
 
-    def __init__(self, caller: Caller, failure: Failure) -> None:
+    def __init__(self, caller: Caller, failure: Failure, style: Style) -> None:
         super().__init__(status_code=failure.http_status)
+        self._style = style
         self._caller = caller
         self._failure = failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the failure."""
-        await self._caller.refuse(self._failure, send, is_wrapped=False, headers=[_CLOSE])
+        await self._caller.refuse(self._failure, send, self._style, [_CLOSE])
 
 
 def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> Endpoint:
@@ -273,9 +293,17 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
         binding=binding,
         call=make(binding.rpc, binding.request_class.SerializeToString, binding.response_class.FromString),
         twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
+        header_twin=_header_twin(channel, binding, options),
         is_json=not binding.has_raw_body or binding.twin is not None or bool(binding.schema.request),
         max_body_bytes=limit_bytes,
     )
+
+
+def _header_twin(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> tuple[bytes, Endpoint] | None:
+    if binding.header_twin is None:
+        return None
+    header, twin = binding.header_twin
+    return header, _endpoint(channel, twin, options)
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

@@ -14,10 +14,11 @@ import grpc
 from google.protobuf.message import Message
 
 from edge.departure import DepartureWatch
-from edge.errors import ErrorCatalogue, Failure, body_of, headers_of, status_of
+from edge.errors import ErrorCatalogue, Failure, headers_of
 from edge.ids import new_request_id
 from edge.intake import Receive
 from edge.sse import HeaderList, Send, StreamWriter, framing_of
+from edge.styles import Style, error_body
 from edge.transcoder.binding import Binding
 from edge.transcoder.headers import Metadata, accepts_trailers, outbound, outbound_trailers
 
@@ -42,6 +43,8 @@ class Endpoint:
     binding: Binding
     call: MultiCallable
     twin: "Endpoint | None"
+    header_twin: "tuple[bytes, Endpoint] | None"
+    """A header, and what serves requests with it."""
     is_json: bool
     """Its body, if any, has to be JSON."""
     max_body_bytes: int
@@ -57,6 +60,13 @@ class Exchange:
     receive: Receive
     send: Send
     te: str
+    style: Style
+    """How its errors are written."""
+
+    @property
+    def in_stream(self) -> Style:
+        """How an error is written that ends a stream: no stream is wrapped."""
+        return Style.PLAIN if self.style is Style.WRAPPED else self.style
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,6 @@ class Caller:
 
     catalogue: ErrorCatalogue
     heartbeat_s: float
-    has_status_errors: bool
-    """Errors are written as google.rpc.Status."""
 
     async def serve(self, endpoint: Endpoint, exchange: Exchange) -> int:
         """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
@@ -74,7 +82,7 @@ class Caller:
             call = endpoint.call(exchange.message, metadata=exchange.metadata, timeout=exchange.timeout_s)
         except grpc.aio.UsageError:
             failure = self.catalogue.of_status(_UNAVAILABLE, new_request_id())
-            return await self.refuse(failure, exchange.send, is_wrapped=endpoint.binding.is_wrapped)
+            return await self.refuse(failure, exchange.send, exchange.style)
         watch = DepartureWatch(exchange.receive, call.cancel)
         try:
             if endpoint.binding.is_server_streaming:
@@ -89,9 +97,9 @@ class Caller:
             watch.stop()
             call.cancel()
 
-    async def refuse(self, failure: Failure, send: Send, *, is_wrapped: bool, headers: HeaderList | None = None) -> int:
+    async def refuse(self, failure: Failure, send: Send, style: Style, headers: HeaderList | None = None) -> int:
         """Answers with an error; gives its status."""
-        body = self._error_body(failure, is_wrapped=is_wrapped)
+        body = error_body(failure, style)
         extra = [entry for entry in headers or () if entry[0] not in _OWN_ON_ERROR]
         await respond(send, failure.http_status, [*headers_of(failure), *extra, _JSON], body)
         return failure.http_status
@@ -101,7 +109,7 @@ class Caller:
             answer = await call
             initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
         except grpc.aio.AioRpcError as error:
-            return await self._refuse_call(binding, error, exchange)
+            return await self._refuse_call(error, exchange)
         headers = _answer_headers(initial, trailing, exchange.te)
         try:
             body = binding.encode(answer)
@@ -118,7 +126,7 @@ class Caller:
             first = await anext(messages, None)
             initial = await call.initial_metadata()
         except grpc.aio.AioRpcError as error:
-            return await self._refuse_call(binding, error, exchange)
+            return await self._refuse_call(error, exchange)
         headers = _answer_headers(initial, (), "")
         framing = None
         if binding.raw is None:
@@ -131,11 +139,11 @@ class Caller:
             await self._write(binding, writer, first, messages)
         except grpc.aio.AioRpcError as error:
             failure = self.catalogue.of_call(error, _request_id(headers))
-            await writer.fail(self._error_body(failure, is_wrapped=False))
+            await writer.fail(error_body(failure, exchange.in_stream))
         except ValueError:
             _LOGGER.exception("A streamed message of %s has no JSON form", binding.rpc)
             failure = self.catalogue.of_status(_INTERNAL, _request_id(headers))
-            await writer.fail(self._error_body(failure, is_wrapped=False))
+            await writer.fail(error_body(failure, exchange.in_stream))
         finally:
             writer.stop()
         return 200
@@ -150,21 +158,18 @@ class Caller:
                 await writer.write(events(message))
         await writer.finish()
 
-    async def _refuse_call(self, binding: Binding, error: grpc.aio.AioRpcError, exchange: Exchange) -> int:
+    async def _refuse_call(self, error: grpc.aio.AioRpcError, exchange: Exchange) -> int:
         failure = self.catalogue.of_call(error)
         if not failure.request_id:
             failure = self.catalogue.of_call(error, new_request_id())
         headers = _metadata_headers(error.initial_metadata(), error.trailing_metadata(), exchange.te)
-        return await self.refuse(failure, exchange.send, is_wrapped=binding.is_wrapped, headers=headers)
+        return await self.refuse(failure, exchange.send, exchange.style, headers)
 
     async def _refuse_defect(self, binding: Binding, headers: HeaderList, exchange: Exchange) -> int:
         request_id = _request_id(headers)
         _LOGGER.exception("The answer of %s to %s has no JSON form", binding.rpc, request_id)
         failure = self.catalogue.of_status(_INTERNAL, request_id)
-        return await self.refuse(failure, exchange.send, is_wrapped=binding.is_wrapped)
-
-    def _error_body(self, failure: Failure, *, is_wrapped: bool) -> bytes:
-        return status_of(failure) if self.has_status_errors else body_of(failure, is_wrapped=is_wrapped)
+        return await self.refuse(failure, exchange.send, exchange.style)
 
 
 async def respond(send: Send, status: int, headers: HeaderList, body: bytes) -> None:

@@ -1,15 +1,17 @@
 """Server streams as HTTP bodies: server-sent events, newline-delimited JSON, or bytes as they are.
 
 A writer owns the response from its first byte to its last: it frames, flushes every message, and on an event stream
-sends a comment when nothing was sent for a while, so that proxies keep the connection. It calls and reads nothing.
+sends a comment when nothing was sent for a while, so that proxies keep the connection. Of an event it reads at most
+the `type`, where events have names.
 Facts: the HTML standard's event stream format, ASGI's HTTP messages.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -32,12 +34,33 @@ class Framing:
     heartbeat: bytes
     """What keeps a silent stream alive; empty where there is nothing that readers would skip."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    is_named: bool = False
+    """Each event is named by the `type` of its JSON."""
 
     def frame(self, event: bytes) -> bytes:
         """One event, framed."""
+        name = b"event: %b\n" % _type_of(event) if self.is_named else b""
         if b"\n" in event or b"\r" in event:
             event = self.newline.join(event.splitlines())
-        return self.before + event + self.after
+        return name + self.before + event + self.after
+
+
+class _Typed(msgspec.Struct):
+    type: str = "error"
+
+
+_TYPED: Final = msgspec.json.Decoder(_Typed)
+_TYPE_FIRST: Final = b'{"type":"'
+_NAME_CHARS: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+
+def _type_of(event: bytes) -> bytes:
+    """The `type` of an event; mostly it stands first. What has none that can be a name is an error."""
+    if event.startswith(_TYPE_FIRST):
+        name = event[len(_TYPE_FIRST) : event.index(b'"', len(_TYPE_FIRST))]
+    else:
+        name = _TYPED.decode(event).type.encode()
+    return name if name and not name.translate(None, _NAME_CHARS) else b"error"
 
 
 SSE_DONE: Final = Framing(
@@ -48,6 +71,16 @@ SSE_DONE: Final = Framing(
     end=b"data: [DONE]\n\n",
     heartbeat=b": ping\n\n",
     headers=((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")),
+)
+SSE_NAMED: Final = Framing(
+    content_type=SSE_DONE.content_type,
+    before=SSE_DONE.before,
+    after=SSE_DONE.after,
+    newline=SSE_DONE.newline,
+    end=b"",
+    heartbeat=SSE_DONE.heartbeat,
+    headers=SSE_DONE.headers,
+    is_named=True,
 )
 NDJSON: Final = Framing(
     content_type=b"application/x-ndjson",
@@ -60,9 +93,15 @@ NDJSON: Final = Framing(
 )
 
 
+_FRAMINGS: Final[Mapping[int, Framing]] = {
+    rest_options.FRAMING_SSE_DONE: SSE_DONE,
+    rest_options.FRAMING_SSE_NAMED: SSE_NAMED,
+}
+
+
 def framing_of(framing: int) -> Framing:
     """The framing that a method declares."""
-    return SSE_DONE if framing == rest_options.FRAMING_SSE_DONE else NDJSON
+    return _FRAMINGS.get(framing, NDJSON)
 
 
 class StreamWriter:

@@ -14,7 +14,7 @@ from edge.metrics import PATH as METRICS_PATH
 from edge.metrics import HttpMetrics, metrics_page
 from edge.pages.documents import document_pages
 from edge.rest.health import health_pages
-from edge.rest.services import gateway_reasons, gateway_services
+from edge.rest.services import TYPED_ERRORS_HEADER, gateway_reasons, gateway_services
 from edge.rest.slips import corrected
 from edge.serve import serve_app
 from edge.settings import EdgeSettings
@@ -53,6 +53,7 @@ def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings) -> Starlette:
         pages={**health_pages(channel), **document_pages(), METRICS_PATH: metrics_page(channel, metrics)},
         metrics=metrics,
         correct_path=corrected,
+        typed_errors_header=TYPED_ERRORS_HEADER,
     )
     return create_app(channel, options)
 

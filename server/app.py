@@ -16,12 +16,14 @@ from typing import Final, Self
 
 from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
+    analytics_pb2_grpc,
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
+    messages_pb2_grpc,
     metrics_pb2_grpc,
     models_pb2_grpc,
     prices_pb2_grpc,
@@ -44,10 +46,13 @@ from server.catalogue.catalogue import Catalogue
 from server.chat.principal import Plan
 from server.chat.rates import Moment
 from server.chat.wire import Timeouts
+from server.errors import StoreUnavailable
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
+from server.ledger.analytics import Analytics
+from server.ledger.export import Exports
 from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
@@ -64,8 +69,10 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.retry import blames_provider
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
+from server.services.analytics import AnalyticsServicer
 from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
@@ -73,6 +80,7 @@ from server.services.completions import CompletionsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
+from server.services.messages import MessagesServicer
 from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
@@ -81,6 +89,7 @@ from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
+from server.storage.backend import StoreBounds
 from server.storage.database import Database
 from server.upstream.client import HttpTransport
 from server.upstream.egress import check_base_url
@@ -151,6 +160,19 @@ def _policy(settings: ServerSettings) -> AccountPolicy:
     return AccountPolicy(SignupMode(mode), Plan(settings.default_plan))
 
 
+async def _open_database(settings: ServerSettings) -> Database:
+    """Raises SettingsError for a URL that cannot be served, StoreUnavailable when nobody answers there."""
+    bounds = StoreBounds(settings.database_pool_size, settings.database_answer_s)
+    try:
+        return await Database.open(_database_url(settings), bounds)
+    except ValueError as error:
+        raise SettingsError(f"--database-url cannot be served: {error}.") from error
+    except StoreUnavailable as error:
+        if not settings.database_url:
+            raise
+        raise StoreUnavailable(f"{error.message} Check --database-url.") from error
+
+
 async def open_stores(settings: ServerSettings) -> Stores:
     """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -161,7 +183,7 @@ async def open_stores(settings: ServerSettings) -> Stores:
         _given(settings.old_master_key, settings.old_master_key_file),
     )
     vault = Vault(secrets.vault_key, secrets.older_vault_keys)
-    database = await Database.open(_database_url(settings))
+    database = await _open_database(settings)
     try:
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
         entries = ProviderEntries(database, vault, PROVIDERS, allows)
@@ -324,8 +346,12 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        logs = Logs(self.stores.database, PROVIDERS)
+        logs, exports = Logs(self.stores.database, PROVIDERS), Exports(self.stores.database, PROVIDERS)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
+        analytics = Analytics(self.stores.database, PROVIDERS, blames_provider)
+        analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
+            AnalyticsServicer(accounts, analytics, exports, calls), registry
+        )
         workspaces_pb2_grpc.add_WorkspacesServiceServicer_to_server(
             WorkspacesServicer(accounts, entries, calls), registry
         )
@@ -345,7 +371,7 @@ class Core:
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
-        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(
-            CompletionsServicer(self._pipeline(router), calls), registry
-        )
+        pipeline = self._pipeline(router)
+        completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

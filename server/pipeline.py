@@ -5,16 +5,17 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import finish_answer
+from server.chat.answer import ID_PREFIX, Identity, finish_answer
 from server.chat.estimate import estimate_text_tokens
-from server.chat.ids import new_id
+from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.rates import Standing
@@ -33,6 +34,13 @@ from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
+
+
+class Read(Protocol):
+    """Reads the JSON of a face into a request. Raises RequestInvalid."""
+
+    def __call__(self, body: bytes, *, stream: bool) -> ChatRequest:
+        """The request; `stream` is what the method that was called says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +74,21 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def complete(self, call: Call, body: bytes) -> bytes:
-        """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none."""
+    async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
+        """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none.
+
+        `read` is how the face that was called reads its requests.
+        """
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
         try:
-            prepared = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(call)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
-            finished = finish_answer(answer.body, answer_id=new_id("chatcmpl-"), metadata=operation.metadata())
+            finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
@@ -86,7 +97,9 @@ class Pipeline:
         finally:
             self._settle_after(operation, share)
 
-    async def stream(self, call: Call, body: bytes) -> AsyncIterator[list[bytes]]:
+    async def stream(
+        self, call: Call, body: bytes, read: Read = parse_chat_request
+    ) -> AsyncGenerator[list[bytes], None]:
         """The answer as it is written: lists of event data that came together.
 
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
@@ -94,9 +107,9 @@ class Pipeline:
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
-        tail = StreamTail(new_id("chatcmpl-"))
+        tail = StreamTail(self._identity(call))
         try:
-            prepared = await self._prepare(operation, body)
+            prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(call)
             live = await self._open_shared(prepared)
@@ -116,6 +129,9 @@ class Pipeline:
                 await live.close()
                 _count(operation, live, tail)
             self._settle_after(operation, share)
+
+    def _identity(self, call: Call) -> Identity:
+        return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()))
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
@@ -140,10 +156,10 @@ class Pipeline:
         self._parts.ledger.record(record)
         self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
 
-    async def _prepare(self, operation: Operation, body: bytes) -> Prepared:
+    async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
         call, router = operation.call, self._parts.router
-        request = parse_chat_request(body, stream=operation.is_stream)
+        request = read(body, stream=operation.is_stream)
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
@@ -201,6 +217,7 @@ class Pipeline:
             is_estimated=True,
         )
         operation.served, operation.usage = served.candidate, usage
+        operation.notes.extend(answer.notes)
         attempt = operation.trace.attempts[-1]
         attempt.usage = usage
         attempt.end()
@@ -224,7 +241,7 @@ class Pipeline:
         self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
     ) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
-        operation, tail = prepared.operation, StreamTail("", choices=prepared.request.choices)
+        operation, tail = prepared.operation, StreamTail(Identity(""), choices=prepared.request.choices)
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
@@ -266,7 +283,7 @@ class Pipeline:
         usage = _count(operation, live, tail)
         live.end()
         operation.notes.extend(live.notes)
-        return tail.close(operation.metadata(), usage, int(self._parts.clock.now().timestamp()))
+        return tail.close(operation.metadata(), usage)
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:

@@ -30,7 +30,15 @@ class ServerSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     grpc_port: int = Field(default=50051, ge=0, le=65535, description="Port of the gRPC face; 0 picks a free one.")
     data_dir: Path = Field(default=Path("./data"), description="Directory of the database and of generated secrets.")
-    database_url: str = Field(default="", description="Database; empty is SQLite in the data directory.")
+    database_url: str = Field(
+        default="",
+        description="Database: postgresql://user:password@host/name, or empty for SQLite in the data directory.",
+        repr=False,
+    )
+    database_pool_size: int = Field(default=5, ge=1, le=1000, description="Connections to the database at most.")
+    database_answer_s: float = Field(
+        default=0.9, gt=0, description="Longest silence of a database that does not count as away, seconds."
+    )
     state_url: str = Field(
         default="memory:", description="Shared state of replicas; `memory:` keeps it in this process."
     )

@@ -1,8 +1,31 @@
-"""Options of the whole test run."""
+"""Options of the whole test run, and the servers that several folders of tests share."""
+
+from collections.abc import Iterator
 
 import pytest
 
+from tests.stores.postgres import PostgresServer, postgres_server
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update-golden` writes what the code makes into the golden files; the difference is reviewed as code."""
+    """`--update-golden` writes what the code makes into the golden files; the difference is reviewed as code.
+
+    `--faults all` tries every fault in every way.
+    """
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files from what the code makes")
+    parser.addoption("--faults", choices=("some", "all"), default="some", help="how many cells of the faults' matrix")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one for each test process that asks for it."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """An empty database of one's own."""
+    name = postgres.new_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)

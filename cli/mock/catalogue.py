@@ -50,16 +50,20 @@ _CONNECTION: Final = (
     Fault("half-head", "no answer", "half-head", "Closed within the headers."),
     Fault("reset-after-headers", "no body", "reset-after?n=0", "Reset after the headers, before the body."),
     Fault("close-after-headers", "no body", "close-after?n=0", "Closed after the headers, before the body."),
-    Fault("reset-midway", "broken body", "reset-after?n=4", "Reset in the middle of the answer."),
-    Fault("close-midway", "broken body", "close-after?n=4", "Closed in the middle, without the last chunk."),
-    _stream("close-in-event", "broken body", "cut-at?byte=700", "Closed within an event."),
-    _stream("close-in-chunk", "broken body", "cut-wire?byte=731", "Closed within a chunk of HTTP."),
+    Fault("reset-midway", "broken body", "slow?ms=20&n=8+reset-after?n=4", "Reset in the middle of the answer."),
+    Fault(
+        "close-midway", "broken body", "slow?ms=20&n=8+close-after?n=4", "Closed in the middle, without the last chunk."
+    ),
+    _stream("close-in-event", "broken body", "slow?ms=20&n=8+cut-at?byte=700", "Closed within an event."),
+    _stream("close-in-chunk", "broken body", "slow?ms=20&n=8+cut-wire?byte=731", "Closed within a chunk of HTTP."),
     _unary("short-body", "broken body", "cut-at?byte=60", "The body is shorter than its Content-Length."),
 )
 
 _ENDS: Final = (
-    _stream("no-finish", "no end", "no-finish", "Ends in order, without a finish reason and without [DONE]."),
-    _stream("end-in-event", "no end", "end-at?byte=700", "Ends in order within an event."),
+    _stream(
+        "no-end", "no end", "slow?ms=20&n=8+no-finish", "Ends in order, without a finish reason and without [DONE]."
+    ),
+    _stream("end-in-event", "no end", "slow?ms=20&n=8+end-at?byte=700", "Ends in order within an event."),
     _stream("role-only", "no content", "role-only", "Ends in order before any content."),
     _stream("no-events", "no content", "end-at?byte=0", "Ends in order without a single event."),
     _stream("done-only", "no content", "done-only", "Nothing but [DONE]."),
@@ -95,10 +99,19 @@ _HIDDEN: Final = (
     _stream("overload-first", "error first", "error-event?n=0&name=error&type=overloaded_error", "With its own type."),
     _stream("limit-first", "error first", "error-event?n=0&type=rate_limit_error", "The first event is a limit."),
     _stream("error-after-role", "error first", "error-event?n=1&type=server_error", "An error before any content."),
-    _stream("error-midway", "error midway", "error-event?n=4&type=server_error", "An error in the middle."),
-    _stream("limit-midway", "error midway", "error-event?n=4&type=rate_limit_error", "A limit in the middle."),
-    _stream("named-error-midway", "error midway", "error-event?n=4&name=error&type=api_error", "With its own type."),
-    _stream("finish-error", "error midway", "finish?reason=error", "The finish reason is `error`."),
+    _stream(
+        "error-midway", "error midway", "slow?ms=20&n=8+error-event?n=4&type=server_error", "An error in the middle."
+    ),
+    _stream(
+        "limit-midway", "error midway", "slow?ms=20&n=8+error-event?n=4&type=rate_limit_error", "A limit in the middle."
+    ),
+    _stream(
+        "named-error-midway",
+        "error midway",
+        "slow?ms=20&n=8+error-event?n=4&name=error&type=api_error",
+        "With its own type.",
+    ),
+    _stream("finish-error", "error midway", "slow?ms=20&n=8+finish?reason=error", "The finish reason is `error`."),
 )
 
 _LIMITS: Final = (
@@ -187,7 +200,7 @@ _SIZES: Final = (
     _stream("big-line", "too much", "big-line", "One event of 5 MiB."),
     _stream("flood", "too much", "flood", "Comments without end."),
     _stream("empty-deltas", "too much", "empty-deltas", "2,000 events without content before the first."),
-    Fault("bomb", "bad encoding", "bomb", "A compressed body of 100 MiB of blanks."),
+    Fault("bomb", "bad encoding", "bomb", "A compressed body of 32 MiB of blanks."),
     Fault("wrong-encoding", "bad encoding", "encoding?value=br", "Called Brotli, but plain."),
     Fault("not-gzip", "bad encoding", "encoding?value=gzip", "Called gzip, but plain."),
     Fault("double-gzip", "bad encoding", "double-gzip", "Compressed twice."),
@@ -215,8 +228,10 @@ _ODD: Final = (
     _stream("split-every-byte", "odd but valid", "split-every-byte", "Byte by byte."),
     _stream("first-empty", "odd but valid", "first-empty", "A first event without any choice."),
     _stream("malformed", "malformed once", "malformed-event?n=4", "One event that is not JSON."),
-    _stream("malformed-twice", "malformed", "malformed-event?n=4&count=2", "Two of them."),
-    _stream("malformed-no-finish", "malformed", "malformed-event?n=4+no-finish", "One, and no finish reason."),
+    _stream("malformed-twice", "malformed", "slow?ms=20&n=8+malformed-event?n=4&count=2", "Two of them."),
+    _stream(
+        "malformed-no-finish", "malformed", "slow?ms=20&n=8+malformed-event?n=4+no-finish", "One, and no finish reason."
+    ),
     Fault("tool-broken", "odd tools", "tool?arguments=%7B%22city%22:", "Arguments that are not JSON."),
     Fault("tool-unknown", "odd tools", "tool?name=launch_rocket", "A tool that nobody offered."),
     _stream("tool-split-name", "odd tools", "tool?shape=split-name", "A name in two pieces."),

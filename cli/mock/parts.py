@@ -114,7 +114,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "gzip": Part(Kind.SIZE, "Compresses the body though nobody asked for it."),
     "double-gzip": Part(Kind.SIZE, "Compresses the body twice."),
     "encoding": Part(Kind.SIZE, "Calls a plain body encoded as `value`.", {"value": "br"}),
-    "bomb": Part(Kind.SIZE, "A compressed body that inflates to `mib` MiB of blanks.", {"mib": 100}),
+    "bomb": Part(Kind.SIZE, "A compressed body that inflates to `mib` MiB of blanks.", {"mib": 32}),
     "endless": Part(Kind.SIZE, "Tokens without end, as fast as they are taken; blanks if no stream was asked for."),
     "big-line": Part(Kind.SIZE, "One event of `mib` MiB.", {"mib": 5}),
     "big-body": Part(Kind.SIZE, "An answer of `mib` MiB.", {"mib": 65}),

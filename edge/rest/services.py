@@ -5,10 +5,14 @@ Found by looking through the generated modules, so that a new proto is served by
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Final
 
 import perpetuo.v1
 from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
 from perpetuo.v1 import errors_pb2
+
+TYPED_ERRORS_HEADER: Final = b"anthropic-version"
+"""Anthropic's clients send it with every request, and read errors in Anthropic's form alone."""
 
 
 def gateway_services() -> tuple[ServiceDescriptor, ...]:

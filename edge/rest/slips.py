@@ -7,7 +7,10 @@ import re
 from typing import Final
 
 # Nothing else is rewritten: on other paths a slip is a 404 that names the nearest path.
-_MODEL_PATH: Final = re.compile(rb"/+(?:v1/+)*(chat/+completions|models)(?:/+([^/].*?))?/*\Z")
+_MODEL_PATH: Final = re.compile(
+    rb"/+(?:v1/+)*(chat/+completions|messages/+count_tokens|messages|models)(?:/+([^/].*?))?/*\Z"
+)
+_SLASHES: Final = re.compile(rb"/+")
 
 
 def corrected(raw_path: bytes) -> bytes | None:
@@ -18,6 +21,5 @@ def corrected(raw_path: bytes) -> bytes | None:
     collection, rest = match.groups()
     if rest and collection != b"models":
         return None
-    name = b"models" if collection == b"models" else b"chat/completions"
-    path = b"/v1/" + name + (b"/" + rest if rest else b"")
+    path = b"/v1/" + _SLASHES.sub(b"/", collection) + (b"/" + rest if rest else b"")
     return path if path != raw_path else None

@@ -17,7 +17,7 @@ from edge.transcoder.json_encode import Encode
 from edge.transcoder.profile import Profile
 from edge.transcoder.request import Build, compile_request, is_raw_body
 from edge.transcoder.router import Route, RouteConflictError, Router
-from edge.transcoder.rule import BindingError, Rule, read_rules, rule_for_twin, twin_of
+from edge.transcoder.rule import BindingError, Rule, header_twin_of, read_rules, rule_for_twin, twin_of
 from edge.transcoder.template import Template
 
 __all__ = ["Binding", "BindingError", "build_router", "load_bindings"]
@@ -52,10 +52,13 @@ class Binding:
     """Answers and errors are in the envelope `{"success": …}`."""
     framing: rest_options.Framing.ValueType
     access: rest_options.Access.ValueType
+    error_style: rest_options.ErrorStyle.ValueType
     schema: rest_options.Schema
     """Names of the messages that describe raw JSON; empty where there are none."""
     twin: "Binding | None" = None
     """The streaming method that takes over when the JSON body has `"stream": true`, bound by the same rule."""
+    header_twin: "tuple[bytes, Binding] | None" = None
+    """A header in lower case, and the method that takes over for requests with it, bound by the same path."""
 
     @property
     def http_method(self) -> str:
@@ -106,13 +109,17 @@ def build_router(bindings: Iterable[Binding]) -> Router[Binding]:
 
 
 def _load_method(method: MethodDescriptor, profile: Profile, *, require_access: bool) -> list[Binding]:
-    twin = twin_of(method)
+    twin, header_twin = twin_of(method), header_twin_of(method)
     bindings = []
     for rule in read_rules(method):
         binding = _compile(rule, method, profile, require_access=require_access)
         if twin is not None:
             twin_rule = rule_for_twin(rule, twin)
             binding = replace(binding, twin=_compile(twin_rule, twin, profile, require_access=require_access))
+        if header_twin is not None:
+            header, other = header_twin
+            bound = _compile(rule_for_twin(rule, other), other, profile, require_access=require_access)
+            binding = replace(binding, header_twin=(header, bound))
         bindings.append(binding)
     return bindings
 
@@ -139,6 +146,7 @@ def _compile(rule: Rule, method: MethodDescriptor, profile: Profile, *, require_
             is_wrapped=rule.envelope == rest_options.ENVELOPE_SUCCESS_DATA,
             framing=options[rest_options.framing],
             access=options[rest_options.access],
+            error_style=options[rest_options.error_style],
             schema=options[rest_options.schema],
         )
     except CodecError as error:

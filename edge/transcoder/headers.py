@@ -27,6 +27,8 @@ _INBOUND: Final = MappingProxyType(
         b"x-workspace-id": "x-workspace-id",
         b"idempotency-key": "idempotency-key",
         b"user-agent": "user-agent",
+        b"anthropic-beta": "anthropic-beta",
+        b"anthropic-version": "anthropic-version",
     }
 )
 _INBOUND_PREFIX: Final = b"x-perpetuo-"
@@ -34,8 +36,8 @@ _METADATA_PREFIX: Final = b"grpc-metadata-"
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _RESERVED: Final = frozenset({"connection", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-host"})
 _NAME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
-_OUTBOUND: Final = frozenset({"retry-after", "x-request-id"})
-_OUTBOUND_PREFIX: Final = "x-ratelimit-"
+_OUTBOUND: Final = frozenset({"content-disposition", "retry-after", "x-request-id"})
+_OUTBOUND_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
 _SWALLOWED: Final = frozenset({"content-type", "date", "server", "te", "trailer", "transfer-encoding", "user-agent"})
 
 
@@ -129,7 +131,7 @@ def _from_base64(name: str, value: bytes) -> bytes:
 
 
 def _is_allowed_out(name: str) -> bool:
-    return name in _OUTBOUND or name.startswith(_OUTBOUND_PREFIX)
+    return name in _OUTBOUND or name.startswith(_OUTBOUND_PREFIXES)
 
 
 def _is_swallowed(name: str) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from perpetuo.rest.v1 import annotations_pb2 as rest_options
+
 from edge.transcoder.binding import Binding
 from edge.transcoder.comments import Comments, first_sentence
 from edge.transcoder.openapi_bodies import EVENT_STREAM, JSON, LINES, Bodies
@@ -23,6 +25,10 @@ _FRAMINGS: Final[Mapping[str, str]] = {
     EVENT_STREAM: "As `text/event-stream`: events whose `data` is this JSON, closed by `data: [DONE]` unless it broke.",
     LINES: "As `application/x-ndjson`: one JSON value in each line.",
 }
+_NAMED: Final = (
+    "As `text/event-stream`: events whose `data` is JSON and whose name is its `type`; a stream that breaks ends "
+    "with the event `error`."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,14 +146,18 @@ class _Describer:
     def _responses(self, binding: Binding) -> Schema:
         content = self._bodies.answer(binding)
         texts = [self._schemas.text_of(binding.method.output_type.full_name) or "The answer."]
-        texts.extend(_FRAMINGS[media_type] for media_type in content if media_type in _FRAMINGS)
-        wrapped = "Wrapped" if binding.is_wrapped else ""
+        streams = binding.twin or binding
+        is_named = streams.framing == rest_options.FRAMING_SSE_NAMED
+        framings = {**_FRAMINGS, EVENT_STREAM: _NAMED} if is_named else _FRAMINGS
+        texts.extend(framings[media_type] for media_type in content if media_type in framings)
+        is_typed = binding.error_style == rest_options.ERROR_STYLE_TYPED
+        style = "Wrapped" if binding.is_wrapped else "Typed" if is_typed else ""
         responses: Schema = {
             "200": {"description": " ".join(texts), "headers": self._frame.answer_headers, "content": content}
         }
         if self._frame.security.get(binding.access):
-            responses["401"] = {"$ref": f"#/components/responses/{wrapped}Unauthorized"}
-        return responses | {"default": {"$ref": f"#/components/responses/{wrapped}Error"}}
+            responses["401"] = {"$ref": f"#/components/responses/{style}Unauthorized"}
+        return responses | {"default": {"$ref": f"#/components/responses/{style}Error"}}
 
     def _error_responses(self) -> Schema:
         texts = {
@@ -156,8 +166,13 @@ class _Describer:
         }
         responses: Schema = {}
         for name, (text, example) in texts.items():
-            for prefix, body in (("", {}), ("Wrapped", {"success": False})):
-                media = {"schema": {"$ref": f"{SCHEMA_PATH}{prefix}ErrorBody"}, "example": {**body, "error": example}}
+            examples = {
+                "": {"error": example},
+                "Wrapped": {"success": False, "error": example},
+                "Typed": _typed_example(example),
+            }
+            for prefix, body in examples.items():
+                media = {"schema": {"$ref": f"{SCHEMA_PATH}{prefix}ErrorBody"}, "example": body}
                 responses[prefix + name] = {
                     "description": text,
                     "headers": self._frame.answer_headers | self._frame.error_headers,
@@ -174,4 +189,23 @@ def _error_schemas(error: Schema) -> Schema:
         "Error": error,
         "ErrorBody": {"type": "object", "properties": member, "required": ["error"]},
         "WrappedErrorBody": {"type": "object", "properties": failed | member, "required": ["success", "error"]},
+        "TypedErrorBody": {"type": "object", "properties": _typed_error(), "required": ["type", "error", "request_id"]},
+    }
+
+
+def _typed_example(error: Any) -> Schema:
+    """The typed form of an example of a plain error."""
+    details = {"error_code": error.get("code", "internal_error")}
+    typed = {"type": error.get("type", "api_error"), "message": error["message"], "details": details}
+    return {"type": "error", "error": typed, "request_id": error.get("request_id", "")}
+
+
+def _typed_error() -> Schema:
+    text = {"type": "string"}
+    details = {"type": "object", "properties": {"error_code": text, "param": text, "docs_url": text}}
+    error = {"type": "object", "properties": {"type": text, "message": text, "details": details}}
+    return {
+        "type": {"type": "string", "const": "error"},
+        "error": {**error, "required": ["type", "message"]},
+        "request_id": text,
     }

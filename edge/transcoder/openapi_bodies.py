@@ -1,6 +1,7 @@
 """Request and answer bodies of a binding as OpenAPI has them: media types, schemas, examples.
 
-A raw body is described by the message that the method's `schema` option names; without one, anything goes.
+A raw body is described by the message that the method's `schema` option names, or is text of the kind that it names;
+without either, anything goes.
 """
 
 from collections.abc import Callable
@@ -31,6 +32,8 @@ EVENT_STREAM: Final = "text/event-stream"
 LINES: Final = "application/x-ndjson"
 ANYTHING: Final = "*/*"
 
+_EVENT_STREAMS: Final = frozenset((rest_options.FRAMING_SSE_DONE, rest_options.FRAMING_SSE_NAMED))
+
 
 class Bodies:
     """Describes bodies with one set of schemas and examples."""
@@ -58,6 +61,8 @@ class Bodies:
         """The `content` of a binding's answer, that of its streaming twin included."""
         written = self._written(binding)
         if binding.is_server_streaming:
+            if binding.raw is not None and binding.schema.text:
+                return self._text(binding.schema.text, written.answer)
             return self._events(binding, binding.schema, written.event)
         content = self._unary(binding, written.answer)
         if binding.twin is not None:
@@ -70,6 +75,8 @@ class Bodies:
     def _unary(self, binding: Binding, written: Any) -> Schema:
         answer, name = binding.method.output_type, binding.rule.response_body
         if binding.raw is not None:
+            if binding.schema.text:
+                return self._text(binding.schema.text, written)
             described = _described(binding.method, binding.schema.response)
             return {ANYTHING: {}} if described is None else {JSON: self._message(described, RAW_ANSWER, written)}
         if name:
@@ -80,15 +87,19 @@ class Bodies:
 
     def _events(self, binding: Binding, schema: rest_options.Schema, written: Any) -> Schema:
         described = _described(binding.method, schema.event)
-        media_type = EVENT_STREAM if binding.framing == rest_options.FRAMING_SSE_DONE else LINES
+        media_type = EVENT_STREAM if binding.framing in _EVENT_STREAMS else LINES
         answer, name = binding.method.output_type, binding.rule.response_body
         if described is not None:
-            return {media_type: self._message(described, RAW_ANSWER, written)}
+            media = self._message(described, RAW_ANSWER, written)
+            return {media_type: _named(media) if binding.framing == rest_options.FRAMING_SSE_NAMED else media}
         if binding.raw is not None:
             return {ANYTHING: {}}
         if name:
             return {media_type: self._field(answer.fields_by_name[name], ANSWER, written)}
         return {media_type: {} if is_batch(answer) else self._message(answer, ANSWER, written)}
+
+    def _text(self, media_type: str, written: Any) -> Schema:
+        return {media_type: {"schema": {"type": "string"}, "example": _first(written, lambda: "text")}}
 
     def _message(self, message: Descriptor, way: Way, written: Any) -> Schema:
         example = _first(written, lambda: self._examples.of_message(message, way))
@@ -110,6 +121,18 @@ def _described(method: MethodDescriptor, name: str) -> Descriptor | None:
         raise DocumentError(
             f"{method.full_name}: schema names {name!r}, which is no message of {file.package}"
         ) from None
+
+
+def _named(media: Schema) -> Schema:
+    """A named event: an object of its name and its data, which are JSON in a text."""
+    data = {"type": "string", "contentMediaType": JSON, "contentSchema": media["schema"]}
+    properties = {"event": {"type": "string"}, "data": data}
+    example = media["example"]
+    text = msgspec.json.encode(example).decode()
+    return {
+        "schema": {"type": "object", "properties": properties, "required": ["event", "data"]},
+        "example": {"event": str(example.get("type", "error")), "data": text},
+    }
 
 
 def _wrapped(media: Schema) -> Schema:

@@ -74,8 +74,26 @@ def twin_of(method: MethodDescriptor) -> MethodDescriptor | None:
     return twin
 
 
+def header_twin_of(method: MethodDescriptor) -> tuple[bytes, MethodDescriptor] | None:
+    """The header and the method that takes over for requests with it; None if the method names none.
+
+    Raises:
+        BindingError: no header, or a method that is missing or streams.
+    """
+    named = method.GetOptions().Extensions[rest_options.header_twin]
+    if not named.method:
+        return None
+    where = f"{method.containing_service.file.name}: {method.containing_service.full_name}.{method.name}"
+    twin = method.containing_service.methods_by_name.get(named.method)
+    if twin is None or twin.server_streaming:
+        raise BindingError(f"{where}: header_twin {named.method!r} is not a unary method of the same service")
+    if not named.header or named.header != named.header.lower():
+        raise BindingError(f"{where}: header_twin needs the name of a header in lower case")
+    return named.header.encode(), twin
+
+
 def rule_for_twin(rule: Rule, twin: MethodDescriptor) -> Rule:
-    """The rule as it binds the streaming twin, whose messages hold `response_body` or are events themselves.
+    """The rule as it binds a twin, whose messages hold `response_body` or are the answer or events themselves.
 
     Raises:
         BindingError: a field of the request that the twin has not.

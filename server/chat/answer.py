@@ -5,7 +5,7 @@ the gateway does not know survives. This module must not judge a failure: an `er
 Values here are Structs and not dataclasses, because one is made for each streamed event.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -17,6 +17,7 @@ ID_PREFIX = "chatcmpl-"
 Members: TypeAlias = dict[str, Raw]
 
 _NULL = Raw(b"null")
+_ZERO = Raw(b"0")
 _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
 _NOT_SAID = frozenset({"role", "annotations", "extra_content"})
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
@@ -204,31 +205,43 @@ def _tier(raw: Raw | UnsetType) -> str:
     return "" if not isinstance(tier, str) or tier in _USUAL_TIERS else tier
 
 
-def finish_answer(body: bytes, *, answer_id: str, metadata: GatewayMetadata, model: str | None = None) -> bytes:
+class Identity(NamedTuple):
+    """What an answer shows of itself where the upstream does not: its id, and when it was made in seconds since 1970.
+
+    An upstream's id that begins with `chatcmpl-` is kept, as is a time that is neither absent nor 0.
+    """
+
+    id: str
+    created: int = 0
+
+
+def finish_answer(body: bytes, *, identity: Identity, metadata: GatewayMetadata, model: str | None = None) -> bytes:
     """The answer for the caller: `gateway_metadata` is its last member, `id` begins with `chatcmpl-`.
 
-    An upstream's id that begins so is kept. `model` replaces the one in the answer. Other members stay byte for byte.
+    `model` replaces the one in the answer. Other members stay byte for byte.
     """
-    members = _open(body, answer_id)
+    members = _open(body, identity)
     if model is not None:
         members["model"] = Raw(_ENCODER.encode(model))
     return _close(members, metadata)
 
 
-def finish_chunk(data: bytes, *, answer_id: str, metadata: GatewayMetadata, usage_member: bytes | None = None) -> bytes:
+def finish_chunk(
+    data: bytes, *, identity: Identity, metadata: GatewayMetadata, usage_member: bytes | None = None
+) -> bytes:
     """The last chunk for the caller, as `finish_answer`; `usage_member` is JSON that becomes its `usage`."""
-    members = _open(data, answer_id)
+    members = _open(data, identity)
     if usage_member is not None:
         members["usage"] = Raw(usage_member)
     return _close(members, metadata)
 
 
-def rewrite_chunk_id(data: bytes, answer_id: str) -> bytes:
-    """The chunk with `answer_id` for its id; the same bytes when its own begins with `chatcmpl-`."""
+def identify_chunk(data: bytes, identity: Identity) -> bytes:
+    """The chunk with our identity; the same bytes when its own id begins with `chatcmpl-`."""
     members = _split(data)
     if _keeps_id(members):
         return data
-    return _ENCODER.encode(_with_id(members, answer_id))
+    return _ENCODER.encode(_with_identity(members, identity))
 
 
 def _decode(body: bytes) -> _Answer:
@@ -272,9 +285,9 @@ def _split(body: bytes) -> Members:
         raise UpstreamBadResponse("The provider's answer is not a JSON object.") from None
 
 
-def _open(body: bytes, answer_id: str) -> Members:
+def _open(body: bytes, identity: Identity) -> Members:
     members = _split(body)
-    return members if _keeps_id(members) else _with_id(members, answer_id)
+    return members if _keeps_id(members) else _with_identity(members, identity)
 
 
 def _keeps_id(members: Members) -> bool:
@@ -282,8 +295,10 @@ def _keeps_id(members: Members) -> bool:
     return own is not None and bytes(own).startswith(b'"' + ID_PREFIX.encode())
 
 
-def _with_id(members: Members, answer_id: str) -> Members:
-    raw = Raw(_ENCODER.encode(answer_id))
+def _with_identity(members: Members, identity: Identity) -> Members:
+    if identity.created and members.get("created", _ZERO) == _ZERO:
+        members["created"] = Raw(b"%d" % identity.created)
+    raw = Raw(_ENCODER.encode(identity.id))
     if "id" not in members:
         return {"id": raw, **members}
     members["id"] = raw

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_SHIFTS = tuple(range(120, -1, -10))
+_CHARS = 26
 _NS_PER_MS = 1_000_000
 _RANDOM_BYTES = 8
 _RANDOM_MASK = (1 << 62) - 1
@@ -31,5 +31,16 @@ def new_id(
     milliseconds, rest_ns = divmod(now_ns(), _NS_PER_MS)
     high = milliseconds << 16 | 0x7000 | (rest_ns << 12) // _NS_PER_MS
     low = 0x2 << 62 | int.from_bytes(random_bytes(_RANDOM_BYTES), "big") & _RANDOM_MASK
-    number = high << 64 | low
-    return prefix + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    # Written out, because it runs for every request: thirteen steps of ten bits, in halves of 58 and of 70 bits.
+    upper, lower, pairs = high >> 6, (high & 63) << 64 | low, _PAIRS
+    return (
+        f"{prefix}{pairs[upper >> 50]}{pairs[upper >> 40 & 1023]}{pairs[upper >> 30 & 1023]}{pairs[upper >> 20 & 1023]}"
+        f"{pairs[upper >> 10 & 1023]}{pairs[upper & 1023]}{pairs[lower >> 60 & 1023]}{pairs[lower >> 50 & 1023]}"
+        f"{pairs[lower >> 40 & 1023]}{pairs[lower >> 30 & 1023]}{pairs[lower >> 20 & 1023]}{pairs[lower >> 10 & 1023]}"
+        f"{pairs[lower & 1023]}"
+    )
+
+
+def same_id(prefix: str, other: str) -> str:
+    """The id of another kind for the same thing: what an id ends with behind another prefix. It costs no new one."""
+    return prefix + other[-_CHARS:]

@@ -35,7 +35,7 @@ class OperationRecord:
     """One client request, settled.
 
     `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`
-    `ok` or a reason. `surface` is `rest` or `grpc`, `tokens` and cost those of the answer and of billed attempts.
+    `ok` or a reason. `surface` is that of the call, `tokens` and cost those of the answer and of billed attempts.
     `saved_nanousd` is what an answer that was made for another request would have cost; None for all others, and where
     the model has no known price. `price_version` is where the prices come from if not from where most do.
     """

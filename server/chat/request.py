@@ -85,6 +85,13 @@ class ChatRequest:
         """The model that was asked for, None if it was left out."""
         return self.view.model or None
 
+    def member_of(self, member: str, inner: str) -> Raw | None:
+        """A member of a top-level object as it came; None where either is absent, or the first is no object."""
+        raw = self.members.get(member)
+        if raw is None or bytes(memoryview(raw)[:1]) != b"{":
+            return None
+        return _MEMBERS.decode(raw).get(inner)
+
     def raw_parts(self, index: int) -> list[Raw]:
         """The parts of the content of the message at `index` as they came, for parts that only one vendor knows."""
         message = _MEMBERS.decode(_LIST.decode(self.members["messages"])[index])

@@ -17,7 +17,7 @@ REQUEST_ID_KEY = "x-request-id"
 
 _CLIENT_REQUEST_ID_MAX_CHARS = 128
 _KNOB_PREFIX = "x-perpetuo-"
-_CACHE_CONTROL = "cache-control"
+_READ_BY_FACES = frozenset({"cache-control", "anthropic-beta", "anthropic-version"})
 _FORWARDED_FOR_KEY = "x-forwarded-for"
 _SURFACE_KEY = "x-perpetuo-surface"
 _SURFACES = frozenset({"rest", "grpc"})
@@ -28,10 +28,11 @@ class CallInfo:
     """One call, as the interceptors know it.
 
     `request_id` is ours, `client_request_id` the caller's own (printable, at most 128 characters). `surface` is `rest`
-    or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix, and
-    `cache-control`. `started_s` is in seconds of the loop's clock. `response_metadata` go out beside our id, before the
-    first message or with the refusal. `principal` and `credential` stay None and empty on public methods.
-    `forwarded_for` is what came as `x-forwarded-for`, whoever wrote it.
+    or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix, and what faces
+    read besides (`cache-control`, `anthropic-beta`), of which repeated ones are joined by commas. `started_s` is in
+    seconds of the loop's clock. `response_metadata` go out beside our id, before the first message or with the refusal.
+    `principal` and `credential` stay None and empty on public methods. `forwarded_for` is what came as
+    `x-forwarded-for`, whoever wrote it.
     """
 
     request_id: str
@@ -82,8 +83,8 @@ def read_call(
             info.forwarded_for = value
         elif key.startswith(_KNOB_PREFIX):
             knobs.setdefault(key.removeprefix(_KNOB_PREFIX), value)
-        elif key == _CACHE_CONTROL:
-            knobs.setdefault(key, value)
+        elif key in _READ_BY_FACES:
+            knobs[key] = f"{knobs[key]},{value}" if key in knobs else value
         elif key == REQUEST_ID_KEY and info.client_request_id is None:
             info.client_request_id = value[:_CLIENT_REQUEST_ID_MAX_CHARS] if value.isprintable() and value else None
     if knobs:

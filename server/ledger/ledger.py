@@ -147,7 +147,7 @@ class BatchLedger:
         self._progress.set()
 
     async def _write(self, batch: list[OperationRecord]) -> None:
-        async with self._database.write() as tx:
+        async with self._database.append() as tx:
             await tx.operations.add_many(batch, self._price_version)
         self.written_count += len(batch)
 

@@ -66,12 +66,27 @@ class LogQuery:
         return base64.urlsafe_b64encode(head + request_id.encode()).rstrip(b"=").decode()
 
 
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """A page by its number, which is 1 for the newest `limit` rows."""
+
+    only: OperationFilter
+    page: int
+    limit: int
+
+
+def read_page(asked: AskedLogs, providers: Collection[str]) -> PageQuery:
+    """The page asked for by number. Raises RequestInvalid naming the parameter and what it may be."""
+    page, limit = 1 if asked.page is None else asked.page, _limit(asked)
+    if page < 1:
+        raise RequestInvalid("page must be 1 or more.", param="page")
+    return PageQuery(read_filter(asked, providers), page, limit)
+
+
 def read_query(asked: AskedLogs, providers: Collection[str]) -> LogQuery:
     """The query. Raises RequestInvalid naming the parameter and what it may be."""
-    limit = DEFAULT_LIMIT if asked.limit is None else asked.limit
-    if not 1 <= limit <= MAX_LIMIT:
-        raise RequestInvalid(f"limit must be 1 to {MAX_LIMIT}.", param="limit")
-    only = _filter(asked, providers)
+    limit = _limit(asked)
+    only = read_filter(asked, providers)
     if not asked.page_token:
         return LogQuery(only, limit, _skip(asked.page, limit), None)
     if asked.page is not None:
@@ -79,7 +94,15 @@ def read_query(asked: AskedLogs, providers: Collection[str]) -> LogQuery:
     return LogQuery(only, limit, 0, _place(asked.page_token, only))
 
 
-def _filter(asked: AskedLogs, providers: Collection[str]) -> OperationFilter:
+def _limit(asked: AskedLogs) -> int:
+    limit = DEFAULT_LIMIT if asked.limit is None else asked.limit
+    if not 1 <= limit <= MAX_LIMIT:
+        raise RequestInvalid(f"limit must be 1 to {MAX_LIMIT}.", param="limit")
+    return limit
+
+
+def read_filter(asked: AskedLogs, providers: Collection[str]) -> OperationFilter:
+    """The filters alone. Raises RequestInvalid naming the parameter and what it may be."""
     if asked.provider and asked.provider not in providers:
         raise RequestInvalid(f"provider must be one of {', '.join(sorted(providers))}.", param="provider")
     if len(asked.model) > _MAX_MODEL_CHARS or not asked.model.isprintable():

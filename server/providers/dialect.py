@@ -20,10 +20,11 @@ from server.errors import PerpetuoError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: `body` is the JSON of a chat completion."""
+    """A whole answer: `body` is the JSON of a chat completion. `notes` say what was odd and could be lived with."""
 
     body: bytes
     facts: AnswerFacts
+    notes: tuple[str, ...] = ()
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):

@@ -74,7 +74,7 @@ _CODES: Final[Mapping[str, type[PerpetuoError]]] = {
 _TEXTS: Final = (
     (
         re.compile(
-            r"context (length|window|size)|maximum (context|prompt|input) length|too many (input )?tokens"
+            r"context (length|window|size|limit)|maximum (context|prompt|input) length|too many (input )?tokens"
             r"|exceeds max length|exceeded model token limit|range of input length"
             r"|prompt is too long|reduce the length of the (messages|prompt)|input is too long|longer than the maximum",
             re.IGNORECASE,

@@ -11,6 +11,7 @@ from typing import Final
 
 from server.providers.openai import OpenAiDialect
 from server.providers.provider import Provider
+from server.providers.rows.own_wires import OWN_WIRES
 from server.providers.rows.servers import SERVERS
 from server.providers.rows.vendors import VENDORS
 
@@ -18,6 +19,7 @@ __all__ = ["PROVIDERS", "Provider", "closest_providers"]
 
 _ROWS: Final = (
     *VENDORS,
+    *OWN_WIRES,
     *SERVERS,
     Provider(
         "demo",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from server.chat.answer import ChunkFacts, GatewayMetadata, finish_chunk, rewrite_chunk_id
+from server.chat.answer import ChunkFacts, GatewayMetadata, Identity, finish_chunk, identify_chunk
 from server.chat.usage import Usage
 from server.providers.dialect import Chunk
 
@@ -21,12 +21,12 @@ _OURS = "chatcmpl-"
 class StreamTail:
     """Follows one stream from its first chunk to its last.
 
-    `answer_id` replaces an upstream's id that does not begin with `chatcmpl-`. `wants_usage`: the client asked for a
+    `identity` is shown where the upstream's id does not begin with `chatcmpl-`. `wants_usage`: the client asked for a
     usage chunk. `choices` is how many answers the stream holds.
     """
 
-    def __init__(self, answer_id: str, *, wants_usage: bool = False, choices: int = 1) -> None:
-        self._answer_id = answer_id
+    def __init__(self, identity: Identity, *, wants_usage: bool = False, choices: int = 1) -> None:
+        self._identity = identity
         self.wants_usage = wants_usage
         self.choices = choices
         self._rewrites_id: bool | None = None
@@ -70,8 +70,8 @@ class StreamTail:
         if self._rewrites_id is None:
             self._rewrites_id = not (facts.id or "").startswith(_OURS)
             if not self._rewrites_id:
-                self._answer_id = facts.id or self._answer_id
-        return rewrite_chunk_id(data, self._answer_id) if self._rewrites_id else data
+                self._identity = Identity(facts.id or self._identity.id, self._identity.created)
+        return identify_chunk(data, self._identity) if self._rewrites_id else data
 
     @property
     def has_usage(self) -> bool:
@@ -82,23 +82,23 @@ class StreamTail:
             and (self._usage_chunk is not None or not self.wants_usage)
         )
 
-    def close(self, metadata: GatewayMetadata, usage: Usage, created: int) -> list[bytes]:
+    def close(self, metadata: GatewayMetadata, usage: Usage) -> list[bytes]:
         """The last event data: the held chunk and, if asked for, the usage chunk; the last one carries the metadata."""
         last = self._usage_chunk if self.wants_usage else None
         if self.wants_usage and last is None:
-            last = self._bare_chunk(created, usage)
+            last = self._bare_chunk(usage)
         if last is None:
             last, self._held = self._held, None
         out = [] if self._held is None else [self._held]
         self._held = None
-        out.append(finish_chunk(last or self._bare_chunk(created, None), answer_id=self._answer_id, metadata=metadata))
+        out.append(finish_chunk(last or self._bare_chunk(None), identity=self._identity, metadata=metadata))
         return out
 
-    def _bare_chunk(self, created: int, usage: Usage | None) -> bytes:
+    def _bare_chunk(self, usage: Usage | None) -> bytes:
         members: dict[str, object] = {
-            "id": self._answer_id,
+            "id": self._identity.id,
             "object": "chat.completion.chunk",
-            "created": created,
+            "created": self._identity.created,
             "model": self.model,
             "choices": [],
         }

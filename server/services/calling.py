@@ -66,8 +66,11 @@ class Calls:
         self._longest_s = longest_s
         self._address_of = address_of
 
-    def call(self, context: Context) -> Call:
-        """The call for the pipeline; its deadline is the caller's or ours, whichever comes first."""
+    def call(self, context: Context, face: str = "") -> Call:
+        """The call for the pipeline; its deadline is the caller's or ours, whichever comes first.
+
+        `face` names the face that was called, where it is not that of chat completions.
+        """
         info = self._current()
         now = asyncio.get_running_loop().time()
         remaining_s = context.time_remaining()
@@ -77,11 +80,15 @@ class Calls:
             principal=_known(info.principal),
             received_at=now,
             deadline=now + allowed_s,
-            surface=info.surface,
+            surface=f"{info.surface}/{face}" if face else info.surface,
             client_request_id=info.client_request_id,
             knobs=info.knobs,
             announce=info.response_metadata.extend,
         )
+
+    def announce(self, key: str, value: str) -> None:
+        """Tells the caller something beside the answer, before its first message."""
+        self._current().response_metadata.append((key, value))
 
     def principal(self) -> Principal:
         """Who calls."""

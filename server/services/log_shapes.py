@@ -43,6 +43,7 @@ def _members(record: OperationRecord) -> dict[str, Any]:
         "first_token_ms": record.first_token_ms,
         "token_counts": _token_counts(record.usage),
         "notes": record.notes,
+        "saved_cost_nanousd": record.saved_nanousd,
     }
 
 

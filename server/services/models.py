@@ -1,6 +1,10 @@
-"""ModelsService: what a gateway key may name as `model`, and what the catalogue knows of it."""
+"""ModelsService: what a gateway key may name as `model`, and what the catalogue knows of it.
+
+In OpenAI's shape and in Anthropic's; the models are the same.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, time
 
 from perpetuo.v1 import models_pb2, models_pb2_grpc
 
@@ -10,6 +14,7 @@ from server.ledger.workspace_prices import WorkspacePrices
 from server.routing.candidates import FactsOf, Listed, listed_models, unknown_model
 from server.services.calling import Calls, Context
 from server.services.catalogue import pricing_message
+from server.services.model_pages import page_of
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 PricesOf = Callable[[str], Awaitable[WorkspacePrices]]
@@ -49,6 +54,21 @@ class Described:
                 model.retires_on = known.retires_on.isoformat()
         return model
 
+    def message_model(self, listed: Listed) -> models_pb2.MessageModel:
+        """The model in Anthropic's shape."""
+        known = self._catalogue.find(listed.provider, listed.model)
+        model = models_pb2.MessageModel(id=listed.name, type="model", display_name=listed.name, lifecycle="active")
+        model.created_at.SetInParent()
+        if known is not None:
+            model.display_name = known.display_name or listed.name
+            model.max_input_tokens = known.context_window_tokens
+            model.max_tokens = known.max_output_tokens
+            if known.retires_on is not None:
+                is_retired = known.is_retired(datetime.now(UTC).date())
+                model.lifecycle = "retired" if is_retired else "deprecated"
+                model.retires_at.FromDatetime(datetime.combine(known.retires_on, time(), UTC))
+        return model
+
 
 class ModelsServicer(models_pb2_grpc.ModelsServiceServicer):
     """Serves the list of models."""
@@ -75,11 +95,27 @@ class ModelsServicer(models_pb2_grpc.ModelsServiceServicer):
 
     async def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.GetModelResponse:
         """One model of this key."""
+        [model] = await self._messages([await self._named(request.model)])
+        return models_pb2.GetModelResponse(model=model)
+
+    async def ListMessageModels(
+        self, request: models_pb2.ListMessageModelsRequest, context: Context
+    ) -> models_pb2.ListMessageModelsResponse:
+        """The models of this key, a page of them."""
+        return page_of([self._described.message_model(item) for item in await self._listed()], request)
+
+    async def GetMessageModel(
+        self, request: models_pb2.GetMessageModelRequest, context: Context
+    ) -> models_pb2.GetMessageModelResponse:
+        """One model of this key."""
+        found = await self._named(request.model)
+        return models_pb2.GetMessageModelResponse(model=self._described.message_model(found))
+
+    async def _named(self, asked: str) -> Listed:
         listed = await self._listed()
         # Clients that escape a whole id send its slashes as %2F, which a path of several segments keeps as written.
-        name = request.model.replace("%2F", "/").replace("%2f", "/")
+        name = asked.replace("%2F", "/").replace("%2f", "/")
         for item in listed:
             if name in (item.name, f"{item.provider}/{item.name}"):
-                [model] = await self._messages([item])
-                return models_pb2.GetModelResponse(model=model)
+                return item
         raise unknown_model(name, [item.name for item in listed])

@@ -1,14 +1,26 @@
 """What differs between databases, as one small protocol. A URL picks the backend in one place: `open_backend`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Insert, Table
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBounds:
+    """How much of a database is used, and how long it may keep silent.
+
+    At most `pool_size` connections read (and, where the database has more than one writer, write) at a time. A database
+    that does not answer for `answer_s` seconds counts as away; one that is merely slow does not.
+    """
+
+    pool_size: int = 5
+    answer_s: float = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +34,15 @@ class Addition:
     rows: Sequence[tuple[Any, ...]]
     sums_up: bool = False
 
-    def sql(self, mark: str) -> str:
-        """The statement for one row in what SQLite and PostgreSQL have in common; `mark` stands for a value."""
+    def sql(self, source: str) -> str:
+        """The statement in what SQLite and PostgreSQL have in common; `source` is where the rows come from."""
         names = [column.name for column in self.table.columns]
-        marks = ", ".join(mark for _ in names)
         sums = ", ".join(
             f"{name} = {self.table.name}.{name} + excluded.{name}" for name in names if name not in self.key
         )
         action = f"UPDATE SET {sums}" if self.sums_up else "NOTHING"
         return (
-            f"INSERT INTO {self.table.name} ({', '.join(names)}) VALUES ({marks}) "
+            f"INSERT INTO {self.table.name} ({', '.join(names)}) {source} "
             f"ON CONFLICT ({', '.join(self.key)}) DO {action}"
         )
 
@@ -43,7 +54,16 @@ class Backend(Protocol):
         """A connection in a transaction that sees one state of the database and can change nothing."""
 
     def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection in a transaction that commits at the end, or rolls back when an exception leaves it."""
+        """A connection in a transaction that commits at the end, or rolls back when an exception leaves it.
+
+        No other such transaction runs meanwhile, in any process: what it reads stays true until it ends.
+        """
+
+    def appending(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """As `writing`, for rows that depend on nothing that was read: other transactions may run meanwhile."""
+
+    def migrating(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """As `writing`, for changes of the schema, which may take long."""
 
     def insert_new(self, table: Table, key: Sequence[str]) -> Insert:
         """An INSERT that leaves alone the rows whose `key` columns are there already."""
@@ -64,17 +84,31 @@ class Backend(Protocol):
         """Closes every connection. Safe to call twice."""
 
 
-async def open_backend(url: str, options: Mapping[str, Any]) -> Backend:
-    """Connects to the database that `url` names, with the backend's own `options`.
+async def open_backend(url: str, bounds: StoreBounds) -> Backend:
+    """Connects to the database that `url` names.
 
     Raises ValueError for a URL that no backend serves, StoreUnavailable when the database cannot be reached.
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ValueError("the database URL is malformed: write it as sqlite:////absolute/path/perpetuo.db") from error
-    if parsed.get_backend_name() == "sqlite":
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(f"it is malformed: {_FORMS}") from error
+    if parsed.drivername == "sqlite":
         from server.storage.sqlite import SqliteBackend
 
-        return await SqliteBackend.open(parsed, **options)
-    raise ValueError(f"no storage for databases of kind {parsed.get_backend_name()!r}: write sqlite:////absolute/path")
+        return await SqliteBackend.open(parsed, bounds)
+    if parsed.drivername in _POSTGRESQL:
+        return await _open_postgresql(parsed, bounds)
+    raise ValueError(f"no storage for databases of kind {parsed.drivername!r}: {_FORMS}")
+
+
+_FORMS = "write sqlite:////absolute/path/perpetuo.db or postgresql://user:password@host:5432/database"
+_POSTGRESQL = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+
+
+async def _open_postgresql(url: URL, bounds: StoreBounds) -> Backend:
+    try:
+        from server.storage.postgresql import PostgresqlBackend
+    except ImportError as error:
+        raise ValueError("PostgreSQL needs the package psycopg: pip install 'perpetuo[postgres]'") from error
+    return await PostgresqlBackend.open(url, bounds)

@@ -10,7 +10,7 @@ name. Connections never outlive the block, and no block may wait for anything bu
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.errors import StoreUnavailable
-from server.storage.backend import Backend, open_backend
+from server.storage.backend import Backend, StoreBounds, open_backend
 from server.storage.figures import Figures
 from server.storage.keys import GatewayKeys
 from server.storage.members import Members
@@ -30,6 +30,8 @@ from server.storage.sealed import SealedValues
 from server.storage.tokens import RevokedTokens
 from server.storage.users import Users
 from server.storage.workspaces import Workspaces
+
+USUAL_BOUNDS = StoreBounds()
 
 _RETRY_AFTER_S = 1.0
 
@@ -99,14 +101,14 @@ class Database:
         self._backend = backend
 
     @classmethod
-    async def open(cls, url: str, **options: Any) -> Self:
-        """Connects and migrates. `options` are the backend's: see `server.storage.sqlite.SqliteBackend.open`.
+    async def open(cls, url: str, bounds: StoreBounds = USUAL_BOUNDS) -> Self:
+        """Connects and migrates.
 
         Raises ValueError for a URL that cannot be served, StoreUnavailable when the database cannot be reached.
         """
-        database = cls(await open_backend(url, options))
+        database = cls(await open_backend(url, bounds))
         try:
-            async with database._guarded(), database._backend.writing() as connection:
+            async with database._guarded(), database._backend.migrating() as connection:
                 await connection.run_sync(upgrade)
         except BaseException:
             await database.close()
@@ -121,8 +123,17 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """Commits when the block ends, rolls back when an exception leaves it. Raises StoreUnavailable."""
+        """Commits when the block ends, rolls back when an exception leaves it. Raises StoreUnavailable.
+
+        What it reads stays true until it ends: no other process writes meanwhile.
+        """
         async with self._guarded(), self._backend.writing() as connection:
+            yield Transaction(connection, self._backend)
+
+    @asynccontextmanager
+    async def append(self) -> AsyncIterator[Transaction]:
+        """As `write`, for rows that depend on nothing that was read: it waits for no other process's writes."""
+        async with self._guarded(), self._backend.appending() as connection:
             yield Transaction(connection, self._backend)
 
     async def check(self) -> None:

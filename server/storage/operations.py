@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Row, and_, func, or_, select, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.chat.records import AttemptRecord, OperationRecord
@@ -32,6 +32,14 @@ _OPERATION_FIELDS = tuple(column.name for column in OPERATIONS.columns if column
 _ATTEMPT_FIELDS = tuple(
     column.name for column in ATTEMPTS.columns if column.name not in _ELSEWHERE and column.name != "request_id"
 )
+_NEWEST_FIRST = OPERATIONS.c.created_at.desc(), OPERATIONS.c.request_id.desc()
+EXPORTED = (
+    "created_at", "request_id", "status", "outcome", "model", "model_requested", "provider", "provider_id", "key_id",
+    *_USAGE_FIELDS, "cost_nanousd", "saved_nanousd", "latency_ms", "first_token_ms", "is_stream", "is_cache_hit",
+    "strategy", "complexity", "surface", "client_request_id", "notes",
+)  # fmt: skip
+"""The columns of an export."""
+
 _ATTEMPT_KEY = ("request_id", "number")
 _NO_USAGE: tuple[Any, ...] = (None,) * len(_USAGE_FIELDS)
 _usage_values = attrgetter(*_USAGE_FIELDS)
@@ -110,14 +118,30 @@ class Operations:
         `before` is the time and the id of the last one seen: the answer goes on after it. `skip` leaves out so many,
         which reads them all: it is for pages by number.
         """
-        newest_first = OPERATIONS.c.created_at.desc(), OPERATIONS.c.request_id.desc()
         found = select(OPERATIONS.c.request_id).where(OPERATIONS.c.workspace_id == workspace_id, *_conditions(only))
         if before is not None:
             found = found.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
         # What is skipped is read from the index alone where the filter allows it.
-        page = found.order_by(*newest_first).limit(limit).offset(skip).subquery()
-        query = select(OPERATIONS).join(page, page.c.request_id == OPERATIONS.c.request_id).order_by(*newest_first)
+        page = found.order_by(*_NEWEST_FIRST).limit(limit).offset(skip).subquery()
+        query = select(OPERATIONS).join(page, page.c.request_id == OPERATIONS.c.request_id).order_by(*_NEWEST_FIRST)
         return tuple(_operation(row, ()) for row in await self._connection.execute(query))
+
+    async def export(
+        self,
+        workspace_id: str,
+        limit: int,
+        before: tuple[datetime, str] | None = None,
+        *,
+        only: OperationFilter = EVERY_OPERATION,
+    ) -> Sequence[Sequence[Any]]:
+        """As `recent`, but the values of the columns `EXPORTED` alone, with the time in microseconds since 1970."""
+        time, *others = (OPERATIONS.c[name] for name in EXPORTED)
+        query = select(type_coerce(time, BigInteger), *others)
+        query = query.where(OPERATIONS.c.workspace_id == workspace_id, *_conditions(only))
+        if before is not None:
+            query = query.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
+        query = query.order_by(*_NEWEST_FIRST).limit(limit)
+        return (await self._connection.execute(query)).all()
 
     async def count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
         """How many of the user's operations, settled from `start` to just before `end`, were admitted.
@@ -163,8 +187,8 @@ def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any,
         operation.user_id,
         operation.key_id,
         operation.surface,
-        operation.client_request_id,
-        operation.model_requested,
+        None if operation.client_request_id is None else _plain(operation.client_request_id),
+        _plain(operation.model_requested),
         operation.model,
         operation.provider,
         operation.provider_id,
@@ -200,8 +224,13 @@ def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) ->
         *_usage_row(attempt.usage),
         attempt.cost_nanousd,
         None if attempt.cost_nanousd is None else attempt.price_version or price_version,
-        attempt.detail,
+        _plain(attempt.detail),
     )
+
+
+def _plain(text: str) -> str:
+    """What strangers wrote, without NUL, which not every database can hold."""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 
 def _usage_row(usage: Usage | None) -> tuple[Any, ...]:

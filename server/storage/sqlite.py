@@ -8,7 +8,7 @@ others are `query_only`, and a lock beside the file keeps a second process out.
 leaked key or the one time that a new key was shown. The cost, one fsync per commit, falls on batches off the hot path.
 """
 
-import asyncio
+import contextlib
 import os
 import sqlite3
 import sys
@@ -23,14 +23,17 @@ from sqlalchemy import Insert, Table, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from server.errors import StoreUnavailable
-from server.storage.backend import Addition
+from server.storage.backend import Addition, StoreBounds
+from server.storage.turns import Turns
 
-_CHECKOUT_TIMEOUT_S = 10.0
+_TURN_WAIT_S = 10.0
+# Of the time that a database may keep silent: the rest is for telling so.
+_LOCK_SHARE = 0.8
 _MAX_LOOKED_UP = 1000
 
 _T = TypeVar("_T")
@@ -39,20 +42,21 @@ _T = TypeVar("_T")
 class SqliteBackend:
     """A database file with one writer and a few readers."""
 
-    def __init__(self, writer: AsyncEngine, readers: AsyncEngine, lock_file: IO[bytes]) -> None:
+    def __init__(self, writer: AsyncEngine, readers: AsyncEngine, read_turns: Turns, lock_file: IO[bytes]) -> None:
         self._writer = writer
         self._readers = readers
         self._lock_file = lock_file
-        self._write_lock = asyncio.Lock()
+        self._write_turn = Turns(1, _TURN_WAIT_S)
+        self._read_turns = read_turns
         self._is_closed = False
         self._statements: dict[str, str] = {}
 
     @classmethod
-    async def open(cls, url: URL, *, busy_timeout_ms: int = 2000, reader_count: int = 4) -> Self:
+    async def open(cls, url: URL, bounds: StoreBounds) -> Self:
         """Opens the file, made with mode 0600 if it is not there.
 
-        `busy_timeout_ms` is how long a statement waits for a lock that another program holds. Raises ValueError for a
-        database in memory, StoreUnavailable when the file cannot be opened or another process has it.
+        A statement waits for a lock that another program holds as long as a database may keep silent. Raises ValueError
+        for a database in memory, StoreUnavailable when the file cannot be opened or another process has it.
         """
         path = _file_of(url)
         try:
@@ -60,11 +64,12 @@ class SqliteBackend:
         except OSError as error:
             raise StoreUnavailable(f"The database file {path} cannot be opened: {error.strerror}.") from error
         writer = _engine(path, 1, "BEGIN IMMEDIATE")
-        readers = _engine(path, reader_count, "BEGIN")
+        readers = _engine(path, bounds.pool_size, "BEGIN")
+        busy_timeout_ms = int(bounds.answer_s * 1000 * _LOCK_SHARE)
         writer_pragmas = [f"busy_timeout={busy_timeout_ms}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
         _on_connect(writer, writer_pragmas)
         _on_connect(readers, [f"busy_timeout={busy_timeout_ms}", "query_only=ON"])
-        backend = cls(writer, readers, lock_file)
+        backend = cls(writer, readers, Turns(bounds.pool_size, _TURN_WAIT_S), lock_file)
         try:
             async with writer.connect():
                 pass
@@ -76,17 +81,31 @@ class SqliteBackend:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A read-only transaction on a connection of the pool."""
-        self._refuse_when_closed()
-        async with self._readers.connect() as connection, connection.begin():
+        async with self._turn(self._read_turns), self._readers.connect() as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction on the one connection that writes; others wait for their turn."""
-        async with self._write_lock:
+        async with self._turn(self._write_turn), self._writer.begin() as connection:
+            yield connection
+
+    appending = writing
+    migrating = writing
+
+    @asynccontextmanager
+    async def _turn(self, turns: Turns) -> AsyncIterator[None]:
+        """A turn. When the file cannot be used, those who wait are told at once: they could not use it either."""
+        self._refuse_when_closed()
+        await turns.take()
+        try:
             self._refuse_when_closed()
-            async with self._writer.begin() as connection:
-                yield connection
+            yield
+        except OperationalError:
+            turns.refuse_waiting("The database file is locked, full or read-only; try again.")
+            raise
+        finally:
+            turns.give_back()
 
     def insert_new(self, table: Table, key: Sequence[str]) -> Insert:
         """INSERT ... ON CONFLICT (key) DO NOTHING."""
@@ -123,15 +142,18 @@ class SqliteBackend:
         name = addition.table.name
         known = self._statements.get(name)
         if known is None:
-            known = self._statements[name] = addition.sql("?")
+            marks = ", ".join("?" for _ in addition.table.columns)
+            known = self._statements[name] = addition.sql(f"VALUES ({marks})")
         return known
 
     async def close(self) -> None:
         """Closes the readers, then the writer, which checkpoints the log as the last connection, then unlocks."""
-        async with self._write_lock:
-            self._is_closed = True
-            await self._readers.dispose()
-            await self._writer.dispose()
+        self._is_closed = True
+        with contextlib.suppress(StoreUnavailable):
+            await self._write_turn.take()
+            self._write_turn.give_back()
+        await self._readers.dispose()
+        await self._writer.dispose()
         self._lock_file.close()
 
     def _refuse_when_closed(self) -> None:
@@ -212,7 +234,7 @@ def _engine(path: Path, size: int, begin: str) -> AsyncEngine:
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,
-        pool_timeout=_CHECKOUT_TIMEOUT_S,
+        pool_timeout=_TURN_WAIT_S,
         hide_parameters=True,
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -218,27 +219,31 @@ ATTEMPTS = Table(
 )
 
 
-def _rollup(name: str, key: Sequence[Column[Any]], sums: Sequence[str]) -> Table:
-    """A table of sums, clustered by its key where the database can do that; `sums` are counters that only grow."""
+def _rollup(name: str, key: Sequence[Column[Any]], sums: Sequence[str], first: str = "start_us") -> Table:
+    """A table of sums, clustered by its key where the database can do that; `sums` are counters that only grow.
+
+    After the workspace, `first` comes first in the key.
+    """
     counters = [Column(each, BigInteger, nullable=False) for each in sums]
-    made = Table(name, METADATA, *key, *counters)
+    names = [column.name for column in key if column.name not in {"workspace_id", first}]
+    made = Table(name, METADATA, *key, *counters, PrimaryKeyConstraint("workspace_id", first, *names))
     # As a table with row ids it would hold its long keys twice.
     made.dialect_options["sqlite"]["with_rowid"] = False
     return made
 
 
 def _key(*columns: Column[Any]) -> list[Column[Any]]:
-    whose = Column("workspace_id", _ID, primary_key=True)
-    start = Column("start_us", BigInteger, primary_key=True, autoincrement=False)
+    whose = Column("workspace_id", _ID, nullable=False)
+    start = Column("start_us", BigInteger, nullable=False, autoincrement=False)
     return [whose, start, *columns]
 
 
 def _text_key(name: str, kind: String | Text) -> Column[Any]:
-    return Column(name, kind, primary_key=True)
+    return Column(name, kind, nullable=False)
 
 
 def _number_key(name: str) -> Column[Any]:
-    return Column(name, Integer, primary_key=True, autoincrement=False)
+    return Column(name, Integer, nullable=False, autoincrement=False)
 
 
 def _usage(name: str) -> Table:
@@ -274,7 +279,7 @@ def _latencies(name: str) -> Table:
         _text_key("model", Text()),
         _number_key("bucket"),
     )
-    return _rollup(name, key, LATENCY_SUMS)
+    return _rollup(name, key, LATENCY_SUMS, "measure")
 
 
 USAGE_SUMS = (

@@ -19,7 +19,9 @@ class RevokedTokens:
     async def add(self, token_id: str, expires_at: datetime) -> bool:
         """Revokes a token; says whether it was not revoked already."""
         statement = self._backend.insert_new(REVOKED_TOKENS, ["jti"]).values(jti=token_id, expires_at=expires_at)
-        return (await self._connection.execute(statement)).rowcount > 0
+        # Not every driver keeps the count of an INSERT by itself.
+        result = await self._connection.execute(statement, execution_options={"preserve_rowcount": True})
+        return result.rowcount > 0
 
     async def contain(self, token_id: str) -> bool:
         """Whether the token was revoked."""

@@ -11,7 +11,15 @@ from collections.abc import Callable, Mapping
 import msgspec
 from google.protobuf import json_format, struct_pb2
 
-from server.chat.answer import GatewayMetadata, finish_answer, finish_chunk, peek_answer, peek_chunk, rewrite_chunk_id
+from server.chat.answer import (
+    GatewayMetadata,
+    Identity,
+    finish_answer,
+    finish_chunk,
+    identify_chunk,
+    peek_answer,
+    peek_chunk,
+)
 from server.chat.estimate import estimate_tokens
 from server.chat.request import parse_chat_request, upstream_body
 from server.chat.scan import check_shape
@@ -101,10 +109,10 @@ def measure_answer() -> dict[str, float]:
     foreign = CHUNK.replace(b"chatcmpl-", b"")
     calls: Mapping[str, Callable[[], object]] = {
         "peek_chunk": lambda: peek_chunk(CHUNK),
-        "finish_chunk": lambda: finish_chunk(CHUNK, answer_id="chatcmpl-1", metadata=METADATA),
-        "rewrite_chunk_id": lambda: rewrite_chunk_id(foreign, "chatcmpl-1"),
+        "finish_chunk": lambda: finish_chunk(CHUNK, identity=Identity("chatcmpl-1"), metadata=METADATA),
+        "identify_chunk": lambda: identify_chunk(foreign, Identity("chatcmpl-1")),
         "peek_answer": lambda: peek_answer(ANSWER),
-        "finish_answer": lambda: finish_answer(ANSWER, answer_id="chatcmpl-1", metadata=METADATA),
+        "finish_answer": lambda: finish_answer(ANSWER, identity=Identity("chatcmpl-1"), metadata=METADATA),
     }
     return {name: cpu_us(call) for name, call in calls.items()}
 

@@ -11,6 +11,7 @@ from perpetuo.v1 import errors_pb2
 
 from edge.calls import Caller, Endpoint, Exchange
 from edge.errors import ErrorCatalogue
+from edge.styles import Style
 from edge.transcoder.binding import Binding
 from edge.transcoder.profile import CANONICAL, Profile
 
@@ -58,8 +59,8 @@ class ScriptedCall:
 
 def respond(binding: Binding, call: ScriptedCall, profile: Profile) -> Response:
     """What the edge answers when a streaming call goes like that."""
-    caller = Caller(ErrorCatalogue(errors_pb2.ErrorReason.DESCRIPTOR), _HEARTBEAT_S, profile is CANONICAL)
-    endpoint = Endpoint(binding, lambda *_, **__: call, None, is_json=True, max_body_bytes=_MAX_BODY_BYTES)
+    caller = Caller(ErrorCatalogue(errors_pb2.ErrorReason.DESCRIPTOR), _HEARTBEAT_S)
+    endpoint = Endpoint(binding, lambda *_, **__: call, None, None, is_json=True, max_body_bytes=_MAX_BODY_BYTES)
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -68,7 +69,8 @@ def respond(binding: Binding, call: ScriptedCall, profile: Profile) -> Response:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    exchange = Exchange(binding.request_class(), (), None, receive, send, "")
+    style = Style.STATUS if profile is CANONICAL else Style.PLAIN
+    exchange = Exchange(binding.request_class(), (), None, receive, send, "", style)
     asyncio.run(caller.serve(endpoint, exchange))
     headers = dict(sent[0]["headers"])
     body = b"".join(each["body"] for each in sent[1:]).decode()

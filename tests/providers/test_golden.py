@@ -16,7 +16,9 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
+from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Candidate, Deployment
+from server.chat.model_facts import UNKNOWN_MODEL
 from server.chat.request import parse_chat_request
 from server.errors import PerpetuoError
 from server.providers.registry import PROVIDERS, Provider
@@ -37,6 +39,7 @@ STREAMS = ("stream.sse", "stream.jsonl")
 LEAST: Mapping[str, Any] = {"id": "a", "created": 0, "model": "m", "object": "chat.completion"}
 """What some servers leave out, and the types of OpenAI's own client demand."""
 PARTS_OF_USAGE = ("cache_write_1h", "audio", "tier")
+CATALOGUE = Catalogue.load()
 BASE_URL = "https://models.example/v1"
 
 
@@ -64,7 +67,9 @@ def pretty(document: object) -> bytes:
 def candidate_of(row: Provider, model: str) -> Candidate:
     base_url = row.default_base_url or BASE_URL
     api_key = "" if row.is_builtin else "sk-golden"
-    return Candidate(Deployment("prov_1", "ws_1", row.name, base_url, api_key), model)
+    known = CATALOGUE.find(row.name, model)
+    deployment = Deployment("prov_1", "ws_1", row.name, base_url, api_key)
+    return Candidate(deployment, model, known.facts if known else UNKNOWN_MODEL)
 
 
 def facts_json(facts: msgspec.Struct) -> Mapping[str, object]:

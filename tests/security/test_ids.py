@@ -11,7 +11,7 @@ from tests.security.world import BINDINGS, METHODS, Person, World, path_of, rest
 
 ID_FIELDS = ("workspace_id", "key_id", "provider_id", "user_id", "request_id")
 # An id that only narrows a list finds nothing where it is not one of the list's.
-FILTERS = {("ListLogs", "key_id")}
+FILTERS = {("ListLogs", "key_id"), ("ListRequests", "key_id"), ("ExportRequests", "key_id")}
 MALFORMED = ("not-an-id", "ws_", "../x", "%", "ws_\x00", "ключ", "x" * 5000)
 IN_PATHS = ("nonsense", "%00", "%F0%9F%94%91")
 # Every id field of every RPC on a workspace.

@@ -31,6 +31,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = gateway_services()
 METHODS: tuple[MethodDescriptor, ...] = tuple(method for service in SERVICES for method in service.methods)
 BINDINGS: tuple[Binding, ...] = tuple(load_bindings(SERVICES, PERPETUO, require_access=True))
 PASSWORD = "secure-password-123"
+_LEDGER = ("operations", "attempts", "usage_", "call_", "latency_")
 
 
 def access_of(method: MethodDescriptor) -> int:
@@ -98,7 +99,7 @@ class World:
         """Every row of every table, without what every call touches."""
         with contextlib.closing(sqlite3.connect(f"file:{self.data_dir / 'perpetuo.db'}?mode=ro", uri=True)) as database:
             tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            kept = [table for table in tables if table not in {"operations", "attempts"}]
+            kept = [table for table in tables if not table.startswith(_LEDGER)]
             rows = {table: sorted(database.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in kept}
             names = [row[1] for row in database.execute("PRAGMA table_info(gateway_keys)")]
         used = names.index("last_used_at")
@@ -154,7 +155,8 @@ async def rest(client: httpx2.AsyncClient, binding: Binding, path: str, **more: 
 def without_ids(answer: httpx2.Response) -> dict[str, Any]:
     """The body of an error without the id of the request."""
     body: dict[str, Any] = answer.json()
-    body["error"].pop("request_id")
+    # Typed errors have it beside the error.
+    (body if body.get("type") == "error" else body["error"]).pop("request_id")
     return body
 
 

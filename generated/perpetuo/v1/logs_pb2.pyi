@@ -46,6 +46,7 @@ class Log(_message.Message):
     FIRST_TOKEN_MS_FIELD_NUMBER: _builtins.int
     TOKEN_COUNTS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    SAVED_COST_NANOUSD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """`req_…`, the `x-request-id` of the answer."""
     model: _builtins.str
@@ -69,7 +70,7 @@ class Log(_message.Message):
     key_id: _builtins.str
     """The gateway key. Null: a signed-in user."""
     surface: _builtins.str
-    """`rest` or `grpc`."""
+    """`rest` or `grpc`, followed by the face where it is not chat completions: `rest/messages`."""
     client_request_id: _builtins.str
     """The caller's own request id. Null: it sent none."""
     strategy: _builtins.str
@@ -82,6 +83,10 @@ class Log(_message.Message):
     """Whether the answer came from the cache."""
     first_token_ms: _builtins.int
     """Milliseconds to the first content. Null: none came."""
+    saved_cost_nanousd: _builtins.int
+    """What an answer from the cache would have cost, in nano-dollars; dollars in JSON, under the name `saved_cost`. Null: it
+    is no answer from the cache, or its model has no known price.
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the call ended."""
@@ -118,10 +123,11 @@ class Log(_message.Message):
         first_token_ms: _builtins.int | None = ...,
         token_counts: Global___TokenCounts | None = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
+        saved_cost_nanousd: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "client_request_id", b"client_request_id", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "token_counts", b"token_counts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "client_request_id", b"client_request_id", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "saved_cost_nanousd", b"saved_cost_nanousd", "token_counts", b"token_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "cache_hit", b"cache_hit", "client_request_id", b"client_request_id", "complexity", b"complexity", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "model_requested", b"model_requested", "notes", b"notes", "outcome", b"outcome", "provider", b"provider", "provider_id", b"provider_id", "request_id", b"request_id", "status", b"status", "strategy", b"strategy", "stream", b"stream", "surface", b"surface", "token_counts", b"token_counts", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "cache_hit", b"cache_hit", "client_request_id", b"client_request_id", "complexity", b"complexity", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "model_requested", b"model_requested", "notes", b"notes", "outcome", b"outcome", "provider", b"provider", "provider_id", b"provider_id", "request_id", b"request_id", "saved_cost_nanousd", b"saved_cost_nanousd", "status", b"status", "strategy", b"strategy", "stream", b"stream", "surface", b"surface", "token_counts", b"token_counts", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__client_request_id: _TypeAlias = _typing.Literal["client_request_id"]  # noqa: Y015
     _WhichOneofArgType__client_request_id: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id"]  # noqa: Y015
@@ -131,6 +137,8 @@ class Log(_message.Message):
     _WhichOneofArgType__first_token_ms: _TypeAlias = _typing.Literal["_first_token_ms", b"_first_token_ms"]  # noqa: Y015
     _WhichOneofReturnType__key_id: _TypeAlias = _typing.Literal["key_id"]  # noqa: Y015
     _WhichOneofArgType__key_id: _TypeAlias = _typing.Literal["_key_id", b"_key_id"]  # noqa: Y015
+    _WhichOneofReturnType__saved_cost_nanousd: _TypeAlias = _typing.Literal["saved_cost_nanousd"]  # noqa: Y015
+    _WhichOneofArgType__saved_cost_nanousd: _TypeAlias = _typing.Literal["_saved_cost_nanousd", b"_saved_cost_nanousd"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__client_request_id) -> _WhichOneofReturnType__client_request_id | None: ...
     @_typing.overload
@@ -139,6 +147,8 @@ class Log(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__first_token_ms) -> _WhichOneofReturnType__first_token_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__key_id) -> _WhichOneofReturnType__key_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__saved_cost_nanousd) -> _WhichOneofReturnType__saved_cost_nanousd | None: ...
 
 Global___Log: _TypeAlias = Log  # noqa: Y015
 
@@ -418,6 +428,7 @@ class LogDetail(_message.Message):
     TOKEN_COUNTS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    SAVED_COST_NANOUSD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """`req_…`, the `x-request-id` of the answer."""
     model: _builtins.str
@@ -441,7 +452,7 @@ class LogDetail(_message.Message):
     key_id: _builtins.str
     """The gateway key. Null: a signed-in user."""
     surface: _builtins.str
-    """`rest` or `grpc`."""
+    """`rest` or `grpc`, followed by the face where it is not chat completions: `rest/messages`."""
     client_request_id: _builtins.str
     """The caller's own request id. Null: it sent none."""
     strategy: _builtins.str
@@ -454,6 +465,10 @@ class LogDetail(_message.Message):
     """Whether the answer came from the cache."""
     first_token_ms: _builtins.int
     """Milliseconds to the first content. Null: none came."""
+    saved_cost_nanousd: _builtins.int
+    """What an answer from the cache would have cost, in nano-dollars; dollars in JSON, under the name `saved_cost`. Null: it
+    is no answer from the cache, or its model has no known price.
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the call ended."""
@@ -495,10 +510,11 @@ class LogDetail(_message.Message):
         token_counts: Global___TokenCounts | None = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
         attempts: _abc.Iterable[Global___LogAttempt] | None = ...,
+        saved_cost_nanousd: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "client_request_id", b"client_request_id", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "token_counts", b"token_counts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "client_request_id", b"client_request_id", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "saved_cost_nanousd", b"saved_cost_nanousd", "token_counts", b"token_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "attempts", b"attempts", "cache_hit", b"cache_hit", "client_request_id", b"client_request_id", "complexity", b"complexity", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "model_requested", b"model_requested", "notes", b"notes", "outcome", b"outcome", "provider", b"provider", "provider_id", b"provider_id", "request_id", b"request_id", "status", b"status", "strategy", b"strategy", "stream", b"stream", "surface", b"surface", "token_counts", b"token_counts", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "attempts", b"attempts", "cache_hit", b"cache_hit", "client_request_id", b"client_request_id", "complexity", b"complexity", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "model_requested", b"model_requested", "notes", b"notes", "outcome", b"outcome", "provider", b"provider", "provider_id", b"provider_id", "request_id", b"request_id", "saved_cost_nanousd", b"saved_cost_nanousd", "status", b"status", "strategy", b"strategy", "stream", b"stream", "surface", b"surface", "token_counts", b"token_counts", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__client_request_id: _TypeAlias = _typing.Literal["client_request_id"]  # noqa: Y015
     _WhichOneofArgType__client_request_id: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id"]  # noqa: Y015
@@ -508,6 +524,8 @@ class LogDetail(_message.Message):
     _WhichOneofArgType__first_token_ms: _TypeAlias = _typing.Literal["_first_token_ms", b"_first_token_ms"]  # noqa: Y015
     _WhichOneofReturnType__key_id: _TypeAlias = _typing.Literal["key_id"]  # noqa: Y015
     _WhichOneofArgType__key_id: _TypeAlias = _typing.Literal["_key_id", b"_key_id"]  # noqa: Y015
+    _WhichOneofReturnType__saved_cost_nanousd: _TypeAlias = _typing.Literal["saved_cost_nanousd"]  # noqa: Y015
+    _WhichOneofArgType__saved_cost_nanousd: _TypeAlias = _typing.Literal["_saved_cost_nanousd", b"_saved_cost_nanousd"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__client_request_id) -> _WhichOneofReturnType__client_request_id | None: ...
     @_typing.overload
@@ -516,6 +534,8 @@ class LogDetail(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__first_token_ms) -> _WhichOneofReturnType__first_token_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__key_id) -> _WhichOneofReturnType__key_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__saved_cost_nanousd) -> _WhichOneofReturnType__saved_cost_nanousd | None: ...
 
 Global___LogDetail: _TypeAlias = LogDetail  # noqa: Y015
 

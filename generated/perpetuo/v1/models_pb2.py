@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 from perpetuo.v1 import catalogue_pb2 as perpetuo_dot_v1_dot_catalogue__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18perpetuo/v1/models.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x1bperpetuo/v1/catalogue.proto\"\xca\x03\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x03\x12\x10\n\x08owned_by\x18\x04 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x05 \x01(\t\x12!\n\x0e\x63ontext_window\x18\x06 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x1d\n\nmax_output\x18\x07 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x12\"\n\x0fsupports_vision\x18\x08 \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x12!\n\x0esupports_tools\x18\t \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x03\x88\x01\x01\x12%\n\x12supports_reasoning\x18\n \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x04\x88\x01\x01\x12.\n\x07pricing\x18\x0b \x01(\x0b\x32\x1d.perpetuo.v1.CataloguePricing\x12\x1d\n\nretires_on\x18\x0c \x01(\tB\x04\xa0\xc2\x18\x01H\x05\x88\x01\x01\x42\x11\n\x0f_context_windowB\r\n\x0b_max_outputB\x12\n\x10_supports_visionB\x11\n\x0f_supports_toolsB\x15\n\x13_supports_reasoningB\r\n\x0b_retires_on\"\x13\n\x11ListModelsRequest\"F\n\x12ListModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12 \n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x12.perpetuo.v1.Model\"&\n\x0fGetModelRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.perpetuo.v1.Model2\xe9\x01\n\rModelsService\x12\x65\n\nListModels\x12\x1e.perpetuo.v1.ListModelsRequest\x1a\x1f.perpetuo.v1.ListModelsResponse\"\x16\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12q\n\x08GetModel\x12\x1c.perpetuo.v1.GetModelRequest\x1a\x1d.perpetuo.v1.GetModelResponse\"(\xc8\xc1\x18\x03\x82\xd3\xe4\x93\x02\x1e\x12\x15/v1/models/{model=**}b\x05modelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18perpetuo/v1/models.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x1bperpetuo/v1/catalogue.proto\"\xca\x03\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x03\x12\x10\n\x08owned_by\x18\x04 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x05 \x01(\t\x12!\n\x0e\x63ontext_window\x18\x06 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x1d\n\nmax_output\x18\x07 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x12\"\n\x0fsupports_vision\x18\x08 \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x02\x88\x01\x01\x12!\n\x0esupports_tools\x18\t \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x03\x88\x01\x01\x12%\n\x12supports_reasoning\x18\n \x01(\x08\x42\x04\xa0\xc2\x18\x01H\x04\x88\x01\x01\x12.\n\x07pricing\x18\x0b \x01(\x0b\x32\x1d.perpetuo.v1.CataloguePricing\x12\x1d\n\nretires_on\x18\x0c \x01(\tB\x04\xa0\xc2\x18\x01H\x05\x88\x01\x01\x42\x11\n\x0f_context_windowB\r\n\x0b_max_outputB\x12\n\x10_supports_visionB\x11\n\x0f_supports_toolsB\x15\n\x13_supports_reasoningB\r\n\x0b_retires_on\"\x13\n\x11ListModelsRequest\"F\n\x12ListModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12 \n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x12.perpetuo.v1.Model\"&\n\x0fGetModelRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.perpetuo.v1.Model\"\x9f\x02\n\x0cMessageModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tlifecycle\x18\x05 \x01(\t\x12\x34\n\nretires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xa0\xc2\x18\x01\x12#\n\x10max_input_tokens\x18\x07 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x1d\n\nmax_tokens\x18\x08 \x01(\x03\x42\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x42\x13\n\x11_max_input_tokensB\r\n\x0b_max_tokens\"a\n\x18ListMessageModelsRequest\x12\x10\n\x08\x61\x66ter_id\x18\x01 \x01(\t\x12\x11\n\tbefore_id\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x11\n\tlifecycle\x18\x04 \x03(\t\"\xa8\x01\n\x19ListMessageModelsResponse\x12\'\n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x19.perpetuo.v1.MessageModel\x12\x10\n\x08has_more\x18\x02 \x01(\x08\x12\x1b\n\x08\x66irst_id\x18\x03 \x01(\tB\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x1a\n\x07last_id\x18\x04 \x01(\tB\x04\xa0\xc2\x18\x01H\x01\x88\x01\x01\x42\x0b\n\t_first_idB\n\n\x08_last_id\"-\n\x16GetMessageModelRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"C\n\x17GetMessageModelResponse\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.perpetuo.v1.MessageModel2\x93\x04\n\rModelsService\x12\x8f\x01\n\nListModels\x12\x1e.perpetuo.v1.ListModelsRequest\x1a\x1f.perpetuo.v1.ListModelsResponse\"@\xc8\xc1\x18\x03\xfa\xc1\x18&\n\x11\x61nthropic-version\x12\x11ListMessageModels\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12\x99\x01\n\x08GetModel\x12\x1c.perpetuo.v1.GetModelRequest\x1a\x1d.perpetuo.v1.GetModelResponse\"P\xc8\xc1\x18\x03\xfa\xc1\x18$\n\x11\x61nthropic-version\x12\x0fGetMessageModel\x82\xd3\xe4\x93\x02\x1e\x12\x15/v1/models/{model=**}b\x05model\x12l\n\x11ListMessageModels\x12%.perpetuo.v1.ListMessageModelsRequest\x1a&.perpetuo.v1.ListMessageModelsResponse\"\x08\xc8\xc1\x18\x03\xf0\xc1\x18\x02\x12\x66\n\x0fGetMessageModel\x12#.perpetuo.v1.GetMessageModelRequest\x1a$.perpetuo.v1.GetMessageModelResponse\"\x08\xc8\xc1\x18\x03\xf0\xc1\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,20 +50,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL'].fields_by_name['retires_on']._serialized_options = b'\240\302\030\001'
   _globals['_GETMODELREQUEST'].fields_by_name['model']._loaded_options = None
   _globals['_GETMODELREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
+  _globals['_MESSAGEMODEL'].fields_by_name['retires_at']._loaded_options = None
+  _globals['_MESSAGEMODEL'].fields_by_name['retires_at']._serialized_options = b'\240\302\030\001'
+  _globals['_MESSAGEMODEL'].fields_by_name['max_input_tokens']._loaded_options = None
+  _globals['_MESSAGEMODEL'].fields_by_name['max_input_tokens']._serialized_options = b'\240\302\030\001'
+  _globals['_MESSAGEMODEL'].fields_by_name['max_tokens']._loaded_options = None
+  _globals['_MESSAGEMODEL'].fields_by_name['max_tokens']._serialized_options = b'\240\302\030\001'
+  _globals['_LISTMESSAGEMODELSRESPONSE'].fields_by_name['first_id']._loaded_options = None
+  _globals['_LISTMESSAGEMODELSRESPONSE'].fields_by_name['first_id']._serialized_options = b'\240\302\030\001'
+  _globals['_LISTMESSAGEMODELSRESPONSE'].fields_by_name['last_id']._loaded_options = None
+  _globals['_LISTMESSAGEMODELSRESPONSE'].fields_by_name['last_id']._serialized_options = b'\240\302\030\001'
+  _globals['_GETMESSAGEMODELREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_GETMESSAGEMODELREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
   _globals['_MODELSSERVICE'].methods_by_name['ListModels']._loaded_options = None
-  _globals['_MODELSSERVICE'].methods_by_name['ListModels']._serialized_options = b'\310\301\030\003\202\323\344\223\002\014\022\n/v1/models'
+  _globals['_MODELSSERVICE'].methods_by_name['ListModels']._serialized_options = b'\310\301\030\003\372\301\030&\n\021anthropic-version\022\021ListMessageModels\202\323\344\223\002\014\022\n/v1/models'
   _globals['_MODELSSERVICE'].methods_by_name['GetModel']._loaded_options = None
-  _globals['_MODELSSERVICE'].methods_by_name['GetModel']._serialized_options = b'\310\301\030\003\202\323\344\223\002\036\022\025/v1/models/{model=**}b\005model'
-  _globals['_MODEL']._serialized_start=170
-  _globals['_MODEL']._serialized_end=628
-  _globals['_LISTMODELSREQUEST']._serialized_start=630
-  _globals['_LISTMODELSREQUEST']._serialized_end=649
-  _globals['_LISTMODELSRESPONSE']._serialized_start=651
-  _globals['_LISTMODELSRESPONSE']._serialized_end=721
-  _globals['_GETMODELREQUEST']._serialized_start=723
-  _globals['_GETMODELREQUEST']._serialized_end=761
-  _globals['_GETMODELRESPONSE']._serialized_start=763
-  _globals['_GETMODELRESPONSE']._serialized_end=816
-  _globals['_MODELSSERVICE']._serialized_start=819
-  _globals['_MODELSSERVICE']._serialized_end=1052
+  _globals['_MODELSSERVICE'].methods_by_name['GetModel']._serialized_options = b'\310\301\030\003\372\301\030$\n\021anthropic-version\022\017GetMessageModel\202\323\344\223\002\036\022\025/v1/models/{model=**}b\005model'
+  _globals['_MODELSSERVICE'].methods_by_name['ListMessageModels']._loaded_options = None
+  _globals['_MODELSSERVICE'].methods_by_name['ListMessageModels']._serialized_options = b'\310\301\030\003\360\301\030\002'
+  _globals['_MODELSSERVICE'].methods_by_name['GetMessageModel']._loaded_options = None
+  _globals['_MODELSSERVICE'].methods_by_name['GetMessageModel']._serialized_options = b'\310\301\030\003\360\301\030\002'
+  _globals['_MODEL']._serialized_start=203
+  _globals['_MODEL']._serialized_end=661
+  _globals['_LISTMODELSREQUEST']._serialized_start=663
+  _globals['_LISTMODELSREQUEST']._serialized_end=682
+  _globals['_LISTMODELSRESPONSE']._serialized_start=684
+  _globals['_LISTMODELSRESPONSE']._serialized_end=754
+  _globals['_GETMODELREQUEST']._serialized_start=756
+  _globals['_GETMODELREQUEST']._serialized_end=794
+  _globals['_GETMODELRESPONSE']._serialized_start=796
+  _globals['_GETMODELRESPONSE']._serialized_end=849
+  _globals['_MESSAGEMODEL']._serialized_start=852
+  _globals['_MESSAGEMODEL']._serialized_end=1139
+  _globals['_LISTMESSAGEMODELSREQUEST']._serialized_start=1141
+  _globals['_LISTMESSAGEMODELSREQUEST']._serialized_end=1238
+  _globals['_LISTMESSAGEMODELSRESPONSE']._serialized_start=1241
+  _globals['_LISTMESSAGEMODELSRESPONSE']._serialized_end=1409
+  _globals['_GETMESSAGEMODELREQUEST']._serialized_start=1411
+  _globals['_GETMESSAGEMODELREQUEST']._serialized_end=1456
+  _globals['_GETMESSAGEMODELRESPONSE']._serialized_start=1458
+  _globals['_GETMESSAGEMODELRESPONSE']._serialized_end=1525
+  _globals['_MODELSSERVICE']._serialized_start=1528
+  _globals['_MODELSSERVICE']._serialized_end=2059
 # @@protoc_insertion_point(module_scope)

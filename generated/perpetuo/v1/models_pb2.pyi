@@ -6,6 +6,7 @@ Models that a gateway key may use."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from perpetuo.v1 import catalogue_pb2 as _catalogue_pb2
 import builtins as _builtins
@@ -200,3 +201,189 @@ class GetModelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
+
+@_typing.final
+class MessageModel(_message.Message):
+    """A model in Anthropic's shape."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_FIELD_NUMBER: _builtins.int
+    RETIRES_AT_FIELD_NUMBER: _builtins.int
+    MAX_INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    MAX_TOKENS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The name to send as `model`."""
+    type: _builtins.str
+    """Always `model`."""
+    display_name: _builtins.str
+    """The name for people; the id where none is known."""
+    lifecycle: _builtins.str
+    """`active`, or `deprecated` once it is known when it goes, or `retired`."""
+    max_input_tokens: _builtins.int
+    """Prompt and answer together, in tokens. Null: not known."""
+    max_tokens: _builtins.int
+    """The longest answer, in tokens. Null: not known."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was released. The beginning of 1970: not known."""
+
+    @_builtins.property
+    def retires_at(self) -> _timestamp_pb2.Timestamp:
+        """When its provider no longer serves it. Null: no day is known."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        type: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        lifecycle: _builtins.str = ...,
+        retires_at: _timestamp_pb2.Timestamp | None = ...,
+        max_input_tokens: _builtins.int | None = ...,
+        max_tokens: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_input_tokens", b"_max_input_tokens", "_max_tokens", b"_max_tokens", "created_at", b"created_at", "max_input_tokens", b"max_input_tokens", "max_tokens", b"max_tokens", "retires_at", b"retires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_input_tokens", b"_max_input_tokens", "_max_tokens", b"_max_tokens", "created_at", b"created_at", "display_name", b"display_name", "id", b"id", "lifecycle", b"lifecycle", "max_input_tokens", b"max_input_tokens", "max_tokens", b"max_tokens", "retires_at", b"retires_at", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_input_tokens: _TypeAlias = _typing.Literal["max_input_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_input_tokens: _TypeAlias = _typing.Literal["_max_input_tokens", b"_max_input_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_input_tokens) -> _WhichOneofReturnType__max_input_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
+
+Global___MessageModel: _TypeAlias = MessageModel  # noqa: Y015
+
+@_typing.final
+class ListMessageModelsRequest(_message.Message):
+    """Which page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_FIELD_NUMBER: _builtins.int
+    after_id: _builtins.str
+    """Models after this id, the first page without."""
+    before_id: _builtins.str
+    """Models before this id; not together with `after_id`."""
+    limit: _builtins.int
+    """Most models of a page, 1 to 1000. Default: 20."""
+    @_builtins.property
+    def lifecycle(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only models in these stages. Default: `active` and `deprecated`."""
+
+    def __init__(
+        self,
+        *,
+        after_id: _builtins.str = ...,
+        before_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        lifecycle: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "before_id", b"before_id", "lifecycle", b"lifecycle", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMessageModelsRequest: _TypeAlias = ListMessageModelsRequest  # noqa: Y015
+
+@_typing.final
+class ListMessageModelsResponse(_message.Message):
+    """A page of models."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    FIRST_ID_FIELD_NUMBER: _builtins.int
+    LAST_ID_FIELD_NUMBER: _builtins.int
+    has_more: _builtins.bool
+    """Whether there are more in the direction that was asked for."""
+    first_id: _builtins.str
+    """The first id of the page. Null: it is empty."""
+    last_id: _builtins.str
+    """The last id of the page. Null: it is empty."""
+    @_builtins.property
+    def data(self) -> _containers.RepeatedCompositeFieldContainer[Global___MessageModel]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        data: _abc.Iterable[Global___MessageModel] | None = ...,
+        has_more: _builtins.bool = ...,
+        first_id: _builtins.str | None = ...,
+        last_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_first_id", b"_first_id", "_last_id", b"_last_id", "first_id", b"first_id", "last_id", b"last_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_id", b"_first_id", "_last_id", b"_last_id", "data", b"data", "first_id", b"first_id", "has_more", b"has_more", "last_id", b"last_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__first_id: _TypeAlias = _typing.Literal["first_id"]  # noqa: Y015
+    _WhichOneofArgType__first_id: _TypeAlias = _typing.Literal["_first_id", b"_first_id"]  # noqa: Y015
+    _WhichOneofReturnType__last_id: _TypeAlias = _typing.Literal["last_id"]  # noqa: Y015
+    _WhichOneofArgType__last_id: _TypeAlias = _typing.Literal["_last_id", b"_last_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_id) -> _WhichOneofReturnType__first_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_id) -> _WhichOneofReturnType__last_id | None: ...
+
+Global___ListMessageModelsResponse: _TypeAlias = ListMessageModelsResponse  # noqa: Y015
+
+@_typing.final
+class GetMessageModelRequest(_message.Message):
+    """Which model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model's name, slashes and colons included."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMessageModelRequest: _TypeAlias = GetMessageModelRequest  # noqa: Y015
+
+@_typing.final
+class GetMessageModelResponse(_message.Message):
+    """The model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___MessageModel:
+        """The model."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___MessageModel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMessageModelResponse: _TypeAlias = GetMessageModelResponse  # noqa: Y015

@@ -45,6 +45,16 @@ class ModelsServiceStub:
                 request_serializer=perpetuo_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=perpetuo_dot_v1_dot_models__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.ListMessageModels = channel.unary_unary(
+                '/perpetuo.v1.ModelsService/ListMessageModels',
+                request_serializer=perpetuo_dot_v1_dot_models__pb2.ListMessageModelsRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_models__pb2.ListMessageModelsResponse.FromString,
+                _registered_method=True)
+        self.GetMessageModel = channel.unary_unary(
+                '/perpetuo.v1.ModelsService/GetMessageModel',
+                request_serializer=perpetuo_dot_v1_dot_models__pb2.GetMessageModelRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_models__pb2.GetMessageModelResponse.FromString,
+                _registered_method=True)
 
 
 class ModelsServiceServicer:
@@ -65,6 +75,22 @@ class ModelsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMessageModels(self, request, context):
+        """The models that this key may use, by name, in Anthropic's shape and in pages. Over REST this answers at `/v1/models`
+        whoever sends the header `anthropic-version`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMessageModel(self, request, context):
+        """One model in Anthropic's shape. Over REST this answers at `/v1/models/{model}` whoever sends the header
+        `anthropic-version`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +103,16 @@ def add_ModelsServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=perpetuo_dot_v1_dot_models__pb2.GetModelRequest.FromString,
                     response_serializer=perpetuo_dot_v1_dot_models__pb2.GetModelResponse.SerializeToString,
+            ),
+            'ListMessageModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMessageModels,
+                    request_deserializer=perpetuo_dot_v1_dot_models__pb2.ListMessageModelsRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_models__pb2.ListMessageModelsResponse.SerializeToString,
+            ),
+            'GetMessageModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMessageModel,
+                    request_deserializer=perpetuo_dot_v1_dot_models__pb2.GetMessageModelRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_models__pb2.GetMessageModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +170,60 @@ class ModelsService:
             '/perpetuo.v1.ModelsService/GetModel',
             perpetuo_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
             perpetuo_dot_v1_dot_models__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMessageModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.ModelsService/ListMessageModels',
+            perpetuo_dot_v1_dot_models__pb2.ListMessageModelsRequest.SerializeToString,
+            perpetuo_dot_v1_dot_models__pb2.ListMessageModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMessageModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.ModelsService/GetMessageModel',
+            perpetuo_dot_v1_dot_models__pb2.GetMessageModelRequest.SerializeToString,
+            perpetuo_dot_v1_dot_models__pb2.GetMessageModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

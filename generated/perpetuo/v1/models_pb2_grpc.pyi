@@ -37,6 +37,14 @@ class ModelsServiceStub:
     """The models that this key may use, by name."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.GetModelRequest, _models_pb2.GetModelResponse]
     """One model. Unknown, or not for this key: MODEL_UNKNOWN with the closest names."""
+    ListMessageModels: _grpc.UnaryUnaryMultiCallable[_models_pb2.ListMessageModelsRequest, _models_pb2.ListMessageModelsResponse]
+    """The models that this key may use, by name, in Anthropic's shape and in pages. Over REST this answers at `/v1/models`
+    whoever sends the header `anthropic-version`.
+    """
+    GetMessageModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.GetMessageModelRequest, _models_pb2.GetMessageModelResponse]
+    """One model in Anthropic's shape. Over REST this answers at `/v1/models/{model}` whoever sends the header
+    `anthropic-version`.
+    """
 
 @_typing.type_check_only
 class ModelsServiceAsyncStub(ModelsServiceStub):
@@ -47,6 +55,14 @@ class ModelsServiceAsyncStub(ModelsServiceStub):
     """The models that this key may use, by name."""
     GetModel: _aio.UnaryUnaryMultiCallable[_models_pb2.GetModelRequest, _models_pb2.GetModelResponse]  # type: ignore[assignment]
     """One model. Unknown, or not for this key: MODEL_UNKNOWN with the closest names."""
+    ListMessageModels: _aio.UnaryUnaryMultiCallable[_models_pb2.ListMessageModelsRequest, _models_pb2.ListMessageModelsResponse]  # type: ignore[assignment]
+    """The models that this key may use, by name, in Anthropic's shape and in pages. Over REST this answers at `/v1/models`
+    whoever sends the header `anthropic-version`.
+    """
+    GetMessageModel: _aio.UnaryUnaryMultiCallable[_models_pb2.GetMessageModelRequest, _models_pb2.GetMessageModelResponse]  # type: ignore[assignment]
+    """One model in Anthropic's shape. Over REST this answers at `/v1/models/{model}` whoever sends the header
+    `anthropic-version`.
+    """
 
 class ModelsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Models in OpenAI's shape, as far as the calling key may use them."""
@@ -66,5 +82,25 @@ class ModelsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.GetModelResponse, _abc.Awaitable[_models_pb2.GetModelResponse]]:
         """One model. Unknown, or not for this key: MODEL_UNKNOWN with the closest names."""
+
+    @_abc_1.abstractmethod
+    def ListMessageModels(
+        self,
+        request: _models_pb2.ListMessageModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.ListMessageModelsResponse, _abc.Awaitable[_models_pb2.ListMessageModelsResponse]]:
+        """The models that this key may use, by name, in Anthropic's shape and in pages. Over REST this answers at `/v1/models`
+        whoever sends the header `anthropic-version`.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMessageModel(
+        self,
+        request: _models_pb2.GetMessageModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.GetMessageModelResponse, _abc.Awaitable[_models_pb2.GetMessageModelResponse]]:
+        """One model in Anthropic's shape. Over REST this answers at `/v1/models/{model}` whoever sends the header
+        `anthropic-version`.
+        """
 
 def add_ModelsServiceServicer_to_server(servicer: ModelsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
-from edge.sse import NDJSON, SSE_DONE, StreamWriter, framing_of
+from edge.sse import NDJSON, SSE_DONE, SSE_NAMED, StreamWriter, framing_of
 
 
 class Connection:
@@ -50,8 +50,24 @@ def test_an_event_is_framed_whatever_it_holds(event: bytes, framed: bytes, line:
     assert NDJSON.frame(event) == line
 
 
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        pytest.param(b'{"type":"ping"}', b"ping", id="the type stands first"),
+        pytest.param(b'{"a":1,"type":"response.created"}', b"response.created", id="the type stands later"),
+        pytest.param(b'{ "type" : "ping"}', b"ping", id="with blanks"),
+        pytest.param(b'{"a":1}', b"error", id="no type"),
+        pytest.param(b'{"type":""}', b"error", id="an empty type"),
+        pytest.param(b'{"type":"a\\nid: 1"}', b"error", id="a type that is no name"),
+    ],
+)
+def test_a_named_event_has_the_name_of_its_type(event: bytes, name: bytes) -> None:
+    assert SSE_NAMED.frame(event) == b"event: " + name + b"\ndata: " + event + b"\n\n"
+
+
 def test_the_framing_is_what_the_method_declares() -> None:
     assert framing_of(rest_options.FRAMING_SSE_DONE) is SSE_DONE
+    assert framing_of(rest_options.FRAMING_SSE_NAMED) is SSE_NAMED
     assert framing_of(rest_options.FRAMING_NDJSON) is framing_of(rest_options.FRAMING_UNSPECIFIED) is NDJSON
 
 

@@ -281,7 +281,7 @@ async def test_leaving_a_stream_settles_once_and_closes_the_upstream() -> None:
     pipeline, ledger, _ = build([reply])
     stream = pipeline.stream(call(), BODY)
     assert await anext(stream)
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     [record] = ledger.records
     assert (record.outcome, record.status) == ("CLIENT_GONE", 200)
     assert record.usage is not None

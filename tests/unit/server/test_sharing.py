@@ -295,7 +295,7 @@ async def test_a_leader_that_leaves_in_mid_stream_leaves_the_rest_to_the_others(
     assert await anext(leader)
     other = asyncio.ensure_future(collect(on))
     await until_joined(on, 2)
-    await leader.aclose()  # type: ignore[attr-defined]
+    await leader.aclose()
     assert text_of(await other) == "HiHi"
     assert len(on.gate.sent) == 1
     assert reply.is_closed

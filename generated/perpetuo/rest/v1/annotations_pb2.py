@@ -25,27 +25,31 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"perpetuo/rest/v1/annotations.proto\x12\x10perpetuo.rest.v1\x1a google/protobuf/descriptor.proto\"&\n\x06Preset\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"t\n\x07\x42inding\x12\x10\n\x08selector\x18\x01 \x01(\t\x12,\n\x08\x65nvelope\x18\x02 \x01(\x0e\x32\x1a.perpetuo.rest.v1.Envelope\x12)\n\x07presets\x18\x03 \x03(\x0b\x32\x18.perpetuo.rest.v1.Preset\":\n\x06Schema\x12\x0f\n\x07request\x18\x01 \x01(\t\x12\x10\n\x08response\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\t\"w\n\tErrorRule\x12\x13\n\x0bhttp_status\x18\x01 \x01(\x05\x12\x11\n\tgrpc_code\x18\x02 \x01(\x05\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12&\n\x05retry\x18\x05 \x01(\x0e\x32\x17.perpetuo.rest.v1.Retry*R\n\x08\x45nvelope\x12\x18\n\x14\x45NVELOPE_UNSPECIFIED\x10\x00\x12\x11\n\rENVELOPE_NONE\x10\x01\x12\x19\n\x15\x45NVELOPE_SUCCESS_DATA\x10\x02*i\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x02\x12\x0e\n\nACCESS_KEY\x10\x03\x12\x13\n\x0f\x41\x43\x43\x45SS_OPERATOR\x10\x04*L\n\x07\x46raming\x12\x17\n\x13\x46RAMING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46RAMING_NDJSON\x10\x01\x12\x14\n\x10\x46RAMING_SSE_DONE\x10\x02*N\n\x05Retry\x12\x15\n\x11RETRY_UNSPECIFIED\x10\x00\x12\x0c\n\x08RETRY_NO\x10\x01\x12\x0f\n\x0bRETRY_AFTER\x10\x02\x12\x0f\n\x0bRETRY_LATER\x10\x03:J\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\x99\x88\x03 \x01(\x0e\x32\x18.perpetuo.rest.v1.Access:M\n\x08\x62indings\x12\x1e.google.protobuf.MethodOptions\x18\x9a\x88\x03 \x03(\x0b\x32\x19.perpetuo.rest.v1.Binding:5\n\x0bstream_twin\x12\x1e.google.protobuf.MethodOptions\x18\x9b\x88\x03 \x01(\t:J\n\x06schema\x12\x1e.google.protobuf.MethodOptions\x18\x9c\x88\x03 \x01(\x0b\x32\x18.perpetuo.rest.v1.Schema:L\n\x07\x66raming\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x88\x03 \x01(\x0e\x32\x19.perpetuo.rest.v1.Framing:1\n\x08raw_json\x12\x1d.google.protobuf.FieldOptions\x18\xa2\x88\x03 \x01(\x08:5\n\x0c\x65xtra_fields\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x88\x03 \x01(\x08:9\n\x10null_when_absent\x12\x1d.google.protobuf.FieldOptions\x18\xa4\x88\x03 \x01(\x08:7\n\x0enanousd_as_usd\x12\x1d.google.protobuf.FieldOptions\x18\xa5\x88\x03 \x01(\x08:4\n\x0bjson_member\x12\x1d.google.protobuf.FieldOptions\x18\xa6\x88\x03 \x01(\t:3\n\njson_union\x12\x1d.google.protobuf.OneofOptions\x18\xac\x88\x03 \x01(\x08:O\n\x05\x65rror\x12!.google.protobuf.EnumValueOptions\x18\xb6\x88\x03 \x01(\x0b\x32\x1b.perpetuo.rest.v1.ErrorRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"perpetuo/rest/v1/annotations.proto\x12\x10perpetuo.rest.v1\x1a google/protobuf/descriptor.proto\"&\n\x06Preset\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"t\n\x07\x42inding\x12\x10\n\x08selector\x18\x01 \x01(\t\x12,\n\x08\x65nvelope\x18\x02 \x01(\x0e\x32\x1a.perpetuo.rest.v1.Envelope\x12)\n\x07presets\x18\x03 \x03(\x0b\x32\x18.perpetuo.rest.v1.Preset\",\n\nHeaderTwin\x12\x0e\n\x06header\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\"H\n\x06Schema\x12\x0f\n\x07request\x18\x01 \x01(\t\x12\x10\n\x08response\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\"w\n\tErrorRule\x12\x13\n\x0bhttp_status\x18\x01 \x01(\x05\x12\x11\n\tgrpc_code\x18\x02 \x01(\x05\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12&\n\x05retry\x18\x05 \x01(\x0e\x32\x17.perpetuo.rest.v1.Retry*R\n\x08\x45nvelope\x12\x18\n\x14\x45NVELOPE_UNSPECIFIED\x10\x00\x12\x11\n\rENVELOPE_NONE\x10\x01\x12\x19\n\x15\x45NVELOPE_SUCCESS_DATA\x10\x02*i\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x02\x12\x0e\n\nACCESS_KEY\x10\x03\x12\x13\n\x0f\x41\x43\x43\x45SS_OPERATOR\x10\x04*c\n\x07\x46raming\x12\x17\n\x13\x46RAMING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46RAMING_NDJSON\x10\x01\x12\x14\n\x10\x46RAMING_SSE_DONE\x10\x02\x12\x15\n\x11\x46RAMING_SSE_NAMED\x10\x03*W\n\nErrorStyle\x12\x1b\n\x17\x45RROR_STYLE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45RROR_STYLE_PLAIN\x10\x01\x12\x15\n\x11\x45RROR_STYLE_TYPED\x10\x02*N\n\x05Retry\x12\x15\n\x11RETRY_UNSPECIFIED\x10\x00\x12\x0c\n\x08RETRY_NO\x10\x01\x12\x0f\n\x0bRETRY_AFTER\x10\x02\x12\x0f\n\x0bRETRY_LATER\x10\x03:J\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\x99\x88\x03 \x01(\x0e\x32\x18.perpetuo.rest.v1.Access:M\n\x08\x62indings\x12\x1e.google.protobuf.MethodOptions\x18\x9a\x88\x03 \x03(\x0b\x32\x19.perpetuo.rest.v1.Binding:5\n\x0bstream_twin\x12\x1e.google.protobuf.MethodOptions\x18\x9b\x88\x03 \x01(\t:J\n\x06schema\x12\x1e.google.protobuf.MethodOptions\x18\x9c\x88\x03 \x01(\x0b\x32\x18.perpetuo.rest.v1.Schema:L\n\x07\x66raming\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x88\x03 \x01(\x0e\x32\x19.perpetuo.rest.v1.Framing:S\n\x0b\x65rror_style\x12\x1e.google.protobuf.MethodOptions\x18\x9e\x88\x03 \x01(\x0e\x32\x1c.perpetuo.rest.v1.ErrorStyle:S\n\x0bheader_twin\x12\x1e.google.protobuf.MethodOptions\x18\x9f\x88\x03 \x01(\x0b\x32\x1c.perpetuo.rest.v1.HeaderTwin:1\n\x08raw_json\x12\x1d.google.protobuf.FieldOptions\x18\xa2\x88\x03 \x01(\x08:5\n\x0c\x65xtra_fields\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x88\x03 \x01(\x08:9\n\x10null_when_absent\x12\x1d.google.protobuf.FieldOptions\x18\xa4\x88\x03 \x01(\x08:7\n\x0enanousd_as_usd\x12\x1d.google.protobuf.FieldOptions\x18\xa5\x88\x03 \x01(\x08:4\n\x0bjson_member\x12\x1d.google.protobuf.FieldOptions\x18\xa6\x88\x03 \x01(\t:3\n\njson_union\x12\x1d.google.protobuf.OneofOptions\x18\xac\x88\x03 \x01(\x08:O\n\x05\x65rror\x12!.google.protobuf.EnumValueOptions\x18\xb6\x88\x03 \x01(\x0b\x32\x1b.perpetuo.rest.v1.ErrorRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'perpetuo.rest.v1.annotations_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENVELOPE']._serialized_start=429
-  _globals['_ENVELOPE']._serialized_end=511
-  _globals['_ACCESS']._serialized_start=513
-  _globals['_ACCESS']._serialized_end=618
-  _globals['_FRAMING']._serialized_start=620
-  _globals['_FRAMING']._serialized_end=696
-  _globals['_RETRY']._serialized_start=698
-  _globals['_RETRY']._serialized_end=776
+  _globals['_ENVELOPE']._serialized_start=489
+  _globals['_ENVELOPE']._serialized_end=571
+  _globals['_ACCESS']._serialized_start=573
+  _globals['_ACCESS']._serialized_end=678
+  _globals['_FRAMING']._serialized_start=680
+  _globals['_FRAMING']._serialized_end=779
+  _globals['_ERRORSTYLE']._serialized_start=781
+  _globals['_ERRORSTYLE']._serialized_end=868
+  _globals['_RETRY']._serialized_start=870
+  _globals['_RETRY']._serialized_end=948
   _globals['_PRESET']._serialized_start=90
   _globals['_PRESET']._serialized_end=128
   _globals['_BINDING']._serialized_start=130
   _globals['_BINDING']._serialized_end=246
-  _globals['_SCHEMA']._serialized_start=248
-  _globals['_SCHEMA']._serialized_end=306
-  _globals['_ERRORRULE']._serialized_start=308
-  _globals['_ERRORRULE']._serialized_end=427
+  _globals['_HEADERTWIN']._serialized_start=248
+  _globals['_HEADERTWIN']._serialized_end=292
+  _globals['_SCHEMA']._serialized_start=294
+  _globals['_SCHEMA']._serialized_end=366
+  _globals['_ERRORRULE']._serialized_start=368
+  _globals['_ERRORRULE']._serialized_end=487
 # @@protoc_insertion_point(module_scope)

@@ -91,6 +91,8 @@ class _FramingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Framing.Value
     """One JSON object per line, `application/x-ndjson`."""
     FRAMING_SSE_DONE: _Framing.ValueType  # 2
     """Server-sent events, one `data:` per message, closed by `data: [DONE]` unless the stream broke."""
+    FRAMING_SSE_NAMED: _Framing.ValueType  # 3
+    """Server-sent events, each with an `event:` that is the `type` of its JSON; nothing follows the last one."""
 
 class Framing(_Framing, metaclass=_FramingEnumTypeWrapper):
     """How a server stream is written to an HTTP body."""
@@ -101,7 +103,33 @@ FRAMING_NDJSON: Framing.ValueType  # 1
 """One JSON object per line, `application/x-ndjson`."""
 FRAMING_SSE_DONE: Framing.ValueType  # 2
 """Server-sent events, one `data:` per message, closed by `data: [DONE]` unless the stream broke."""
+FRAMING_SSE_NAMED: Framing.ValueType  # 3
+"""Server-sent events, each with an `event:` that is the `type` of its JSON; nothing follows the last one."""
 Global___Framing: _TypeAlias = Framing  # noqa: Y015
+
+class _ErrorStyle:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ErrorStyleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorStyle.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ERROR_STYLE_UNSPECIFIED: _ErrorStyle.ValueType  # 0
+    """The same as ERROR_STYLE_PLAIN."""
+    ERROR_STYLE_PLAIN: _ErrorStyle.ValueType  # 1
+    """`{"error": {"message", "type", "code", …}}`, as OpenAI's clients read it."""
+    ERROR_STYLE_TYPED: _ErrorStyle.ValueType  # 2
+    """`{"type": "error", "error": {"type", "message", …}, "request_id"}`, as Anthropic's clients read it."""
+
+class ErrorStyle(_ErrorStyle, metaclass=_ErrorStyleEnumTypeWrapper):
+    """Which error body a method answers with."""
+
+ERROR_STYLE_UNSPECIFIED: ErrorStyle.ValueType  # 0
+"""The same as ERROR_STYLE_PLAIN."""
+ERROR_STYLE_PLAIN: ErrorStyle.ValueType  # 1
+"""`{"error": {"message", "type", "code", …}}`, as OpenAI's clients read it."""
+ERROR_STYLE_TYPED: ErrorStyle.ValueType  # 2
+"""`{"type": "error", "error": {"type", "message", …}, "request_id"}`, as Anthropic's clients read it."""
+Global___ErrorStyle: _TypeAlias = ErrorStyle  # noqa: Y015
 
 class _Retry:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -196,30 +224,60 @@ class Binding(_message.Message):
 Global___Binding: _TypeAlias = Binding  # noqa: Y015
 
 @_typing.final
+class HeaderTwin(_message.Message):
+    """Another method of the service that serves the same path for requests with a certain header."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    header: _builtins.str
+    """The header's name in lower case; its value does not matter."""
+    method: _builtins.str
+    """Name of the method. It does not stream, and takes what the path and the query say."""
+    def __init__(
+        self,
+        *,
+        header: _builtins.str = ...,
+        method: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "method", b"method"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeaderTwin: _TypeAlias = HeaderTwin  # noqa: Y015
+
+@_typing.final
 class Schema(_message.Message):
-    """Names the messages that describe a raw JSON body, for the API description."""
+    """Describes a raw body for the API description: names the messages of JSON, or the media type of an answer that is none."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_FIELD_NUMBER: _builtins.int
     RESPONSE_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     request: _builtins.str
     """Message in the same package that describes the request body."""
     response: _builtins.str
     """Message in the same package that describes the answer."""
     event: _builtins.str
     """Message in the same package that describes one streamed event. Empty: the method does not stream."""
+    text: _builtins.str
+    """Media type of an answer that is text but not JSON, such as `text/csv`. Empty: it is JSON, or anything."""
     def __init__(
         self,
         *,
         request: _builtins.str = ...,
         response: _builtins.str = ...,
         event: _builtins.str = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "request", b"request", "response", b"response"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "request", b"request", "response", b"response", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -268,6 +326,8 @@ BINDINGS_FIELD_NUMBER: _builtins.int
 STREAM_TWIN_FIELD_NUMBER: _builtins.int
 SCHEMA_FIELD_NUMBER: _builtins.int
 FRAMING_FIELD_NUMBER: _builtins.int
+ERROR_STYLE_FIELD_NUMBER: _builtins.int
+HEADER_TWIN_FIELD_NUMBER: _builtins.int
 RAW_JSON_FIELD_NUMBER: _builtins.int
 EXTRA_FIELDS_FIELD_NUMBER: _builtins.int
 NULL_WHEN_ABSENT_FIELD_NUMBER: _builtins.int
@@ -285,6 +345,10 @@ schema: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions,
 """Messages that describe raw JSON bodies."""
 framing: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Framing.ValueType]
 """How a server stream is written."""
+error_style: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___ErrorStyle.ValueType]
+"""Which error body the method answers with; a path below one of its paths at which nothing is served does so too."""
+header_twin: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___HeaderTwin]
+"""The method that takes over for requests with a certain header."""
 raw_json: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """The bytes are JSON text, taken and given verbatim: order, spelling and number format survive."""
 extra_fields: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]

@@ -84,17 +84,18 @@ def upgrade() -> None:
     for span, span_us in (("hours", _HOUR_US), ("days", _DAY_US)):
         _make(f"call_{span}", _CALL_KEY, list(_CALL_SUMS))
         _fill_calls(f"call_{span}", span_us)
-        _make(f"latency_{span}", _LATENCY_KEY, ["times"])
+        _make(f"latency_{span}", _LATENCY_KEY, ["times"], "measure")
         _fill_latencies(f"latency_{span}", span_us)
 
 
-def _make(name: str, key: Sequence[tuple[str, Any]], sums: Sequence[str]) -> None:
+def _make(name: str, key: Sequence[tuple[str, Any]], sums: Sequence[str], first: str = "start_us") -> None:
     keys = [("workspace_id", _ID), ("start_us", sa.BigInteger()), *key]
+    others = [column for column, _ in keys if column not in {"workspace_id", first}]
     op.create_table(
         name,
         *(sa.Column(column, kind, nullable=False, autoincrement=False) for column, kind in keys),
         *(sa.Column(column, sa.BigInteger(), nullable=False) for column in sums),
-        sa.PrimaryKeyConstraint(*(column for column, _ in keys), name=f"pk_{name}"),
+        sa.PrimaryKeyConstraint("workspace_id", first, *others, name=f"pk_{name}"),
         sqlite_with_rowid=False,
     )
 

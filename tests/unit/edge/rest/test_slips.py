@@ -19,6 +19,9 @@ from edge.rest.slips import corrected
         (b"/models/gpt-4o", b"/v1/models/gpt-4o"),
         (b"/v1/models/meta-llama%2FLlama-3/", b"/v1/models/meta-llama%2FLlama-3"),
         (b"/models/meta-llama/Llama-3", b"/v1/models/meta-llama/Llama-3"),
+        (b"/messages", b"/v1/messages"),
+        (b"/v1/v1/messages", b"/v1/messages"),
+        (b"/v1/v1/messages/count_tokens/", b"/v1/messages/count_tokens"),
     ],
 )
 def test_a_slip_is_corrected(path: bytes, meant: bytes) -> None:
@@ -36,6 +39,7 @@ def test_a_slip_is_corrected(path: bytes, meant: bytes) -> None:
         b"/api/models/",
         b"/modelsx",
         b"/chat/completions/x",
+        b"/messages/x",
         b"/workspaces/",
         b"/v1/files/",
         b"models",

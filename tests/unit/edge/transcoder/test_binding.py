@@ -119,3 +119,17 @@ def test_access_can_be_required(methods: list[str], problem: str) -> None:
     assert load(*methods)
     with pytest.raises(BindingError, match=problem):
         load(*methods, require_access=True)
+
+
+def test_a_header_twin_is_bound_by_the_same_path() -> None:
+    options = PLAIN.replace(
+        "option (perpetuo.rest.v1.access)",
+        'option (perpetuo.rest.v1.header_twin) = { header: "x-kind" method: "Call" }; option (perpetuo.rest.v1.access)',
+        1,
+    )
+    other = call("option (perpetuo.rest.v1.error_style) = ERROR_STYLE_TYPED;")
+    for binding in load(options, other):
+        assert binding.header_twin is not None
+        header, twin = binding.header_twin
+        assert (header, twin.rpc, twin.template) == (b"x-kind", "/test.v1.ShelfService/Call", binding.template)
+        assert twin.error_style == annotations_pb2.ERROR_STYLE_TYPED

@@ -15,6 +15,8 @@ from edge.transcoder.headers import accepts_trailers, inbound, outbound, outboun
         pytest.param("x-perpetuo-strategy", "fastest", ("x-perpetuo-strategy", "fastest"), id="a knob of ours"),
         pytest.param("cache-control", "no-cache", ("cache-control", "no-cache"), id="what caches may do"),
         pytest.param("idempotency-key", "1", ("idempotency-key", "1"), id="an idempotency key"),
+        pytest.param("anthropic-version", "2023-06-01", ("anthropic-version", "2023-06-01"), id="Anthropic's version"),
+        pytest.param("anthropic-beta", "a-1,b-2", ("anthropic-beta", "a-1,b-2"), id="Anthropic's betas"),
         pytest.param("grpc-metadata-custom", "v", ("custom", "v"), id="a prefixed entry"),
         pytest.param("grpc-metadata-data-bin", "AP8", ("data-bin", b"\x00\xff"), id="binary without padding"),
         pytest.param("grpc-metadata-data-bin", "AP8=", ("data-bin", b"\x00\xff"), id="binary with padding"),
@@ -32,6 +34,7 @@ def test_a_header_passes(name: str, value: str, expected: tuple[str, str | bytes
     [
         pytest.param(b"custom", b"v", id="a header on no list"),
         pytest.param(b"cookie", b"v", id="a cookie"),
+        pytest.param(b"anthropic-dangerous-direct-browser-access", b"true", id="another one of Anthropic's"),
         pytest.param(b"host", b"v", id="the host"),
         pytest.param(b"grpc-timeout", b"1S", id="the transport's own"),
         pytest.param(b"grpc-metadata-x", "é".encode(), id="a value that is not ASCII"),
@@ -89,6 +92,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
         ("x-request-id", "req_1"),
         ("x-ratelimit-limit", "20"),
         ("retry-after", "3"),
+        ("content-disposition", 'attachment; filename="a.csv"'),
         ("custom", "v"),
         ("b-bin", b"\0\xff"),
     ]
@@ -96,6 +100,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
         (b"x-request-id", b"req_1"),
         (b"x-ratelimit-limit", b"20"),
         (b"retry-after", b"3"),
+        (b"content-disposition", b'attachment; filename="a.csv"'),
         (b"grpc-metadata-custom", b"v"),
         (b"grpc-metadata-b-bin", b"AP8"),
     ]
@@ -124,3 +129,8 @@ def test_trailers_leave_when_asked_for() -> None:
 )
 def test_trailers_are_asked_for_by_te(te: list[str], expected: bool) -> None:
     assert accepts_trailers(te) is expected
+
+
+def test_limits_under_anthropics_names_go_out_as_they_are() -> None:
+    pair = ("anthropic-ratelimit-requests-limit", "20")
+    assert outbound([pair]) == [(b"anthropic-ratelimit-requests-limit", b"20")]

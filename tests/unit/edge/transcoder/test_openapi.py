@@ -21,7 +21,7 @@ def test_the_document_is_valid_and_so_are_its_examples(profile: Profile) -> None
     validate(made)
     assert made["openapi"] == "3.1.0"
     found = {name: problems(media["example"], media["schema"], made) for name, media in media_of(made) if media}
-    assert len(found) == 19
+    assert len(found) == 21
     assert {name: each for name, each in found.items() if each} == {}
 
 
@@ -94,6 +94,9 @@ def test_errors_have_one_body_and_its_wrapped_form() -> None:
     assert set(wrapped["headers"]) == {"x-request-id", "retry-after"}
     assert components["schemas"]["Error"] == FRAME.error
     assert components["schemas"]["WrappedErrorBody"]["required"] == ["success", "error"]
+    typed = components["responses"]["TypedUnauthorized"]["content"]["application/json"]
+    assert typed["schema"] == {"$ref": "#/components/schemas/TypedErrorBody"}
+    assert typed["example"]["error"]["message"] == "Who are you?"
 
 
 def test_streams_are_explained_and_frames_handed_on() -> None:

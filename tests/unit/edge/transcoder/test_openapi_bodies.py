@@ -112,3 +112,19 @@ def test_a_schema_option_that_names_no_message_is_refused() -> None:
         DocumentError, match=r"LibraryService\.Ask: schema names 'Replica', which is no message of test\.v1"
     ):
         bodies.answer(binding)
+
+
+@pytest.mark.parametrize("selector", ["GET /download", "POST /copy"], ids=["a stream", "in one piece"])
+def test_an_answer_that_is_text_is_described_by_its_kind(selector: str) -> None:
+    declared = (
+        "rpc Download(Nothing) returns (stream google.api.HttpBody) {",
+        "rpc Copy(google.api.HttpBody) returns (google.api.HttpBody) {",
+    )
+    source = SOURCE
+    for line in declared:
+        assert line in source
+        source = source.replace(line, line + ' option (perpetuo.rest.v1.schema) = {text: "text/csv"};')
+    [binding] = [each for each in bindings(source=source) if f"{each.http_method} {each.template.text}" == selector]
+    for written, example in ((Written(), "text"), (Written(bindings={selector: BindingExample(answer="a,b")}), "a,b")):
+        found = Bodies(Schemas(PERPETUO, {}), Examples(written, PERPETUO)).answer(binding)
+        assert found == {"text/csv": {"schema": {"type": "string"}, "example": example}}

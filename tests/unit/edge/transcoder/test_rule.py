@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from perpetuo.rest.v1 import annotations_pb2
 
-from edge.transcoder.rule import BindingError, read_rules, rule_for_twin, twin_of
+from edge.transcoder.rule import BindingError, header_twin_of, read_rules, rule_for_twin, twin_of
 from tests.unit.edge.transcoder.shelf import call, method, service
 
 HTTP = "option (google.api.http)"
@@ -173,3 +173,31 @@ def test_a_twin_takes_the_same_request_fields() -> None:
     assert twin is not None
     with pytest.raises(BindingError, match=r"body 'inner': test.v1.RawAsk has no such field"):
         rule_for_twin(read_rules(methods[0])[0], twin)
+
+
+def test_a_method_for_requests_with_a_header_is_found() -> None:
+    options = f'{REST}.header_twin) = {{ header: "x-kind" method: "Other" }};'
+    methods = service(call(options), call("", name="Other")).methods_by_name
+    found = header_twin_of(methods["Call"])
+    assert found is not None
+    assert (found[0], found[1].name) == (b"x-kind", "Other")
+    assert header_twin_of(methods["Other"]) is None
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        pytest.param('header: "x-kind" method: "Nobody"', "is not a unary method of the same service", id="nobody"),
+        pytest.param('header: "x-kind" method: "Streams"', "is not a unary method of the same service", id="a stream"),
+        pytest.param('method: "Other"', "needs the name of a header in lower case", id="no header"),
+        pytest.param('header: "X-Kind" method: "Other"', "needs the name of a header in lower case", id="capitals"),
+    ],
+)
+def test_a_mistake_in_it_is_named_at_start(option: str, problem: str) -> None:
+    methods = service(
+        call(f"{REST}.header_twin) = {{ {option} }};"),
+        call("", name="Other"),
+        call("", name="Streams", answer="stream Answer"),
+    ).methods_by_name
+    with pytest.raises(BindingError, match=problem):
+        header_twin_of(methods["Call"])

@@ -8,6 +8,7 @@ import pytest
 from server.accounts.people import AccountPolicy, SignedUp
 from server.accounts.secrets import Secrets
 from server.accounts.service import Accounts
+from server.storage.backend import StoreBounds
 from server.storage.database import Database
 from tests.unit.server.accounts.clock import Clock
 
@@ -19,7 +20,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", busy_timeout_ms=10)
+    opened = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", StoreBounds(answer_s=0.0125))
     yield opened
     await opened.close()
 

@@ -9,11 +9,12 @@ from server.chat.answer import (
     AnswerFacts,
     ChunkFacts,
     GatewayMetadata,
+    Identity,
     finish_answer,
     finish_chunk,
+    identify_chunk,
     peek_answer,
     peek_chunk,
-    rewrite_chunk_id,
 )
 from server.chat.usage import Usage
 from server.errors import UpstreamBadResponse
@@ -216,21 +217,21 @@ FINISHED: dict[str, tuple[bytes, bytes]] = {
 @pytest.mark.parametrize(("body", "begin"), FINISHED.values(), ids=FINISHED.keys())
 def test_finishes_answers_and_chunks(body: bytes, begin: bytes) -> None:
     finished = begin + METADATA_JSON + b"}"
-    assert finish_answer(body, answer_id="chatcmpl-own", metadata=METADATA) == finished
-    assert finish_chunk(body, answer_id="chatcmpl-own", metadata=METADATA) == finished
+    assert finish_answer(body, identity=Identity("chatcmpl-own"), metadata=METADATA) == finished
+    assert finish_chunk(body, identity=Identity("chatcmpl-own"), metadata=METADATA) == finished
 
 
 def test_finishing_keeps_all_other_members_verbatim() -> None:
     body = answer({"role": "assistant", "content": "Hi", "annotations": []}, usage=USAGE, vendor={"z": 1.0, "a": None})
-    finished = finish_answer(body, answer_id="chatcmpl-own", metadata=METADATA)
+    finished = finish_answer(body, identity=Identity("chatcmpl-own"), metadata=METADATA)
     assert split_members(finished)[:-1] == split_members(body)
 
 
 def test_finishing_can_name_the_model_and_give_the_usage() -> None:
-    named = finish_answer(b'{"id":"chatcmpl-1","model":"a","x":1}', answer_id="", metadata=METADATA, model="b")
+    named = finish_answer(b'{"id":"chatcmpl-1","model":"a","x":1}', identity=Identity(""), metadata=METADATA, model="b")
     assert named.startswith(b'{"id":"chatcmpl-1","model":"b","x":1,')
     used = finish_chunk(
-        b'{"id":"chatcmpl-1","usage":null,"x":1}', answer_id="", metadata=METADATA, usage_member=b'{"a": 1}'
+        b'{"id":"chatcmpl-1","usage":null,"x":1}', identity=Identity(""), metadata=METADATA, usage_member=b'{"a": 1}'
     )
     assert used.startswith(b'{"id":"chatcmpl-1","usage":{"a": 1},"x":1,')
 
@@ -249,25 +250,39 @@ METADATA_FORMS: dict[str, tuple[GatewayMetadata, dict[str, object]]] = {
 
 @pytest.mark.parametrize(("metadata", "members"), METADATA_FORMS.values(), ids=METADATA_FORMS.keys())
 def test_metadata_is_written_whole(metadata: GatewayMetadata, members: dict[str, object]) -> None:
-    written = json.loads(finish_answer(b'{"id":"chatcmpl-1"}', answer_id="", metadata=metadata))["gateway_metadata"]
+    written = json.loads(finish_answer(b'{"id":"chatcmpl-1"}', identity=Identity(""), metadata=metadata))[
+        "gateway_metadata"
+    ]
     plain = json.loads(b"{" + METADATA_JSON + b"}")["gateway_metadata"]
     assert written == plain | members
 
 
 def test_rewrites_a_foreign_id_and_only_that() -> None:
     foreign = chunk({"content": "x"}).replace(b"chatcmpl-1", b"gen-1")
-    rewritten = rewrite_chunk_id(foreign, "chatcmpl-own")
+    rewritten = identify_chunk(foreign, Identity("chatcmpl-own"))
     assert split_members(rewritten) == [("id", '"chatcmpl-own"'), *split_members(foreign)[1:]]
     own = b'{ "id" : "chatcmpl-1" }'
-    assert rewrite_chunk_id(own, "chatcmpl-own") is own
+    assert identify_chunk(own, Identity("chatcmpl-own")) is own
+
+
+CREATED = {
+    "absent": (b'{"id":"x"}', b'{"id":"chatcmpl-own","created":17}'),
+    "unknown": (b'{"id":"x","created":0,"z":1}', b'{"id":"chatcmpl-own","created":17,"z":1}'),
+    "the upstream's own": (b'{"id":"x","created":9}', b'{"id":"chatcmpl-own","created":9}'),
+}
+
+
+@pytest.mark.parametrize(("data", "shown"), CREATED.values(), ids=CREATED.keys())
+def test_tells_when_it_was_made_where_the_upstream_does_not(data: bytes, shown: bytes) -> None:
+    assert identify_chunk(data, Identity("chatcmpl-own", 17)) == shown
 
 
 def test_refuses_to_finish_what_is_no_object() -> None:
     for body in (b"[]", b"", b"x"):
         with pytest.raises(UpstreamBadResponse):
-            finish_answer(body, answer_id="x", metadata=METADATA)
+            finish_answer(body, identity=Identity("x"), metadata=METADATA)
         with pytest.raises(UpstreamBadResponse):
-            rewrite_chunk_id(body, "x")
+            identify_chunk(body, Identity("x"))
 
 
 TIERS: dict[str, tuple[object, str]] = {

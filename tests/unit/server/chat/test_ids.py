@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from server.chat.ids import new_id
+from server.chat.ids import new_id, same_id
 
 _MS = 1_000_000
 _START_NS = 1_700_000_000_000 * _MS
@@ -42,3 +42,8 @@ def test_the_layout_is_that_of_a_version_7_uuid() -> None:
 
 def test_many_ids_are_all_different() -> None:
     assert len({new_id("req_") for _ in range(10_000)}) == 10_000
+
+
+def test_the_same_thing_has_the_same_id_behind_another_prefix() -> None:
+    request_id = new_id("req_")
+    assert same_id("chatcmpl-", request_id) == "chatcmpl-" + request_id.removeprefix("req_")

@@ -51,6 +51,11 @@ def test_knobs_lose_their_prefix_and_the_first_of_two_counts() -> None:
     assert dict(info.knobs) == {"strategy": "fast"}
 
 
+def test_what_faces_read_from_headers_is_kept_and_joined() -> None:
+    info = read(("anthropic-beta", "a-1"), ("anthropic-version", "2023-06-01"), ("anthropic-beta", "b-2,c-3"))
+    assert dict(info.knobs) == {"anthropic-beta": "a-1,b-2,c-3", "anthropic-version": "2023-06-01"}
+
+
 def test_a_credential_never_shows_in_a_repr() -> None:
     info = read()
     info.credential = "pk_secret"

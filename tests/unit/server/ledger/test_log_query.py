@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import RequestInvalid
-from server.ledger.log_query import AskedLogs, LogQuery, read_query
+from server.ledger.log_query import AskedLogs, LogQuery, PageQuery, read_page, read_query
 from server.storage.operations import OperationFilter
 
 PROVIDERS = ("openai", "groq")
@@ -125,3 +125,17 @@ def test_a_token_whose_bits_are_changed_is_refused_or_another_place_of_the_same_
             places.append((query.only, query.before))
     assert len(places) < len(raw)
     assert all(only == OperationFilter() and before not in {None, PLACE} for only, before in places)
+
+
+def test_a_page_by_number_has_no_end() -> None:
+    assert read_page(AskedLogs(), PROVIDERS) == PageQuery(OperationFilter(), 1, 50)
+    assert read_page(AskedLogs(page=2**31 - 1, limit=1000), PROVIDERS).page == 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"), [(AskedLogs(page=0), "page"), (AskedLogs(page=-1), "page"), (AskedLogs(limit=0), "limit")]
+)
+def test_a_page_that_is_none_is_refused(asked: AskedLogs, param: str) -> None:
+    with pytest.raises(RequestInvalid) as caught:
+        read_page(asked, PROVIDERS)
+    assert caught.value.param == param

@@ -10,6 +10,7 @@ NAMES = list(PROVIDERS)
 KNOWN = [
     *("openai", "groq", "together", "fireworks", "deepseek", "xai", "openrouter", "perplexity", "cerebras", "nvidia"),
     *("huggingface", "moonshot", "qwen", "zai", "mistral"),
+    "anthropic",
     *("openai-compatible", "ollama", "vllm", "lmstudio", "llamacpp"),
     "demo",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.chat.answer import GatewayMetadata, peek_chunk
+from server.chat.answer import GatewayMetadata, Identity, peek_chunk
 from server.chat.usage import Usage
 from server.providers.dialect import Chunk
 from server.routing.tail import StreamTail
@@ -23,9 +23,9 @@ def as_chunk(event: bytes) -> Chunk:
 
 
 def play(events: list[bytes], *, wants_usage: bool = False) -> tuple[StreamTail, list[dict[str, Any]]]:
-    tail = StreamTail("chatcmpl-ours", wants_usage=wants_usage)
+    tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=wants_usage)
     out = [data for event in events for data in tail.feed([as_chunk(event)])]
-    out += tail.close(METADATA, tail.usage or COUNTED, 1)
+    out += tail.close(METADATA, tail.usage or COUNTED)
     return tail, [json.loads(data) for data in out]
 
 
@@ -55,7 +55,7 @@ def test_what_goes_out(events: list[bytes], wants_usage: bool, count: int, ends_
 
 
 def test_the_finish_chunk_waits_for_the_usage() -> None:
-    tail = StreamTail("chatcmpl-ours", wants_usage=False)
+    tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=False)
     assert len(tail.feed([as_chunk(HI)])) == 1
     assert tail.feed([as_chunk(FINISH)]) == []
     assert not tail.has_usage
@@ -65,7 +65,7 @@ def test_the_finish_chunk_waits_for_the_usage() -> None:
 
 
 def test_usage_does_not_end_a_stream_of_which_one_answer_is_still_open() -> None:
-    tail = StreamTail("chatcmpl-ours", choices=2)
+    tail = StreamTail(Identity("chatcmpl-ours"), choices=2)
     tail.feed([as_chunk(HI), as_chunk(FINISH), as_chunk(USAGE)])
     assert not tail.has_usage
     second = FINISH.replace(b'"index":0', b'"index":1')
@@ -74,7 +74,7 @@ def test_usage_does_not_end_a_stream_of_which_one_answer_is_still_open() -> None
 
 
 def test_bytes_pass_as_they_came() -> None:
-    tail = StreamTail("chatcmpl-ours", wants_usage=False)
+    tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=False)
     item = as_chunk(HI)
     assert tail.feed([item]) == [item.data]
 

@@ -77,3 +77,14 @@ async def test_a_call_without_an_identity_is_a_defect() -> None:
 
 async def test_the_address_is_told_from_the_connection_and_what_was_forwarded() -> None:
     assert Calls(Info, 60.0, "{}|{}".format).address(context(None)) == "inproc:|198.51.100.7"
+
+
+async def test_the_surface_names_the_face_where_it_is_not_the_usual_one() -> None:
+    calls = Calls(Info, 60.0, "{}|{}".format)
+    assert calls.call(context(None), "messages").surface == "rest/messages"
+
+
+def test_what_is_announced_goes_out_beside_the_answer() -> None:
+    info = Info()
+    Calls(lambda: info, 60.0, "{}|{}".format).announce("content-disposition", "attachment")
+    assert info.response_metadata == [("content-disposition", "attachment")]

@@ -7,6 +7,7 @@ import pytest
 from perpetuo.v1 import catalogue_pb2 as pb
 from perpetuo.v1 import catalogue_pb2_grpc
 
+from server.providers.registry import PROVIDERS
 from tests.unit.server.services.calls import reason_of, refused
 
 Stub: TypeAlias = "catalogue_pb2_grpc.CatalogueServiceAsyncStub"
@@ -27,7 +28,8 @@ async def test_the_whole_catalogue_has_prices_limits_and_tiers(stub: Stub) -> No
     assert mini.specs.supports_vision
     assert mini.specs.supports_streaming
     assert (mini.performance.speed_tier, mini.performance.quality_tier) == (5, 2)
-    assert not next(model for model in models if model.provider == "anthropic").is_routable
+    assert {model.provider for model in models if model.is_routable} <= set(PROVIDERS)
+    assert not {model.provider for model in models if not model.is_routable} & set(PROVIDERS)
 
 
 async def test_filters_narrow(stub: Stub) -> None:

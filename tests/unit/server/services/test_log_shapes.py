@@ -37,6 +37,7 @@ RECORD = OperationRecord(
     created_at=NOW,
     notes=("dropped: logit_bias",),
     attempts=(FAILED, SERVED),
+    saved_nanousd=50_000_000,
 )
 
 
@@ -68,6 +69,7 @@ def test_the_detail_has_the_same_members_and_every_attempt() -> None:
 
 def test_an_unknown_price_is_absent_and_a_call_without_tokens_cost_nothing() -> None:
     assert not log_message(replace(RECORD, cost_nanousd=None)).HasField("cost_nanousd")
+    assert not log_message(replace(RECORD, saved_nanousd=None)).HasField("saved_cost_nanousd")
     nothing = log_message(replace(RECORD, cost_nanousd=None, usage=None))
     assert (nothing.HasField("cost_nanousd"), nothing.cost_nanousd, nothing.tokens) == (True, 0, 0)
     assert nothing.HasField("token_counts")

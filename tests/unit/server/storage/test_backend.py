@@ -1,40 +1,111 @@
 """The URL picks the backend, and a wrong one says how to write it."""
 
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
+from sqlalchemy import Column, Integer, MetaData, String, Table, text
+from sqlalchemy.exc import DBAPIError
 
-from server.storage.backend import Addition, open_backend
+from server.storage.backend import Addition, Backend, StoreBounds, open_backend
+from server.storage.postgresql import PostgresqlBackend
 from server.storage.sqlite import SqliteBackend
+
+BOUNDS = StoreBounds(answer_s=30.0)
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
         pytest.param("not a url", "malformed", id="no URL at all"),
+        pytest.param("postgresql://host:port/db", "malformed", id="a port that is no number"),
         pytest.param(
             "oracle://host/db", "no storage for databases of kind 'oracle'", id="a database that we do not serve"
         ),
+        pytest.param("postgresql+asyncpg://host/db", "of kind 'postgresql\\+asyncpg'", id="a driver not ours"),
+        pytest.param("postgresql://host", "names no database", id="a server without a database"),
         pytest.param("sqlite://", "must be a file", id="a database in memory"),
         pytest.param("sqlite:///:memory:", "must be a file", id="a database in memory by name"),
     ],
 )
 async def test_a_wrong_url_is_refused_with_the_right_way_to_write_it(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        await open_backend(url, {})
+        await open_backend(url, BOUNDS)
 
 
 async def test_a_sqlite_url_opens_sqlite(tmp_path: Path) -> None:
-    backend = await open_backend(f"sqlite:///{tmp_path}/a.db", {})
+    backend = await open_backend(f"sqlite:///{tmp_path}/a.db", BOUNDS)
     assert isinstance(backend, SqliteBackend)
     await backend.close()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+async def test_a_postgresql_url_opens_postgresql(postgres_url: str, scheme: str) -> None:
+    backend = await open_backend(postgres_url.replace("postgresql", scheme, 1), BOUNDS)
+    assert isinstance(backend, PostgresqlBackend)
+    await backend.close()
+
+
+async def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "server.storage.postgresql", raising=False)
+    with pytest.raises(ValueError, match=r"pip install 'perpetuo\[postgres\]'"):
+        await open_backend("postgresql://host/db", BOUNDS)
 
 
 TABLE = Table("t", MetaData(), Column("a", Integer), Column("b", Integer), Column("n", Integer))
 
 
 def test_rows_that_are_there_are_left_alone_or_added_to() -> None:
-    insert = "INSERT INTO t (a, b, n) VALUES (%s, %s, %s) ON CONFLICT (a, b) DO "
-    assert Addition(TABLE, ("a", "b"), []).sql("%s") == f"{insert}NOTHING"
-    assert Addition(TABLE, ("a", "b"), [], sums_up=True).sql("%s") == f"{insert}UPDATE SET n = t.n + excluded.n"
+    insert = "INSERT INTO t (a, b, n) VALUES (1, 2, 3) ON CONFLICT (a, b) DO "
+    assert Addition(TABLE, ("a", "b"), []).sql("VALUES (1, 2, 3)") == f"{insert}NOTHING"
+    sums = Addition(TABLE, ("a", "b"), [], sums_up=True)
+    assert sums.sql("VALUES (1, 2, 3)") == f"{insert}UPDATE SET n = t.n + excluded.n"
+
+
+COUNTS = Table("counts", MetaData(), Column("name", String, primary_key=True), Column("n", Integer))
+
+
+@pytest.fixture
+async def counting(url: str) -> AsyncIterator[Backend]:
+    """A backend with an empty table of counts, on each engine."""
+    backend = await open_backend(url, BOUNDS)
+    async with backend.writing() as writer:
+        await writer.execute(text("CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER)"))
+    yield backend
+    await backend.close()
+
+
+async def counts(backend: Backend) -> dict[str, int]:
+    async with backend.reading() as reader:
+        return {row.name: row.n for row in await reader.execute(text("SELECT name, n FROM counts"))}
+
+
+async def test_new_rows_are_told_from_those_that_are_there(counting: Backend) -> None:
+    async with counting.writing() as writer:
+        assert await counting.add_new(writer, COUNTS, [("a", 1), ("b", 2)]) == {"a", "b"}
+        assert await counting.add_new(writer, COUNTS, [("b", 7), ("c", 3)]) == {"c"}
+        assert await counting.add_new(writer, COUNTS, [("c", 7)]) == frozenset()
+        assert await counting.add_new(writer, COUNTS, []) == frozenset()
+        many = [(f"n{number}", number) for number in range(2500)]
+        assert len(await counting.add_new(writer, COUNTS, [*many, ("a", 7)])) == 2500
+    found = await counts(counting)
+    assert (found["a"], found["b"], found["c"], len(found)) == (1, 2, 3, 2503)
+
+
+async def test_numbers_are_added_to_rows_that_are_there(counting: Backend) -> None:
+    async with counting.writing() as writer:
+        await counting.add_all(writer, [Addition(COUNTS, ("name",), [("a", 1), ("b", 2)], sums_up=True)])
+        await counting.add_all(writer, [Addition(COUNTS, ("name",), [("b", 40), ("c", 3)], sums_up=True)])
+        await counting.add_all(writer, [])
+    assert await counts(counting) == {"a": 1, "b": 42, "c": 3}
+
+
+async def test_a_failure_of_many_rows_is_the_databases_and_undoes_all(counting: Backend) -> None:
+    with pytest.raises(DBAPIError, match="missing"):
+        async with counting.writing() as writer:
+            await counting.add_new(writer, COUNTS, [("a", 1)])
+            missing = Table("missing", MetaData(), Column("n", Integer))
+            await counting.add_all(writer, [Addition(missing, ("n",), [(1,)])])
+    assert await counts(counting) == {}

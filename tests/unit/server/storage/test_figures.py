@@ -4,13 +4,13 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from server.chat.records import OperationRecord
+from server.storage.backend import StoreBounds
 from server.storage.buckets import bucket_of
 from server.storage.columns import to_micros
 from server.storage.database import Database
@@ -18,6 +18,7 @@ from server.storage.figures import CallSums, UsageSums, mean
 from server.storage.operations import OperationFilter
 from server.storage.rollups import CALL_MS, REQUEST_MS, shown_model
 from server.storage.spans import ALL_TIME, Grain, Stretch
+from tests.stores.postgres import PostgresServer
 from tests.unit.server.storage.random_records import END, records
 
 RECORDS = records(11, 1500, days=5)
@@ -25,10 +26,18 @@ MINUTES_FROM = END - timedelta(days=2)
 MIDNIGHT = END.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def lasting_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database for all tests of this file, on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('figures')}/perpetuo.db"
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return postgres.url(postgres.new_database(request.getfixturevalue("migrated")))
+
+
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
-    directory: Path = tmp_path_factory.mktemp("figures")
-    opened = await Database.open(f"sqlite:///{directory}/perpetuo.db")
+async def database(lasting_url: str) -> AsyncIterator[Database]:
+    opened = await Database.open(lasting_url, StoreBounds(answer_s=30.0))
     for start in range(0, len(RECORDS), 100):
         async with opened.write() as tx:
             await tx.operations.add_many(RECORDS[start : start + 100], "prices/1")

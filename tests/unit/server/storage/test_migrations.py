@@ -1,7 +1,6 @@
 """The steps of the schema lead to exactly the tables that the code uses, one after the other."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -9,21 +8,35 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Integer, create_engine, inspect, text
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    create_engine,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.types import TypeEngine
 
+from server.storage.backend import StoreBounds
 from server.storage.database import Database
 from server.storage.migrate import HEAD, MIGRATIONS, upgrade
 from server.storage.tables import METADATA
 from tests.unit.server.storage.random_records import records
 
+BOUNDS = StoreBounds(answer_s=30.0)
 
-def test_the_migrations_and_the_tables_do_not_drift_apart(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path}/new.db")
-    with engine.begin() as connection:
+
+def test_the_migrations_and_the_tables_do_not_drift_apart(plain_engine: Engine) -> None:
+    with plain_engine.begin() as connection:
         upgrade(connection)
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
-    engine.dispose()
 
 
 def test_the_head_in_the_code_is_the_head_of_the_scripts() -> None:
@@ -50,33 +63,54 @@ def to(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
-    with engine.begin() as connection:
+def a_row_of(table: Table) -> dict[str, Any]:
+    """A row with a value in every column."""
+    return {column.name: a_value_of(column.type) for column in table.columns}
+
+
+def a_value_of(kind: TypeEngine[Any]) -> Any:
+    if isinstance(kind, Boolean):
+        return True
+    if isinstance(kind, LargeBinary):
+        return b"x"
+    return 1 if isinstance(kind, Integer) else "x"
+
+
+def reflected(connection: Connection) -> dict[str, Table]:
+    """The tables that are there, those that others refer to first."""
+    found = MetaData()
+    found.reflect(connection)
+    return {table.name: table for table in found.sorted_tables if table.name != "alembic_version"}
+
+
+def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(plain_engine: Engine) -> None:
+    with plain_engine.begin() as connection:
         to(connection, "0001")
-        before = inspect(connection).get_columns("operations")
-        values = ", ".join("1" if isinstance(column["type"], Integer) else "'x'" for column in before)
-        connection.execute(text(f"INSERT INTO operations VALUES ({values})"))
-    with engine.begin() as connection:
+        before = reflected(connection)
+        for table in before.values():
+            connection.execute(table.insert().values(a_row_of(table)))
+    with plain_engine.begin() as connection:
         upgrade(connection)
-        assert connection.execute(text("SELECT request_id FROM operations")).scalars().all() == ["x"]
+        now = reflected(connection)
+        for name, table in before.items():
+            kept = connection.execute(select(*(now[name].c[column.name] for column in table.columns))).one()
+            expected = a_row_of(table)
+            assert {column: kept._mapping[column] for column in expected} == expected
         indexes = {index["name"] for index in inspect(connection).get_indexes("operations")}
         assert "ix_operations_user_id_created_at" in indexes
-    engine.dispose()
 
 
-def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
-    with engine.begin() as connection:
+def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(plain_engine: Engine) -> None:
+    with plain_engine.begin() as connection:
         to(connection, "0001")
-        connection.execute(text("INSERT INTO users VALUES ('usr_1','a@b','a@b','hash','',  'free', 0, 0, 7)"))
-        connection.execute(text("INSERT INTO workspaces VALUES ('ws_1','usr_1','My Workspace','default', 1, 42)"))
-        connection.execute(text("INSERT INTO members VALUES ('ws_1','usr_1','owner')"))
+        tables = reflected(connection)
+        for name in ("users", "workspaces", "members"):
+            row = a_row_of(tables[name])
+            connection.execute(tables[name].insert().values({**row, "created_at": 42} if name == "workspaces" else row))
         upgrade(connection)
         assert connection.execute(text("SELECT created_at FROM members")).scalar() == 42
         kept = connection.execute(text("SELECT weights, content_policy, cache_policy FROM workspaces")).one()
         assert tuple(kept) == ("[]", "metadata", "default")
-    engine.dispose()
 
 
 def downgraded(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
@@ -92,13 +126,13 @@ def downgraded(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-async def test_the_step_to_roll_ups_fills_them_as_the_code_would_have(tmp_path: Path) -> None:
+async def test_the_step_to_roll_ups_fills_them_as_the_code_would_have(url: str) -> None:
     made = [replace(record, saved_nanousd=None) for record in records(21, 400)]
-    database = await Database.open(f"sqlite:///{tmp_path}/old.db")
+    database = await Database.open(url, BOUNDS)
     async with database.write() as tx:
         await tx.operations.add_many(made, "prices/1")
     await database.close()
-    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         kept = downgraded(connection)
         to(connection, "0004")

@@ -50,7 +50,7 @@ OPERATION = OperationRecord(
         pytest.param(replace(OPERATION, cost_nanousd=2**62), id="a cost that no float could hold"),
         pytest.param(replace(OPERATION, is_cache_hit=True, cost_nanousd=0, saved_nanousd=7), id="a saved cost"),
         pytest.param(
-            replace(OPERATION, model_requested="x'; DROP TABLE operations;--\x00é"), id="a hostile model name"
+            replace(OPERATION, model_requested="x'; DROP TABLE operations;--\\u0000é%s"), id="a hostile model name"
         ),
     ],
 )
@@ -60,6 +60,17 @@ async def test_an_operation_comes_back_as_it_was(database: Database, operation: 
     async with database.read() as tx:
         assert await tx.operations.get("ws_1", "req_1") == operation
         assert await tx.operations.get("ws_2", "req_1") is None
+
+
+async def test_a_nul_is_kept_as_a_replacement_character_on_every_database(database: Database) -> None:
+    attempt, client_request_id = replace(ATTEMPT, detail="\x00"), "a\x00b"
+    dirty = replace(OPERATION, model_requested="\x00x", client_request_id=client_request_id, attempts=(attempt,))
+    async with database.write() as tx:
+        await tx.operations.add_many([dirty], "prices/1")
+        found = await tx.operations.get("ws_1", "req_1")
+    assert found is not None
+    kept = found.model_requested, found.client_request_id, found.attempts[0].detail
+    assert kept == ("\ufffdx", "a\ufffdb", "\ufffd")
 
 
 async def test_a_replayed_batch_doubles_nothing(database: Database) -> None:

@@ -3,21 +3,20 @@
 import asyncio
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from server.errors import StoreUnavailable
-from server.storage.backend import Addition
+from server.storage.backend import StoreBounds
 from server.storage.sqlite import SqliteBackend
 
 
 async def _open(path: Path) -> SqliteBackend:
-    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), busy_timeout_ms=50)
+    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), StoreBounds(answer_s=0.0625))
 
 
 async def test_every_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -153,50 +152,3 @@ async def test_a_lock_of_another_program_is_waited_for_and_then_reported(tmp_pat
     async with backend.writing():
         pass
     await backend.close()
-
-
-COUNTS = Table("counts", MetaData(), Column("name", String, primary_key=True), Column("n", Integer))
-
-
-@pytest.fixture
-async def counting(tmp_path: Path) -> AsyncIterator[SqliteBackend]:
-    """A backend with an empty table of counts."""
-    backend = await _open(tmp_path / "a.db")
-    async with backend.writing() as writer:
-        await writer.execute(text("CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER)"))
-    yield backend
-    await backend.close()
-
-
-async def counts(backend: SqliteBackend) -> dict[str, int]:
-    async with backend.reading() as reader:
-        return {row.name: row.n for row in await reader.execute(text("SELECT name, n FROM counts"))}
-
-
-async def test_new_rows_are_told_from_those_that_are_there(counting: SqliteBackend) -> None:
-    async with counting.writing() as writer:
-        assert await counting.add_new(writer, COUNTS, [("a", 1), ("b", 2)]) == {"a", "b"}
-        assert await counting.add_new(writer, COUNTS, [("b", 7), ("c", 3)]) == {"c"}
-        assert await counting.add_new(writer, COUNTS, [("c", 7)]) == frozenset()
-        assert await counting.add_new(writer, COUNTS, []) == frozenset()
-        many = [(f"n{number}", number) for number in range(2500)]
-        assert len(await counting.add_new(writer, COUNTS, [*many, ("a", 7)])) == 2500
-    found = await counts(counting)
-    assert (found["a"], found["b"], found["c"], len(found)) == (1, 2, 3, 2503)
-
-
-async def test_numbers_are_added_to_rows_that_are_there(counting: SqliteBackend) -> None:
-    async with counting.writing() as writer:
-        await counting.add_all(writer, [Addition(COUNTS, ("name",), [("a", 1), ("b", 2)], sums_up=True)])
-        await counting.add_all(writer, [Addition(COUNTS, ("name",), [("b", 40), ("c", 3)], sums_up=True)])
-        await counting.add_all(writer, [])
-    assert await counts(counting) == {"a": 1, "b": 42, "c": 3}
-
-
-async def test_a_failure_of_many_rows_is_the_databases_and_undoes_all(counting: SqliteBackend) -> None:
-    with pytest.raises(OperationalError, match="no such table"):
-        async with counting.writing() as writer:
-            await counting.add_new(writer, COUNTS, [("a", 1)])
-            missing = Table("missing", MetaData(), Column("n", Integer))
-            await counting.add_all(writer, [Addition(missing, ("n",), [(1,)])])
-    assert await counts(counting) == {}

@@ -1,0 +1,184 @@
+"""A Messages request as a chat completion request.
+
+Everything that the chat message has a member for is translated; what it has none for is told in the notes. Facts: the
+types of Anthropic's SDK, and docs/dialects.md for members beyond OpenAI's.
+"""
+
+import hashlib
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from server.chat.request import ChatRequest, parse_chat_request
+from server.ingress.messages.content import messages_of, part_of, plain
+from server.ingress.messages.view import MessagesView, OutputFormat, ToolChoice, ToolDefinition
+from server.ingress.reading import ENCODER, Members, is_set, one_of, read_body, required
+
+Chat = dict[str, Any]
+
+_VIEW: Final = msgspec.json.Decoder(MessagesView)
+_TRANSLATED: Final = frozenset(
+    {*MessagesView.__struct_fields__, "gateway", "cache_control"},
+)
+_WITHOUT_EFFECT: Final = frozenset({"betas"})
+_CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
+_TIERS: Final = {"auto": "auto", "standard_only": "default"}
+_TOOL_MEMBERS: Final = frozenset(ToolDefinition.__struct_fields__)
+_MAX_USER_CHARS: Final = 64
+_TOOLS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
+
+
+def read_message(body: bytes, *, stream: bool) -> ChatRequest:
+    """The chat request that a Messages request asks for; a stream of it tells its usage at the end.
+
+    Raises RequestInvalid, whose `param` is the member's path in the Messages request.
+    """
+    view, members = read_body(_VIEW, body)
+    required(view.max_tokens, "max_tokens")
+    return _chat_request(view, members, stream=stream)
+
+
+def read_count(body: bytes) -> ChatRequest:
+    """The chat request whose tokens a caller wants counted; it needs no `max_tokens`. Raises RequestInvalid."""
+    view, members = read_body(_VIEW, body)
+    return _chat_request(view, members, stream=False)
+
+
+def _chat_request(view: MessagesView, members: Members, *, stream: bool) -> ChatRequest:
+    lost = [
+        f"{name[:60]} is not sent: only a provider of Anthropic's dialect takes it."
+        for name, value in members.items()
+        if name not in _TRANSLATED and name not in _WITHOUT_EFFECT and is_set(value)
+    ]
+    chat: Chat = {} if not is_set(view.model) else {"model": view.model}
+    chat["messages"] = _messages(view, lost)
+    _add_bounds(chat, view, lost)
+    _add_tools(chat, view, members, lost)
+    _add_form(chat, view, members, lost)
+    for name in ("gateway", "cache_control"):
+        if name in members and is_set(members[name]):
+            chat[name] = members[name]
+    if stream:
+        chat |= {"stream": True, "stream_options": {"include_usage": True}}
+    request = parse_chat_request(ENCODER.encode(chat), stream=stream)
+    request.notes.extend(lost)
+    return request
+
+
+def _messages(view: MessagesView, lost: list[str]) -> list[Chat]:
+    found: list[Chat] = []
+    if isinstance(view.system, str):
+        found.append({"role": "system", "content": view.system})
+    elif isinstance(view.system, list) and view.system:
+        parts = [part_of(block, f"system[{index}]", lost) for index, block in enumerate(view.system)]
+        found.append({"role": "system", "content": plain([part for some in parts for part in some])})
+    for index, turn in enumerate(view.messages):
+        found += messages_of(turn, f"messages[{index}]", lost)
+    return found
+
+
+def _add_bounds(chat: Chat, view: MessagesView, lost: list[str]) -> None:
+    """What bounds the answer and how it is sampled."""
+    if isinstance(view.max_tokens, int):
+        chat["max_completion_tokens"] = max(view.max_tokens, 1)
+        if not view.max_tokens:
+            lost.append("max_tokens 0 is sent as 1: only a provider of Anthropic's dialect answers nothing.")
+    for name in ("temperature", "top_p"):
+        if is_set(getattr(view, name)):
+            chat[name] = getattr(view, name)
+    if view.top_k:
+        chat["top_k"] = view.top_k
+    if view.stop_sequences:
+        chat["stop"] = view.stop_sequences
+    if isinstance(view.service_tier, str):
+        one_of(view.service_tier, tuple(_TIERS), "service_tier")
+        chat["service_tier"] = _TIERS[view.service_tier]
+    if isinstance(view.metadata, msgspec.Struct) and view.metadata.user_id:
+        chat["user"] = _user(view.metadata.user_id)
+
+
+def _user(user_id: str) -> str:
+    """An identifier that every vendor takes: one that is too long is replaced by its hash, the same each time."""
+    if len(user_id) <= _MAX_USER_CHARS:
+        return user_id
+    return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=_MAX_USER_CHARS // 2).hexdigest()
+
+
+def _add_tools(chat: Chat, view: MessagesView, members: Members, lost: list[str]) -> None:
+    if not view.tools:
+        return
+    raw = _TOOLS.decode(members["tools"])
+    chat["tools"] = [_tool(tool, raw[index], f"tools[{index}]", lost) for index, tool in enumerate(view.tools)]
+    if isinstance(view.tool_choice, ToolChoice):
+        _add_choice(chat, view.tool_choice)
+
+
+def _tool(tool: ToolDefinition, raw: Members, path: str, lost: list[str]) -> Any:
+    if is_set(tool.type) and tool.type != "custom":
+        return raw
+    required(tool.name, f"{path}.name")
+    required(tool.input_schema, f"{path}.input_schema")
+    function: Chat = {"name": tool.name}
+    for name, value in (("description", tool.description), ("parameters", tool.input_schema), ("strict", tool.strict)):
+        if is_set(value):
+            function[name] = value
+    lost.extend(
+        f"{path}.{name[:60]} is not sent: only a provider of Anthropic's dialect takes it."
+        for name, value in raw.items()
+        if name not in _TOOL_MEMBERS and is_set(value)
+    )
+    found: Chat = {"type": "function", "function": function}
+    if is_set(tool.cache_control):
+        found["cache_control"] = tool.cache_control
+    return found
+
+
+def _add_choice(chat: Chat, choice: ToolChoice) -> None:
+    one_of(choice.type, (*_CHOICES, "tool"), "tool_choice.type")
+    if choice.type == "tool":
+        required(choice.name, "tool_choice.name")
+        chat["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
+    else:
+        chat["tool_choice"] = _CHOICES[choice.type]
+    if choice.disable_parallel_tool_use is True and choice.type != "none":
+        chat["parallel_tool_calls"] = False
+
+
+def _add_form(chat: Chat, view: MessagesView, members: Members, lost: list[str]) -> None:
+    """How much is thought, and what form the answer has."""
+    if is_set(view.thinking):
+        chat["thinking"] = members["thinking"]
+    form: object = view.output_format
+    if isinstance(view.output_config, msgspec.Struct):
+        if is_set(view.output_config.effort):
+            chat["reasoning_effort"] = view.output_config.effort
+        form = view.output_config.format if is_set(view.output_config.format) else form
+    if isinstance(form, OutputFormat):
+        if form.type != "json_schema" or not is_set(form.schema):
+            lost.append(f"The output format {form.type[:40]!r} is not sent: it is not known.")
+            return
+        chat["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": form.schema, "strict": _is_strict(form.schema)},
+        }
+
+
+def _is_strict(schema: object) -> bool:
+    """Whether OpenAI's strict mode takes a schema: every object is closed and requires all its properties."""
+    return _is_closed(msgspec.json.decode(schema)) if isinstance(schema, Raw) else False
+
+
+def _is_closed(node: object) -> bool:
+    if isinstance(node, list):
+        return all(_is_closed(child) for child in node)
+    if not isinstance(node, dict):
+        return True
+    properties = node.get("properties")
+    if isinstance(properties, dict):
+        asked = node.get("required")
+        if node.get("additionalProperties") is not False or not isinstance(asked, list):
+            return False
+        if set(properties) - {name for name in asked if isinstance(name, str)}:
+            return False
+    return all(_is_closed(child) for child in node.values())

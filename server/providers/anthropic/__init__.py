@@ -1,0 +1,4 @@
+"""Anthropic's Messages API as an upstream: requests built from the chat message, answers and streams read back.
+
+Pure. The facts are those of the vendor's SDK and its documentation, for the API version `2023-06-01`.
+"""

@@ -1,0 +1,27 @@
+"""A call through a face: its request read, the pipeline asked, the answer in the face's own form.
+
+What every face's servicer does; which face it is, and how its messages look, the servicer knows.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from server.chat.principal import Call
+from server.ingress.face import Face
+from server.pipeline import Pipeline
+
+JSON = "application/json"
+
+
+async def complete(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> bytes:
+    """The answer in one piece. Raises the reason when there is none."""
+    return face.whole(await pipeline.complete(call, body, face.read))
+
+
+async def stream(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> AsyncIterator[list[bytes]]:
+    """The answer as it is written: lists of events that came together, never empty. Raises as the pipeline does."""
+    async with aclosing(pipeline.stream(call, body, face.read)) as chunks:
+        async for some in chunks:
+            if events := face.feed(some):
+                yield events
+    yield face.finish()

@@ -1,0 +1,84 @@
+"""MessagesService: Anthropic's Messages in a typed and a raw form over the pipeline of chat completions."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+
+from google.api import httpbody_pb2
+from perpetuo.v1 import messages_pb2, messages_pb2_grpc
+
+from server.chat.estimate import estimate_tokens
+from server.chat.principal import Call
+from server.ingress.messages.face import MessagesFace
+from server.ingress.messages.rates import with_kin
+from server.ingress.messages.request import read_count
+from server.pipeline import Pipeline
+from server.services import facing
+from server.services.calling import Calls, Context
+from server.services.chat_json import json_to_message, message_to_json
+
+
+class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
+    """Serves messages from a pipeline."""
+
+    def __init__(self, pipeline: Pipeline, calls: Calls) -> None:
+        self._pipeline = pipeline
+        self._calls = calls
+
+    async def CreateRawMessage(
+        self, request: messages_pb2.CreateRawMessageRequest, context: Context
+    ) -> messages_pb2.CreateRawMessageResponse:
+        """JSON in, JSON out."""
+        answer = await self._complete(request.body.data, context)
+        return messages_pb2.CreateRawMessageResponse(body=httpbody_pb2.HttpBody(content_type=facing.JSON, data=answer))
+
+    async def StreamRawMessage(
+        self, request: messages_pb2.StreamRawMessageRequest, context: Context
+    ) -> AsyncIterator[messages_pb2.StreamRawMessageResponse]:
+        """JSON in, the data of events out."""
+        async for events in self._stream(request.body.data, context):
+            yield messages_pb2.StreamRawMessageResponse(events=events)
+
+    async def CreateMessage(
+        self, request: messages_pb2.CreateMessageRequest, context: Context
+    ) -> messages_pb2.CreateMessageResponse:
+        """A typed request, a typed answer."""
+        answer = await self._complete(message_to_json(request), context)
+        return json_to_message(answer, messages_pb2.CreateMessageResponse)
+
+    async def StreamMessage(
+        self, request: messages_pb2.StreamMessageRequest, context: Context
+    ) -> AsyncIterator[messages_pb2.StreamMessageResponse]:
+        """A typed request, typed events."""
+        async for events in self._stream(message_to_json(request.request), context):
+            for event in events:
+                yield json_to_message(event, messages_pb2.StreamMessageResponse)
+
+    async def CountRawMessageTokens(
+        self, request: messages_pb2.CountRawMessageTokensRequest, context: Context
+    ) -> messages_pb2.CountRawMessageTokensResponse:
+        """JSON in, an estimate out."""
+        return messages_pb2.CountRawMessageTokensResponse(count=_count(request.body.data))
+
+    async def CountMessageTokens(
+        self, request: messages_pb2.CountMessageTokensRequest, context: Context
+    ) -> messages_pb2.CountMessageTokensResponse:
+        """A typed request, an estimate."""
+        return _count(message_to_json(request))
+
+    async def _complete(self, body: bytes, context: Context) -> bytes:
+        return await facing.complete(self._pipeline, self._call(context), body, MessagesFace())
+
+    def _stream(self, body: bytes, context: Context) -> AsyncIterator[list[bytes]]:
+        return facing.stream(self._pipeline, self._call(context), body, MessagesFace())
+
+    def _call(self, context: Context) -> Call:
+        call = self._calls.call(context, MessagesFace.name)
+
+        def announce(pairs: Iterable[tuple[str, str]]) -> None:
+            call.announce(with_kin(pairs))
+
+        return replace(call, announce=announce)
+
+
+def _count(body: bytes) -> messages_pb2.CountMessageTokensResponse:
+    return messages_pb2.CountMessageTokensResponse(input_tokens=estimate_tokens(read_count(body)))
