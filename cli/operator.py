@@ -10,9 +10,10 @@ from pathlib import Path
 
 import grpc
 
-from server.app import open_stores, operator_server
+from server.app import operator_server
 from server.operator_socket import FILE_NAME
 from server.settings import ServerSettings
+from server.stores import open_stores
 
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -41,8 +42,7 @@ async def operator_channel(settings: ServerSettings, *, makes_data: bool) -> Asy
         yield server.channel
     finally:
         await server.stop()
-        await stores.accounts.close()
-        await stores.database.close()
+        await stores.close()
 
 
 async def _answers(path: Path) -> bool:

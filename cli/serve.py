@@ -21,10 +21,11 @@ from edge.settings import EdgeSettings
 from edge.standalone import gateway_app
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
-from server.app import Core, SettingsError, collect_garbage_seldom
+from server.app import Core, collect_garbage_seldom
 from server.demo import make_demo
 from server.errors import StoreUnavailable
 from server.settings import ServerSettings
+from server.stores import SettingsError
 from server.telemetry.logs import configure, log_format
 
 _METHOD = "perpetuo.v1.CompletionsService/CreateChatCompletion"

@@ -13,10 +13,11 @@ from pydantic_settings import CliApp
 
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
-from server.app import Core, SettingsError, collect_garbage_seldom
+from server.app import Core, collect_garbage_seldom
 from server.demo import make_demo
 from server.errors import StoreUnavailable
 from server.settings import ServerSettings
+from server.stores import SettingsError
 from server.telemetry.logs import configure, log_format
 
 

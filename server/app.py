@@ -2,15 +2,12 @@
 
 import asyncio
 import gc
-import ipaddress
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -31,22 +28,12 @@ from perpetuo.v1 import (
     routing_pb2_grpc,
     workspaces_pb2_grpc,
 )
-from pydantic import SecretStr
 
-from server.accounts.people import AccountPolicy, SignupMode
-from server.accounts.pepper import kept_pepper
 from server.accounts.price_lists import PriceLists
-from server.accounts.providers import ProviderEntries
 from server.accounts.rewrap import Rewrap, Rewrapped
-from server.accounts.secrets import Secrets, secret_from_file
-from server.accounts.service import Accounts
-from server.accounts.vault import Vault
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
-from server.chat.principal import Plan
-from server.chat.rates import Moment
 from server.chat.wire import Timeouts
-from server.errors import StoreUnavailable
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -57,8 +44,8 @@ from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
-from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
+from server.limits.refusals import Refusals
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
@@ -89,10 +76,8 @@ from server.services.routing import RoutingServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.storage.backend import StoreBounds
-from server.storage.database import Database
+from server.stores import Stores, check, open_stores
 from server.upstream.client import HttpTransport
-from server.upstream.egress import check_base_url
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
 
@@ -105,95 +90,6 @@ _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 _MIB: Final = 1024 * 1024
-
-
-class SettingsError(Exception):
-    """Settings that cannot be served. The message names the option and says what to do."""
-
-
-@dataclass(slots=True)
-class Stores:
-    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind."""
-
-    database: Database
-    accounts: Accounts
-    entries: ProviderEntries
-    vault: Vault
-    has_older_keys: bool = False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check(settings: ServerSettings) -> None:
-    """Refuses settings that contradict each other or are not served. Raises SettingsError."""
-    if settings.demo and not is_loopback(settings.host):
-        raise SettingsError(
-            f"--demo listens on loopback only, because everybody knows its key; --host is {settings.host}. "
-            "Leave out --demo, or use --host 127.0.0.1."
-        )
-    if settings.state_url != "memory:":
-        raise SettingsError(f"--state-url {settings.state_url} is not served; the only one is memory:.")
-
-
-def _database_url(settings: ServerSettings) -> str:
-    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'perpetuo.db'}"
-
-
-def _given(secret: SecretStr, path: Path | None) -> str | None:
-    if path is not None:
-        return secret_from_file(path)
-    return secret.get_secret_value() or None
-
-
-def _policy(settings: ServerSettings) -> AccountPolicy:
-    mode = settings.signup
-    if mode == "auto":
-        mode = "open" if is_loopback(settings.host) else "first"
-    return AccountPolicy(SignupMode(mode), Plan(settings.default_plan))
-
-
-async def _open_database(settings: ServerSettings) -> Database:
-    """Raises SettingsError for a URL that cannot be served, StoreUnavailable when nobody answers there."""
-    bounds = StoreBounds(settings.database_pool_size, settings.database_answer_s)
-    try:
-        return await Database.open(_database_url(settings), bounds)
-    except ValueError as error:
-        raise SettingsError(f"--database-url cannot be served: {error}.") from error
-    except StoreUnavailable as error:
-        if not settings.database_url:
-            raise
-        raise StoreUnavailable(f"{error.message} Check --database-url.") from error
-
-
-async def open_stores(settings: ServerSettings) -> Stores:
-    """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secrets = Secrets.load(
-        settings.data_dir,
-        _given(settings.master_key, settings.master_key_file),
-        _given(settings.jwt_secret, settings.jwt_secret_file),
-        _given(settings.old_master_key, settings.old_master_key_file),
-    )
-    vault = Vault(secrets.vault_key, secrets.older_vault_keys)
-    database = await _open_database(settings)
-    try:
-        allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-        entries = ProviderEntries(database, vault, PROVIDERS, allows)
-        await entries.check_vault()
-        pepper = await kept_pepper(database, vault, secrets.key_pepper)
-    except BaseException:
-        await database.close()
-        raise
-    accounts = Accounts(database, replace(secrets, key_pepper=pepper), _policy(settings))
-    return Stores(database, accounts, entries, vault, has_older_keys=bool(secrets.older_vault_keys))
 
 
 def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log: bool = True) -> OperatorServer:
@@ -254,7 +150,7 @@ class Core:
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
-        self._rates = MemoryRates(self._count_dispatched)
+        self.metering.show_state(stores.state)
         options = ServerOptions(count_call=self.metering.count_rpc)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
@@ -263,7 +159,7 @@ class Core:
     async def open(cls, settings: ServerSettings) -> Self:
         """Makes every part; nothing listens yet. Raises SettingsError and what the parts raise."""
         check(settings)
-        return cls(settings, await open_stores(settings))
+        return cls(settings, await open_stores(settings, serves=True))
 
     async def __aenter__(self) -> Self:
         return self
@@ -293,18 +189,12 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
-        await self._rates.close()
-        await self.stores.accounts.close()
-        await self.stores.database.close()
+        await self.stores.close()
 
     def _flag(self, entry_id: str, reason: str) -> None:
         task = asyncio.ensure_future(self.stores.entries.flag(entry_id, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
-        async with self.stores.database.read() as tx:
-            return await tx.operations.count_dispatched(user_id, start, end)
 
     def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
@@ -316,11 +206,14 @@ class Core:
         )
         dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
         clock = _clock()
-        admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
+        admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
+        self.metering.show_limits(admission, refusals)
         price = self._prices.cost_nanousd
         prices_of, requests = self._pricing.of, self.metering.requests
         return Pipeline(
-            Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, requests)
+            Parts(
+                router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, refusals, requests
+            )
         )
 
     def _router(self) -> Router:
@@ -362,7 +255,9 @@ class Core:
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, self._pricing.of)), registry
         )
-        price_lists = PriceLists(self.stores.database, PROVIDERS, self._pricing.forget)
+        forgetting = self.stores.forgetting
+        forgetting.on("workspace", self._pricing.forget)
+        price_lists = PriceLists(self.stores.database, PROVIDERS, partial(forgetting.forget, "workspace"))
         prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
         metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry

@@ -8,9 +8,9 @@ from typing import Final
 
 from server.accounts.people import NewUser
 from server.accounts.providers import NewProvider
-from server.app import Stores
 from server.chat.principal import Plan
 from server.providers.registry import PROVIDERS
+from server.stores import Stores
 
 EMAIL: Final = "demo@perpetuo.dev"
 KEY: Final = "pk_demo"

@@ -5,7 +5,7 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -24,8 +24,9 @@ from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs
 from server.errors import ClientGone, PerpetuoError
 from server.ledger.ledger import Ledger
-from server.limits.admission import Admission
+from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
 from server.limits.metadata import rate_metadata
+from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace
 from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
@@ -55,6 +56,7 @@ class Parts:
     price: Price
     admission: Admission
     prices_of: PricesOf | None = None
+    refusals: Refusals = field(default_factory=Refusals)
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
 
@@ -84,7 +86,7 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(call)
+            await self._admit(prepared)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
@@ -111,7 +113,7 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(call)
+            await self._admit(prepared)
             live = await self._open_shared(prepared)
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
@@ -150,10 +152,13 @@ class Pipeline:
             share.when_over(partial(self._settle, operation))
 
     def _settle(self, operation: Operation) -> None:
-        """Leaves the record with the ledger, and what the attempts came to with the router and the metrics."""
+        """Leaves the record with the ledger, and what the attempts came to with router, limits and metrics."""
         record = operation.record()
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
-        self._parts.ledger.record(record)
+        if operation.grant is not None:
+            self._parts.admission.settle(operation.grant, operation.trace.used_tokens())
+        if self._parts.refusals.are_recorded(record):
+            self._parts.ledger.record(record)
         self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
 
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
@@ -175,13 +180,20 @@ class Pipeline:
             await self._choose(prepared)
         return prepared
 
-    async def _admit(self, call: Call) -> None:
+    async def _admit(self, prepared: Prepared) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
+        operation, ask = prepared.operation, prepared.asked.ask
+        call, has_answer = operation.call, prepared.share is not None and prepared.share.has_kept()
 
-        def tell(standing: Standing) -> None:
-            call.announce(rate_metadata(standing))
+        def needed_tokens() -> int:
+            if has_answer:
+                return 0
+            return ask.prompt_tokens + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
 
-        await self._parts.admission.admit(call.principal, tell)
+        def tell(standings: Sequence[Standing]) -> None:
+            call.announce(rate_metadata(standings))
+
+        operation.grant = await self._parts.admission.admit(call.principal, needed_tokens, tell)
 
     async def _share(
         self, operation: Operation, request: ChatRequest, knobs: GatewayKnobs, asked: Asked

@@ -157,6 +157,10 @@ class Trace:
         known = [cost for cost in costs if cost is not None]
         return sum(known) if used and len(known) == len(costs) else None
 
+    def used_tokens(self) -> int:
+        """How many tokens the attempts took together."""
+        return sum(attempt.usage.total_tokens for attempt in self.attempts if attempt.usage is not None)
+
     def upstream_s(self) -> float:
         """How long upstreams took until they had answered or failed, in seconds."""
         return sum(attempt.answered_s or 0.0 for attempt in self.attempts)

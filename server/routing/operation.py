@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from server.chat.answer import GatewayMetadata
 from server.chat.deployment import Candidate
 from server.chat.principal import Call
+from server.chat.rates import Grant
 from server.chat.records import OperationRecord
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
@@ -22,7 +23,7 @@ class Operation:
     `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
     `began` is when it began and `answered_at` when there was something to send, on the stopwatch; the latter is None if
-    that was not this request's work.
+    that was not this request's work. `grant` is what limits have counted of it.
     """
 
     call: Call
@@ -40,6 +41,7 @@ class Operation:
     status: int = 200
     is_committed: bool = False
     is_cache_hit: bool = False
+    grant: Grant | None = None
     began: float = field(init=False)
     answered_at: float | None = None
 

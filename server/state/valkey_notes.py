@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
 from server.chat.shared import Heard
 from server.state.link import StateAwayError, ValkeyLink
@@ -51,6 +51,7 @@ class ValkeyNotices:
         self._listeners: dict[str, list[Heard]] = {}
         self._when_missed: list[Callable[[], None]] = []
         self._listener: asyncio.Task[None] | None = None
+        self._is_closing = False
         self.is_listening = asyncio.Event()
 
     def open(self) -> None:
@@ -59,9 +60,11 @@ class ValkeyNotices:
 
     async def close(self) -> None:
         """Listens no more."""
-        if self._listener is not None:
+        self._is_closing = True
+        # Cancelled within the client, a task may miss that it was.
+        while self._listener is not None and not self._listener.done():
             self._listener.cancel()
-            await asyncio.wait([self._listener])
+            await asyncio.wait([self._listener], timeout=_PAUSE_S)
 
     def tell(self, topic: str, text: str) -> None:
         """See `Notices.tell`."""
@@ -78,7 +81,7 @@ class ValkeyNotices:
 
     async def _listen_for_ever(self) -> None:
         has_listened = False
-        while True:
+        while not self._is_closing:
             try:
                 await self._listen(is_again=has_listened)
             except self._link.failures as error:
@@ -87,13 +90,13 @@ class ValkeyNotices:
             self.is_listening.clear()
             await asyncio.sleep(_PAUSE_S)
 
-    async def _listen(self, *, is_again: bool) -> NoReturn:
+    async def _listen(self, *, is_again: bool) -> None:
         async with self._link.client.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(self._channel)
             self.is_listening.set()
             if is_again:
                 self._tell_missed()
-            while True:
+            while not self._is_closing:
                 # A finite wait, so that a connection that is dead is noticed by its health check.
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=_LISTENED_S)
                 if message is not None:

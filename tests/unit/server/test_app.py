@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import grpc.aio
 import pytest
@@ -11,30 +10,10 @@ from perpetuo.v1 import models_pb2, models_pb2_grpc
 from server.accounts.people import NewUser
 from server.accounts.providers import NewProvider
 from server.accounts.vault import WrongKeyError
-from server.app import Core, SettingsError, check, is_loopback
+from server.app import Core
 from server.demo import make_demo
 from server.errors import StoreUnavailable
 from server.settings import ServerSettings
-
-LOOPBACK = [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False),
-            ("192.168.1.1", False), ("example.com", False), ("::", False)]  # fmt: skip
-
-
-@pytest.mark.parametrize(("host", "expected"), LOOPBACK)
-def test_loopback(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected
-
-
-REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("a demo that others can reach", {"demo": True, "host": "0.0.0.0"}, "--demo"),
-    ("a state that is not served", {"state_url": "redis://127.0.0.1"}, "--state-url"),
-]
-
-
-@pytest.mark.parametrize(("options", "names"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_settings_that_cannot_be_served(options: dict[str, Any], names: str) -> None:
-    with pytest.raises(SettingsError, match=names):
-        check(ServerSettings(**options))
 
 
 async def test_a_core_serves_on_a_free_port_and_keeps_its_data(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from server.chat.records import OperationRecord
 from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
 from server.limits.admission import Admission
-from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
@@ -24,6 +23,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
+from server.state.memory import MemoryRates
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -59,10 +59,6 @@ class KeptLedger:
         return None
 
 
-async def _no_calls_before(*_: object) -> int:
-    return 0
-
-
 def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
     transport, ledger = ScriptedTransport(script), KeptLedger()
     entries = [
@@ -76,7 +72,7 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
 
     dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     facts = ProviderFacts()
-    admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
+    admission = Admission(MemoryRates(now=lambda: Moment(0.0, 0.0)), PLAN_LIMITS)
     sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
     router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
     parts = Parts(router, sharing, dispatcher, ledger, clock(), nano_per_token, admission)

@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -75,7 +75,8 @@ class Valkey:
     def _pid(self) -> int:
         assert self._server is not None
         assert self._server._process is not None
-        return self._server._process.pid
+        pid: int = self._server._process.pid
+        return pid
 
 
 @contextlib.contextmanager
@@ -105,8 +106,9 @@ class Turned:
         """Lets time pass."""
         self.now_s += by_s
         seconds, microseconds = divmod(round(self.now_s * 1_000_000), 1_000_000)
-        clock = {"s": str(seconds), "us": str(microseconds)}
-        await self._link.client.hset(f"{self._link.prefix}clock", mapping=clock)  # type: ignore[misc]
+        clock = ("s", str(seconds), "us", str(microseconds))
+        client: Any = self._link.client
+        await client.execute_command("HSET", f"{self._link.prefix}clock", *clock)
 
 
 @contextlib.asynccontextmanager

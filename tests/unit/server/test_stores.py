@@ -1,0 +1,58 @@
+"""What is opened for a gateway: which settings are refused, and that everything is closed again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.accounts.people import NewUser
+from server.settings import ServerSettings
+from server.state.memory_notes import NoOthers
+from server.stores import SettingsError, check, is_loopback, open_stores
+from tests.unit.server.state.conftest import valkey
+from tests.unit.server.state.valkeys import Valkey
+
+__all__ = ["valkey"]
+
+LOOPBACK = [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False),
+            ("192.168.1.1", False), ("example.com", False), ("::", False)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "expected"), LOOPBACK)
+def test_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("a demo that others can reach", {"demo": True, "host": "0.0.0.0"}, "--demo"),
+    ("a state of an unknown kind", {"state_url": "memcached://127.0.0.1"}, "--state-url"),
+    ("a state without a host", {"state_url": "valkey://"}, "--state-url"),
+    ("a state at an impossible port", {"state_url": "valkey://127.0.0.1:99999"}, "--state-url"),
+    ("replicas that share nothing", {"replicas": 2}, "--replicas"),
+]
+
+
+@pytest.mark.parametrize(("options", "names"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_settings_that_cannot_be_served(options: dict[str, Any], names: str) -> None:
+    with pytest.raises(SettingsError, match=names):
+        check(ServerSettings(**options))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["memory:", "valkey://h", "valkey://:secret@h:6379/3", "redis://h:1", "rediss://h", "unix:///run/valkey.sock"],
+)
+def test_states_that_can_be_served(url: str) -> None:
+    check(ServerSettings(state_url=url))
+
+
+async def test_only_a_gateway_that_serves_has_a_part_in_the_shared_state(valkey: Valkey, tmp_path: Path) -> None:
+    settings = ServerSettings(data_dir=tmp_path, state_url=valkey.url, replicas=2)
+    stores = await open_stores(settings)
+    assert isinstance(stores.state.notices, NoOthers)
+    await stores.accounts.create_user(NewUser("ana@example.com", "secure-password-123"))
+    await stores.close()
+    stores = await open_stores(settings, serves=True)
+    assert stores.state.health().is_up
+    assert (await stores.accounts.log_in("ana@example.com", "secure-password-123")).user.email == "ana@example.com"
+    await stores.close()
