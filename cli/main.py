@@ -45,9 +45,16 @@ def serve(context: typer.Context) -> None:
     began = time.monotonic()
     # Nothing of what is imported is garbage; looking for some takes a tenth of the start.
     gc.disable()
-    from cli.serve import main as serve_main
+    from cli.serve_settings import read_settings
 
-    raise typer.Exit(serve_main(context.args, began))
+    settings = read_settings(context.args)
+    if settings.workers > 1:
+        from cli.workers import supervise
+
+        raise typer.Exit(supervise(settings, began))
+    from cli.serve import serve as serve_alone
+
+    raise typer.Exit(serve_alone(settings, began))
 
 
 @app.command(context_settings=_PASS_ON)

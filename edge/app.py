@@ -51,6 +51,8 @@ _EXPOSED_HEADERS: Final = (
     "x-ratelimit-limit-tokens",
     "x-ratelimit-remaining-tokens",
     "x-ratelimit-reset-tokens",
+    "x-perpetuo-attempts",
+    "x-perpetuo-provider",
     "anthropic-ratelimit-requests-limit",
     "anthropic-ratelimit-requests-remaining",
     "anthropic-ratelimit-requests-reset",

@@ -39,12 +39,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket's beginning: bound, not yet listening. OSError if the address is taken or not ours."""
+def bind(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
+    """A listening socket's beginning: bound, not yet listening. OSError if the address is taken or not ours.
+
+    With `shares_port` other processes may bind the same port; the kernel spreads connections over those that listen.
+    """
     info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     bound = socket.socket(info[0], info[1], info[2])
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shares_port:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         bound.bind(info[4])
         bound.setblocking(False)
@@ -69,13 +74,15 @@ async def serve_app(
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, settings: EdgeSettings) -> AsyncIterator[int]:
-    """Serves while the context lasts; gives the port."""
+async def serving(
+    app: ASGIApp, settings: EdgeSettings, *, beside: socket.socket | None = None, shares_port: bool = False
+) -> AsyncIterator[int]:
+    """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on."""
     config = _config(app, settings)
     config.load()
-    listener = bind(settings.host, settings.port)
+    listener = bind(settings.host, settings.port, shares_port=shares_port)
     server = _Server(config)
-    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener, *([beside] if beside else [])]))
     sweeping = asyncio.get_running_loop().create_task(sweep(server.server_state.connections, SWEEP_S))
     try:
         await asyncio.wait({task, server.up}, return_when=asyncio.FIRST_COMPLETED)

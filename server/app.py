@@ -5,6 +5,7 @@ import gc
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -56,7 +57,7 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
-from server.routing.retry import blames_provider
+from server.routing.failure import blames_provider
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
@@ -131,11 +132,26 @@ def collect_garbage_seldom() -> None:
     gc.enable()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a core stands among the processes of one gateway.
+
+    Those that share a port listen on it together; the first serves operators and does what must be done only once.
+    """
+
+    shares_port: bool = False
+    is_first: bool = True
+
+
+ALONE: Final = Place()
+
+
 class Core:
     """The running core. Open it, `start` it, and `stop` it; `server` has its ports and its in-process channel."""
 
-    def __init__(self, settings: ServerSettings, stores: Stores) -> None:
+    def __init__(self, settings: ServerSettings, stores: Stores, place: Place) -> None:
         self.settings = settings
+        self._place = place
         self.stores = stores
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
@@ -151,15 +167,15 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
-        options = ServerOptions(count_call=self.metering.count_rpc)
+        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 
     @classmethod
-    async def open(cls, settings: ServerSettings) -> Self:
+    async def open(cls, settings: ServerSettings, place: Place = ALONE) -> Self:
         """Makes every part; nothing listens yet. Raises SettingsError and what the parts raise."""
         check(settings)
-        return cls(settings, await open_stores(settings, serves=True))
+        return cls(settings, await open_stores(settings, serves=True), place)
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,9 +189,10 @@ class Core:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
-        await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
+        if self._place.is_first:
+            await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
-        if self.stores.has_older_keys:
+        if self.stores.has_older_keys and self._place.is_first:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 

@@ -29,7 +29,7 @@ from server.limits.metadata import rate_metadata
 from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace
-from server.routing.dispatch import Dispatcher, LiveStream, broken_stream
+from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
@@ -92,9 +92,11 @@ class Pipeline:
             operation.served, operation.usage = answer.candidate, answer.usage
             finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
+            call.announce(operation.headers())
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
+            call.announce(operation.headers())
             raise
         finally:
             self._settle_after(operation, share)
@@ -118,6 +120,7 @@ class Pipeline:
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
             self._answered(operation, share)
+            call.announce(operation.headers())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
@@ -125,6 +128,8 @@ class Pipeline:
             yield self._last(operation, live, tail)
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
             operation.fail(_reason(error))
+            if operation.served is None:
+                call.announce(operation.headers())
             raise
         finally:
             if live is not None:
@@ -219,9 +224,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        served = await self._parts.dispatcher.complete(
-            prepared.request, operation.candidates, operation.call.deadline, operation.trace
-        )
+        served = await self._parts.dispatcher.complete(_errand(prepared))
         answer = served.answer
         usage = answer.facts.usage or Usage(
             input_tokens=operation.prompt_tokens,
@@ -230,9 +233,8 @@ class Pipeline:
         )
         operation.served, operation.usage = served.candidate, usage
         operation.notes.extend(answer.notes)
-        attempt = operation.trace.attempts[-1]
-        attempt.usage = usage
-        attempt.end()
+        served.attempt.usage = usage
+        served.attempt.end()
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
 
     async def _open(self, prepared: Prepared) -> LiveStream:
@@ -240,9 +242,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        return await self._parts.dispatcher.stream(
-            prepared.request, operation.candidates, operation.call.deadline, operation.trace
-        )
+        return await self._parts.dispatcher.stream(_errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
@@ -296,6 +296,13 @@ class Pipeline:
         live.end()
         operation.notes.extend(live.notes)
         return tail.close(operation.metadata(), usage)
+
+
+def _errand(prepared: Prepared) -> Errand:
+    operation = prepared.operation
+    return Errand(
+        prepared.request, operation.candidates, operation.call.deadline, operation.trace, operation.prompt_tokens
+    )
 
 
 def _usage_of(operation: Operation, tail: StreamTail) -> Usage:

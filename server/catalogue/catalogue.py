@@ -2,7 +2,8 @@
 
 The facts stand in `models.json`, one model a line, chosen from what vendors publish; prices are not among them, they
 come from the price book. A model that is not here is not refused anywhere: nothing is known of it. This module must not
-guess: a name is found literally, by an alias that stands in the file, or as a dated snapshot of a model that is here.
+guess: a name is found literally, by an alias that stands in the file, as a dated snapshot of a model that is here, or
+as one that is served from a part of the world (`us.NAME`).
 
 Tiers are 1 to 5 and relative to the models of the day: `speed_tier` 5 answers soonest, `quality_tier` 5 solves most.
 """
@@ -25,6 +26,7 @@ Tokens = Annotated[int, Meta(ge=1)]
 Input = Literal["text", "image", "audio", "file"]
 
 _FILE: Final = "models.json"
+_REGION: Final = re.compile(r"(?:us|us-gov|eu|apac|au|ca|jp|global)\.")
 _SNAPSHOT: Final = re.compile(r"-(?:20\d\d-\d\d-\d\d|20\d{6})\Z")
 
 
@@ -74,14 +76,26 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     as_of: date
     price_names: dict[str, str]
+    same_models: dict[str, str]
     models: tuple[Model, ...]
 
 
 class Catalogue:
-    """Models by name. `price_names` are the names that the price book has for providers where they are not ours."""
+    """Models by name.
 
-    def __init__(self, models: tuple[Model, ...], as_of: date, price_names: Mapping[str, str] | None = None) -> None:
+    `price_names` are the names that the price book has for providers where they are not ours, `same_models` the
+    providers whose models are those of another, by that one's name.
+    """
+
+    def __init__(
+        self,
+        models: tuple[Model, ...],
+        as_of: date,
+        price_names: Mapping[str, str] | None = None,
+        same_models: Mapping[str, str] | None = None,
+    ) -> None:
         self.models = models
+        self.same_models = dict(same_models or {})
         self.version = f"perpetuo/{as_of.isoformat()}"
         self.price_names = dict(price_names or {})
         self._by_names = {
@@ -93,13 +107,16 @@ class Catalogue:
         """The catalogue that comes with the gateway."""
         raw = files("server.catalogue").joinpath(_FILE).read_bytes()
         read = msgspec.json.decode(raw, type=_File)
-        return cls(read.models, read.as_of, read.price_names)
+        return cls(read.models, read.as_of, read.price_names, read.same_models)
 
     def find(self, provider: str, model: str) -> Model | None:
         """What is known of a provider's model; None when nothing is."""
+        provider = self.same_models.get(provider, provider)
         found = self._by_names.get((provider, model))
         if found is None and (snapshot := _SNAPSHOT.search(model)):
             found = self._by_names.get((provider, model[: snapshot.start()]))
+        if found is None and (region := _REGION.match(model)):
+            found = self._by_names.get((provider, model[region.end() :]))
         return found
 
     @cached_property

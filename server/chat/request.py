@@ -5,7 +5,7 @@ others leave byte for byte as they came: key order, number spelling, whitespace 
 any provider, nor read a member in a way that another reader of the same bytes would not.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import msgspec
@@ -35,7 +35,8 @@ class ChatRequest:
     `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
     `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
     as it is written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
-    `lose`, which refuses it when the request `is_strict`.
+    `lose`, which refuses it when the request `is_strict`. `may_ask_usage`: a provider may be asked to report usage in
+    the stream.
     """
 
     body: bytes
@@ -44,6 +45,7 @@ class ChatRequest:
     is_stream: bool = False
     notes: list[str] = field(default_factory=list)
     is_strict: bool = False
+    may_ask_usage: bool = True
     told: list[str] = field(default_factory=list, repr=False)
 
     def lose(self, member: str, why: str) -> None:
@@ -68,6 +70,12 @@ class ChatRequest:
         for note in self.told:
             self.notes.remove(note)
         self.told.clear()
+
+    def without_usage(self) -> "ChatRequest":
+        """The same for a provider that does not know how to report usage in a stream."""
+        self.tell("stream_options is not sent: the provider refuses it, so its usage is estimated.")
+        members = {name: value for name, value in self.members.items() if name != "stream_options"}
+        return replace(self, members=members, may_ask_usage=False)
 
     @property
     def wants_usage(self) -> bool:
@@ -134,7 +142,7 @@ def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> b
     members.pop("gateway", None)
     if request.is_stream is not (request.view.stream is True):
         _override_stream(members, request.is_stream)
-    if include_usage and request.is_stream and not request.wants_usage:
+    if include_usage and request.may_ask_usage and request.is_stream and not request.wants_usage:
         members["stream_options"] = _with_usage(members.get("stream_options", _NULL))
     return _ENCODER.encode(members)
 

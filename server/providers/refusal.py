@@ -14,6 +14,7 @@ import msgspec
 
 from server.errors import (
     BodyTooLarge,
+    Conflict,
     ContentBlocked,
     ContextTooLong,
     ModelUnknown,
@@ -28,7 +29,7 @@ from server.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from server.providers.retry_after import parse_retry_after
+from server.providers.retry_after import parse_duration, parse_retry_after
 
 MAX_MESSAGE_CHARS: Final = 512
 
@@ -65,6 +66,7 @@ _CODES: Final[Mapping[str, type[PerpetuoError]]] = {
         ),
         UpstreamQuota,
     ),
+    "retry_info": UpstreamRateLimited,
     **dict.fromkeys(("invalid_api_key", "invalid_authentication", "account_deactivated"), UpstreamAuth),
     **dict.fromkeys(
         ("model_not_found", "model_not_available", "unknown_model", "invalid_model", "deploymentnotfound"), ModelUnknown
@@ -75,6 +77,7 @@ _TEXTS: Final = (
     (
         re.compile(
             r"context (length|window|size|limit)|maximum (context|prompt|input) length|too many (input )?tokens"
+            r"|token count .{0,60}exceeds the maximum"
             r"|exceeds max length|exceeded model token limit|range of input length"
             r"|prompt is too long|reduce the length of the (messages|prompt)|input is too long|longer than the maximum",
             re.IGNORECASE,
@@ -116,11 +119,11 @@ _STATUSES: Final[Mapping[int, type[PerpetuoError]]] = {
     403: UpstreamForbidden,
     404: ModelUnknown,
     408: UpstreamTimeout,
-    409: UpstreamUnavailable,
+    409: Conflict,
     410: ModelUnknown,
     413: BodyTooLarge,
     422: RequestInvalid,
-    425: UpstreamUnavailable,
+    425: Conflict,
     429: UpstreamRateLimited,
     451: UpstreamForbidden,
     498: UpstreamUnavailable,
@@ -164,7 +167,10 @@ _MESSAGES: Final[Mapping[type[PerpetuoError], str]] = {
     UpstreamRateLimited: "The provider is limiting this account",
     UpstreamTimeout: "The provider ran out of time",
     UpstreamUnavailable: "The provider is not available",
+    Conflict: "The provider could not take the request at that moment",
 }
+
+_TELLS_WAIT: Final = frozenset((UpstreamRateLimited, UpstreamUnavailable, Conflict))
 
 _SECRETS: Final = (
     (re.compile(r"https?://\S+", re.IGNORECASE), "[link]"),
@@ -182,13 +188,17 @@ _MARKUP: Final = re.compile(r"<(!doctype|html|head|body|script|div|title|h1|p|a)
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What an error body says: texts in lower case are for comparing, `message` is for people."""
+    """What an error body says: texts in lower case are for comparing, `message` is for people.
+
+    `retry_after_s` is the wait that stands in the body, as in Google's RetryInfo; None if there is none.
+    """
 
     message: str = ""
     type: str = ""
     code: str = ""
     param: str | None = None
     status: int = 0
+    retry_after_s: float | None = None
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> PerpetuoError:
@@ -233,6 +243,7 @@ def complaint_of(document: object) -> Complaint:
         "" if number else _text(code).lower(),
         param if isinstance(param, str) and param else None,
         number if 400 <= number <= 599 else 0,
+        _retry_delay(inner.get("details")),
     )
 
 
@@ -257,6 +268,14 @@ def _text(value: object) -> str:
     place = value.get("loc")
     text = _text(value.get("msg") or value.get("message") or value.get("detail"))
     return f"{'.'.join(map(str, place))}: {text}" if text and isinstance(place, list) else text
+
+
+def _retry_delay(details: object) -> float | None:
+    """The wait of a RetryInfo among the details of a Google error."""
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and (text := _text(detail.get("retryDelay"))):
+            return parse_duration(text)
+    return None
 
 
 def _inner_status(complaint: Complaint) -> int:
@@ -300,7 +319,12 @@ def _made(kind: type[PerpetuoError], status: int, headers: Mapping[str, str], co
         return kind(f"The provider's answer (status {status or 200}) is not a chat completion.", details=details)
     said = one_line(complaint.message)
     message = f"{_MESSAGES[kind]}: {said}" if said else f"{_MESSAGES[kind]} (status {status})."
-    retries = kind in (UpstreamRateLimited, UpstreamUnavailable)
+    wait_s = _wait(headers, complaint) if kind in _TELLS_WAIT else None
     param = complaint.param if kind is RequestInvalid else None
     made: Callable[..., PerpetuoError] = kind
-    return made(message, param=param, retry_after_s=parse_retry_after(headers) if retries else None, details=details)
+    return made(message, param=param, retry_after_s=wait_s, details=details)
+
+
+def _wait(headers: Mapping[str, str], complaint: Complaint) -> float | None:
+    told_s = parse_retry_after(headers)
+    return complaint.retry_after_s if told_s is None else told_s

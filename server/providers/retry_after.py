@@ -73,11 +73,11 @@ def _reset(headers: Mapping[str, str], window: str, now_s: float | None) -> floa
     number = _number(text)
     if number is not None and number >= _EPOCH_FROM_S:
         return None if now_s is None else number - now_s
-    return number if number is not None else _duration(text)
+    return number if number is not None else parse_duration(text)
 
 
-def _duration(text: str) -> float | None:
-    """Seconds of a duration as `1h2m3.5s` or `120ms`."""
+def parse_duration(text: str) -> float | None:
+    """Seconds of a duration as `1h2m3.5s` or `120ms`; None for anything else."""
     match = _DURATION.fullmatch(text)
     if not text or match is None:
         return None

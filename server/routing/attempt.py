@@ -60,7 +60,7 @@ class Attempt:
     """A call to `candidate` that runs, or has ended. It leaves exactly one record.
 
     `answered_s` is how long the upstream took for the whole answer, of a stream for the first content; None as long as
-    there is neither.
+    there is neither. `was_in_vain`: what it took is only supposed, and nothing of it reached the caller.
     """
 
     number: int
@@ -74,6 +74,7 @@ class Attempt:
     first_token_ms: int | None = None
     answered_s: float | None = None
     usage: Usage | None = None
+    was_in_vain: bool = False
     record: AttemptRecord | None = None
 
     def __post_init__(self) -> None:
@@ -124,19 +125,27 @@ class Attempt:
             )
         return self.record
 
-    def fail(self, error: PerpetuoError) -> AttemptRecord:
-        """Writes the record of a failure."""
+    def fail(self, error: PerpetuoError, spent: Usage | None = None) -> AttemptRecord:
+        """Writes the record of a failure; `spent` is what it is taken to have cost although nothing came of it."""
+        if spent is not None and self.usage is None:
+            self.usage = spent
+            self.was_in_vain = True
         return self.end(error.reason, error.message[:500])
 
 
 @dataclass(slots=True)
 class Trace:
-    """The attempts of one operation, in order. `waited_s` is what it was held back on purpose, in seconds."""
+    """The attempts of one operation, in order.
+
+    `waited_s` is what it was held back on purpose, in seconds. `told` is whose failure the caller was told of, if all
+    failed.
+    """
 
     clock: Clock
     price: Price
     attempts: list[Attempt] = field(default_factory=list)
     waited_s: float = 0.0
+    told: Candidate | None = None
     version_of: VersionOf = usual_version
 
     def use(self, prices: Prices) -> None:
@@ -151,15 +160,22 @@ class Trace:
         return attempt
 
     def cost_nanousd(self) -> int | None:
-        """What the attempts that used tokens cost together; None when one of them has no known price."""
-        used = [attempt for attempt in self.attempts if attempt.usage is not None]
+        """What the attempts that used tokens cost together; None when one of them has no known price.
+
+        What is only supposed of attempts in vain stands in their own records.
+        """
+        used = self.paid()
         costs = [attempt.cost_nanousd() for attempt in used]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if used and len(known) == len(costs) else None
 
     def used_tokens(self) -> int:
-        """How many tokens the attempts took together."""
-        return sum(attempt.usage.total_tokens for attempt in self.attempts if attempt.usage is not None)
+        """How many tokens are known of the attempts together."""
+        return sum(attempt.usage.total_tokens for attempt in self.paid() if attempt.usage is not None)
+
+    def paid(self) -> list[Attempt]:
+        """The attempts whose tokens are known, or reached the caller."""
+        return [attempt for attempt in self.attempts if attempt.usage is not None and not attempt.was_in_vain]
 
     def upstream_s(self) -> float:
         """How long upstreams took until they had answered or failed, in seconds."""

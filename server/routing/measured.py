@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.chat.records import AttemptRecord
-from server.routing.retry import blames_provider
+from server.routing.failure import blames_provider
 
 HALF_LIFE_S: Final = 300.0
 MAX_SERIES: Final = 10_000

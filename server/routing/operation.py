@@ -79,7 +79,18 @@ class Operation:
 
     def _paid(self) -> Attempt | None:
         """The last upstream call that took tokens."""
-        return next((attempt for attempt in reversed(self.trace.attempts) if attempt.usage is not None), None)
+        return next(reversed(self.trace.paid()), None)
+
+    def headers(self) -> list[tuple[str, str]]:
+        """How the answer was got, or was not, as metadata: the number of upstream calls, and the provider.
+
+        The provider is the one that answered, or whose failure is told. Nothing if nobody was asked.
+        """
+        attempts, told = self.trace.attempts, self.served or self.trace.told
+        if told is None and not attempts:
+            return []
+        provider = (told or attempts[-1].candidate).deployment.provider
+        return [("x-perpetuo-attempts", str(len(attempts))), ("x-perpetuo-provider", provider)]
 
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""

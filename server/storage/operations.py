@@ -152,9 +152,8 @@ class Operations:
             return Used(requests)
         columns = OPERATIONS.c
         query = (
-            select(*(func.sum(ATTEMPTS.c[name]) for name in _TOKEN_FIELDS))
-            .select_from(OPERATIONS.join(ATTEMPTS, ATTEMPTS.c.request_id == columns.request_id))
-            .where(columns.user_id == user_id, columns.key_id == key_id)
+            select(*(func.sum(columns[name]) for name in _TOKEN_FIELDS))
+            .where(columns.user_id == user_id, columns.key_id == key_id, ~columns.is_cache_hit)
             .where(columns.created_at >= start, columns.created_at < end)
         )
         sums = (await self._connection.execute(query)).one()

@@ -14,8 +14,8 @@ from server.chat.unsent import lose_others
 from server.chat.view import ResponseFormat
 from server.providers.anthropic.content import Made
 from server.providers.anthropic.messages import spoken_of
-from server.providers.anthropic.reasoning import Circumstances, Reasoning, reasoning_of
 from server.providers.anthropic.tools import output_format, toolbox_of
+from server.providers.claude_reasoning import Circumstances, Reasoning, reasoning_of
 
 UNKNOWN_MAX_TOKENS: Final = 8192
 """The longest answer asked of a model that nobody knows: what the oldest model still served can write."""

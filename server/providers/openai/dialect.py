@@ -75,12 +75,13 @@ class OpenAiDialect(Vendor):
         facts = peek_answer(body)
         if facts.error is not None:
             raise judged(200, headers, complaint_of(facts.error))
-        repaired = self._repaired(body, facts)
+        notes: list[str] = []
+        repaired = self._repaired(body, facts, notes)
         if repaired is not body:
             body, facts = repaired, peek_answer(repaired)
         if facts.finish_reason is None and not facts.has_content:
             raise UpstreamBadResponse("The provider's answer holds no choice.")
-        return Answer(body, facts)
+        return Answer(body, facts, tuple(notes))
 
     def is_stream(self, status: int, headers: Mapping[str, str]) -> bool:
         """See `Dialect.is_stream`. A stream that is declared as something unusual, or not at all, counts as one."""
@@ -94,7 +95,7 @@ class OpenAiDialect(Vendor):
         """See `Dialect.error`."""
         return refusal(status, headers, body)
 
-    def _repaired(self, body: bytes, facts: AnswerFacts) -> bytes:
+    def _repaired(self, body: bytes, facts: AnswerFacts, notes: list[str]) -> bytes:
         """The answer as OpenAI would write it; the same bytes where nothing can be amiss."""
         is_usual = (
             facts.finish_reason in OPENAI_FINISH_REASONS
@@ -106,7 +107,6 @@ class OpenAiDialect(Vendor):
         )
         if is_usual or facts.finish_reason is None:
             return body
-        notes: list[str] = []
         try:
             return Repairs("message", self.reasoning_name, self.usage, notes).repaired(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw
 
 from server.chat.request import ChatRequest
 from server.chat.view import Message, Part
+from server.errors import ParamUnsupported
 from server.providers.openai.documents import file_of
 from server.providers.openai.vendor import Vendor
 
@@ -22,6 +23,7 @@ _MEMBERS: Final = msgspec.json.Decoder(Members)
 _LIST: Final = msgspec.json.Decoder(list[Raw])
 _TEXT: Final = msgspec.json.Decoder(str)
 _SIGNED: Final = ("thinking_blocks", "reasoning_items")
+UNMARKED: Final = "cache_control is not sent: the provider takes no marks of the prompt cache."
 _NOT_TAKEN: Final = "is not sent: the provider does not take it."
 _IN_TOOL_RESULTS: Final = ("text",)
 
@@ -97,8 +99,8 @@ class _Writer:
         """The message at `index`; what a tool's message cannot hold goes to `carried`."""
         vendor, view = self._vendor, self._request.view.messages[index]
         members = _MEMBERS.decode(raw)
-        if "cache_control" not in vendor.takes:
-            self._drop(members, "cache_control")
+        if "cache_control" not in vendor.takes and members.pop("cache_control", None) is not None:
+            self._request.tell(UNMARKED)
         if not vendor.takes_names:
             self._drop(members, "name")
         if view.role == "developer" and vendor.developer != view.role:
@@ -109,7 +111,7 @@ class _Writer:
         elif view.role == "tool":
             self._drop(members, "is_error")
         if isinstance(view.content, list):
-            parts = self._parts(_LIST.decode(members["content"]), view.content)
+            parts = self._parts(_LIST.decode(members["content"]), view.content, f"messages[{index}].content")
             members["content"] = self._content(parts, view, carried)
         return members
 
@@ -121,15 +123,17 @@ class _Writer:
         """Leaves out what another vendor signed."""
         for name in _SIGNED:
             if members.pop(name, None) not in (None, Raw(b"null"), Raw(b"[]")):
-                self._request.lose(name, "are not sent: only the provider that signed them takes them back.")
+                self._request.tell(f"{name} are not sent: only the provider that signed them takes them back.")
         if "extra_content" in self._vendor.takes:
             return
-        self._drop(members, "extra_content")
+        signed = members.pop("extra_content", None) is not None
         if any(call.extra_content is not UNSET for call in view.tool_calls or ()):
             calls = [_MEMBERS.decode(call) for call in _LIST.decode(members["tool_calls"])]
             for call in calls:
-                self._drop(call, "extra_content")
+                signed |= call.pop("extra_content", None) is not None
             members["tool_calls"] = Raw(_ENCODER.encode(calls))
+        if signed:
+            self._request.tell("extra_content is not sent: only the provider that wrote it takes it back.")
 
     def _reasoning(self, members: Members, view: Message) -> None:
         """Sends earlier reasoning back where the vendor wants it, under its own name."""
@@ -138,30 +142,30 @@ class _Writer:
         members.pop("reasoning_content", None)
         if not self._sends_reasoning:
             if text:
-                self._request.lose("reasoning_content", "is not sent: the provider takes no earlier reasoning back.")
+                self._request.tell("reasoning_content is not sent: the provider takes no earlier reasoning back.")
             return
         text = text or _thoughts(view)
         # Where it is required, reasoning that another vendor kept to itself is an empty text.
         if text or vendor.reasoning_back == "with_calls":
             members.setdefault(vendor.reasoning_name, Raw(_ENCODER.encode(text)))
 
-    def _parts(self, raw: list[Raw], parts: list[Part]) -> list[tuple[str, Raw]]:
-        """Type and JSON of the parts that are left."""
+    def _parts(self, raw: list[Raw], parts: list[Part], path: str) -> list[tuple[str, Raw]]:
+        """Type and JSON of the parts. Raises ParamUnsupported: an answer to half a question is worse than none."""
         vendor = self._vendor
         made = []
-        for part, text in zip(parts, raw, strict=True):
+        for place, (part, text) in enumerate(zip(parts, raw, strict=True)):
             kind = part.type
-            if kind == "document" and kind not in vendor.parts:
-                file = file_of(text, vendor.parts)
-                if file is None:
-                    self._request.lose("document", "is not sent: the provider takes no documents of this kind.")
-                else:
-                    made.append(file)
-                    self._request.tell(f"document is sent as {file[0]}: the provider takes no documents as such.")
-            elif kind not in vendor.parts:
-                self._request.lose(f"The content part of type '{kind[:40]}'", _NOT_TAKEN)
-            else:
+            if kind in vendor.parts:
                 made.append((kind, self._plain(part, text)))
+                continue
+            file = file_of(text, vendor.parts) if kind == "document" else None
+            if file is None:
+                raise ParamUnsupported(
+                    f"The provider takes no content of the type {kind[:40]!r} of this kind ('{path}[{place}]').",
+                    param=f"{path}[{place}]",
+                )
+            made.append(file)
+            self._request.tell(f"document is sent as {file[0]}: the provider takes no documents as such.")
         return made
 
     def _plain(self, part: Part, raw: Raw) -> Raw:
@@ -172,7 +176,9 @@ class _Writer:
             return raw
         members = _MEMBERS.decode(raw)
         for name in marks:
-            self._drop(members, name)
+            del members[name]
+        if "cache_control" in marks:
+            self._request.tell(UNMARKED)
         return Raw(_ENCODER.encode(members))
 
     def _content(self, parts: Iterable[tuple[str, Raw]], view: Message, carried: list[Raw]) -> Raw:

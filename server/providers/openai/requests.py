@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw
 from server.chat.reasoning import effort_of
 from server.chat.request import ChatRequest
 from server.chat.view import Thinking
-from server.providers.openai.messages import Members, adapted_messages
+from server.providers.openai.messages import UNMARKED, Members, adapted_messages
 from server.providers.openai.vendor import Vendor
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -53,9 +53,11 @@ class _Members:
         vendor = self._vendor
         for name in vendor.left_out:
             self._leave_out(name)
-        for name in ("betas", "cache_control", "top_k"):
+        for name in ("betas", "top_k"):
             if name not in vendor.takes:
                 self._leave_out(name)
+        if "cache_control" not in vendor.takes and self._members.pop("cache_control", None) is not None:
+            self._request.tell(UNMARKED)
         self._limit(model)
         self._thinking(model)
         self._tools()
@@ -172,5 +174,5 @@ class _Members:
     def _unmarked(self, raw: Raw) -> Raw:
         members = _MEMBERS.decode(raw)
         del members["cache_control"]
-        self._request.lose("cache_control", _NOT_TAKEN)
+        self._request.tell(UNMARKED)
         return Raw(_ENCODER.encode(members))

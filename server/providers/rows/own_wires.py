@@ -6,7 +6,10 @@ Base URLs and models are those of the vendors' documentation.
 from typing import Final
 
 from server.providers.anthropic.dialect import AnthropicDialect
+from server.providers.google.dialect import GoogleDialect
 from server.providers.provider import Provider
+from server.providers.responses import ResponsesDialect
+from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
 
 OWN_WIRES: Final = (
     Provider(
@@ -24,5 +27,29 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+    ),
+    Provider(
+        "google",
+        "Google Gemini",
+        GoogleDialect(),
+        "https://generativelanguage.googleapis.com/v1beta",
+        (
+            "gemini-4-argon",
+            "gemini-3.8-flash",
+            "gemini-3.5-flash",
+            "gemini-3.5-flash-lite",
+            "gemini-2.5-pro",
+            "gemini-2.5-flash",
+            "gemini-2.5-flash-lite",
+        ),
+        "GEMINI_API_KEY",
+    ),
+    Provider(
+        "openai-responses",
+        "OpenAI (Responses API)",
+        ResponsesDialect(plain_models=OLD_MODELS, effort_off=EFFORT_OFF),
+        "https://api.openai.com/v1",
+        ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
+        "OPENAI_API_KEY",
     ),
 )

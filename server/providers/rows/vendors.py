@@ -10,13 +10,17 @@ from server.providers.openai.vendor import MEDIA, PARTS, TOOLS
 from server.providers.provider import Provider
 
 _CACHED: Final = ("cached_tokens", "prompt_tokens_details.cached_tokens")
-_OLD_MODELS: Final = ("gpt-3.5", "gpt-4", "chatgpt-4o", "ft:gpt-3.5", "ft:gpt-4")
+OLD_MODELS: Final = ("gpt-3.5", "gpt-4", "chatgpt-4o", "ft:gpt-3.5", "ft:gpt-4")
+
+"""What the names of OpenAI's models begin with that do not reason."""
+EFFORT_OFF: Final = (("gpt-5.", "none"), ("gpt-5", "minimal"), ("gpt-", "none"))
+"""By which effort OpenAI's models do not reason."""
 
 OPENAI: Final = OpenAiDialect(
     limit="max_completion_tokens",
-    old_limit_models=_OLD_MODELS,
+    old_limit_models=OLD_MODELS,
     developer="developer",
-    effort_off=(("gpt-5.", "none"), ("gpt-5", "minimal"), ("gpt-", "none")),
+    effort_off=EFFORT_OFF,
 )
 
 VENDORS: Final = (

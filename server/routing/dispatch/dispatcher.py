@@ -1,125 +1,157 @@
 """The attempt loop: candidates in order, until one answers or none is left.
 
-Before the first content every failure of a provider moves on to the next candidate, unseen by the client; after it the
-stream is committed, and a failure ends it. What happens is written into the operation's trace, attempt by attempt.
+Before the first content every failure of a provider moves on by the table of `rules`, unseen by the client; after it
+the stream is committed, and a failure ends it. What happens is written into the errand's trace, attempt by attempt.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from server.chat.deployment import Candidate
-from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport, WireResponse
-from server.errors import (
-    ClientGone,
-    DeadlineExceeded,
-    PerpetuoError,
-    UpstreamStreamInterrupted,
-)
+from server.errors import ClientGone, DeadlineExceeded, PerpetuoError, UpstreamStreamInterrupted
 from server.providers.dialect import Answer, Dialect
-from server.routing.attempt import Attempt, Trace
+from server.routing.attempt import Attempt
+from server.routing.course import LEAST_TIME_S, Chance, Course, Step
+from server.routing.dispatch.errand import Errand
 from server.routing.dispatch.live import LiveStream, gate_for
-from server.routing.retry import Move, flags_credential, move_after, verdict
+from server.routing.failure import classify
+from server.routing.rules import RULES, Bill, Notice
+from server.routing.verdict import Failure, verdict
 
-_LEAST_TIME_S = 0.05
+T = TypeVar("T")
 
 DialectOf = Callable[[str], Dialect]
 Flag = Callable[[str, str], None]
-"""Provider entry id and reason: the entry's own credential was refused."""
+"""Provider entry id and reason: the entry's own credential or account was refused."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+def no_window(candidate: Candidate) -> int:
+    """A catalogue that knows nothing."""
+    return 0
+
+
+def always(candidate: Candidate) -> bool:
+    """A budget without a bound."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An answer, and who gave it."""
+    """An answer, and the attempt that brought it."""
 
-    candidate: Candidate
+    attempt: Attempt
     answer: Answer
+
+    @property
+    def candidate(self) -> Candidate:
+        """Who gave it."""
+        return self.attempt.candidate
 
 
 class Dispatcher:
     """Sends requests to upstreams."""
 
-    def __init__(self, transport: Transport, dialect_of: DialectOf, timeouts: Timeouts, flag: Flag) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        dialect_of: DialectOf,
+        timeouts: Timeouts,
+        flag: Flag,
+        *,
+        chance: Chance | None = None,
+    ) -> None:
         self._transport = transport
         self._dialect_of = dialect_of
         self._timeouts = timeouts
         self._flag = flag
+        self._chance = chance or Chance(lambda: 0.0, no_window, always)
 
-    async def complete(
-        self, request: ChatRequest, candidates: Sequence[Candidate], deadline: float, trace: Trace
-    ) -> Served:
+    async def complete(self, errand: Errand) -> Served:
         """The first answer that a candidate gives in one piece. Raises the verdict over all failures."""
-        failures: list[PerpetuoError] = []
-        for candidate in candidates:
-            attempt = trace.begin(candidate)
-            try:
-                answer = await self._ask(request, attempt, deadline)
-            except PerpetuoError as error:
-                self._moves_on(attempt, error, failures)
-                continue
-            return Served(candidate, answer)
-        raise verdict(failures)
+        return await self._go(errand, self._ask)
 
-    async def stream(
-        self, request: ChatRequest, candidates: Sequence[Candidate], deadline: float, trace: Trace
-    ) -> LiveStream:
+    async def stream(self, errand: Errand) -> LiveStream:
         """A committed stream of the first candidate that has content. Raises the verdict over all failures."""
-        failures: list[PerpetuoError] = []
-        for candidate in candidates:
-            attempt = trace.begin(candidate)
+        return await self._go(errand, self._open)
+
+    async def _go(self, errand: Errand, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T:
+        course = Course(errand.candidates, errand.deadline, self._chance)
+        clock = errand.trace.clock
+        while (step := course.next(clock.monotonic())) is not None:
+            if step.wait_s > 0.0:
+                await self._wait(errand, step.wait_s)
+            attempt = errand.trace.begin(step.candidate)
             try:
-                return await self._open(request, attempt, deadline)
+                return await call(errand, step, attempt)
             except PerpetuoError as error:
-                self._moves_on(attempt, error, failures)
-        raise verdict(failures)
-
-    def _moves_on(self, attempt: Attempt, error: PerpetuoError, failures: list[PerpetuoError]) -> None:
-        attempt.fail(error)
-        if flags_credential(error):
-            self._flag(attempt.candidate.deployment.provider_id, error.reason)
-        if move_after(error) is Move.STOP:
-            raise error
-        failures.append(error)
-
-    async def _send(self, request: ChatRequest, attempt: Attempt, deadline: float, *, is_stream: bool) -> WireResponse:
-        left_s = deadline - attempt.clock.monotonic()
-        if left_s < _LEAST_TIME_S:
+                course.failed(step, self._note(errand, attempt, error))
+        if not course.failures:
             raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
-        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+        told = verdict(course.failures)
+        errand.trace.told = told.candidate
+        raise told.error
+
+    async def _wait(self, errand: Errand, wait_s: float) -> None:
+        clock = errand.trace.clock
+        began = clock.exact()
+        try:
+            await asyncio.sleep(wait_s)
+        finally:
+            errand.trace.waited_s += clock.exact() - began
+
+    def _note(self, errand: Errand, attempt: Attempt, error: PerpetuoError) -> Failure:
+        """Writes a failure down, and tells whom it concerns."""
+        error = _as_deadline(error, attempt, errand.deadline)
+        kind = classify(error, is_stream=errand.request.is_stream)
+        rule = RULES[kind]
+        attempt.fail(error, errand.prompt_usage() if rule.bill is Bill.PROMPT else None)
+        entry_id = attempt.candidate.deployment.provider_id
+        if rule.notice is Notice.FLAG:
+            self._flag(entry_id, error.reason)
+        elif rule.notice is Notice.EVENT:
+            _log.warning("security event: %s of provider entry %s: %s", error.reason, entry_id, error.message)
+        return Failure(attempt.candidate, kind, error)
+
+    async def _send(self, errand: Errand, step: Step, attempt: Attempt, *, is_stream: bool) -> WireResponse:
+        dialect = self._dialect_of(step.candidate.deployment.provider)
+        request = errand.request
         request.forget()  # what was noted for a candidate that failed does not concern the next
-        wire = dialect.build(request, attempt.candidate, is_stream=is_stream)
+        request = request.without_usage() if step.is_plain else request
+        wire = dialect.build(request, step.candidate, is_stream=is_stream)
         bounds = self._timeouts
+        left_s = errand.deadline - attempt.clock.monotonic()
         bounds = Timeouts(bounds.connect_s, bounds.first_byte_s, bounds.idle_s, left_s)
         response = await self._transport.send(wire, bounds)
         attempt.status = response.status
         return response
 
-    async def _ask(self, request: ChatRequest, attempt: Attempt, deadline: float) -> Answer:
-        dialect = self._dialect_of(attempt.candidate.deployment.provider)
+    async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
+        dialect = self._dialect_of(step.candidate.deployment.provider)
+        response = await self._send(errand, step, attempt, is_stream=False)
         try:
-            response = await self._send(request, attempt, deadline, is_stream=False)
-            try:
-                body = await response.read()
-                attempt.saw_answer()
-                return dialect.answer(response.status, response.headers, body)
-            finally:
-                await response.close()
-        except PerpetuoError as error:
-            raise _as_deadline(error, attempt, deadline) from None
+            body = await response.read()
+            attempt.saw_answer()
+            return Served(attempt, dialect.answer(response.status, response.headers, body))
+        finally:
+            await response.close()
 
-    async def _open(self, request: ChatRequest, attempt: Attempt, deadline: float) -> LiveStream:
-        dialect = self._dialect_of(attempt.candidate.deployment.provider)
-        response: WireResponse | None = None
+    async def _open(self, errand: Errand, step: Step, attempt: Attempt) -> LiveStream:
+        dialect = self._dialect_of(step.candidate.deployment.provider)
+        response: WireResponse | None = await self._send(errand, step, attempt, is_stream=True)
+        assert response is not None
         try:
-            response = await self._send(request, attempt, deadline, is_stream=True)
             if not dialect.is_stream(response.status, response.headers):
                 raise dialect.error(response.status, response.headers, await response.read())
-            live = LiveStream(response, dialect, attempt, gate_for(request))
+            live = LiveStream(response, dialect, attempt, gate_for(errand.request))
             await live.open()
             response = None
             return live
-        except PerpetuoError as error:
-            raise _as_deadline(error, attempt, deadline) from None
         finally:
             if response is not None:
                 await response.close()
@@ -127,7 +159,7 @@ class Dispatcher:
 
 def _as_deadline(error: PerpetuoError, attempt: Attempt, deadline: float) -> PerpetuoError:
     """A provider's time-out that was the caller's own deadline is told as such."""
-    if error.reason == "UPSTREAM_TIMEOUT" and deadline - attempt.clock.monotonic() < _LEAST_TIME_S:
+    if error.reason == "UPSTREAM_TIMEOUT" and deadline - attempt.clock.monotonic() < LEAST_TIME_S:
         return DeadlineExceeded("The time for this request ran out while a provider was being asked.")
     return error
 
@@ -136,7 +168,7 @@ def broken_stream(error: PerpetuoError, deadline: float, now: float) -> Perpetuo
     """What a client is told of a stream that failed after its first content."""
     if isinstance(error, ClientGone | DeadlineExceeded | UpstreamStreamInterrupted):
         return error
-    if deadline - now < _LEAST_TIME_S:
+    if deadline - now < LEAST_TIME_S:
         return DeadlineExceeded("The time for this request ran out while the answer was being written.")
     return UpstreamStreamInterrupted(
         f"The provider's stream broke before it was complete: {error.message}", details={"cause": error.reason}

@@ -1,6 +1,7 @@
 """The pipeline: every operation leaves exactly one record, whatever happens to it."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -41,6 +42,8 @@ from tests.unit.server.routing.scripted import (
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 ASKS_USAGE = BODY[:-1] + b',"stream_options":{"include_usage":true}}'
 Script = list[Reply | PerpetuoError]
+DOWN = errors.UpstreamUnavailable("x", details={"phase": "connect"})
+LIMITS = Reply((b"{}",), 429, "application/json", more={"retry-after": "9"})
 
 
 class KeptLedger:
@@ -114,14 +117,36 @@ async def test_an_answer_in_one_piece() -> None:
 
 
 async def test_failed_attempts_are_in_the_record_and_in_the_count() -> None:
-    pipeline, ledger, _ = build([errors.UpstreamUnavailable("down"), whole(b"{}", 500), whole()])
+    pipeline, ledger, _ = build([errors.UpstreamTls("no"), whole(b"{}", 503), whole()])
     answer = json.loads(await pipeline.complete(call(), BODY))
     assert answer["gateway_metadata"]["attempts"] == 3
     [record] = ledger.records
-    assert [attempt.outcome for attempt in record.attempts] == ["UPSTREAM_UNAVAILABLE", "UPSTREAM_UNAVAILABLE", "ok"]
+    assert [attempt.outcome for attempt in record.attempts] == ["UPSTREAM_TLS", "UPSTREAM_UNAVAILABLE", "ok"]
     assert [attempt.number for attempt in record.attempts] == [1, 2, 3]
     assert [attempt.provider_id for attempt in record.attempts] == ["p0", "p1", "p2"]
-    assert [attempt.status for attempt in record.attempts] == [None, 500, 200]
+    assert [attempt.status for attempt in record.attempts] == [None, 503, 200]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["in one piece", "streamed"])
+@pytest.mark.parametrize(
+    ("script", "attempts"),
+    [
+        ([DOWN, "answers"], "2"),
+        ([DOWN, LIMITS], "2"),
+        (["answers"], "1"),
+    ],
+)
+async def test_the_caller_is_told_how_many_were_asked_and_who_answered(
+    script: list[Any], attempts: str, stream: bool
+) -> None:
+    good = Reply([HI, FINISH, DONE]) if stream else whole()
+    pipeline, _, _ = build([good if entry == "answers" else entry for entry in script])
+    told: list[tuple[str, str]] = []
+    with contextlib.nullcontext() if "answers" in script else pytest.raises(errors.UpstreamUnavailable):
+        await ask(pipeline, call(announce=told.extend), BODY, stream=stream)
+    assert dict(told)["x-perpetuo-attempts"] == attempts
+    assert dict(told)["x-perpetuo-provider"] == "openai"
+    assert len(told) == len(dict(told))
 
 
 async def test_usage_that_is_missing_is_estimated_and_flagged() -> None:
@@ -144,8 +169,8 @@ REFUSED = [
         400,
         0,
     ),
-    ("every candidate down", BODY, [errors.UpstreamUnavailable("x")], "UPSTREAM_UNAVAILABLE", 503, 1),
-    ("every candidate limiting", BODY, [whole(b"{}", 429), whole(b"{}", 429)], "UPSTREAM_RATE_LIMITED", 429, 2),
+    ("every candidate down", BODY, [DOWN], "UPSTREAM_UNAVAILABLE", 503, 1),
+    ("every candidate limiting", BODY, [LIMITS, LIMITS], "UPSTREAM_RATE_LIMITED", 429, 2),
     ("a request that is blamed", BODY, [whole(b"{}", 400)], "REQUEST_INVALID", 400, 1),
 ]
 

@@ -214,15 +214,15 @@ async def test_a_kept_stream_is_answered_in_one_piece() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(whole(b"{}", 500), id="an error"),
+        pytest.param(whole(b"{}", 401), id="an error"),
         pytest.param(whole(UNARY.replace(b'"stop"', b'"content_filter"')), id="a filtered answer"),
     ],
 )
 async def test_what_is_not_an_answer_is_not_kept(reply: Reply) -> None:
     on = stage(reply, whole())
-    with_error = reply.status == 500
+    with_error = reply.status == 401
     if with_error:
-        with pytest.raises(errors.UpstreamUnavailable):
+        with pytest.raises(errors.UpstreamAuth):
             await complete(on)
     else:
         await complete(on)
@@ -321,15 +321,15 @@ async def test_the_call_ends_when_everybody_has_left() -> None:
 @pytest.mark.parametrize("ask", [complete, collect], ids=["in one piece", "streamed"])
 async def test_a_leader_that_fails_does_not_fail_the_others(ask: Any) -> None:
     good = whole() if ask is complete else streamed()
-    on = stage(whole(b"{}", 503), good, is_open=False)
+    on = stage(errors.UpstreamTls("no"), good, is_open=False)
     waiting = [asyncio.ensure_future(ask(on)) for _ in range(50)]
     await until_joined(on, 50)
     on.gate.is_open.set()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
-    assert [type(error) for error in failed] == [errors.UpstreamUnavailable]
+    assert [type(error) for error in failed] == [errors.UpstreamTls]
     assert len(on.gate.sent) == 2
-    assert sorted(record.outcome for record in on.records) == ["UPSTREAM_UNAVAILABLE"] + ["ok"] * 49
+    assert sorted(record.outcome for record in on.records) == ["UPSTREAM_TLS"] + ["ok"] * 49
 
 
 async def test_what_the_request_is_to_blame_for_is_told_to_all() -> None:

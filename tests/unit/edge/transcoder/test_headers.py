@@ -91,6 +91,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
     metadata: list[tuple[str, str | bytes]] = [
         ("x-request-id", "req_1"),
         ("x-ratelimit-limit", "20"),
+        ("x-perpetuo-attempts", "2"),
         ("retry-after", "3"),
         ("content-disposition", 'attachment; filename="a.csv"'),
         ("custom", "v"),
@@ -99,6 +100,7 @@ def test_allowed_metadata_leaves_under_its_name_and_other_with_a_prefix() -> Non
     assert outbound(metadata) == [
         (b"x-request-id", b"req_1"),
         (b"x-ratelimit-limit", b"20"),
+        (b"x-perpetuo-attempts", b"2"),
         (b"retry-after", b"3"),
         (b"content-disposition", b'attachment; filename="a.csv"'),
         (b"grpc-metadata-custom", b"v"),

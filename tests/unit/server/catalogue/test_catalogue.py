@@ -14,7 +14,7 @@ from tests.unit.server.routing.worlds import model
 CATALOGUE = Catalogue.load()
 PRICES = PriceBook(aliases=CATALOGUE.price_names)
 # Providers whose wire is not spoken yet, or which have no row of their own: listed, but nothing is sent there.
-WITHOUT_A_ROW = {"bedrock", "cerebras", "cohere", "google", "minimax", "moonshot", "perplexity", "zai"}
+WITHOUT_A_ROW = {"bedrock", "cerebras", "cohere", "minimax", "moonshot", "perplexity", "zai"}
 
 
 def test_there_are_many_models_of_many_providers() -> None:
@@ -113,3 +113,19 @@ def test_the_knobs_of_a_row_fit_each_other(row: Model) -> None:
         assert 0 <= least < most < row.context_window_tokens
     assert row.facts.max_output_tokens == row.max_output_tokens
     assert row.facts.knobs is knobs
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "found"),
+    [
+        ("openai-responses", "gpt-4o-mini", "gpt-4o-mini"),
+        ("azure", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+        ("bedrock", "us.amazon.nova-pro-v1:0", "amazon.nova-pro-v1:0"),
+        ("bedrock", "global.anthropic.claude-haiku-5-5", "anthropic.claude-haiku-5-5"),
+    ],
+    ids=["another face of a vendor", "a resale", "a part of the world", "the whole world"],
+)
+def test_finds_models_that_are_the_same_under_another_roof(provider: str, name: str, found: str) -> None:
+    model = CATALOGUE.find(provider, name)
+    assert model is not None
+    assert model.id == found

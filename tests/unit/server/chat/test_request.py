@@ -375,3 +375,24 @@ def test_a_strict_request_refuses_a_loss_and_names_the_member() -> None:
     with pytest.raises(ParamUnsupported, match=r"strict, and messages\[0\].name is not sent") as caught:
         request.lose("messages[0].name", "is not sent.")
     assert caught.value.param == "messages[0].name"
+
+
+def test_a_request_that_must_not_ask_for_usage() -> None:
+    request = parse_chat_request(b'{"messages":[{"role":"user","content":"hi"}],"stream":true,"x":1.0}', stream=True)
+    assert b"include_usage" in upstream_body(request, model="m", include_usage=True)
+    plain = upstream_body(request.without_usage(), model="m", include_usage=True)
+    assert json.loads(plain) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "stream": True,
+        "x": 1.0,
+    }
+    assert len(request.notes) == 1
+
+
+def test_nor_if_its_caller_did() -> None:
+    body = b'{"messages":[{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true}}'
+    request = parse_chat_request(body, stream=True)
+    plain = request.without_usage()
+    assert b"stream_options" not in upstream_body(plain, model="m", include_usage=True)
+    assert plain.wants_usage

@@ -12,7 +12,7 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.errors import RequestInvalid
 from server.ledger.analytics import Analytics, RequestPage, percentage
 from server.ledger.log_query import AskedLogs
-from server.routing.retry import blames_provider
+from server.routing.failure import blames_provider
 from server.storage.buckets import ERROR
 from server.storage.database import Database
 from server.storage.figures import mean

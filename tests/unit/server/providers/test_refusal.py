@@ -24,12 +24,12 @@ def body(message: str = "no", kind: str | None = None, code: object = None, para
         (405, body(), "UPSTREAM_BAD_RESPONSE"),
         (406, body(), "UPSTREAM_BAD_RESPONSE"),
         (408, body(), "UPSTREAM_TIMEOUT"),
-        (409, body(), "UPSTREAM_UNAVAILABLE"),
+        (409, body(), "CONFLICT"),
         (410, body(), "MODEL_UNKNOWN"),
         (413, body(), "BODY_TOO_LARGE"),
         (415, body(), "UPSTREAM_BAD_RESPONSE"),
         (422, body(), "REQUEST_INVALID"),
-        (425, body(), "UPSTREAM_UNAVAILABLE"),
+        (425, body(), "CONFLICT"),
         (429, body(), "UPSTREAM_RATE_LIMITED"),
         (451, body(), "UPSTREAM_FORBIDDEN"),
         (500, body(), "UPSTREAM_UNAVAILABLE"),
@@ -147,3 +147,17 @@ def test_a_text_is_shown_as_one_clean_line(text: str, shown: str) -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert len(one_line("long " * 1000)) == MAX_MESSAGE_CHARS
+
+
+def test_a_wait_that_stands_in_the_body_is_read() -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}
+    error = {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED", "details": [{"x": 1}, info]}
+    body = msgspec.json.encode([{"error": error}])
+    assert refusal(429, {}, body).retry_after_s == 27.5
+    assert refusal(429, {"retry-after": "3"}, body).retry_after_s == 3.0
+
+
+@pytest.mark.parametrize("details", [None, "text", [], ["text"], [{"retryDelay": "soon"}], [{"retryDelay": 3}]])
+def test_a_wait_in_the_body_that_cannot_be_read_is_none(details: object) -> None:
+    body = msgspec.json.encode({"error": {"message": "slow down", "details": details}})
+    assert refusal(429, {}, body).retry_after_s is None

@@ -11,6 +11,7 @@ KNOWN = [
     *("openai", "groq", "together", "fireworks", "deepseek", "xai", "openrouter", "perplexity", "cerebras", "nvidia"),
     *("huggingface", "moonshot", "qwen", "zai", "mistral"),
     "anthropic",
+    "google",
     *("openai-compatible", "ollama", "vllm", "lmstudio", "llamacpp"),
     "demo",
 ]
@@ -28,7 +29,9 @@ def test_its_usual_models_stand_in_the_catalogue(row: Provider) -> None:
     catalogue = Catalogue.load()
     missing = [model for model in row.default_models if catalogue.find(row.name, model) is None]
     assert row.is_builtin or missing == []
-    assert row.is_builtin or bool(row.default_models) is (row.name in catalogue.providers)
+    assert row.is_builtin or bool(row.default_models) is (
+        catalogue.same_models.get(row.name, row.name) in catalogue.providers
+    )
 
 
 @pytest.mark.parametrize("row", PROVIDERS.values(), ids=lambda row: row.name)

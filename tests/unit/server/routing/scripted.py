@@ -53,10 +53,12 @@ class Reply:
     progress: list[int] = field(default_factory=list)
     """Which pieces, from 1, were progress."""
     wound_up_s: float | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further headers."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return {"content-type": self.content_type}
+        return {"content-type": self.content_type, **self.more}
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.chunks()])

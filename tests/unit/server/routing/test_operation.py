@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from server import errors
+from server.chat.deployment import Candidate, Deployment
 from server.chat.principal import Call, Plan, Principal
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
@@ -48,6 +49,28 @@ async def test_the_record_of_what_was_never_served_names_nobody() -> None:
     record = running.record()
     assert (record.provider, record.model, record.attempts) == ("", "", ())
     assert (record.status, record.outcome) == (400, "REQUEST_INVALID")
+
+
+async def test_the_headers_name_who_answered_or_whose_failure_is_told() -> None:
+    running = operation()
+    assert running.headers() == []
+    first, second = candidate("a"), candidate("b")
+    running.trace.begin(first)
+    running.trace.begin(second)
+    assert running.headers() == [("x-perpetuo-attempts", "2"), ("x-perpetuo-provider", "openai")]
+    running.trace.told = Candidate(Deployment("c", "ws_1", "groq", "https://c.example", "sk-c"), "m")
+    assert running.headers()[1] == ("x-perpetuo-provider", "groq")
+    running.served = second
+    assert running.headers()[1] == ("x-perpetuo-provider", "openai")
+
+
+async def test_what_is_only_supposed_of_an_attempt_in_vain_is_not_charged() -> None:
+    running = operation()
+    running.trace.begin(candidate("a")).fail(errors.UpstreamTimeout("late"), Usage(input_tokens=50, is_estimated=True))
+    assert running.cost_nanousd() is None
+    running.trace.begin(candidate("b")).usage = Usage(input_tokens=7)
+    assert running.cost_nanousd() == 7
+    assert [attempt.cost_nanousd for attempt in running.record().attempts] == [50, 7]
 
 
 @pytest.mark.parametrize(

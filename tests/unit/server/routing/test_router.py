@@ -20,6 +20,7 @@ from server.errors import PerpetuoError
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.complexity import Complexity
+from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Dispatcher
 from server.routing.measured import Measurements
 from server.routing.router import Router, Sources
@@ -95,7 +96,7 @@ class DownTransport:
     """Refuses every connection."""
 
     async def send(self, request: WireRequest, timeouts: Timeouts) -> Reply:
-        raise errors.UpstreamUnavailable("refused")
+        raise errors.UpstreamUnavailable("refused", details={"phase": "connect"})
 
     async def close(self) -> None:
         return None
@@ -173,7 +174,8 @@ async def one_round(seed: int) -> str:
     except PerpetuoError as error:
         told = error
     tried = [(attempt.provider_id, attempt.model) for attempt in ledger.last.attempts]
-    assert tried == [(item.candidate.deployment.provider_id, item.candidate.model) for item in explained.ranked]
+    ranked = [(item.candidate.deployment.provider_id, item.candidate.model) for item in explained.ranked]
+    assert tried == ranked[:MAX_CALLS]
     assert ledger.last.complexity == asked.judgement.level.value
     assert ledger.last.strategy == asked.ask.strategy
     if explained.error is not None:

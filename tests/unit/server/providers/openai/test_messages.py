@@ -92,8 +92,6 @@ CHANGED: list[tuple[str, OpenAiDialect, Messages, Messages, list[str]]] = [
     ("a document is a file", PLAIN,
      [{"role": "user", "content": [{"type": "document", "source": {"type": "text", "data": "abc"}}]}],
      [{"role": "user", "content": [{"type": "text", "text": "abc"}]}], ["document is sent as text"]),
-    ("another vendor's part goes", PLAIN, [{"role": "user", "content": [TEXT, {"type": "search_result"}]}],
-     [{"role": "user", "content": [TEXT]}], ["The content part of type 'search_result'"]),
 ]  # fmt: skip
 
 
@@ -111,12 +109,30 @@ def test_what_a_vendor_does_not_take(
     assert len(request.notes) == len(notes)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [{"type": "search_result"}, {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}}],
+    ids=["another vendor's part", "a document that no part can be"],
+)
+def test_content_that_cannot_be_carried_is_refused_and_not_left_out(part: dict[str, Any]) -> None:
+    with pytest.raises(ParamUnsupported) as caught:
+        sent(PLAIN, asked(messages=[HI, {"role": "user", "content": [TEXT, part]}]))
+    assert caught.value.param == "messages[1].content[1]"
+
+
 def test_a_strict_request_is_refused_with_the_name_of_what_would_be_lost() -> None:
-    request = asked(messages=[{**HI, "cache_control": MARK}])
+    request = asked(messages=[HI, CALLING, {**RESULT, "is_error": True}])
     request.is_strict = True
     with pytest.raises(ParamUnsupported) as caught:
         sent(PLAIN, request)
-    assert caught.value.param == "cache_control"
+    assert caught.value.param == "is_error"
+
+
+def test_a_strict_request_does_without_marks_of_the_cache_and_others_signatures() -> None:
+    answer = {"role": "assistant", "content": "a", "thinking_blocks": [BLOCK], "reasoning_content": "hm"}
+    request = asked(messages=[{**HI, "cache_control": MARK}, answer, HI])
+    request.is_strict = True
+    assert sent(PLAIN, request)["messages"] == [HI, {"role": "assistant", "content": "a"}, HI]
 
 
 def test_messages_beside_a_changed_one_keep_their_spelling() -> None:

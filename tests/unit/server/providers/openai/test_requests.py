@@ -89,7 +89,7 @@ LEFT_OUT: list[tuple[str, Members, Members, list[str]]] = [
     ("what says nothing goes without a word", {"logprobs": False, "logit_bias": None, "n": 1}, {}, []),
     ("several choices are a loss", {"n": 2}, {}, ["n"]),
     ("trial features and marks of the cache go", {"betas": ["x"], "cache_control": MARK, "top_k": 5}, {},
-     ["betas", "cache_control", "top_k"]),
+     ["betas", "top_k", "cache_control"]),
     ("what nobody knows stays", {"x": 1, "documents": []}, {"x": 1, "documents": []}, []),
 ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The attempt loop: what moves on, what stops, what is written down, and that every response is closed."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -9,7 +10,8 @@ from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
 from server.providers.openai import OpenAiDialect
-from server.routing.dispatch import Dispatcher, broken_stream
+from server.routing.attempt import Trace
+from server.routing.dispatch import Dispatcher, Errand, broken_stream
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -42,59 +44,71 @@ def soon(seconds: float = 10.0) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
+def errand(names: str, seen: Trace | None = None, *, stream: bool = False, within_s: float = 10.0) -> Errand:
+    candidates = [candidate(name) for name in names]
+    return Errand(request(stream=stream), candidates, soon(within_s), seen or trace(), prompt_tokens=7)
+
+
 def unary(status: int, body: bytes = b'{"error":{"message":"no"}}') -> Reply:
     return whole(body, status)
 
 
-UNARY_CASES: list[tuple[str, Script, list[str]]] = [
-    ("the first answers", [whole()], ["ok"]),
-    ("a refused connection moves on", [errors.UpstreamUnavailable("no"), whole()], ["UPSTREAM_UNAVAILABLE", "ok"]),
-    ("a server error moves on", [unary(500), whole()], ["UPSTREAM_UNAVAILABLE", "ok"]),
-    ("a limit moves on", [unary(429), whole()], ["UPSTREAM_RATE_LIMITED", "ok"]),
-    ("a wrong credential moves on", [unary(401), whole()], ["UPSTREAM_AUTH", "ok"]),
-    ("an unknown model moves on", [unary(404), whole()], ["MODEL_UNKNOWN", "ok"]),
-    ("HTML moves on", [Reply((b"<html>",), 200, "text/html"), whole()], ["UPSTREAM_BAD_RESPONSE", "ok"]),
-    ("a cut answer moves on", [Reply((UNARY[:20], errors.UpstreamReset("cut"))), whole()], ["UPSTREAM_RESET", "ok"]),
-    ("two fail and the third answers", [unary(500), unary(503), whole()],
+REFUSED_CONNECTION = errors.UpstreamUnavailable("no", details={"phase": "connect"})
+UNARY_CASES: list[tuple[str, Script, str, list[str]]] = [
+    ("the first answers", [whole()], "a", ["ok"]),
+    ("a refused connection moves on", [REFUSED_CONNECTION, whole()], "ab", ["UPSTREAM_UNAVAILABLE", "ok"]),
+    ("a server error is tried once more", [unary(500), whole()], "aa", ["UPSTREAM_UNAVAILABLE", "ok"]),
+    ("two server errors move on", [unary(500), unary(500), whole()], "aab", ["UPSTREAM_UNAVAILABLE"] * 2 + ["ok"]),
+    ("a limit moves on", [unary(429), whole()], "ab", ["UPSTREAM_RATE_LIMITED", "ok"]),
+    ("a wrong credential moves on", [unary(401), whole()], "ab", ["UPSTREAM_AUTH", "ok"]),
+    ("an unknown model moves on", [unary(404), whole()], "ab", ["MODEL_UNKNOWN", "ok"]),
+    ("HTML moves on", [Reply((b"<html>",), 200, "text/html"), whole()], "ab", ["UPSTREAM_BAD_RESPONSE", "ok"]),
+    ("a cut answer is asked for once more", [Reply((UNARY[:20], errors.UpstreamReset("cut"))), whole()], "aa",
+     ["UPSTREAM_RESET", "ok"]),
+    ("two fail and the third answers", [unary(503), REFUSED_CONNECTION, whole()], "abc",
      ["UPSTREAM_UNAVAILABLE", "UPSTREAM_UNAVAILABLE", "ok"]),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("script", "outcomes"), [case[1:] for case in UNARY_CASES], ids=[c[0] for c in UNARY_CASES])
-async def test_an_answer_in_one_piece(script: Script, outcomes: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("script", "asked", "outcomes"), [case[1:] for case in UNARY_CASES], ids=[c[0] for c in UNARY_CASES]
+)
+async def test_an_answer_in_one_piece(script: Script, asked: str, outcomes: list[str]) -> None:
     transport, seen = ScriptedTransport(script), trace()
-    candidates = [candidate(f"p{number}") for number in range(len(script))]
-    served = await dispatcher(transport).complete(request(), candidates, soon(), seen)
-    seen.attempts[-1].end()
+    served = await dispatcher(transport).complete(errand("abc", seen))
+    served.attempt.end()
     assert served.answer.body == UNARY
-    assert served.candidate is candidates[-1]
+    assert "".join(attempt.candidate.deployment.provider_id for attempt in seen.attempts) == asked
+    assert served.attempt is seen.attempts[-1]
     assert [record.outcome for record in seen.records()] == outcomes
     assert all(entry.is_closed for entry in script if isinstance(entry, Reply))
 
 
-STREAM_CASES: list[tuple[str, Script, list[str]]] = [
-    ("the first answers", [Reply((ROLE, HI))], []),
-    ("a server error moves on", [unary(502), Reply((ROLE, HI))], ["UPSTREAM_UNAVAILABLE"]),
+STREAM_CASES: list[tuple[str, Script, str, list[str]]] = [
+    ("the first answers", [Reply((ROLE, HI))], "a", []),
+    ("a server error is tried once more", [unary(502), Reply((ROLE, HI))], "a", ["UPSTREAM_UNAVAILABLE"]),
     ("an error as the first event moves on",
-     [Reply((b'data: {"error":{"message":"busy","type":"overloaded_error"}}\n\n',)), Reply((HI,))],
+     [Reply((b'data: {"error":{"message":"busy","type":"overloaded_error"}}\n\n',)), Reply((HI,))], "b",
      ["UPSTREAM_UNAVAILABLE"]),
-    ("a stream that closes before content moves on", [Reply((ROLE,)), Reply((HI,))], ["UPSTREAM_BAD_RESPONSE"]),
-    ("a reset before content moves on", [Reply((ROLE, errors.UpstreamReset("x"))), Reply((HI,))], ["UPSTREAM_RESET"]),
-    ("only empty chunks move on", [Reply([ROLE] * 70), Reply((HI,))], ["UPSTREAM_BAD_RESPONSE"]),
-    ("an answer without content is an answer", [Reply((ROLE, FINISH, DONE))], []),
+    ("a stream that closes before content moves on", [Reply((ROLE,)), Reply((HI,))], "b", ["UPSTREAM_BAD_RESPONSE"]),
+    ("a reset before content is tried once more", [Reply((ROLE, errors.UpstreamReset("x"))), Reply((HI,))], "a",
+     ["UPSTREAM_RESET"]),
+    ("only empty chunks move on", [Reply([ROLE] * 70), Reply((HI,))], "b", ["UPSTREAM_BAD_RESPONSE"]),
+    ("an answer without content is an answer", [Reply((ROLE, FINISH, DONE))], "a", []),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("script", "failed"), [case[1:] for case in STREAM_CASES], ids=[c[0] for c in STREAM_CASES])
-async def test_a_stream_is_committed_by_its_first_content(script: Script, failed: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("script", "served", "failed"), [case[1:] for case in STREAM_CASES], ids=[c[0] for c in STREAM_CASES]
+)
+async def test_a_stream_is_committed_by_its_first_content(script: Script, served: str, failed: list[str]) -> None:
     transport, seen = ScriptedTransport(script), trace()
-    candidates = [candidate(f"p{number}") for number in range(len(script))]
-    live = await dispatcher(transport).stream(request(stream=True), candidates, soon(), seen)
+    live = await dispatcher(transport).stream(errand("abc", seen, stream=True))
     last = script[-1]
     assert isinstance(last, Reply)
     assert not last.is_closed
     await live.close()
-    assert live.candidate is candidates[-1]
+    assert live.candidate.deployment.provider_id == served
     assert live.held
     assert [attempt.record.outcome for attempt in seen.attempts if attempt.record] == failed
     assert all(entry.is_closed for entry in script if isinstance(entry, Reply))
@@ -117,44 +131,86 @@ async def test_what_blames_the_request_stops(reply: Reply, raised: type[Perpetuo
     loop = dispatcher(transport)
     ask = loop.stream if stream else loop.complete
     with pytest.raises(raised):
-        await ask(request(stream=stream), [candidate("a"), candidate("b")], soon(), seen)
+        await ask(errand("ab", seen, stream=stream))
     assert len(transport.sent) == 1
+
+
+async def test_what_the_caller_is_told_when_all_fail() -> None:
+    seen = trace()
+    transport = ScriptedTransport([errors.UpstreamTimeout("late"), unary(429), REFUSED_CONNECTION, unary(429)])
+    with pytest.raises(errors.UpstreamUnavailable):
+        await dispatcher(transport).complete(errand("abc", seen))
+    assert seen.told is not None
+    assert seen.told.deployment.provider_id == "c"
+
+
+async def test_a_call_that_may_have_read_the_prompt_is_written_down_with_it_but_not_charged() -> None:
+    transport, seen = ScriptedTransport([errors.UpstreamTimeout("late"), whole()]), trace()
+    served = await dispatcher(transport).complete(errand("ab", seen))
+    served.attempt.usage = served.answer.facts.usage
+    served.attempt.end()
+    late, good = seen.records()
+    assert late.usage is not None
+    assert (late.usage.input_tokens, late.usage.output_tokens, late.usage.is_estimated) == (7, 0, True)
+    assert (late.cost_nanousd, good.cost_nanousd, seen.cost_nanousd()) == (7, 5, 5)
+
+
+async def test_a_wait_before_the_same_is_asked_again_is_told_apart() -> None:
+    reply = Reply((b'{"error":{"message":"slow down"}}',), 429, "application/json", more={"retry-after-ms": "30"})
+    transport, seen = ScriptedTransport([reply, whole()]), trace()
+    began = seen.clock.monotonic()
+    await dispatcher(transport).complete(errand("ab", seen))
+    assert [attempt.candidate.deployment.provider_id for attempt in seen.attempts] == ["a", "a"]
+    assert 0.03 <= seen.waited_s <= seen.clock.monotonic() - began + 0.001
+
+
+async def test_a_provider_that_refuses_to_report_usage_is_asked_without() -> None:
+    refusal = unary(400, b'{"error":{"message":"Unknown parameter: stream_options","param":"stream_options"}}')
+    transport, asked = ScriptedTransport([refusal, Reply((HI, FINISH, DONE))]), errand("a", stream=True)
+    live = await dispatcher(transport).stream(asked)
+    await live.close()
+    bodies = [json.loads(sent.body) for sent in transport.sent]
+    assert [body.get("stream_options") for body in bodies] == [{"include_usage": True}, None]
+    assert bodies[1]["stream"] is True
+    assert len(asked.request.notes) == 1
+
+
+async def test_an_address_that_must_not_be_called_is_a_security_event(caplog: pytest.LogCaptureFixture) -> None:
+    transport = ScriptedTransport([errors.UpstreamBlocked("The provider's host was not called: private."), whole()])
+    await dispatcher(transport).complete(errand("ab"))
+    assert "security event: UPSTREAM_BLOCKED of provider entry a" in caplog.text
 
 
 async def test_a_refused_credential_is_flagged() -> None:
     flagged: list[tuple[str, str]] = []
     transport = ScriptedTransport([unary(401), unary(403), whole()])
-    await dispatcher(transport, flagged).complete(
-        request(), [candidate("a"), candidate("b"), candidate("c")], soon(), trace()
-    )
+    await dispatcher(transport, flagged).complete(errand("abc"))
     assert flagged == [("a", "UPSTREAM_AUTH"), ("b", "UPSTREAM_FORBIDDEN")]
 
 
 async def test_nothing_is_dialled_without_time() -> None:
     transport = ScriptedTransport([])
     with pytest.raises(errors.DeadlineExceeded):
-        await dispatcher(transport).complete(request(), [candidate("a")], soon(0.01), trace())
+        await dispatcher(transport).complete(errand("a", within_s=0.01))
     assert transport.sent == []
 
 
 async def test_an_attempt_gets_the_time_that_is_left() -> None:
     transport = ScriptedTransport([whole()])
-    await dispatcher(transport).complete(request(), [candidate("a")], soon(5), trace())
+    await dispatcher(transport).complete(errand("a", within_s=5))
     assert 4 < transport.timeouts[0].total_s <= 5
 
 
 async def test_a_time_out_at_the_callers_deadline_is_told_as_such() -> None:
     transport = ScriptedTransport([Reply((0.08, errors.UpstreamTimeout("slow")), 200, "application/json")])
     with pytest.raises(errors.DeadlineExceeded):
-        await dispatcher(transport).complete(request(), [candidate("a")], soon(0.1), trace())
+        await dispatcher(transport).complete(errand("a", within_s=0.1))
 
 
 async def test_leaving_closes_the_call_to_the_upstream() -> None:
     reply = Reply((ROLE, 60.0), 200)
     seen = trace()
-    task = asyncio.ensure_future(
-        dispatcher(ScriptedTransport([reply])).stream(request(stream=True), [candidate("a")], soon(), seen)
-    )
+    task = asyncio.ensure_future(dispatcher(ScriptedTransport([reply])).stream(errand("a", seen, stream=True)))
     await reply.is_read.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -165,7 +221,7 @@ async def test_leaving_closes_the_call_to_the_upstream() -> None:
 
 async def test_the_rest_of_a_stream_comes_in_pieces_and_ends_with_none() -> None:
     transport = ScriptedTransport([Reply((HI, HI + HI, chunk('{"content":"!"}'), FINISH, DONE))])
-    live = await dispatcher(transport).stream(request(stream=True), [candidate("a")], soon(), trace())
+    live = await dispatcher(transport).stream(errand("a", stream=True))
     sizes = []
     while (chunks := await live.next_chunks()) is not None:
         sizes.append(len(chunks))
@@ -178,7 +234,7 @@ ERROR_EVENT = b'data: {"error":{"message":"busy","type":"overloaded_error"}}\n\n
 
 async def test_content_that_came_with_a_failure_is_not_lost() -> None:
     transport = ScriptedTransport([Reply((HI, HI + ERROR_EVENT))])
-    live = await dispatcher(transport).stream(request(stream=True), [candidate("a")], soon(), trace())
+    live = await dispatcher(transport).stream(errand("a", stream=True))
     assert len(await live.next_chunks() or []) == 1
     with pytest.raises(errors.UpstreamUnavailable):
         await live.next_chunks()
@@ -187,7 +243,7 @@ async def test_content_that_came_with_a_failure_is_not_lost() -> None:
 
 async def test_a_failure_that_came_with_the_first_content_moves_on() -> None:
     transport = ScriptedTransport([Reply((ROLE + HI + ERROR_EVENT,)), Reply((HI,))])
-    live = await dispatcher(transport).stream(request(stream=True), [candidate("a"), candidate("b")], soon(), trace())
+    live = await dispatcher(transport).stream(errand("ab", stream=True))
     await live.close()
     assert live.candidate.deployment.provider_id == "b"
 

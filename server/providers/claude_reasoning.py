@@ -1,4 +1,4 @@
-"""How much to reason, and what reasoning forbids: efforts and budgets by what the model takes.
+"""How much Claude is to reason, whoever serves it, and what reasoning forbids: efforts and budgets by what it takes.
 
 Models that reason as they see fit get an effort by its name, older ones the budget that stands for it.
 A budget is at least 1,024 and less than `max_tokens`. A tool that must be called, and a history whose last calls came
@@ -15,7 +15,7 @@ from server.chat.reasoning import EFFORT_BUDGETS, effort_of
 from server.chat.request import ChatRequest
 from server.chat.turns import Conversation
 from server.chat.view import Thinking
-from server.providers.anthropic.content import Made
+from server.providers.written import Made
 
 LEAST_BUDGET: Final = 1024
 

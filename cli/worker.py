@@ -1,0 +1,34 @@
+"""One worker of `perpetuo serve --workers N`: serves on ports that others serve on too, and on one of its own.
+
+It reads its settings from standard input, one line of JSON, and stops when that is closed or on SIGTERM.
+"""
+
+import gc
+import sys
+import time
+
+import msgspec
+
+from cli.serve import Site, serve
+from cli.serve_settings import ServeSettings
+
+
+class _Told(msgspec.Struct):
+    """What the supervisor says."""
+
+    number: int
+    settings: dict[str, object]
+
+
+def read_told(line: bytes) -> tuple[int, ServeSettings]:
+    """The worker's number and its settings. Raises msgspec.DecodeError for anything else."""
+    told = msgspec.json.decode(line, type=_Told)
+    return told.number, ServeSettings(**told.settings)  # type: ignore[arg-type]  # checked by pydantic
+
+
+def main() -> int:
+    """Serves until it is told to stop; gives the exit code."""
+    began = time.monotonic()
+    gc.disable()  # until everything is imported and built, see `collect_garbage_seldom`
+    number, settings = read_told(sys.stdin.buffer.readline())
+    return serve(settings, began, Site(worker=number, life_line=sys.stdin.fileno()))
