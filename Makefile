@@ -9,6 +9,10 @@ PYTHON ?=
 CANDIDATES := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 # Passed on to the program that a target runs: make run ARGS="--port 9000", make test ARGS="-k retry".
 ARGS ?=
+# How many streams `make faults` cuts at a random byte.
+CUTS ?= 10000
+# How long the faults of `make conformance` last: quick, or full as in docs/conformance.md.
+PROFILE ?= quick
 # Test processes side by side: a number, auto, or 0 for none.
 JOBS ?= 2
 UV := 0.13.9
@@ -28,10 +32,10 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check faults test-clients bench bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers test-clients bench bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(DEV) ## Set up .venv with everything for development
 
@@ -82,8 +86,20 @@ check: ## Do all that continuous integration does; the tree must be committed
 	  { echo "make check: these files are not committed: $$new" >&2; exit 1; }
 	@echo 'make check: all good'
 
+providers: $(DEV) ## Try every face to every dialect in every scene, and every golden file
+	$(PY) -m pytest -n $(JOBS) -q -rs --cells all $(ARGS) tests/matrix tests/providers tests/unit/server/providers
+
 faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
-	$(PY) -m pytest tests/faults -n $(JOBS) --faults all $(ARGS)
+	$(PY) -m pytest tests/faults -n $(JOBS) -rP --faults all --cuts $(CUTS) $(ARGS)
+
+conformance: $(DEV) ## Play sixteen well-known faults and more behind the gateway, and print how it did
+	$(PY) -m tests.scoreboard perpetuo --profile $(PROFILE) $(ARGS)
+
+conformance-peers: $(DEV) ## The same for other gateways, installed from the registries, into docs/conformance.md
+	$(PY) -m tests.scoreboard --profile full --page $(ARGS)
+
+faults-storage: $(DEV) ## Kill the gateway, take its database away, damage its spool; figures: ARGS="--kills 20 --rate 200"
+	$(PY) -m tests.durability $(ARGS)
 
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run

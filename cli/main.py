@@ -65,6 +65,14 @@ def mock(context: typer.Context) -> None:
     mock_main(context.args)
 
 
+@app.command(context_settings=_PASS_ON)
+def conformance(context: typer.Context) -> None:
+    """Play known faults behind any OpenAI-compatible gateway. `perpetuo conformance --help` lists the options."""
+    from cli.conformance.__main__ import main as conformance_main
+
+    raise typer.Exit(conformance_main(context.args))
+
+
 def main() -> None:
     """The entry point of the `perpetuo` script."""
     app()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from perpetuo.v1 import (
     auth_pb2_grpc,
     catalogue_pb2_grpc,
     completions_pb2_grpc,
+    embeddings_pb2_grpc,
     keys_pb2_grpc,
     logs_pb2_grpc,
     members_pb2_grpc,
@@ -27,6 +29,7 @@ from perpetuo.v1 import (
     prices_pb2_grpc,
     providers_pb2_grpc,
     routing_pb2_grpc,
+    text_completions_pb2_grpc,
     workspaces_pb2_grpc,
 )
 
@@ -34,15 +37,16 @@ from server.accounts.price_lists import PriceLists
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
-from server.chat.wire import Timeouts
+from server.chat.request import ChatRequest
+from server.chat.wire import Timeouts, Transport
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
-from server.ledger.ledger import BatchLedger
 from server.ledger.logs import Logs
+from server.ledger.opening import open_ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
 from server.limits.plans import PLAN_LIMITS
@@ -51,6 +55,7 @@ from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
+from server.providers.choice import dialect_for
 from server.providers.dialect import Dialect
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
@@ -65,6 +70,7 @@ from server.services.auth import AuthServicer
 from server.services.calling import Calls
 from server.services.catalogue import CatalogueServicer
 from server.services.completions import CompletionsServicer
+from server.services.embeddings import EmbeddingsServicer
 from server.services.keys import KeysServicer
 from server.services.logs import LogsServicer
 from server.services.members import MembersServicer
@@ -74,10 +80,12 @@ from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
 from server.services.routing import RoutingServicer
+from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.stores import Stores, check, open_stores
+from server.stores import Stores, check, ledger_options, open_stores
+from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
@@ -92,6 +100,11 @@ _GC_THRESHOLDS: Final = (10_000, 20, 20)
 
 _MIB: Final = 1024 * 1024
 
+# What earlier processes left is in the figures and limits before anything is served, unless there is much of it.
+_REPLAY_WAIT_S: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
 
 def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log: bool = True) -> OperatorServer:
     """The operator's way to the accounts; `start` it or use its channel."""
@@ -101,7 +114,8 @@ def operator_server(settings: ServerSettings, stores: Stores, *, has_access_log:
 
 
 def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
-    return {row.name: ProviderFacts(row.default_models, row.is_builtin) for row in providers.values()}
+    rows = providers.values()
+    return {row.name: ProviderFacts(row.default_models, row.is_builtin, frozenset(row.natives)) for row in rows}
 
 
 def _hops_by(address_of: CallerAddress) -> HopsOf:
@@ -110,6 +124,10 @@ def _hops_by(address_of: CallerAddress) -> HopsOf:
 
 def _dialect_of(provider: str) -> Dialect:
     return PROVIDERS[provider].dialect
+
+
+def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
+    return dialect_for(PROVIDERS[provider], request)
 
 
 def _clock() -> Clock:
@@ -159,9 +177,10 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
-        self._transport = TransportSwitch({"http": client, "https": client, "demo": ScriptedTransport(time.time)})
+        schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
+        self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
-        self._ledger = BatchLedger(stores.database, self._prices.version)
+        self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
@@ -188,6 +207,8 @@ class Core:
     async def start(self) -> int:
         """Listens; answers the port of the gRPC face."""
         loading = asyncio.get_running_loop().run_in_executor(None, self._prices.load)
+        if not await self._ledger.replayed(_REPLAY_WAIT_S):
+            _log.warning("Records that an earlier process left are still being written down")
         port = await self.server.start(self.settings.host, self.settings.grpc_port)
         if self._place.is_first:
             await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
@@ -221,7 +242,7 @@ class Core:
             settings.idle_timeout_s,
             settings.request_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_of, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_for, timeouts, self._flag)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
@@ -282,8 +303,12 @@ class Core:
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
-        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
+        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls, _dialect_for), registry)
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
+        embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
+        text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
+            TextCompletionsServicer(pipeline, calls), registry
+        )
         messages_pb2_grpc.add_MessagesServiceServicer_to_server(MessagesServicer(pipeline, calls), registry)
         return registry

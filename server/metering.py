@@ -48,6 +48,21 @@ class Metering:
             ("outcome",),
             2,
         )
+        if (spool := ledger.spool) is None:
+            return
+        self._show("perpetuo_spool_bytes", "Disk that the spool takes.", "gauge", lambda: {(): spool.size_bytes})
+        self._show(
+            "perpetuo_spool_records_total",
+            "Request records that the spool kept, those that it had no room for, and those that cannot be read.",
+            "counter",
+            lambda: {
+                ("kept",): spool.kept_count,
+                ("not_kept",): spool.unkept_count,
+                ("broken",): ledger.broken_count,
+            },
+            ("outcome",),
+            3,
+        )
 
     def show_cache(self, sharing: Sharing, answers: Answers) -> None:
         """Shows what the cache saves."""

@@ -14,7 +14,7 @@ from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
 from server.chat.answer import ID_PREFIX, Identity, finish_answer
-from server.chat.estimate import estimate_text_tokens
+from server.chat.calibration import Calibration
 from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
@@ -29,6 +29,7 @@ from server.limits.metadata import rate_metadata
 from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace
+from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
@@ -58,6 +59,7 @@ class Parts:
     prices_of: PricesOf | None = None
     refusals: Refusals = field(default_factory=Refusals)
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,11 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
+            operation.note(answer.notes)
             finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
+            await self._settle_before_the_end(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(_reason(error))
@@ -121,11 +125,15 @@ class Pipeline:
             operation.served = live.candidate
             self._answered(operation, share)
             call.announce(operation.headers())
+            if not operation.trace.attempts:
+                self._parts.ledger.begin(operation.start())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
                 yield ready
-            yield self._last(operation, live, tail)
+            last = self._last(operation, live, tail)
+            await self._settle_before_the_end(operation, share)
+            yield last
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
             operation.fail(_reason(error))
             if operation.served is None:
@@ -134,7 +142,7 @@ class Pipeline:
         finally:
             if live is not None:
                 await live.close()
-                _count(operation, live, tail)
+                self._count(operation, live, tail)
             self._settle_after(operation, share)
 
     def _identity(self, call: Call) -> Identity:
@@ -142,7 +150,13 @@ class Pipeline:
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
-        return Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+        operation = Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+        operation.trace.on_begin = partial(self._goes_out, operation)
+        return operation
+
+    def _goes_out(self, operation: Operation) -> None:
+        """Notes that an upstream is asked: from now on the request must not vanish with the process."""
+        self._parts.ledger.begin(operation.start())
 
     def _answered(self, operation: Operation, share: Share | None) -> None:
         """Notes when there was something to send, unless that was up to another's call."""
@@ -156,8 +170,20 @@ class Pipeline:
         else:
             share.when_over(partial(self._settle, operation))
 
+    async def _settle_before_the_end(self, operation: Operation, share: Share | None) -> None:
+        """Settles what is answered before its last bytes go out: a client that has them is in the books."""
+        if share is not None:
+            await share.over()
+        self._settle(operation)
+        if (secured := self._parts.ledger.secured()) is not None:
+            await secured
+
     def _settle(self, operation: Operation) -> None:
-        """Leaves the record with the ledger, and what the attempts came to with router, limits and metrics."""
+        """Leaves the record with the ledger, and what the attempts came to with router, limits and metrics; once."""
+        if operation.is_settled:
+            return
+        operation.is_settled = True
+        operation.trace.on_begin = None
         record = operation.record()
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
         if operation.grant is not None:
@@ -187,6 +213,7 @@ class Pipeline:
 
     async def _admit(self, prepared: Prepared) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
+        self._parts.ledger.check()
         operation, ask = prepared.operation, prepared.asked.ask
         call, has_answer = operation.call, prepared.share is not None and prepared.share.has_kept()
 
@@ -211,7 +238,11 @@ class Pipeline:
         principal = call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
         key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
-        return None if key is None else self._parts.sharing.share(key, use, call.deadline)
+        if key is None:
+            return None
+        share = self._parts.sharing.share(key, use, call.deadline)
+        share.notes = operation.notes
+        return share
 
     async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
@@ -226,16 +257,12 @@ class Pipeline:
             await self._choose(prepared)
         served = await self._parts.dispatcher.complete(_errand(prepared))
         answer = served.answer
-        usage = answer.facts.usage or Usage(
-            input_tokens=operation.prompt_tokens,
-            output_tokens=estimate_text_tokens(answer.body.decode("utf-8", "replace")),
-            is_estimated=True,
-        )
+        usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
         operation.served, operation.usage = served.candidate, usage
-        operation.notes.extend(answer.notes)
+        operation.note(answer.notes)
         served.attempt.usage = usage
         served.attempt.end()
-        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason)
+        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
     async def _open(self, prepared: Prepared) -> LiveStream:
         """A committed stream from a provider."""
@@ -258,13 +285,13 @@ class Pipeline:
             await self._read(live, tail, show)
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
-            live.count(_usage_of(operation, tail))
+            live.count(self._usage_of(operation, live, tail))
             live.end(told)
             raise told from None
         except asyncio.CancelledError:
-            live.count(_usage_of(operation, tail))
+            live.count(self._usage_of(operation, live, tail))
             raise
-        usage = _usage_of(operation, tail)
+        usage = self._usage_of(operation, live, tail)
         live.count(usage)
         live.end()
         return usage
@@ -286,16 +313,28 @@ class Pipeline:
                 chunks = None if tail.has_usage else await live.next_chunks()
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
-            _count(operation, live, tail)
+            self._count(operation, live, tail)
             live.end(told)
             raise told from None
 
     def _last(self, operation: Operation, live: Stream, tail: StreamTail) -> list[bytes]:
         """The end of a whole stream, which tells how the answer was got."""
-        usage = _count(operation, live, tail)
+        usage = self._count(operation, live, tail)
         live.end()
-        operation.notes.extend(live.notes)
+        operation.note(live.notes)
         return tail.close(operation.metadata(), usage)
+
+    def _count(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+        """Counts the tokens of a stream, once."""
+        if operation.usage is None:
+            operation.usage = self._usage_of(operation, live, tail)
+            live.count(operation.usage)
+        return operation.usage
+
+    def _usage_of(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+        # Of a stream that several follow only the one who reads it learns.
+        learns = isinstance(live, LiveStream)
+        return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
 
 
 def _errand(prepared: Prepared) -> Errand:
@@ -303,21 +342,6 @@ def _errand(prepared: Prepared) -> Errand:
     return Errand(
         prepared.request, operation.candidates, operation.call.deadline, operation.trace, operation.prompt_tokens
     )
-
-
-def _usage_of(operation: Operation, tail: StreamTail) -> Usage:
-    """The tokens of a stream as far as it came: reported, else as many as there were pieces of content."""
-    return tail.usage or Usage(
-        input_tokens=operation.prompt_tokens, output_tokens=tail.content_chunks, is_estimated=True
-    )
-
-
-def _count(operation: Operation, live: Stream, tail: StreamTail) -> Usage:
-    """Counts the tokens of a stream, once."""
-    if operation.usage is None:
-        operation.usage = _usage_of(operation, tail)
-        live.count(operation.usage)
-    return operation.usage
 
 
 def _reason(error: BaseException) -> PerpetuoError:

@@ -37,7 +37,17 @@ class ServerSettings(BaseSettings):
     )
     database_pool_size: int = Field(default=5, ge=1, le=1000, description="Connections to the database at most.")
     database_answer_s: float = Field(
-        default=0.9, gt=0, description="Longest silence of a database that does not count as away, seconds."
+        default=0.8, gt=0, description="Longest silence of a database that does not count as away, seconds."
+    )
+    spool_max_mib: int = Field(
+        default=512, ge=0, description="Disk for request records that the database has not taken yet, MiB; 0 for none."
+    )
+    spool_sync: Literal["off", "batch", "always"] = Field(
+        default="off",
+        description="When the disk must have a request record: `batch` 0.1 s later, `always` before the answer ends.",
+    )
+    require_log: bool = Field(
+        default=False, description="Refuse completions whose record could not be kept for want of disk."
     )
     state_url: str = Field(
         default="memory:",

@@ -24,7 +24,8 @@ from server.routing.dispatch import LiveStream
 T = TypeVar("T")
 
 Chunks = list[Chunk]
-Piece = tuple[Candidate, Chunks]
+Piece = tuple[Candidate, Chunks, Sequence[str]]
+"""Who answers, what came, and the notes so far: one list for all pieces, which grows."""
 Call = Flight[Piece, KeptAnswer]
 
 Ask = Callable[[], Awaitable[KeptAnswer]]
@@ -105,7 +106,8 @@ class Sharing:
 class Share:
     """One request that may get an answer from elsewhere, and may leave one.
 
-    `is_hit` says that it got one, `has_followed` that it has waited for another's call.
+    `is_hit` says that it got one, `has_followed` that it has waited for another's call. `notes` are those of the
+    request so far, which go along with the answer that it leaves.
     """
 
     def __init__(self, sharing: Sharing, key: bytes, use: CacheUse, deadline: float) -> None:
@@ -114,6 +116,7 @@ class Share:
         self._use = use
         self._deadline = deadline
         self._led: Call | None = None
+        self.notes: Sequence[str] = ()
         self.is_hit = False
         self.has_followed = False
 
@@ -168,6 +171,11 @@ class Share:
                 raise
             raise Draining("The gateway is stopping; the call for this request was given up.") from None
 
+    async def over(self) -> None:
+        """Waits until the call that this request led is over, which it is about to be once its answer is."""
+        if self._led is not None:
+            await self._led.over()
+
     def when_over(self, callback: Callable[[], None]) -> None:
         """Calls back once the call that this request led is over; at once if it led none."""
         if self._led is None:
@@ -208,10 +216,12 @@ class Share:
     async def _pumped(self, open_stream: Open, pump: Pump, call: Call) -> KeptAnswer:
         live = await open_stream()
         pieces: list[bytes] = []
+        notes = [*self.notes]
 
         async def show(chunks: Chunks) -> None:
             pieces.extend(chunk.data for chunk in chunks)
-            await call.put((live.candidate, chunks))
+            notes.extend(note for note in live.notes if note not in notes)
+            await call.put((live.candidate, chunks, notes))
 
         try:
             usage = await pump(live, show)
@@ -220,7 +230,7 @@ class Share:
         body = whole_from(pieces)
         if body is None:
             raise UpstreamBadResponse("The provider's stream ended without saying how.")
-        return self._keep(KeptAnswer(live.candidate, body, usage, peek_answer(body).finish_reason))
+        return self._keep(KeptAnswer(live.candidate, body, usage, peek_answer(body).finish_reason, tuple(notes)))
 
     def _keep(self, answer: KeptAnswer) -> KeptAnswer:
         kept = replace(answer, candidate=without_credential(answer.candidate))
@@ -254,7 +264,7 @@ class Following:
             return False
         piece = await self._piece()
         assert piece is not None
-        self._candidate, self.held = piece
+        self._candidate, self.held, self.notes = piece
         return True
 
     async def next_chunks(self) -> Chunks | None:
@@ -288,7 +298,7 @@ class Replay:
     def __init__(self, kept: KeptAnswer) -> None:
         self.candidate = kept.candidate
         self.held = pieces_of(kept.body)
-        self.notes: Sequence[str] = ()
+        self.notes: Sequence[str] = kept.notes
 
     async def next_chunks(self) -> Chunks | None:
         """See `Stream`."""

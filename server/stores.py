@@ -19,6 +19,8 @@ from server.accounts.vault import Vault
 from server.chat.principal import Plan
 from server.chat.rates import CountOf, Used
 from server.errors import StoreUnavailable
+from server.ledger.opening import LedgerOptions
+from server.ledger.spool.sync import SyncPolicy
 from server.providers.registry import PROVIDERS
 from server.settings import ServerSettings
 from server.state.state import MEMORY, State, check_url, open_state
@@ -73,6 +75,8 @@ def check(settings: ServerSettings) -> None:
         raise SettingsError(f"--state-url cannot be served: {error}.") from None
     if settings.replicas > 1 and settings.state_url == MEMORY:
         raise SettingsError("--replicas is for gateways that share their state: name it with --state-url.")
+    if settings.require_log and not settings.spool_max_mib:
+        raise SettingsError("--require-log needs a spool; --spool-max-mib is 0. Leave out one of them.")
 
 
 async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stores:
@@ -125,6 +129,12 @@ async def _open_state(settings: ServerSettings, database: Database) -> State:
         return await open_state(settings.state_url, settings.replicas, _books(database))
     except ValueError as error:
         raise SettingsError(f"--state-url cannot be served: {error}.") from error
+
+
+def ledger_options(settings: ServerSettings) -> LedgerOptions:
+    """Where and how request records are kept until the database has them."""
+    root = settings.data_dir.absolute() / "spool"
+    return LedgerOptions(root, settings.spool_max_mib, SyncPolicy(settings.spool_sync), settings.require_log)
 
 
 def _books(database: Database) -> CountOf:

@@ -41,7 +41,11 @@ PARTS: Final[Mapping[str, Part]] = {
     "delay-headers": Part(Kind.CONNECTION, "Waits before the headers.", {"ms": 200}),
     "delay-first": Part(Kind.CONNECTION, "Sends the headers, waits before the first byte of the body.", {"ms": 200}),
     "stall-headers": Part(Kind.CONNECTION, "Never answers, and keeps the connection."),
-    "stall-after": Part(Kind.CONNECTION, "Falls silent after `n` events, and keeps the connection.", {"n": 3}),
+    "stall-after": Part(
+        Kind.CONNECTION,
+        "Falls silent after `n` events, and keeps the connection, or closes it after `ms`.",
+        {"n": 3, "ms": 0},
+    ),
     "stall-end": Part(Kind.CONNECTION, "Sends everything, but never ends the body."),
     "trickle": Part(
         Kind.CONNECTION, "After `n` events sends nothing but a comment every `ms`, for ever.", {"n": 3, "ms": 100}

@@ -27,7 +27,7 @@ class Step:
     data: bytes
 
 
-_AFTER: Final = (("stall-after", Ending.STALL), ("reset-after", Ending.RESET), ("close-after", Ending.CLOSE))
+_AFTER: Final = (("reset-after", Ending.RESET), ("close-after", Ending.CLOSE))
 _AT: Final = (("cut-at", Ending.CLOSE), ("reset-at", Ending.RESET), ("end-at", Ending.KEEP))
 
 
@@ -44,16 +44,24 @@ def compressed(pieces: Sequence[Step], times: int) -> list[Step]:
 
 def truncated(pieces: list[Step], scenario: Scenario, is_stream: bool) -> tuple[list[Step], Ending]:
     """What is left of a body after the faults that end it early, and how it ends then."""
+    if "stall-after" in scenario:
+        kept = _first(pieces, scenario.number("stall-after", "n"), is_stream)
+        silence_s = scenario.number("stall-after", "ms") / 1000
+        return ([*kept, Step(silence_s, b"")], Ending.CLOSE) if silence_s else (kept, Ending.STALL)
     for name, ending in _AFTER:
         if name in scenario:
-            count = scenario.number(name, "n")
-            return (pieces[:count] if is_stream else list(first_bytes(pieces, count))), ending
+            return _first(pieces, scenario.number(name, "n"), is_stream), ending
     for name, ending in _AT:
         if name in scenario:
             return list(first_bytes(pieces, scenario.number(name, "byte"))), ending
     if "trickle" in scenario and is_stream:
         return pieces[: scenario.number("trickle", "n")], Ending.KEEP
     return pieces, Ending.STALL if "stall-end" in scenario else Ending.KEEP
+
+
+def _first(pieces: list[Step], count: int, is_stream: bool) -> list[Step]:
+    """So many events, or bytes of what is no stream."""
+    return pieces[:count] if is_stream else list(first_bytes(pieces, count))
 
 
 def first_bytes(pieces: Iterable[Step], count: int) -> Iterator[Step]:
@@ -74,7 +82,11 @@ def apart(pieces: Iterable[Step]) -> list[Step]:
 
 def chunked(pieces: Iterable[Step], *, has_last: bool) -> list[Step]:
     """The pieces as chunks of HTTP, with the last one or without."""
-    chunks = [Step(piece.delay_s, b"%x\r\n%b\r\n" % (len(piece.data), piece.data)) for piece in pieces if piece.data]
+    chunks = [
+        Step(piece.delay_s, b"%x\r\n%b\r\n" % (len(piece.data), piece.data) if piece.data else b"")
+        for piece in pieces
+        if piece.data or piece.delay_s
+    ]
     return [*chunks, Step(0.0, b"0\r\n\r\n")] if has_last else chunks
 
 

@@ -31,12 +31,13 @@ class MockUpstream:
     """An upstream on a port of its own, for the length of an `async with`.
 
     Port 0 takes a free one. `scenarios` are for requests that name none, see `play`; a scenario for a whole port has to
-    be given here, and stands alone. `base_url` is what a provider entry needs; `requests` and `disconnects` hold what
-    happened. Raises ScenarioUnknownError.
+    be given here, and stands alone. `plain` is the scenario of those that are to be served well. `base_url` is what a
+    provider entry needs; `requests` and `disconnects` hold what happened. Raises ScenarioUnknownError.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, scenarios: Sequence[str] = ()) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, scenarios: Sequence[str] = (), plain: str = "") -> None:
         self._host = host
+        self._plain = plain
         self._wanted_port = port
         self._listener = Listener(_part_for_port(scenarios))
         self._connections: set[Connection] = set()
@@ -214,7 +215,7 @@ class MockUpstream:
         if found is None:
             if len(self._scenarios) >= MAX_CACHED_PLANS:
                 self._scenarios.clear()
-            found = parse_scenario(text)
+            found = parse_scenario(text or self._plain)
             if found.port:
                 raise ScenarioUnknownError(f"{found.port!r} holds for a whole port; start the mock with it alone.")
             self._scenarios[text] = found

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from server.chat.deployment import Deployment
+from server.chat.native import NativeRequest
 from server.chat.request import ChatRequest
 
 _WITHOUT_EFFECT: Final = frozenset(
@@ -31,6 +32,8 @@ _WITHOUT_EFFECT: Final = frozenset(
 )
 _WITH_SCHEMAS: Final = ("functions", "response_format", "tools")
 _EXACT: Final = 2**53
+_NATIVE: Final = "as it came"
+_STRICT: Final = "nothing lost"
 
 _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
@@ -50,14 +53,25 @@ def fingerprint(request: ChatRequest, scope: Scope) -> bytes | None:
     """32 bytes; None for a request that has no canonical form, as one with a number that no double holds."""
     try:
         members = _DECODER.decode(request.body)
+        native = None if request.native is None else _native(request.native)
     except msgspec.ValidationError:
         return None
     kept = {name: _plain(value) for name, value in members.items() if value is not None and name not in _WITHOUT_EFFECT}
+    if native is not None:
+        kept[_NATIVE] = native
+    if request.is_strict:
+        kept[_STRICT] = True
     digest = hashlib.blake2b(digest_size=32)
     for part in (*_of_scope(scope), _ENCODER.encode(kept), _ENCODER.encode(_property_orders(kept))):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
+
+
+def _native(native: NativeRequest) -> dict[str, Any]:
+    """The members of a request in the form of its face; what goes on in headers counts too."""
+    members = {name: _DECODER.decode(raw) for name, raw in native.members.items() if name not in _WITHOUT_EFFECT}
+    return {"face": native.face, "members": members, "headers": dict(native.headers)}
 
 
 def _of_scope(scope: Scope) -> Iterable[bytes]:

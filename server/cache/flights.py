@@ -71,6 +71,11 @@ class Flight(Generic[P, T]):
         if self._waiting == 0 and self._task is not None and not self._task.done():
             self._task.cancel()
 
+    async def over(self) -> None:
+        """Waits until the call is over, whatever it came to."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
     def when_over(self, callback: Callable[[], None]) -> None:
         """Calls back when the call is over, at once if it is."""
         assert self._task is not None

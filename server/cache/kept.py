@@ -18,13 +18,14 @@ _KEPT_FINISHES = frozenset({"stop", "length", "tool_calls", "function_call"})
 class KeptAnswer:
     """A whole answer: `body` is the JSON of a chat completion as its provider gave it, `usage` what it took.
 
-    `candidate` gave it; its credential is not kept.
+    `candidate` gave it; its credential is not kept. `notes` are what was changed or odd about the request and it.
     """
 
     candidate: Candidate
     body: bytes = field(repr=False)
     usage: Usage
     finish_reason: str | None
+    notes: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:

@@ -10,10 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from server.chat.answer import peek_chunk
+from server.chat.native import MEMBER
 from server.providers.dialect import Chunk
 
-_OF_CHUNKS: Final = frozenset({"choices", "object", "usage", "obfuscation", "gateway_metadata"})
-_SAID_ONCE: Final = frozenset({"role", "id", "type"})
+_OF_CHUNKS: Final = frozenset({"choices", "object", "usage", "obfuscation", "gateway_metadata", MEMBER})
+_SAID_ONCE: Final = frozenset({"role", "id", "type", "thought_signature"})
+_OF_CHOICES: Final = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
 
 Members = dict[str, Any]
 
@@ -44,6 +46,8 @@ def pieces_of(body: bytes) -> list[Chunk]:
     answer: Members = msgspec.json.decode(body)
     usage = answer.pop("usage", None)
     choices = answer.pop("choices", None) or []
+    # A whole answer in the provider's own form is no event of it.
+    answer.pop(MEMBER, None)
     head = {**answer, "object": "chat.completion.chunk"}
     pieces = []
     for choice in choices:
@@ -53,7 +57,8 @@ def pieces_of(body: bytes) -> list[Chunk]:
             said["logprobs"] = choice["logprobs"]
         pieces.append({**head, "choices": [said]})
     for choice in choices:
-        end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason")}
+        more = {name: value for name, value in choice.items() if name not in _OF_CHOICES}
+        end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason"), **more}
         pieces.append({**head, "choices": [end]})
     if usage is not None:
         pieces.append({**head, "choices": [], "usage": usage})
@@ -73,6 +78,7 @@ def _add_choice(choice: Members, part: Members) -> None:
         _join(choice.setdefault("message", {}), name, value)
     if part.get("finish_reason") is not None:
         choice["finish_reason"] = part["finish_reason"]
+    choice.setdefault("more", {}).update({name: value for name, value in part.items() if name not in _OF_CHOICES})
     if part.get("logprobs"):
         for name, value in part["logprobs"].items():
             _join(choice.setdefault("logprobs", {}), name, value)
@@ -113,4 +119,6 @@ def _closed(index: int, choice: Members) -> Members:
         calls = message["tool_calls"]
         message["tool_calls"] = [calls[number] for number in sorted(calls)]
     logprobs = choice.get("logprobs")
-    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice["finish_reason"]}
+    told: Members = {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice["finish_reason"]}
+    told.update(choice.get("more", {}))
+    return told

@@ -13,7 +13,8 @@ vocabularies of 100,000 to 200,000 entries do with prose and code, and lean to t
 This module must not be used to bill when a provider reported usage.
 """
 
-from msgspec import UNSET, Raw
+import msgspec
+from msgspec import UNSET, Raw, Struct
 
 from server.chat.request import ChatRequest
 from server.chat.view import Message, Part, RawMember, Text, Tool
@@ -30,6 +31,10 @@ AUDIO_BASE64_BYTES_PER_TOKEN = 512
 """Sound in base64: compressed speech of 4 to 8 KB a second at some 10 tokens a second."""
 FILE_BASE64_BYTES_PER_TOKEN = 24
 """A file in base64, as a PDF with some text and some pictures."""
+STREAMED_BYTES_PER_TOKEN = 5
+"""A token in a streamed delta, a letter beyond ASCII being two bytes or more."""
+STREAMED_MEMBER_BYTES = 12
+"""The member of a delta around its text: `"content":""`."""
 FILE_TOKENS = 1000
 """A file that is known by its id only."""
 
@@ -106,6 +111,53 @@ def estimate_tokens(request: ChatRequest) -> int:
     )
 
 
+class _Function(Struct, gc=False):
+    name: str = ""
+    arguments: str = ""
+
+
+class _Call(Struct, gc=False):
+    function: _Function | None = None
+
+
+class _Said(Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(Struct, gc=False):
+    message: _Said | None = None
+
+
+class _Answer(Struct, gc=False):
+    choices: list[_Choice] | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+def estimate_answer_tokens(body: bytes) -> int:
+    """Tokens of what a whole answer says: its texts, its reasoning as far as it shows, and the calls of tools."""
+    try:
+        answer = _ANSWER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return estimate_text_tokens(body.decode("utf-8", "replace"))
+    texts: list[Text] = []
+    calls = 0
+    for choice in answer.choices or ():
+        if choice.message is None:
+            continue
+        said = choice.message
+        texts += (said.content, said.reasoning_content, said.refusal)
+        for call in said.tool_calls or ():
+            calls += 1
+            if call.function:
+                texts += (call.function.name, call.function.arguments)
+    return MESSAGE_TOKENS * calls + estimate_text_tokens(" ".join([text for text in texts if isinstance(text, str)]))
+
+
 def _add_parts(parts: list[Part], texts: list[Text]) -> int:
     tokens = 0
     for part in parts:
@@ -118,6 +170,8 @@ def _add_parts(parts: list[Part], texts: list[Text]) -> int:
         if part.file:
             data = part.file.file_data
             tokens += len(data) // FILE_BASE64_BYTES_PER_TOKEN + 1 if isinstance(data, str) else FILE_TOKENS
+        if isinstance(part.source, Raw):
+            tokens += len(bytes(part.source)) // FILE_BASE64_BYTES_PER_TOKEN + 1
     return tokens
 
 

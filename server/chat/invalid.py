@@ -57,7 +57,8 @@ def _explain(body: bytes, reason: str, param: str, steps: str) -> RequestInvalid
 
 
 def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path and name else path or name
+    dot = "." if path and name and not name.startswith("[") else ""
+    return f"{path}{dot}{name}"
 
 
 def _kinds(alternatives: str) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from server.chat.usage import Usage
 
 
@@ -65,3 +67,29 @@ class OperationRecord:
     attempts: tuple[AttemptRecord, ...] = field(default=())
     saved_nanousd: int | None = None
     price_version: str = ""
+
+
+class OperationStart(msgspec.Struct, frozen=True, array_like=True):
+    """A client request that goes upstream, or begins to answer: all that is known should it never be settled.
+
+    `number` is that of the attempt that runs, 0 for an answer that is made for another request; `earlier` are those
+    before it. `at` is when the attempt began. It is kept by place: new members come last and have defaults.
+    """
+
+    request_id: str
+    workspace_id: str
+    user_id: str
+    key_id: str | None
+    surface: str
+    client_request_id: str | None
+    model_requested: str
+    strategy: str
+    complexity: str
+    is_stream: bool
+    is_cache_hit: bool
+    at: datetime
+    provider_id: str
+    provider: str
+    model: str
+    number: int
+    earlier: tuple[AttemptRecord, ...] = ()

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from server.chat.invalid import invalid_member
+from server.chat.native import NativeRequest
 from server.chat.scan import check_shape, describe_syntax
 from server.chat.view import ChatView, Function, Message, Part, Tool, ToolCall
 from server.errors import ParamUnsupported, RequestInvalid
@@ -36,7 +37,7 @@ class ChatRequest:
     `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
     as it is written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
     `lose`, which refuses it when the request `is_strict`. `may_ask_usage`: a provider may be asked to report usage in
-    the stream.
+    the stream. `native` is the request in the form in which it came, where that is not the chat message.
     """
 
     body: bytes
@@ -47,6 +48,7 @@ class ChatRequest:
     is_strict: bool = False
     may_ask_usage: bool = True
     told: list[str] = field(default_factory=list, repr=False)
+    native: NativeRequest | None = None
 
     def lose(self, member: str, why: str) -> None:
         """Notes that a provider does not get `member` (its path) as it was asked for; once, however often it is said.

@@ -17,7 +17,9 @@ class Framing(Enum):
 class WireRequest:
     """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr.
 
-    `sign` is there where the request must be signed at the moment when it is sent.
+    `sign` is there where the request must be signed at the moment when it is sent. `others` are the bodies of further
+    requests that are like this one: all are sent, one after the other, and the answer is the list of their answers in
+    JSON; the first that fails is the answer to all.
     """
 
     method: str
@@ -26,6 +28,7 @@ class WireRequest:
     body: bytes = field(repr=False)
     is_stream: bool = False
     sign: "Sign | None" = field(default=None, repr=False, compare=False)
+    others: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 Sign: TypeAlias = Callable[[WireRequest, float], WireRequest]

@@ -6,7 +6,7 @@ from typing import Protocol
 from server.chat.request import ChatRequest
 
 
-class Face(Protocol):
+class WholeFace(Protocol):
     """One request of a face, on its way in and back. Made for each request, used once."""
 
     @property
@@ -18,6 +18,10 @@ class Face(Protocol):
 
     def whole(self, answer: bytes) -> bytes:
         """The answer, from a chat completion. Raises UpstreamBadResponse when it has not that shape."""
+
+
+class Face(WholeFace, Protocol):
+    """A face that streams too."""
 
     def feed(self, chunks: Iterable[bytes]) -> list[bytes]:
         """The events that chunks of a chat completion are, each as JSON. Raises as `whole` does."""

@@ -1,27 +1,31 @@
 """The ledger: takes a finished request's record at once, and writes it down soon.
 
-`BatchLedger` keeps records in memory until a batch is full or 50 ms have passed, and writes them with one commit. While
-the database is away it keeps them, up to a bound, and tries again; what must be given up is counted and logged.
+`BatchLedger` puts a record into the spool, which outlives the process, keeps it in memory until a batch is full or
+50 ms have passed, and writes batches with one commit. While the database is away it goes on, up to the bounds of memory
+and spool; what memory has no room for is read back from the spool later. What must be given up is counted and logged.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from server.chat.records import OperationRecord
+from server.chat.records import OperationRecord, OperationStart
 from server.errors import StoreUnavailable
+from server.ledger.spool.replay import Backlog, Spilled
+from server.ledger.spool.segment import Segment
+from server.ledger.spool.spool import Spool
+from server.ledger.writing import PatientWriter
 from server.storage.database import Database
 
 BATCH_RECORDS = 100
 MAX_COMMIT_RECORDS = 500
 BATCH_DELAY_S = 0.05
-MAX_PENDING_RECORDS = 50_000
 
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
-_CLOSE_TIMEOUT_S = 10.0
 _LOGGED_EVERY = 1000
 
 _log = logging.getLogger(__name__)
@@ -30,8 +34,17 @@ _log = logging.getLogger(__name__)
 class Ledger(Protocol):
     """Where the pipeline leaves its records."""
 
+    def check(self) -> None:
+        """Raises StoreUnavailable when requests must be written down and a new one could not be."""
+
+    def begin(self, start: OperationStart) -> None:
+        """Takes the beginning of a request that must not vanish with the process. Returns at once and never raises."""
+
     def record(self, operation: OperationRecord) -> None:
-        """Takes a settled request. Returns at once and never raises."""
+        """Takes a settled request, durably if that can be had. Returns at once and never raises."""
+
+    def secured(self) -> Awaitable[None] | None:
+        """Done once what was recorded before outlives the machine too; None if nobody has to wait for that."""
 
     async def flush(self) -> None:
         """Waits until everything that was recorded before is written, or given up."""
@@ -40,53 +53,120 @@ class Ledger(Protocol):
         """Writes what it can within a bounded time, and ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerBounds:
+    """At most `max_pending` records wait in memory; closing waits `close_timeout_s` for the database.
+
+    `requires_log` refuses requests that could not be written down.
+    """
+
+    max_pending: int = 20_000
+    close_timeout_s: float = 10.0
+    requires_log: bool = False
+
+
 class BatchLedger:
     """Writes in batches behind the requests. Made in the event loop that it belongs to; `close` it.
 
-    `price_version` names the source of the prices behind the costs. At most `max_pending` records wait in memory.
+    `price_version` names the source of the prices behind the costs. `broken_count` are the stretches of spools that
+    could not be read back.
     """
 
     def __init__(
-        self,
-        database: Database,
-        price_version: str,
-        max_pending: int = MAX_PENDING_RECORDS,
-        close_timeout_s: float = _CLOSE_TIMEOUT_S,
+        self, database: Database, price_version: str, spool: Spool | None = None, bounds: LedgerBounds = LedgerBounds()
     ) -> None:
-        self._database = database
         self._price_version = price_version
-        self._max_pending = max_pending
-        self._close_timeout_s = close_timeout_s
+        self._spool = spool
+        self._bounds = bounds
         self._loop = asyncio.get_running_loop()
-        self._pending: deque[OperationRecord] = deque()
+        self._pending: deque[tuple[OperationRecord, Segment | None]] = deque()
+        self._out = PatientWriter(database, self._pending.__len__)
         self._due = asyncio.Event()
         self._progress = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._writer = self._loop.create_task(self._write_forever(), name="ledger")
         self._finished_count = 0
-        self.written_count = 0
-        self.dropped_count = 0
+        self._lost_count = 0
+        self.broken_count = 0
+        self._backlog: deque[Backlog] = deque()
+        self._backlog_due = asyncio.Event()
+        self._replayed = asyncio.Event()
+        self._writer = self._loop.create_task(self._write_forever(), name="ledger")
+        self._replayer = self._loop.create_task(self._replay_forever(), name="ledger backlog")
 
     @property
     def pending_count(self) -> int:
-        """How many records wait to be written."""
+        """How many records wait in memory."""
         return len(self._pending)
 
+    @property
+    def written_count(self) -> int:
+        """How many records were written, those read back from the spool included."""
+        return self._out.written_count
+
+    @property
+    def dropped_count(self) -> int:
+        """How many records are lost."""
+        return self._lost_count + self._out.refused_count
+
+    @property
+    def spool(self) -> Spool | None:
+        """The spool, if there is one."""
+        return self._spool
+
+    def check(self) -> None:
+        """See `Ledger`."""
+        if self._bounds.requires_log and (self._spool is None or self._spool.is_full):
+            message = "The request could not be written down, as it must be: there is no room for its record."
+            raise StoreUnavailable(message, retry_after_s=1.0)
+
+    def begin(self, start: OperationStart) -> None:
+        """See `Ledger`."""
+        if self._spool is not None:
+            self._spool.start(start)
+
     def record(self, operation: OperationRecord) -> None:
-        """Queues a record; drops, counts and logs it when too many wait or the ledger is closed."""
+        """Spools and queues a record. What memory has no room for waits in the spool; without one it is lost."""
+        segment = self._spooled(operation)
         pending = self._pending
         waiting = len(pending)
-        if waiting >= self._max_pending or self._writer.done():
-            self._drop(1, "too many wait for the database, or the ledger is closed")
+        if waiting >= self._bounds.max_pending or self._writer.done():
+            self._pass_over(segment)
             return
-        pending.append(operation)
+        pending.append((operation, segment))
         if self._timer is None:
             self._timer = self._loop.call_later(BATCH_DELAY_S, self._due.set)
         elif waiting + 1 == BATCH_RECORDS:
             self._due.set()
 
+    def _spooled(self, operation: OperationRecord) -> Segment | None:
+        """Where the record is in the spool. What is refused for want of room takes none from those under way."""
+        spool = self._spool
+        if spool is None or (self._bounds.requires_log and not operation.attempts and spool.is_full):
+            return None
+        return spool.settle(self._price_version, operation)
+
+    def secured(self) -> Awaitable[None] | None:
+        """See `Ledger`."""
+        return None if self._spool is None else self._spool.secured()
+
+    def replay(self, backlog: Iterable[Backlog]) -> None:
+        """Writes down what waits on the disk, behind the requests."""
+        self._backlog.extend(backlog)
+        if self._backlog:
+            self._replayed.clear()
+            self._backlog_due.set()
+        else:
+            self._replayed.set()
+
+    async def replayed(self, within_s: float) -> bool:
+        """Waits until what was given to `replay` is written; says whether it was within that time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._replayed.wait()
+        return self._replayed.is_set()
+
     async def flush(self) -> None:
-        """Waits until everything that was recorded before is written or given up."""
+        """Waits until everything that was recorded before, and has room in memory, is written or given up."""
         target = self._finished_count + len(self._pending)
         while self._finished_count < target and not self._writer.done():
             self._due.set()
@@ -98,19 +178,32 @@ class BatchLedger:
                 waiting.cancel()
 
     async def close(self) -> None:
-        """Writes what is pending within the time-out, gives up the rest, and ends. Safe to call twice."""
+        """Writes what is pending within the time-out and ends; the spool keeps the rest. Safe to call twice."""
         try:
-            async with asyncio.timeout(self._close_timeout_s):
+            async with asyncio.timeout(self._bounds.close_timeout_s):
                 await self.flush()
         except TimeoutError:
-            _log.warning("The database did not answer within %s s of closing", self._close_timeout_s)
-        self._writer.cancel()
-        await asyncio.wait([self._writer])
+            _log.warning("The database did not answer within %s s of closing", self._bounds.close_timeout_s)
+        for task in (self._writer, self._replayer):
+            task.cancel()
+        await asyncio.wait([self._writer, self._replayer])
         if self._timer is not None:
             self._timer.cancel()
         if self._pending:
-            self._drop(len(self._pending), "the gateway stopped while the database was away")
-            self._pending.clear()
+            self._leave_pending()
+        for backlog in self._backlog:
+            backlog.release()
+        self._backlog.clear()
+        if self._spool is not None:
+            await self._spool.close()
+
+    def _leave_pending(self) -> None:
+        unkept = sum(segment is None for _, segment in self._pending)
+        if unkept:
+            self._lose(unkept, "the gateway stopped while the database was away")
+        if kept := len(self._pending) - unkept:
+            _log.warning("%d request records wait in the spool for the next start", kept)
+        self._pending.clear()
 
     async def _write_forever(self) -> None:
         while True:
@@ -126,33 +219,46 @@ class BatchLedger:
 
     async def _write_batch(self, available: int) -> None:
         """Writes the oldest records; they leave the queue only when they are written or given up."""
-        batch = list(islice(self._pending, min(MAX_COMMIT_RECORDS, available)))
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            try:
-                await self._write(batch)
-                break
-            except StoreUnavailable:
-                _log.warning("The database is away; %d request records wait", len(self._pending))
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            except Exception as error:  # noqa: BLE001 - one record that cannot be written must not hold up the others
-                if len(batch) == 1:
-                    self._drop(1, f"{batch[0].request_id} cannot be written: {error!r}")
-                    break
-                batch = batch[: len(batch) // 2]
-        for _ in batch:
-            self._pending.popleft()
-        self._finished_count += len(batch)
+        batch = [record for record, _ in islice(self._pending, min(MAX_COMMIT_RECORDS, available))]
+        done = await self._out.write(batch, self._price_version)
+        for _ in range(done):
+            _, segment = self._pending.popleft()
+            if segment is not None:
+                segment.waiting -= 1
+        self._finished_count += done
         self._progress.set()
+        if self._spool is not None:
+            self._spool.tidy()
+            if self._spool.has_spilled and 2 * len(self._pending) <= self._bounds.max_pending:
+                self._backlog_due.set()
 
-    async def _write(self, batch: list[OperationRecord]) -> None:
-        async with self._database.append() as tx:
-            await tx.operations.add_many(batch, self._price_version)
-        self.written_count += len(batch)
+    async def _replay_forever(self) -> None:
+        while True:
+            await self._backlog_due.wait()
+            self._backlog_due.clear()
+            while self._backlog:
+                await self._replay_one(self._backlog[0])
+                self._backlog.popleft()
+            self._replayed.set()
+            while self._spool is not None and (segment := self._spool.spilled()) is not None:
+                await self._replay_one(Spilled(segment, self._spool.tidy))
 
-    def _drop(self, count: int, why: str) -> None:
-        before = self.dropped_count
-        self.dropped_count += count
-        if before == 0 or before // _LOGGED_EVERY != self.dropped_count // _LOGGED_EVERY:
-            _log.error("%d request records are lost so far: %s", self.dropped_count, why)
+    async def _replay_one(self, backlog: Backlog) -> None:
+        async for version, records in backlog.batches():
+            await self._out.write_all(records, version)
+        self.broken_count += backlog.broken_count
+        backlog.finish()
+
+    def _pass_over(self, segment: Segment | None) -> None:
+        """A record for which memory has no room."""
+        if segment is None:
+            self._lose(1, "too many wait for the database, or the ledger is closed")
+            return
+        segment.waiting -= 1
+        segment.is_spilled = True
+
+    def _lose(self, count: int, why: str) -> None:
+        before = self._lost_count
+        self._lost_count += count
+        if before == 0 or before // _LOGGED_EVERY != self._lost_count // _LOGGED_EVERY:
+            _log.error("%d request records are lost so far: %s", self._lost_count, why)

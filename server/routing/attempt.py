@@ -138,7 +138,7 @@ class Trace:
     """The attempts of one operation, in order.
 
     `waited_s` is what it was held back on purpose, in seconds. `told` is whose failure the caller was told of, if all
-    failed.
+    failed. `on_begin` is called when an attempt has begun.
     """
 
     clock: Clock
@@ -147,6 +147,7 @@ class Trace:
     waited_s: float = 0.0
     told: Candidate | None = None
     version_of: VersionOf = usual_version
+    on_begin: Callable[[], None] | None = None
 
     def use(self, prices: Prices) -> None:
         """Prices the attempts that begin from now on."""
@@ -157,6 +158,8 @@ class Trace:
         """A new attempt, which is counted even if it never connects."""
         attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price, self.version_of)
         self.attempts.append(attempt)
+        if self.on_begin is not None:
+            self.on_begin()
         return attempt
 
     def cost_nanousd(self) -> int | None:

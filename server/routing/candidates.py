@@ -16,10 +16,11 @@ _CLOSEST = 3
 
 @dataclass(frozen=True, slots=True)
 class ProviderFacts:
-    """What routing must know of a provider: its usual models, and whether it serves only those."""
+    """What routing must know of a provider: its usual models, whether it serves only those, and its other forms."""
 
     default_models: tuple[str, ...] = ()
     serves_only_defaults: bool = False
+    forms: frozenset[str] = frozenset()
 
 
 FactsOf = Callable[[str], ProviderFacts]

@@ -15,12 +15,16 @@ _TAIL_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a model must be able to do for a request. `output_tokens` is the longest answer asked for, 0 for any."""
+    """What a model must be able to do for a request. `output_tokens` is the longest answer asked for, 0 for any.
+
+    `form` is the form that its provider must speak, empty for chat completions.
+    """
 
     images: bool = False
     audio: bool = False
     tools: bool = False
     output_tokens: int = 0
+    form: str = ""
 
 
 _NOTHING_SPECIAL = Needs()

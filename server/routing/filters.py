@@ -31,6 +31,7 @@ class Filter(Enum):
     VISION = "vision"
     AUDIO = "audio"
     TOOLS = "tools"
+    FORM = "form"
     RETIRED = "retired"
     HEALTH = "health"
     SURPLUS = "surplus"
@@ -45,6 +46,7 @@ _REASONS = {
     Filter.VISION: "it does not take images",
     Filter.AUDIO: "it does not take sound",
     Filter.TOOLS: "it does not call tools",
+    Filter.FORM: "its provider serves no {}",
     Filter.RETIRED: "it is no longer served since {}",
     Filter.HEALTH: "it rests for {} s after failures",
     Filter.SURPLUS: "enough better ones are tried first",
@@ -161,6 +163,9 @@ def _bar(ask: Ask, option: Option, world: World) -> Rejected | None:
     candidate = option.candidate
     if not is_allowed(ask.allowed_models, candidate.deployment.provider, candidate.model):
         return Rejected(candidate, Filter.KEY)
+    form = ask.needs.form
+    if form and form not in world.facts_of(candidate.deployment.provider).forms:
+        return Rejected(candidate, Filter.FORM, form)
     if option.facts is not None:
         found = _inability(ask, option.facts)
         if found is not None:

@@ -25,6 +25,7 @@ _ABILITIES: Final = {
     Filter.VISION: ("images", "messages"),
     Filter.AUDIO: ("sound", "messages"),
     Filter.TOOLS: ("tools", "tools"),
+    Filter.FORM: ("a provider that serves the form", "model"),
 }
 _NOT_NEAR: Final = frozenset({Filter.ENTRY, Filter.PROVIDER, Filter.CATALOGUE})
 

@@ -1,13 +1,13 @@
 """One client request while it runs, and the record that it leaves when it is settled."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from server.chat.answer import GatewayMetadata
 from server.chat.deployment import Candidate
 from server.chat.principal import Call
 from server.chat.rates import Grant
-from server.chat.records import OperationRecord
+from server.chat.records import OperationRecord, OperationStart
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
 from server.routing.attempt import Attempt, Trace
@@ -22,8 +22,9 @@ class Operation:
 
     `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
-    `began` is when it began and `answered_at` when there was something to send, on the stopwatch; the latter is None if
-    that was not this request's work. `grant` is what limits have counted of it.
+    `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
+    was something to send, on the stopwatch; the latter is None if that was not this request's work. `grant` is what
+    limits have counted of it.
     """
 
     call: Call
@@ -42,11 +43,16 @@ class Operation:
     is_committed: bool = False
     is_cache_hit: bool = False
     grant: Grant | None = None
+    is_settled: bool = False
     began: float = field(init=False)
     answered_at: float | None = None
 
     def __post_init__(self) -> None:
         self.began = self.trace.clock.exact()
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Takes over notes, those that are there already not again."""
+        self.notes.extend(note for note in dict.fromkeys(notes) if note not in self.notes)
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
@@ -108,6 +114,32 @@ class Operation:
             strategy=self.strategy,
             attempts=len(self.trace.attempts),
             notes=list(self.notes),
+        )
+
+    def start(self) -> OperationStart:
+        """What is known while the last attempt runs, or an answer that was made for another is sent."""
+        attempts = self.trace.attempts
+        last = attempts[-1] if attempts else None
+        candidate = self.served if last is None else last.candidate
+        call, principal = self.call, self.call.principal
+        return OperationStart(
+            request_id=call.request_id,
+            workspace_id=principal.workspace_id,
+            user_id=principal.user_id,
+            key_id=principal.key_id,
+            surface=call.surface,
+            client_request_id=call.client_request_id,
+            model_requested=self.model_requested[:200],
+            strategy=self.strategy,
+            complexity=self.complexity.value,
+            is_stream=self.is_stream,
+            is_cache_hit=self.is_cache_hit,
+            at=self.trace.clock.now() if last is None else last.started_at,
+            provider_id=candidate.deployment.provider_id if candidate else "",
+            provider=candidate.deployment.provider if candidate else "",
+            model=candidate.model if candidate else "",
+            number=0 if last is None else last.number,
+            earlier=tuple(attempt.record for attempt in attempts[:-1] if attempt.record is not None),
         )
 
     def record(self) -> OperationRecord:

@@ -19,7 +19,7 @@ from server.routing.attempt import Clock
 from server.routing.candidates import FactsOf
 from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
-from server.routing.features import features_of, needs_of
+from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
 from server.routing.world import Draw, ModelOf, PriceOf, RestsFor, World, never_rests
 
@@ -88,7 +88,7 @@ class Router:
             weights=policy.weights,
             complexity=judgement.level,
             prompt_tokens=prompt_tokens,
-            needs=needs_of(request.view),
+            needs=_needs_of(request),
             is_stream=request.is_stream,
             allowed_models=call.principal.allowed_models,
             today=self._sources.clock.now().date(),
@@ -123,3 +123,10 @@ class Router:
     def note(self, attempts: Iterable[AttemptRecord], *, is_stream: bool) -> None:
         """Learns from attempts that have ended."""
         self._measurements.note(attempts, is_stream=is_stream, now_s=self._sources.clock.monotonic())
+
+
+def _needs_of(request: ChatRequest) -> Needs:
+    native = request.native
+    if native is not None and native.is_only:
+        return Needs(form=native.face)
+    return needs_of(request.view)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from server.chat.answer import ChunkFacts, GatewayMetadata, Identity, finish_chunk, identify_chunk
+from server.chat.estimate import STREAMED_BYTES_PER_TOKEN, STREAMED_MEMBER_BYTES
 from server.chat.usage import Usage
 from server.providers.dialect import Chunk
 
@@ -34,7 +35,10 @@ class StreamTail:
         self._usage_chunk: bytes | None = None
         self._last: ChunkFacts | None = None
         self.usage: Usage | None = None
-        self.content_chunks = 0
+        self.begun: Usage | None = None
+        self._content_chunks = 0
+        self._content_bytes = 0
+        self._least_bytes = 0
         self.model = ""
         self._finished = 0
 
@@ -48,15 +52,19 @@ class StreamTail:
     def _take(self, chunk: Chunk, out: list[bytes]) -> None:
         facts = chunk.facts
         if facts.usage is not None:
-            self.usage = facts.usage
+            self._count(facts.usage)
         data = self._with_our_id(chunk.data, facts)
         if facts.is_usage_only:
             self._usage_chunk = data
             return
         self._last = facts
         self.model = facts.model or self.model
+        size = len(chunk.data)
         if facts.has_content:
-            self.content_chunks += 1
+            self._content_chunks += 1
+            self._content_bytes += size
+        if not self._least_bytes or size < self._least_bytes:
+            self._least_bytes = size
         if self._held is not None:
             out.append(self._held)
             self._held = None
@@ -65,6 +73,22 @@ class StreamTail:
             self._held = data
         else:
             out.append(data)
+
+    def _count(self, usage: Usage) -> None:
+        """Usage that is marked as estimated is only that of the beginning: what was said of the prompt."""
+        if usage.is_estimated:
+            self.begun = usage
+        else:
+            self.usage = usage
+
+    @property
+    def estimated_tokens(self) -> int:
+        """About how many tokens came: one for each piece of content at least, and more where the pieces are large.
+
+        What every piece has around its content is about as large as the smallest of them.
+        """
+        around_bytes = self._content_chunks * (self._least_bytes + STREAMED_MEMBER_BYTES)
+        return max(self._content_chunks, (self._content_bytes - around_bytes) // STREAMED_BYTES_PER_TOKEN)
 
     def _with_our_id(self, data: bytes, facts: ChunkFacts) -> bytes:
         if self._rewrites_id is None:

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from server.chat.principal import Call
-from server.ingress.face import Face
+from server.ingress.face import Face, WholeFace
 from server.pipeline import Pipeline
 
 JSON = "application/json"
 
 
-async def complete(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> bytes:
+async def complete(pipeline: Pipeline, call: Call, body: bytes, face: WholeFace) -> bytes:
     """The answer in one piece. Raises the reason when there is none."""
     return face.whole(await pipeline.complete(call, body, face.read))
 
@@ -24,4 +24,5 @@ async def stream(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> Asy
         async for some in chunks:
             if events := face.feed(some):
                 yield events
-    yield face.finish()
+    if events := face.finish():
+        yield events

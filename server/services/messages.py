@@ -66,10 +66,12 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
         return _count(message_to_json(request))
 
     async def _complete(self, body: bytes, context: Context) -> bytes:
-        return await facing.complete(self._pipeline, self._call(context), body, MessagesFace())
+        call = self._call(context)
+        return await facing.complete(self._pipeline, call, body, MessagesFace(call.knobs))
 
     def _stream(self, body: bytes, context: Context) -> AsyncIterator[list[bytes]]:
-        return facing.stream(self._pipeline, self._call(context), body, MessagesFace())
+        call = self._call(context)
+        return facing.stream(self._pipeline, call, body, MessagesFace(call.knobs))
 
     def _call(self, context: Context) -> Call:
         call = self._calls.call(context, MessagesFace.name)

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
-from server.chat.records import OperationRecord
 from server.chat.wire import Timeouts, WireRequest
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
@@ -23,6 +22,7 @@ from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.bench.payload import answer
+from tests.stores.ledgers import Nowhere
 from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import Reply, whole
 
@@ -40,19 +40,6 @@ class Upstream:
         return None
 
 
-class Nowhere:
-    """A ledger that keeps nothing."""
-
-    def record(self, operation: OperationRecord) -> None:
-        return None
-
-    async def flush(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
-
-
 def pipeline() -> Pipeline:
     """A pipeline over the upstream in memory. Made in the event loop."""
     entries = [Deployment("p", "ws_1", "openai", "https://x.example/v1", "sk-1")]
@@ -63,7 +50,7 @@ def pipeline() -> Pipeline:
     clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
     facts = ProviderFacts()
     router = Router(Sources(deployments_of, lambda _: facts, clock, lambda: 0.5))
-    dispatcher = Dispatcher(Upstream(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(Upstream(), lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     sharing = Sharing(Answers(64 << 20, 3600.0), clock.monotonic)
     return Pipeline(Parts(router, sharing, dispatcher, Nowhere(), clock, lambda provider, model, usage: 1, unlimited()))
 

@@ -37,8 +37,11 @@ class Cell:
 
     @property
     def first_calls(self) -> tuple[int, int]:
-        """How often the first target is asked, from and to."""
-        return self.row.sole if self.company is Company.ONE else self.row.first
+        """How often the first target is asked, from and to. Where all are bad, it may be asked again in the end."""
+        row = self.row
+        if self.company is Company.ALL:
+            return row.first[0], max(row.first[1], row.sole[1])
+        return row.sole if self.company is Company.ONE else row.first
 
     @property
     def second_calls(self) -> int:

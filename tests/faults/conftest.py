@@ -14,7 +14,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """All cells with `--faults all`, else some of each row that the gateway meets."""
     if "cell" in metafunc.fixturenames:
         is_all = metafunc.config.getoption("--faults") == "all"
-        chosen = cells() if is_all else [cell for cell in some_cells() if cell.row.fault not in ABSENT]
+        chosen = list(cells()) if is_all else [cell for cell in some_cells() if cell.row.fault not in ABSENT]
         metafunc.parametrize("cell", chosen, ids=str)
 
 

@@ -81,11 +81,13 @@ class Completion(Struct, gc=False):
     usage: RawMember = UNSET
     service_tier: str | None = None
     gateway_metadata: RawMember = UNSET
+    native: RawMember = UNSET
 
 
 ENCODER: Final = msgspec.json.Encoder()
 
 _COMPLETION: Final = msgspec.json.Decoder(Completion)
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
 def read_completion(data: bytes) -> Completion:
@@ -97,8 +99,13 @@ def read_completion(data: bytes) -> Completion:
 
 
 def message_from(body: bytes, request: ChatRequest) -> bytes:
-    """The message that a chat completion is; tokens that nobody counted are estimated from the request."""
+    """The message that a chat completion is; tokens that nobody counted are estimated from the request.
+
+    What the provider said in Anthropic's own form is the message, as it is.
+    """
     answer = read_completion(body)
+    if isinstance(answer.native, Raw):
+        return with_metadata(answer.native, answer.gateway_metadata)
     choice = answer.choices[0] if answer.choices else Choice()
     said = choice.message or Said()
     usage = read_usage(answer.usage)
@@ -117,6 +124,14 @@ def message_from(body: bytes, request: ChatRequest) -> bytes:
     if isinstance(answer.gateway_metadata, Raw):
         message["gateway_metadata"] = answer.gateway_metadata
     return ENCODER.encode(message)
+
+
+def with_metadata(native: Raw, metadata: RawMember) -> bytes:
+    """A message or an event as the provider wrote it, and how the gateway got it."""
+    members = _MEMBERS.decode(native)
+    if isinstance(metadata, Raw):
+        members["gateway_metadata"] = metadata
+    return ENCODER.encode(members)
 
 
 def blocks_of(said: Said) -> list[Any]:

@@ -1,7 +1,7 @@
 """Blocks of a Messages request as chat messages: texts, pictures, documents, calls of tools and their results.
 
-What the chat message has no place for is added to `lost`, in words that a caller understands. Order is kept but for two
-things: results of tools stand before what else their turn says, and an assistant's thinking and calls are gathered.
+Blocks that only their own vendor knows stay as they came. Order is kept but for two things: results of tools stand
+before what else their turn says, and an assistant's thinking and calls are gathered.
 """
 
 import base64
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from server.errors import RequestInvalid
+from server.ingress.messages.history import Findings, RawOf, is_odd_id
 from server.ingress.messages.view import Block, Source, Turn
 from server.ingress.reading import decode, is_set, one_of, required
 
@@ -24,53 +25,61 @@ CARRIED: Final = "perpetuo:"
 _SOURCE: Final = msgspec.json.Decoder(Source)
 _RESULT: Final = msgspec.json.Decoder(str | list[Block])
 _TEXTS: Final = msgspec.json.Decoder(list[Block])
+_BLOCKS: Final = msgspec.json.Decoder(list[Raw])
 _EMPTY_OBJECT: Final = Raw(b"{}")
 
 
-def messages_of(turn: Turn, path: str, lost: list[str]) -> list[Message]:
-    """The chat messages that a turn is."""
+def messages_of(turn: Turn, raw_content: RawOf, path: str, findings: Findings) -> list[Message]:
+    """The chat messages that a turn is; `raw_content` is its content as it came."""
     one_of(turn.role, ROLES, f"{path}.role")
     if isinstance(turn.content, str):
         return [{"role": turn.role, "content": turn.content}]
     if turn.role == "assistant":
-        return [_assistant(turn.content, f"{path}.content", lost)]
+        return [_assistant(turn.content, raw_content, f"{path}.content", findings)]
     results: list[Message] = []
-    parts: list[Message] = []
+    parts: list[Any] = []
     for index, block in enumerate(turn.content):
         here = f"{path}.content[{index}]"
         if block.type == "tool_result":
-            results.append(_result(block, here, lost))
+            results.append(_result(block, here, findings))
         else:
-            parts += part_of(block, here, lost)
+            parts.append(part_of(block, nth(raw_content, index), here))
     if parts or not results:
         results.append({"role": turn.role, "content": plain(parts)})
     return results
 
 
-def plain(parts: list[Message]) -> Any:
+def nth(raw_content: RawOf, index: int) -> RawOf:
+    """One block of a content as it came."""
+    return lambda: _BLOCKS.decode(raw_content())[index]
+
+
+def plain(parts: list[Any]) -> Any:
     """Parts as short as they can be said: one text without marks is a string."""
-    if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
+    if len(parts) == 1 and isinstance(parts[0], dict) and parts[0].keys() == {"type", "text"}:
         return parts[0]["text"]
     return parts or ""
 
 
-def part_of(block: Block, path: str, lost: list[str]) -> list[Message]:
-    """The content parts that a block is, none if it has no place in a chat message."""
+def part_of(block: Block, raw: RawOf, path: str) -> Any:
+    """The content part that a block is; one of a kind that only its own vendor knows is as it came."""
+    part: Message | None = None
     if block.type == "text":
         required(block.text, f"{path}.text")
-        part: Message = {"type": "text", "text": block.text}
+        part = {"type": "text", "text": block.text}
+        if is_set(block.citations):
+            part["citations"] = block.citations
     elif block.type == "image":
         part = _image(_source(block, path), path)
     elif block.type == "document":
         part = _document(block, _source(block, path), path)
     elif block.type == "search_result":
         part = _search_result(block, path)
-    else:
-        lost.append(f"{path} is not sent: only its own provider knows blocks of type {block.type[:40]!r}.")
-        return []
+    if part is None:
+        return raw()
     if is_set(block.cache_control):
         part["cache_control"] = block.cache_control
-    return [part]
+    return part
 
 
 def _source(block: Block, path: str) -> Source:
@@ -89,10 +98,10 @@ def _image(source: Source, path: str) -> Message:
     return _file(source, path)
 
 
-def _document(block: Block, source: Source, path: str) -> Message:
-    """A document in OpenAI's terms where they say it all, else as it came."""
+def _document(block: Block, source: Source, path: str) -> Message | None:
+    """A document in OpenAI's terms; None where they do not say it all."""
     if is_set(block.citations) or is_set(block.context):
-        return _as_it_came(block)
+        return None
     if source.type == "text":
         required(source.data, f"{path}.source.data")
         title = f"{block.title}\n\n" if is_set(block.title) else ""
@@ -101,11 +110,7 @@ def _document(block: Block, source: Source, path: str) -> Message:
         file: Message = {"file_data": _data_url(source, path)}
         file["filename"] = block.title if is_set(block.title) else "document.pdf"
         return {"type": "file", "file": file}
-    return _file(source, path) if source.type == "file" else _as_it_came(block)
-
-
-def _as_it_came(block: Block) -> Message:
-    return {key: value for key, value in msgspec.structs.asdict(block).items() if value is not msgspec.UNSET}
+    return _file(source, path) if source.type == "file" else None
 
 
 def _file(source: Source, path: str) -> Message:
@@ -128,16 +133,21 @@ def _search_result(block: Block, path: str) -> Message:
     return {"type": "text", "text": "\n\n".join(["\n".join(head), *body]).strip()}
 
 
-def _result(block: Block, path: str, lost: list[str]) -> Message:
+def _result(block: Block, path: str, findings: Findings) -> Message:
     required(block.tool_use_id, f"{path}.tool_use_id")
+    findings.mix(is_odd_id(str(block.tool_use_id)))
     message: Message = {"role": "tool", "tool_call_id": block.tool_use_id, "content": ""}
     if isinstance(block.content, Raw) and is_set(block.content):
         content = decode(_RESULT, block.content, at=f"{path}.content")
         if isinstance(content, str):
             message["content"] = content
         else:
-            parts = [part_of(inner, f"{path}.content[{index}]", lost) for index, inner in enumerate(content)]
-            message["content"] = plain([part for found in parts for part in found])
+            raw = block.content
+            parts = [
+                part_of(inner, nth(lambda: raw, index), f"{path}.content[{index}]")
+                for index, inner in enumerate(content)
+            ]
+            message["content"] = plain(parts)
     if block.is_error is True:
         message["is_error"] = True
     if is_set(block.cache_control):
@@ -145,21 +155,22 @@ def _result(block: Block, path: str, lost: list[str]) -> Message:
     return message
 
 
-def _assistant(blocks: list[Block], path: str, lost: list[str]) -> Message:
-    parts: list[Message] = []
+def _assistant(blocks: list[Block], raw_content: RawOf, path: str, findings: Findings) -> Message:
+    parts: list[Any] = []
     calls: list[Message] = []
     thoughts: list[Message] = []
     message: Message = {"role": "assistant"}
     for index, block in enumerate(blocks):
         here = f"{path}[{index}]"
         if block.type == "tool_use":
-            calls.append(_call(block, here))
+            calls.append(_call(block, here, findings))
             if is_set(block.cache_control):
                 message["cache_control"] = block.cache_control
         elif block.type in ("thinking", "redacted_thinking"):
-            _think(block, here, message, thoughts)
+            findings.mix(_think(block, here, message, thoughts))
         else:
-            parts += part_of(block, here, lost)
+            findings.mix(is_set(block.annotations))
+            parts.append(part_of(block, nth(raw_content, index), here))
     if parts:
         message["content"] = plain(parts)
     elif not calls:
@@ -171,9 +182,10 @@ def _assistant(blocks: list[Block], path: str, lost: list[str]) -> Message:
     return message
 
 
-def _call(block: Block, path: str) -> Message:
+def _call(block: Block, path: str, findings: Findings) -> Message:
     required(block.id, f"{path}.id")
     required(block.name, f"{path}.name")
+    findings.mix(is_odd_id(str(block.id)) or is_set(block.extra_content))
     arguments = block.input if isinstance(block.input, Raw) else _EMPTY_OBJECT
     call: Message = {
         "id": block.id,
@@ -185,8 +197,8 @@ def _call(block: Block, path: str) -> Message:
     return call
 
 
-def _think(block: Block, path: str, message: Message, thoughts: list[Message]) -> None:
-    """Thinking as its text for everybody, and as the signed block for who signed it."""
+def _think(block: Block, path: str, message: Message, thoughts: list[Message]) -> bool:
+    """Thinking as its text for everybody, and as the signed block for who signed it; whether it is another vendor's."""
     if block.type == "redacted_thinking":
         required(block.data, f"{path}.data")
         data = str(block.data)
@@ -195,12 +207,14 @@ def _think(block: Block, path: str, message: Message, thoughts: list[Message]) -
             thoughts.append({"type": "redacted_thinking", "data": data})
         else:
             message["reasoning_items"] = [*message.get("reasoning_items", ()), *items]
-        return
+        return items is not None
     required(block.thinking, f"{path}.thinking")
     before = message.get("reasoning_content")
     message["reasoning_content"] = f"{before}\n\n{block.thinking}" if before else block.thinking
-    if block.signature:
-        thoughts.append({"type": "thinking", "thinking": block.thinking, "signature": block.signature})
+    if not block.signature:
+        return True
+    thoughts.append({"type": "thinking", "thinking": block.thinking, "signature": block.signature})
+    return False
 
 
 def carried_items(data: str) -> list[Raw] | None:

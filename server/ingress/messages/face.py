@@ -1,26 +1,28 @@
 """The Messages face: one request of it, on its way in and back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from server.chat.request import ChatRequest
 from server.errors import Internal
 from server.ingress.messages.answer import message_from
-from server.ingress.messages.request import read_message
+from server.ingress.messages.request import FACE, read_message
 from server.ingress.messages.stream import MessageEvents
 
 
 class MessagesFace:
     """See `Face`."""
 
-    name = "messages"
+    name = FACE
 
-    def __init__(self) -> None:
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        """`headers` are the request's, names in lower case."""
+        self._headers = headers or {}
         self._request: ChatRequest | None = None
         self._events: MessageEvents | None = None
 
     def read(self, body: bytes, *, stream: bool) -> ChatRequest:
         """See `Face.read`."""
-        self._request = read_message(body, stream=stream)
+        self._request = read_message(body, stream=stream, headers=self._headers)
         return self._request
 
     def whole(self, answer: bytes) -> bytes:

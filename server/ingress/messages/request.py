@@ -1,17 +1,21 @@
 """A Messages request as a chat completion request.
 
-Everything that the chat message has a member for is translated; what it has none for is told in the notes. Facts: the
+Everything that the chat message has a member for is translated, for whichever provider; a provider that speaks
+Anthropic's form itself gets the request as it came, unless another vendor had a part in the conversation. Facts: the
 types of Anthropic's SDK, and docs/dialects.md for members beyond OpenAI's.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
+from server.chat.native import NativeRequest
 from server.chat.request import ChatRequest, parse_chat_request
-from server.ingress.messages.content import messages_of, part_of, plain
+from server.ingress.messages.content import messages_of, nth, part_of, plain
+from server.ingress.messages.history import Findings, RawOf
 from server.ingress.messages.view import MessagesView, OutputFormat, ToolChoice, ToolDefinition
 from server.ingress.reading import ENCODER, Members, is_set, one_of, read_body, required
 
@@ -21,69 +25,88 @@ _VIEW: Final = msgspec.json.Decoder(MessagesView)
 _TRANSLATED: Final = frozenset(
     {*MessagesView.__struct_fields__, "gateway", "cache_control"},
 )
-_WITHOUT_EFFECT: Final = frozenset({"betas"})
+_OURS: Final = frozenset({"gateway", "betas"})
+_HEADERS: Final = ("anthropic-version", "anthropic-beta")
+_BETAS: Final = "anthropic-beta"
+_WORD_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,: ")
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _TIERS: Final = {"auto": "auto", "standard_only": "default"}
 _TOOL_MEMBERS: Final = frozenset(ToolDefinition.__struct_fields__)
 _MAX_USER_CHARS: Final = 64
 _TOOLS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+FACE: Final = "messages"
+"""The name of the face."""
 
 
-def read_message(body: bytes, *, stream: bool) -> ChatRequest:
+def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_HEADERS) -> ChatRequest:
     """The chat request that a Messages request asks for; a stream of it tells its usage at the end.
 
-    Raises RequestInvalid, whose `param` is the member's path in the Messages request.
+    `headers` are the request's, names in lower case. Raises RequestInvalid, whose `param` is the member's path in the
+    Messages request.
     """
     view, members = read_body(_VIEW, body)
     required(view.max_tokens, "max_tokens")
-    return _chat_request(view, members, stream=stream)
+    findings = Findings()
+    chat = _chat(view, members, findings)
+    sent = {name: headers[name] for name in _HEADERS if _WORD_CHARS.issuperset(headers.get(name, "\0"))}
+    if findings.is_mixed and _BETAS in sent:
+        chat["betas"] = [word for beta in sent[_BETAS].split(",") if (word := beta.strip())]
+    if stream:
+        chat |= {"stream": True, "stream_options": {"include_usage": True}}
+    request = parse_chat_request(ENCODER.encode(chat), stream=stream)
+    native = {name: raw for name, raw in members.items() if name not in _OURS}
+    request.native = NativeRequest("" if findings.is_mixed else FACE, native, sent, tuple(findings.losses))
+    return request
 
 
 def read_count(body: bytes) -> ChatRequest:
     """The chat request whose tokens a caller wants counted; it needs no `max_tokens`. Raises RequestInvalid."""
     view, members = read_body(_VIEW, body)
-    return _chat_request(view, members, stream=False)
+    return parse_chat_request(ENCODER.encode(_chat(view, members, Findings())), stream=False)
 
 
-def _chat_request(view: MessagesView, members: Members, *, stream: bool) -> ChatRequest:
-    lost = [
-        f"{name[:60]} is not sent: only a provider of Anthropic's dialect takes it."
-        for name, value in members.items()
-        if name not in _TRANSLATED and name not in _WITHOUT_EFFECT and is_set(value)
-    ]
+def _chat(view: MessagesView, members: Members, findings: Findings) -> Chat:
+    for name, value in members.items():
+        if name not in _TRANSLATED and name not in _OURS and is_set(value):
+            findings.lose(name)
     chat: Chat = {} if not is_set(view.model) else {"model": view.model}
-    chat["messages"] = _messages(view, lost)
-    _add_bounds(chat, view, lost)
-    _add_tools(chat, view, members, lost)
-    _add_form(chat, view, members, lost)
+    chat["messages"] = _messages(view, members, findings)
+    _add_bounds(chat, view, findings)
+    _add_tools(chat, view, members, findings)
+    _add_form(chat, view, members, findings)
     for name in ("gateway", "cache_control"):
         if name in members and is_set(members[name]):
             chat[name] = members[name]
-    if stream:
-        chat |= {"stream": True, "stream_options": {"include_usage": True}}
-    request = parse_chat_request(ENCODER.encode(chat), stream=stream)
-    request.notes.extend(lost)
-    return request
+    return chat
 
 
-def _messages(view: MessagesView, lost: list[str]) -> list[Chat]:
+def _messages(view: MessagesView, members: Members, findings: Findings) -> list[Chat]:
     found: list[Chat] = []
     if isinstance(view.system, str):
         found.append({"role": "system", "content": view.system})
     elif isinstance(view.system, list) and view.system:
-        parts = [part_of(block, f"system[{index}]", lost) for index, block in enumerate(view.system)]
-        found.append({"role": "system", "content": plain([part for some in parts for part in some])})
+        system = members["system"]
+        parts = [
+            part_of(block, nth(lambda: system, index), f"system[{index}]") for index, block in enumerate(view.system)
+        ]
+        found.append({"role": "system", "content": plain(parts)})
     for index, turn in enumerate(view.messages):
-        found += messages_of(turn, f"messages[{index}]", lost)
+        found += messages_of(turn, _content_of(members["messages"], index), f"messages[{index}]", findings)
     return found
 
 
-def _add_bounds(chat: Chat, view: MessagesView, lost: list[str]) -> None:
+def _content_of(messages: Raw, index: int) -> RawOf:
+    return lambda: _TOOLS.decode(messages)[index]["content"]
+
+
+def _add_bounds(chat: Chat, view: MessagesView, findings: Findings) -> None:
     """What bounds the answer and how it is sampled."""
     if isinstance(view.max_tokens, int):
         chat["max_completion_tokens"] = max(view.max_tokens, 1)
         if not view.max_tokens:
-            lost.append("max_tokens 0 is sent as 1: only a provider of Anthropic's dialect answers nothing.")
+            findings.lose("max_tokens", "0 is sent as 1: only a provider of Anthropic's form answers nothing.")
     for name in ("temperature", "top_p"):
         if is_set(getattr(view, name)):
             chat[name] = getattr(view, name)
@@ -105,16 +128,16 @@ def _user(user_id: str) -> str:
     return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=_MAX_USER_CHARS // 2).hexdigest()
 
 
-def _add_tools(chat: Chat, view: MessagesView, members: Members, lost: list[str]) -> None:
+def _add_tools(chat: Chat, view: MessagesView, members: Members, findings: Findings) -> None:
     if not view.tools:
         return
     raw = _TOOLS.decode(members["tools"])
-    chat["tools"] = [_tool(tool, raw[index], f"tools[{index}]", lost) for index, tool in enumerate(view.tools)]
+    chat["tools"] = [_tool(tool, raw[index], f"tools[{index}]", findings) for index, tool in enumerate(view.tools)]
     if isinstance(view.tool_choice, ToolChoice):
         _add_choice(chat, view.tool_choice)
 
 
-def _tool(tool: ToolDefinition, raw: Members, path: str, lost: list[str]) -> Any:
+def _tool(tool: ToolDefinition, raw: Members, path: str, findings: Findings) -> Any:
     if is_set(tool.type) and tool.type != "custom":
         return raw
     required(tool.name, f"{path}.name")
@@ -123,11 +146,9 @@ def _tool(tool: ToolDefinition, raw: Members, path: str, lost: list[str]) -> Any
     for name, value in (("description", tool.description), ("parameters", tool.input_schema), ("strict", tool.strict)):
         if is_set(value):
             function[name] = value
-    lost.extend(
-        f"{path}.{name[:60]} is not sent: only a provider of Anthropic's dialect takes it."
-        for name, value in raw.items()
-        if name not in _TOOL_MEMBERS and is_set(value)
-    )
+    for name, value in raw.items():
+        if name not in _TOOL_MEMBERS and is_set(value):
+            findings.lose(f"{path}.{name}")
     found: Chat = {"type": "function", "function": function}
     if is_set(tool.cache_control):
         found["cache_control"] = tool.cache_control
@@ -145,7 +166,7 @@ def _add_choice(chat: Chat, choice: ToolChoice) -> None:
         chat["parallel_tool_calls"] = False
 
 
-def _add_form(chat: Chat, view: MessagesView, members: Members, lost: list[str]) -> None:
+def _add_form(chat: Chat, view: MessagesView, members: Members, findings: Findings) -> None:
     """How much is thought, and what form the answer has."""
     if is_set(view.thinking):
         chat["thinking"] = members["thinking"]
@@ -156,7 +177,7 @@ def _add_form(chat: Chat, view: MessagesView, members: Members, lost: list[str])
         form = view.output_config.format if is_set(view.output_config.format) else form
     if isinstance(form, OutputFormat):
         if form.type != "json_schema" or not is_set(form.schema):
-            lost.append(f"The output format {form.type[:40]!r} is not sent: it is not known.")
+            findings.lose("output_config.format", f"{form.type[:40]!r} is not sent: it is not known.")
             return
         chat["response_format"] = {
             "type": "json_schema",

@@ -3,17 +3,18 @@
 State: nothing sent -> begun (message_start) -> a block is open, or none -> ended (message_stop). One block is open at a
 time. Pieces of a parallel call wait until the call before them is whole, which its JSON tells; a call that nobody began
 with a name waits for its name. What is held back goes out in order at the end, so that every block that starts stops.
+Events of a provider that speaks Anthropic's form itself pass as they are, but that those of the end wait for it.
 """
 
 from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 
 from server.chat.estimate import estimate_tokens
 from server.chat.request import ChatRequest
-from server.ingress.messages.answer import ENCODER, Call, Choice, Completion, read_completion, text_of
+from server.ingress.messages.answer import ENCODER, Call, Choice, Completion, read_completion, text_of, with_metadata
 from server.ingress.messages.content import carrying
 from server.ingress.messages.view import RawMember
 from server.ingress.messages.words import ChatUsage, message_id, read_usage, stop_reason, usage_of
@@ -23,6 +24,13 @@ Members = dict[str, Any]
 _PING: Final = b'{"type":"ping"}'
 _STOP: Final = b'{"type":"message_stop"}'
 _ENDS: Final = ("}", "]", '"', " ", "\n")
+
+
+class _Typed(Struct, gc=False):
+    type: str = ""
+
+
+_TYPED: Final = msgspec.json.Decoder(_Typed)
 
 
 class _Waiting:
@@ -71,23 +79,31 @@ class MessageEvents:
         self._tier: str | None = None
         self._metadata: RawMember = UNSET
         self._is_begun = False
+        self._ending: list[Raw] = []
 
     def feed(self, chunks: Iterable[bytes]) -> list[bytes]:
         """The events that chunks are."""
         out: list[bytes] = []
         for data in chunks:
             chunk = read_completion(data)
+            self._metadata = chunk.gateway_metadata or self._metadata
+            if isinstance(chunk.native, Raw):
+                self._pass(chunk.native, out)
+                continue
+            if self._ending:
+                continue
             if not self._is_begun:
                 self._begin(chunk, out)
             self._usage = read_usage(chunk.usage) or self._usage
             self._tier = chunk.service_tier or self._tier
-            self._metadata = chunk.gateway_metadata or self._metadata
             for choice in chunk.choices[:1]:
                 self._say(choice, out)
         return out
 
     def finish(self) -> list[bytes]:
         """The end of a stream that is whole."""
+        if self._ending:
+            return [with_metadata(self._ending[0], self._metadata), *(bytes(event) for event in self._ending[1:])]
         out: list[bytes] = []
         if not self._is_begun:
             self._begin(Completion(), out)
@@ -105,6 +121,14 @@ class MessageEvents:
         if isinstance(self._metadata, Raw):
             event["gateway_metadata"] = self._metadata
         return [*out, ENCODER.encode(event), _STOP]
+
+    def _pass(self, event: Raw, out: list[bytes]) -> None:
+        """Passes an event of the provider's own on; from that on which tells the end, they wait for it."""
+        self._is_begun = True
+        if self._ending or _TYPED.decode(event).type == "message_delta":
+            self._ending.append(event)
+        else:
+            out.append(bytes(event))
 
     def _begin(self, chunk: Completion, out: list[bytes]) -> None:
         self._is_begun = True

@@ -34,6 +34,7 @@ class Block(Struct, frozen=True, gc=False):
     citations: RawMember = UNSET
     cache_control: RawMember = UNSET
     extra_content: RawMember = UNSET
+    annotations: RawMember = UNSET
 
 
 class Source(Struct, frozen=True, gc=False):

@@ -1,7 +1,7 @@
 """The Anthropic Messages dialect: the verbs, the headers and the addresses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -67,15 +67,19 @@ class AnthropicDialect:
 
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
-        body = body_of(request, candidate, is_stream=is_stream)
+        wire = self.wire(candidate.deployment, body_of(request, candidate, is_stream=is_stream), is_stream=is_stream)
+        if request.view.betas:
+            return replace(wire, headers={**wire.headers, "anthropic-beta": ",".join(request.view.betas)})
+        return wire
+
+    def wire(self, deployment: Deployment, body: bytes, *, is_stream: bool) -> WireRequest:
+        """A request for a message with that body."""
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream" if is_stream else "application/json",
-            **_credential(candidate.deployment),
+            **_credential(deployment),
         }
-        if request.view.betas:
-            headers["anthropic-beta"] = ",".join(request.view.betas)
-        return WireRequest("POST", f"{_base(candidate.deployment)}/messages", headers, body, is_stream)
+        return WireRequest("POST", f"{_base(deployment)}/messages", headers, body, is_stream)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""

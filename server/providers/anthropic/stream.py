@@ -5,6 +5,7 @@ with the finish reason and the one with the usage come with `message_stop`, so t
 failed. Blocks are numbered by Anthropic over all kinds; calls are numbered anew from 0.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -140,7 +141,14 @@ class AnthropicStream:
             self._counted = start.usage
         common = {"id": start.id, "object": "chat.completion.chunk", "created": 0, "model": start.model}
         self._head = _ENCODER.encode(common)[:-1] + b',"choices":[{"index":0,"delta":'
-        return [self._chunk({"role": "assistant", "content": ""}, has_content=False)]
+        return [self._role()]
+
+    def _role(self) -> Chunk:
+        """The first chunk; what it tells of the usage is only a beginning, for a stream that never ends."""
+        chunk = self._chunk({"role": "assistant", "content": ""}, has_content=False)
+        counted = read_usage(Raw(_ENCODER.encode(usage_of(self._counted))))
+        begun = None if counted is None else replace(counted, output_tokens=0, reasoning_tokens=0, is_estimated=True)
+        return Chunk(chunk.data, ChunkFacts(self._id, self._model, False, None, begun, False))
 
     def _start_block(self, event: _Event) -> list[Chunk]:
         block = _BLOCKS.decode(event.content_block)

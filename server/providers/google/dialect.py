@@ -61,15 +61,15 @@ class GoogleDialect:
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream" if is_stream else "application/json",
-            **_credential(candidate.deployment),
+            **credential_of(candidate.deployment),
         }
         verb = "streamGenerateContent?alt=sse" if is_stream else "generateContent"
-        url = f"{candidate.deployment.base_url}/{_resource(candidate.model)}:{verb}"
+        url = f"{candidate.deployment.base_url}/{resource_of(candidate.model)}:{verb}"
         return WireRequest("POST", url, headers, body, is_stream)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""
-        headers = {"Accept": "application/json", **_credential(deployment)}
+        headers = {"Accept": "application/json", **credential_of(deployment)}
         return WireRequest("GET", f"{deployment.base_url}/models?pageSize=1", headers, b"")
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -99,14 +99,15 @@ class GoogleDialect:
         return failure_of(status, headers, body)
 
 
-def _resource(model: str) -> str:
+def resource_of(model: str) -> str:
     """The path of a model; a name that could lead elsewhere is quoted whole."""
     if not _MODEL.match(model):
         return f"models/{quote(model, safe='')}"
     return model if "/" in model else f"models/{model}"
 
 
-def _credential(deployment: Deployment) -> dict[str, str]:
+def credential_of(deployment: Deployment) -> dict[str, str]:
+    """The header with the key, none where there is none."""
     return {"x-goog-api-key": deployment.api_key} if deployment.api_key else {}
 
 

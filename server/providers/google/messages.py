@@ -145,10 +145,19 @@ def _sign_first(request: ChatRequest, turn: Turn, parts: list[Made]) -> None:
         request.tell(f"{turn.calls[0].path} is marked as made by another model: it has no signature of the provider's.")
 
 
+def _is_signed(said: Said) -> bool:
+    extras = (said.message.extra_content, *(call.extra_content for call in said.calls))
+    return any(signature_of(extra) is not None for extra in extras)
+
+
 def _note_foreign(request: ChatRequest, said: Said) -> None:
     """Reasoning that another vendor signed, or that is only text, is left out."""
     for name in ("thinking_blocks", "reasoning_items"):
         if getattr(said.message, name):
             request.tell(f"{said.path}.{name} is not sent: it belongs to another vendor.")
+    if said.message.reasoning_content and not _is_signed(said):
+        request.tell(
+            f"{said.path}.reasoning_content is not sent: another vendor's reasoning is not signed for this one."
+        )
     if said.message.audio:
         request.lose(f"{said.path}.audio", "is not sent: the provider keeps no spoken answers.")

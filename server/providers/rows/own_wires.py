@@ -6,7 +6,9 @@ Base URLs and models are those of the vendors' documentation.
 from typing import Final
 
 from server.providers.anthropic.dialect import AnthropicDialect
+from server.providers.anthropic.native import NativeAnthropic
 from server.providers.google.dialect import GoogleDialect
+from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
@@ -27,6 +29,7 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+        natives={"messages": NativeAnthropic},
     ),
     Provider(
         "google",
@@ -43,6 +46,7 @@ OWN_WIRES: Final = (
             "gemini-2.5-flash-lite",
         ),
         "GEMINI_API_KEY",
+        natives={"embeddings": GoogleEmbeddings},
     ),
     Provider(
         "openai-responses",

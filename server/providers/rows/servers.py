@@ -6,6 +6,7 @@ Their addresses are those that the servers listen on by default; a server on ano
 from typing import Final
 
 from server.providers.openai import OpenAiDialect
+from server.providers.openai.embeddings import EmbeddingForm, embedder
 from server.providers.openai.vendor import MEDIA
 from server.providers.provider import Provider
 
@@ -15,29 +16,34 @@ SERVERS: Final = (
         "openai-compatible",
         "Any OpenAI-compatible server",
         OpenAiDialect(takes=frozenset({"top_k", "extra_content"}), parts=MEDIA, developer="developer"),
+        natives={"embeddings": embedder()},
     ),
     Provider(
         "ollama",
         "Ollama",
         OpenAiDialect(limit="max_tokens", reasoning_back="always", reasoning_name="reasoning"),
         "http://127.0.0.1:11434/v1",
+        natives={"embeddings": embedder(EmbeddingForm(takes_tokens=False))},
     ),
     Provider(
         "vllm",
         "vLLM",
         OpenAiDialect(takes=frozenset({"top_k"}), parts=MEDIA, reasoning_back="always", reasoning_name="reasoning"),
+        natives={"embeddings": embedder(EmbeddingForm(takes_base64=True))},
     ),
     Provider(
         "lmstudio",
         "LM Studio",
         OpenAiDialect(limit="max_tokens", takes=frozenset({"top_k"}), reasoning_name="reasoning"),
         "http://127.0.0.1:1234/v1",
+        natives={"embeddings": embedder(EmbeddingForm(takes_tokens=False))},
     ),
     Provider(
         "llamacpp",
         "llama.cpp",
         OpenAiDialect(limit="max_tokens", takes=frozenset({"top_k"}), reasoning_back="always"),
         "http://127.0.0.1:8080/v1",
+        natives={"embeddings": embedder(EmbeddingForm(dimensions=""))},
     ),
 )
 """The servers, in the order in which they are listed."""

@@ -6,6 +6,7 @@ Base URLs, models and quirks are those of the vendors' documentation.
 from typing import Final
 
 from server.providers.openai import OpenAiDialect, UsageForm
+from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
 from server.providers.openai.vendor import MEDIA, PARTS, TOOLS
 from server.providers.provider import Provider
 
@@ -40,6 +41,7 @@ VENDORS: Final = (
             "gpt-4o-mini",
         ),
         "OPENAI_API_KEY",
+        natives={"embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True))},
     ),
     Provider(
         "groq",
@@ -70,6 +72,7 @@ VENDORS: Final = (
         "https://api.together.xyz/v1",
         ("moonshotai/Kimi-K3", "zai-org/GLM-5.3", "deepseek-ai/DeepSeek-V4.1-Flash", "Qwen/Qwen3.5-9B"),
         "TOGETHER_API_KEY",
+        natives={"embeddings": embedder(EmbeddingForm(takes_tokens=False, dimensions=""))},
     ),
     Provider(
         "fireworks",
@@ -83,6 +86,7 @@ VENDORS: Final = (
             "accounts/fireworks/models/gpt-oss-20b",
         ),
         "FIREWORKS_API_KEY",
+        natives={"embeddings": embedder(EmbeddingForm(takes_tokens=False))},
     ),
     Provider(
         "deepseek",
@@ -121,6 +125,7 @@ VENDORS: Final = (
             "deepseek/deepseek-v4-flash",
         ),
         "OPENROUTER_API_KEY",
+        natives={"embeddings": embedder()},
     ),
     Provider(
         "perplexity",
@@ -156,6 +161,7 @@ VENDORS: Final = (
         OpenAiDialect(limit="max_tokens", left_out=("store", "metadata", "service_tier"), parts=MEDIA),
         "https://integrate.api.nvidia.com/v1",
         key_env="NVIDIA_API_KEY",
+        natives={"embeddings": embedder(EmbeddingForm(takes_tokens=False))},
     ),
     Provider(
         "huggingface",
@@ -193,6 +199,7 @@ VENDORS: Final = (
         ),
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         key_env="DASHSCOPE_API_KEY",
+        natives={"embeddings": embedder(EmbeddingForm(10, takes_tokens=False))},
     ),
     Provider(
         "zai",
@@ -210,6 +217,7 @@ VENDORS: Final = (
         "https://api.z.ai/api/paas/v4",
         ("glm-5.3", "glm-5.3-flash", "glm-5.2", "glm-5", "glm-4.7"),
         "ZAI_API_KEY",
+        natives={"embeddings": embedder(EmbeddingForm(64, takes_tokens=False))},
     ),
     Provider(
         "mistral",
@@ -220,6 +228,7 @@ VENDORS: Final = (
         "https://api.mistral.ai/v1",
         ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
         "MISTRAL_API_KEY",
+        natives={"embeddings": embedder(EmbeddingForm(128, 16_000, takes_tokens=False, dimensions="output_dimension"))},
     ),
 )
 """The vendors, in the order in which they are listed."""

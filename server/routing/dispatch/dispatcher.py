@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from server.chat.deployment import Candidate
+from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport, WireResponse
 from server.errors import ClientGone, DeadlineExceeded, PerpetuoError, UpstreamStreamInterrupted
 from server.providers.dialect import Answer, Dialect
@@ -24,7 +25,9 @@ from server.routing.verdict import Failure, verdict
 
 T = TypeVar("T")
 
-DialectOf = Callable[[str], Dialect]
+DialectOf = Callable[[str, ChatRequest], Dialect]
+"""The dialect that serves a request at a provider."""
+
 Flag = Callable[[str, str], None]
 """Provider entry id and reason: the entry's own credential or account was refused."""
 
@@ -119,7 +122,7 @@ class Dispatcher:
         return Failure(attempt.candidate, kind, error)
 
     async def _send(self, errand: Errand, step: Step, attempt: Attempt, *, is_stream: bool) -> WireResponse:
-        dialect = self._dialect_of(step.candidate.deployment.provider)
+        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
         request = errand.request
         request.forget()  # what was noted for a candidate that failed does not concern the next
         request = request.without_usage() if step.is_plain else request
@@ -132,7 +135,7 @@ class Dispatcher:
         return response
 
     async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
-        dialect = self._dialect_of(step.candidate.deployment.provider)
+        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
         response = await self._send(errand, step, attempt, is_stream=False)
         try:
             body = await response.read()
@@ -142,7 +145,7 @@ class Dispatcher:
             await response.close()
 
     async def _open(self, errand: Errand, step: Step, attempt: Attempt) -> LiveStream:
-        dialect = self._dialect_of(step.candidate.deployment.provider)
+        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
         response: WireResponse | None = await self._send(errand, step, attempt, is_stream=True)
         assert response is not None
         try:

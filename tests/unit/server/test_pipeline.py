@@ -3,89 +3,16 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from server import errors
-from server.cache.kept import Answers
-from server.chat.deployment import Deployment
-from server.chat.principal import Call, Plan, Principal
-from server.chat.rates import Moment
-from server.chat.records import OperationRecord
-from server.chat.wire import Timeouts
+from server.chat.principal import Call
 from server.errors import PerpetuoError
-from server.limits.admission import Admission
-from server.limits.plans import PLAN_LIMITS
-from server.pipeline import Parts, Pipeline
-from server.providers.openai import OpenAiDialect
-from server.routing.candidates import ProviderFacts
-from server.routing.dispatch import Dispatcher
-from server.routing.router import Router, Sources
-from server.sharing import Sharing
-from server.state.memory import MemoryRates
-from tests.unit.server.routing.scripted import (
-    DONE,
-    FINISH,
-    HI,
-    ROLE,
-    UNARY,
-    USAGE,
-    Reply,
-    ScriptedTransport,
-    clock,
-    nano_per_token,
-    whole,
-)
-
-BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
-ASKS_USAGE = BODY[:-1] + b',"stream_options":{"include_usage":true}}'
-Script = list[Reply | PerpetuoError]
-DOWN = errors.UpstreamUnavailable("x", details={"phase": "connect"})
-LIMITS = Reply((b"{}",), 429, "application/json", more={"retry-after": "9"})
-
-
-class KeptLedger:
-    """Keeps the records."""
-
-    def __init__(self) -> None:
-        self.records: list[OperationRecord] = []
-
-    def record(self, operation: OperationRecord) -> None:
-        self.records.append(operation)
-
-    async def flush(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
-
-
-def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
-    transport, ledger = ScriptedTransport(script), KeptLedger()
-    entries = [
-        Deployment(f"p{number}", "ws_1", "openai", "https://x.example/v1", "sk-secret", priority=number + 1)
-        for number in range(max(1, len(script)))
-    ]
-
-    async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
-        assert workspace_id == "ws_1"
-        return entries
-
-    dispatcher = Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
-    facts = ProviderFacts()
-    admission = Admission(MemoryRates(now=lambda: Moment(0.0, 0.0)), PLAN_LIMITS)
-    sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
-    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
-    parts = Parts(router, sharing, dispatcher, ledger, clock(), nano_per_token, admission)
-    return Pipeline(parts), ledger, transport
-
-
-def call(**change: Any) -> Call:
-    now = asyncio.get_running_loop().time()
-    principal = Principal("usr_1", "ws_1", Plan.FREE, "key_1")
-    return Call(**{"request_id": "req_1", "principal": principal, "received_at": now, "deadline": now + 10, **change})
+from server.pipeline import Pipeline
+from tests.unit.server.piped import ASKS_USAGE, BODY, DOWN, LIMITS, Script, build, call
+from tests.unit.server.routing.scripted import DONE, FINISH, HI, ROLE, UNARY, USAGE, Reply, whole
 
 
 async def test_an_answer_in_one_piece() -> None:

@@ -14,7 +14,6 @@ from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, KeyLimits, Plan, Principal
 from server.chat.rates import Measure, Moment, Quota, Window
-from server.chat.records import OperationRecord
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
 from server.limits.admission import Admission
@@ -27,6 +26,7 @@ from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from server.state.memory import MemoryRates
 from server.telemetry.requests import RequestMetrics
+from tests.stores.ledgers import KeptLedger
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -67,7 +67,8 @@ class Gateway:
 
     def __init__(self) -> None:
         self.upstream = Upstream()
-        self.records: list[OperationRecord] = []
+        self.ledger = KeptLedger()
+        self.records = self.ledger.records
         self.rates = MemoryRates(now=lambda: Moment(0.0, 0.0))
         self.admission = Admission(self.rates, PLAN_LIMITS)
         self.metrics = RequestMetrics()
@@ -79,20 +80,13 @@ class Gateway:
         async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
             return entries
 
-        dispatcher = Dispatcher(self.upstream, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+        dispatcher = Dispatcher(self.upstream, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
         sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
         router = Router(Sources(deployments_of, lambda _: ProviderFacts(), clock(), lambda: 0.5))
-        parts = Parts(router, sharing, dispatcher, self, clock(), nano_per_token, self.admission, metrics=self.metrics)
+        parts = Parts(
+            router, sharing, dispatcher, self.ledger, clock(), nano_per_token, self.admission, metrics=self.metrics
+        )
         self.pipeline = Pipeline(parts)
-
-    def record(self, operation: OperationRecord) -> None:
-        self.records.append(operation)
-
-    async def flush(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
 
     async def ask(self, limits: KeyLimits, *, stream: bool = False, leaves: bool = False, **members: Any) -> None:
         body = json.dumps({**BODY, **members}).encode()

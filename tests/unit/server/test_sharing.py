@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from server import errors
 from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
-from server.chat.records import OperationRecord
+from server.chat.records import OperationRecord, OperationStart
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
 from server.pipeline import Parts, Pipeline
@@ -21,6 +21,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
+from tests.stores.ledgers import Nowhere
 from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import (
     DONE,
@@ -61,22 +62,20 @@ class Gate:
 
 
 @dataclass
-class Stage:
+class Stage(Nowhere):
     """A pipeline over one upstream, and what it wrote down."""
 
     gate: Gate
     pipeline: Pipeline
     sharing: Sharing
     records: list[OperationRecord] = field(default_factory=list)
+    starts: list[OperationStart] = field(default_factory=list)
+
+    def begin(self, start: OperationStart) -> None:
+        self.starts.append(start)
 
     def record(self, operation: OperationRecord) -> None:
         self.records.append(operation)
-
-    async def flush(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
 
 
 def stage(*script: Reply | PerpetuoError, is_open: bool = True) -> Stage:
@@ -90,7 +89,7 @@ def stage(*script: Reply | PerpetuoError, is_open: bool = True) -> Stage:
     facts = ProviderFacts()
     sharing = Sharing(Answers(1_000_000, 60.0), clock().monotonic)
     router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
-    dispatcher = Dispatcher(gate, lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(gate, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     made = Stage(gate, None, sharing)  # type: ignore[arg-type]
     made.pipeline = Pipeline(Parts(router, sharing, dispatcher, made, clock(), nano_per_token, unlimited()))
     return made
@@ -300,6 +299,28 @@ async def test_a_leader_that_leaves_in_mid_stream_leaves_the_rest_to_the_others(
     assert len(on.gate.sent) == 1
     assert reply.is_closed
     assert sorted(record.outcome for record in on.records) == ["CLIENT_GONE", "ok"]
+
+
+async def test_everybody_is_in_the_books_before_the_last_bytes_go_out() -> None:
+    on = stage(streamed(), is_open=False)
+
+    async def follow(number: int) -> None:
+        request_id = f"req_{number}"
+        asked = replace(call(), request_id=request_id)
+        async for events in on.pipeline.stream(asked, STREAMED):
+            is_last = b"gateway_metadata" in events[-1]
+            assert is_last is (request_id in {record.request_id for record in on.records})
+
+    streams = [asyncio.ensure_future(follow(number)) for number in range(20)]
+    await until_joined(on, 20)
+    on.gate.is_open.set()
+    await asyncio.gather(*streams)
+    await follow(20)
+    led = [record for record in on.records if record.attempts]
+    assert [record.attempts[0].outcome for record in led] == ["ok"]
+    assert {record.outcome for record in on.records} == {"ok"}
+    assert sorted(start.number for start in on.starts) == [0] * 20 + [1]
+    assert {start.is_cache_hit for start in on.starts if start.number == 0} == {True}
 
 
 async def test_the_call_ends_when_everybody_has_left() -> None:

@@ -1,4 +1,4 @@
-"""What is opened for a gateway: which settings are refused, and that everything is closed again."""
+"""What is kept is opened by the settings, and settings that contradict each other are refused by name."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from server.accounts.people import NewUser
+from server.errors import StoreUnavailable
 from server.settings import ServerSettings
 from server.state.memory_notes import NoOthers
-from server.stores import SettingsError, check, is_loopback, open_stores
+from server.stores import SettingsError, check, is_loopback, ledger_options, open_stores
 from tests.unit.server.state.conftest import valkey
 from tests.unit.server.state.valkeys import Valkey
 
@@ -29,6 +30,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a state without a host", {"state_url": "valkey://"}, "--state-url"),
     ("a state at an impossible port", {"state_url": "valkey://127.0.0.1:99999"}, "--state-url"),
     ("replicas that share nothing", {"replicas": 2}, "--replicas"),
+    ("a log that must be kept nowhere", {"require_log": True, "spool_max_mib": 0}, "--require-log"),
 ]
 
 
@@ -36,6 +38,29 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 def test_settings_that_cannot_be_served(options: dict[str, Any], names: str) -> None:
     with pytest.raises(SettingsError, match=names):
         check(ServerSettings(**options))
+
+
+async def test_a_database_that_is_not_served_is_told_by_the_name_of_the_option(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--database-url cannot be served: no storage .* 'oracle'"):
+        await open_stores(ServerSettings(data_dir=tmp_path, database_url="oracle://host/db"))
+
+
+async def test_a_database_that_does_not_answer_is_told_by_the_name_of_the_option(tmp_path: Path) -> None:
+    settings = ServerSettings(data_dir=tmp_path, database_url="postgresql://me:sesame@127.0.0.1:1/db")
+    with pytest.raises(StoreUnavailable, match="Check --database-url") as raised:
+        await open_stores(settings)
+    assert "sesame" not in str(raised.value)
+    assert "sesame" not in repr(settings)
+
+
+def test_the_spool_is_in_the_data_directory(tmp_path: Path) -> None:
+    options = ledger_options(ServerSettings(data_dir=tmp_path, spool_sync="always", spool_max_mib=7))
+    assert (options.root, options.sync.value, options.max_mib, options.requires_log) == (
+        tmp_path / "spool",
+        "always",
+        7,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

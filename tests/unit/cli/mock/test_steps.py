@@ -16,6 +16,7 @@ PIECES = [Step(0.0, b"abc"), Step(0.5, b"def"), Step(0.0, b"ghi")]
         ("", b"abcdefghi", Ending.KEEP),
         ("stall-end", b"abcdefghi", Ending.STALL),
         ("stall-after?n=1", b"abc", Ending.STALL),
+        ("stall-after?n=1&ms=50", b"abc", Ending.CLOSE),
         ("reset-after?n=2", b"abcdef", Ending.RESET),
         ("close-after?n=0", b"", Ending.CLOSE),
         ("cut-at?byte=4", b"abcd", Ending.CLOSE),
@@ -39,6 +40,12 @@ def test_pieces_keep_their_delays() -> None:
     assert list(first_bytes(PIECES, 5)) == [Step(0.0, b"abc"), Step(0.5, b"de")]
     assert [step.delay_s for step in apart(PIECES[:2])] == [0.0, 0.0, 0.0, 0.5, 0.0, 0.0]
     assert list(coalesced(PIECES)) == [Step(0.0, b"abc"), Step(0.5, b"defghi")]
+
+
+def test_a_silence_may_have_an_end() -> None:
+    pieces, _ = truncated(PIECES, parse_scenario("stall-after?n=1&ms=50"), is_stream=True)
+    assert pieces[-1] == Step(0.05, b"")
+    assert chunked(pieces, has_last=False)[-1] == Step(0.05, b"")
 
 
 def test_chunks_of_http() -> None:

@@ -148,6 +148,14 @@ async def test_requests_that_name_no_scenario_get_those_of_the_port_in_turn() ->
         ]
 
 
+async def test_what_is_served_well_can_be_chosen() -> None:
+    async with MockUpstream(plain="named?value=other") as mock, aiohttp.ClientSession(mock.origin) as http:
+        mock.play("status-500+times?n=1")
+        assert await ask(http) == 500
+        async with http.post("/v1/chat/completions", json={"model": "m"}) as answer:
+            assert (await answer.json())["model"] == "other"
+
+
 async def test_a_scenario_can_hold_for_a_time(http: aiohttp.ClientSession) -> None:
     async with http.post("/v1/chat/completions", json={"model": "m"}, headers=SCENARIO) as answer:
         assert answer.status == 500

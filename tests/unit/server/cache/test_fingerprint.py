@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from server.cache.fingerprint import Scope, fingerprint
 from server.chat.deployment import Deployment
+from server.chat.native import NativeRequest
 from server.chat.request import parse_chat_request
 
 ENTRY = Deployment("prov_1", "ws_1", "openai", "https://x.example/v1", "sk-1")
@@ -105,3 +107,29 @@ def test_no_two_tenants_meet_whatever_they_put_into_their_requests() -> None:
             key = of(json.dumps(body).encode(), scope)
             assert key is not None
             assert seen.setdefault(key, workspace) == workspace
+
+
+def natively(members: dict[str, Raw], face: str = "messages", **headers: str) -> bytes | None:
+    request = parse_chat_request(BODY)
+    request.native = NativeRequest(face, members, headers)
+    return fingerprint(request, SCOPE)
+
+
+def test_a_request_in_another_form_is_another_one() -> None:
+    usual = natively({"max_tokens": Raw(b"1"), "stream": Raw(b"true")})
+    assert usual != of(BODY)
+    assert usual == natively({"stream": Raw(b"false"), "max_tokens": Raw(b" 1")})
+    others = [
+        natively({"max_tokens": Raw(b"2")}),
+        natively({"max_tokens": Raw(b"1"), "container": Raw(b"1")}),
+        natively({"max_tokens": Raw(b"1")}, "responses"),
+        natively({"max_tokens": Raw(b"1")}, beta="a"),
+    ]
+    assert len({usual, *others}) == 5
+    assert natively({"max_tokens": Raw(b"1e400")}) is None
+
+
+def test_who_is_strict_does_not_share_with_who_is_not() -> None:
+    strict = parse_chat_request(BODY)
+    strict.is_strict = True
+    assert fingerprint(strict, SCOPE) != of(BODY)

@@ -107,3 +107,29 @@ def test_an_answer_survives_being_streamed_and_put_together(choices: list[Any], 
     assert whole(*(piece.data for piece in pieces)) == answer
     assert pieces[-1].facts.is_usage_only
     assert [piece.facts.finish_reason for piece in pieces].count(None) == len(choices) + 1
+
+
+def test_what_the_provider_said_in_its_own_form_is_not_kept_in_pieces() -> None:
+    told = whole(chunk({"content": "Hi"}, "stop", native={"type": "message_start"}))
+    assert "native" not in told
+    answer = {**told, "native": {"type": "message"}}
+    assert all("native" not in json.loads(piece.data) for piece in pieces_of(json.dumps(answer).encode()))
+
+
+def test_what_a_choice_tells_beside_its_message_survives() -> None:
+    blocks = [{"type": "thinking", "thinking": "a", "signature": "x"}, {"type": "redacted_thinking", "data": "y"}]
+    answer = whole(
+        chunk({"role": "assistant", "content": ""}),
+        chunk({"thinking_blocks": [blocks[0]]}),
+        chunk({"thinking_blocks": [blocks[1]], "extra_content": {"google": {"thought_signature": "a"}}}),
+        chunk({"content": "Hi", "extra_content": {"google": {"thought_signature": "b"}}}),
+        json.dumps(
+            {**HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "stop_sequence": "END"}]}
+        ).encode(),
+    )
+    [choice] = answer["choices"]
+    assert choice["stop_sequence"] == "END"
+    assert choice["message"]["thinking_blocks"] == blocks
+    assert choice["message"]["extra_content"] == {"google": {"thought_signature": "b"}}
+    again = whole(*(piece.data for piece in pieces_of(json.dumps(answer).encode())))
+    assert again["choices"] == answer["choices"]

@@ -5,7 +5,13 @@ import time
 
 import pytest
 
-from server.chat.estimate import MESSAGE_TOKENS, REPLY_TOKENS, estimate_text_tokens, estimate_tokens
+from server.chat.estimate import (
+    MESSAGE_TOKENS,
+    REPLY_TOKENS,
+    estimate_answer_tokens,
+    estimate_text_tokens,
+    estimate_tokens,
+)
 from server.chat.request import parse_chat_request
 
 # Text, and the least and most that is still near what vocabularies of 100,000 to 200,000 entries make of it.
@@ -120,3 +126,25 @@ MORE: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("members", MORE.values(), ids=MORE.keys())
 def test_counts_what_stands_beside_the_text(members: dict[str, object]) -> None:
     assert tokens_of(**members) > tokens_of()
+
+
+def test_an_answer_is_what_it_says_and_calls_and_not_what_is_around_it() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = {"role": "assistant", "content": "one two three", "reasoning_content": "four five", "tool_calls": [call]}
+    body = json.dumps({"id": "x" * 500, "choices": [{"message": said}, {"message": None}]}).encode()
+    assert estimate_answer_tokens(body) == MESSAGE_TOKENS + estimate_text_tokens("one two three four five f {}")
+    assert estimate_answer_tokens(b'{"choices":[]}') == 0
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"choices":[{"message":{"content":["x"]}}]}', b"\xff"])
+def test_an_answer_of_another_shape_is_estimated_as_text(body: bytes) -> None:
+    assert estimate_answer_tokens(body) == estimate_text_tokens(body.decode("utf-8", "replace"))
+
+
+def test_a_document_counts_by_its_size() -> None:
+    def tokens(data: str) -> int:
+        source = {"type": "base64", "media_type": "application/pdf", "data": data}
+        message = {"role": "user", "content": [{"type": "document", "source": source}]}
+        return estimate_tokens(parse_chat_request(json.dumps({"messages": [message]}).encode()))
+
+    assert tokens("x" * 24_000) - tokens("x" * 12_000) == 500

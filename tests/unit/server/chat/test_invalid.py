@@ -83,3 +83,9 @@ def test_puts_the_path_of_the_text_before_the_path_in_it() -> None:
     with pytest.raises(msgspec.ValidationError) as wrong:
         msgspec.json.decode(body, type=Inner)
     assert invalid_member(body, wrong.value, at="gateway").param == "gateway.size"
+
+
+def test_a_place_in_a_list_follows_the_path_of_the_list() -> None:
+    with pytest.raises(msgspec.ValidationError) as wrong:
+        msgspec.json.decode(b'["a",1]', type=list[str])
+    assert invalid_member(b'["a",1]', wrong.value, at="input").param == "input[1]"

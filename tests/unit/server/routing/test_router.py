@@ -26,6 +26,7 @@ from server.routing.measured import Measurements
 from server.routing.router import Router, Sources
 from server.routing.world import PriceOf
 from server.sharing import Sharing
+from tests.stores.ledgers import Nowhere
 from tests.unit.server.routing.admitting import unlimited
 from tests.unit.server.routing.scripted import Reply, clock, nano_per_token
 from tests.unit.server.routing.worlds import entry, facts_of, model_of, price_of, random_entries
@@ -102,19 +103,13 @@ class DownTransport:
         return None
 
 
-class LastLedger:
+class LastLedger(Nowhere):
     """Keeps the last record."""
 
     last: OperationRecord
 
     def record(self, operation: OperationRecord) -> None:
         self.last = operation
-
-    async def flush(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
 
 
 def random_body(rng: random.Random) -> dict[str, Any]:
@@ -165,7 +160,7 @@ async def one_round(seed: int) -> str:
     explained = await explaining.decide(asked.ask, "ws_1", in_full=True)
 
     serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
-    dispatcher = Dispatcher(DownTransport(), lambda _: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(DownTransport(), lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
     ledger = LastLedger()
     sharing = Sharing(Answers(0, 1.0), clock().monotonic)
     pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token, unlimited()))

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.chat.answer import GatewayMetadata, Identity, peek_chunk
@@ -91,5 +92,19 @@ def test_an_upstreams_id_is_kept_and_used_for_what_we_add() -> None:
 
 def test_content_is_counted() -> None:
     tail, _ = play([ROLE, HI, HI, FINISH])
-    assert tail.content_chunks == 2
+    assert tail.estimated_tokens == 2
     assert tail.usage is None
+
+
+def test_large_pieces_count_for_more_than_one_token() -> None:
+    words = chunk('{"content":"' + "word " * 120 + '"}')
+    tail, _ = play([ROLE, words, FINISH])
+    assert 90 < tail.estimated_tokens < 150
+
+
+def test_what_is_said_of_the_prompt_at_the_beginning_is_not_the_usage() -> None:
+    tail = StreamTail(Identity("x"))
+    begun = Usage(12, 1000, is_estimated=True)
+    first = as_chunk(ROLE)
+    tail.feed([Chunk(first.data, msgspec.structs.replace(first.facts, usage=begun))])
+    assert (tail.begun, tail.usage) == (begun, None)

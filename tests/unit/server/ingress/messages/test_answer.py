@@ -107,3 +107,10 @@ def test_an_answer_without_choices_is_an_empty_message() -> None:
 def test_what_is_no_chat_completion_is_the_providers_fault(answer: bytes) -> None:
     with pytest.raises(UpstreamBadResponse):
         message_from(answer, read())
+
+
+def test_what_the_provider_said_in_anthropics_form_is_the_message() -> None:
+    said = {"id": "msg_9", "type": "message", "content": [{"type": "x"}], "stop_reason": "pause_turn", "new": 1.0}
+    body = json.loads(completion({"content": "Hello"})) | {"native": said, "gateway_metadata": {"attempts": 1}}
+    found = message_from(json.dumps(body).encode(), read())
+    assert json.loads(found) == {**said, "gateway_metadata": {"attempts": 1}}

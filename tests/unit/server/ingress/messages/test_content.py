@@ -58,11 +58,6 @@ PARTS = [
         {"type": "document", "source": PDF, "citations": {"enabled": True}, "title": "Plan"},
     ),
     (
-        "a document by its address stays as it came",
-        {"type": "document", "source": {"type": "url", "url": "https://a.example/b.pdf"}},
-        {"type": "document", "source": {"type": "url", "url": "https://a.example/b.pdf"}},
-    ),
-    (
         "a search result",
         {"type": "search_result", "title": "T", "source": "https://a.example", "content": [TEXT, TEXT]},
         {"type": "text", "text": "T\nhttps://a.example\n\nLook\n\nLook"},
@@ -157,20 +152,50 @@ def test_a_vendors_extra_of_a_call_is_handed_back() -> None:
     assert found["tool_calls"][0]["extra_content"] == extra
 
 
-@pytest.mark.parametrize(
-    "turn",
-    [
-        user({"type": "container_upload", "file_id": "f"}, TEXT),
-        assistant({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, TEXT),
-        user({"type": "tool_result", "tool_use_id": "a", "content": [{"type": "tool_reference", "tool_name": "t"}]}),
-    ],
-    ids=["an upload", "a call of the provider's own tool", "a reference inside a result"],
-)
-def test_a_block_without_a_place_is_told_of(turn: dict[str, Any]) -> None:
-    notes = read(messages=[turn]).notes
-    assert len(notes) == 1
-    assert notes[0].startswith("messages[0].content[0]")
-    assert "is not sent" in notes[0]
+OWN: list[tuple[str, dict[str, Any]]] = [
+    ("an upload", {"type": "container_upload", "file_id": "f"}),
+    ("a call of the provider's own tool", {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}),
+    ("a kind that nobody knows", {"type": "x", "y": [1, {"z": 1.0}]}),
+    ("a document by its address", {"type": "document", "source": {"type": "url", "url": "https://a.example/b.pdf"}}),
+]
+
+
+@pytest.mark.parametrize("block", [case[1] for case in OWN], ids=[case[0] for case in OWN])
+def test_a_block_that_only_its_vendor_knows_stays_as_it_came(block: dict[str, Any]) -> None:
+    assert messages(user(TEXT, block)) == [{"role": "user", "content": [TEXT, block]}]
+    assert messages(assistant(TEXT, block)) == [{"role": "assistant", "content": [TEXT, block]}]
+    result = {"type": "tool_result", "tool_use_id": "a", "content": [TEXT, block]}
+    assert messages(user(result))[0]["content"] == [TEXT, block]
+    assert messages(user(TEXT), system=[TEXT, block])[0]["content"] == [TEXT, block]
+
+
+def test_what_a_text_cites_is_kept() -> None:
+    citing = {**TEXT, "citations": [{"type": "char_location", "cited_text": "x"}]}
+    assert messages(assistant(citing)) == [{"role": "assistant", "content": [citing]}]
+
+
+MIXED = [
+    ("reasoning without a signature", assistant({"type": "thinking", "thinking": "Hm.", "signature": ""})),
+    ("reasoning that is carried", assistant({"type": "redacted_thinking", "data": carrying([])})),
+    ("a vendor's extra of a call", assistant({**USE, "extra_content": {}})),
+    ("citations in another form", assistant({**TEXT, "annotations": []})),
+    ("an id that Anthropic refuses", assistant({**USE, "id": "functions.get:0"})),
+    ("an empty id", assistant({**USE, "id": ""})),
+    ("an id that is too long", user({"type": "tool_result", "tool_use_id": "x" * 65})),
+]
+
+
+@pytest.mark.parametrize("turn", [case[1] for case in MIXED], ids=[case[0] for case in MIXED])
+def test_a_conversation_with_a_part_of_another_vendor_is_not_sent_as_it_came(turn: dict[str, Any]) -> None:
+    native = read(messages=[turn]).native
+    assert native is not None
+    assert native.face == ""
+
+
+def test_a_conversation_of_anthropics_alone_is_sent_as_it_came() -> None:
+    native = read(messages=[user(TEXT), assistant(THOUGHT, HIDDEN, TEXT, USE)]).native
+    assert native is not None
+    assert native.face == "messages"
 
 
 WRONG = [

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from server.chat.request import ChatRequest
 from server.errors import RequestInvalid
 from server.ingress.messages.request import read_count, read_message
 from tests.unit.server.ingress.messages.bodies import HELLO, WEATHER, body, chat, read
@@ -85,7 +87,7 @@ def test_a_member_is_translated_and_nothing_is_told(members: dict[str, Any], exp
     if "tools" in members and "tools" not in expected:
         found.pop("tools")
     assert found == usual | expected
-    assert request.notes == []
+    assert losses(request) == ()
 
 
 def test_a_choice_among_no_tools_is_left_out() -> None:
@@ -121,7 +123,7 @@ def test_what_claude_code_sends_is_read_without_a_loss() -> None:
         max_tokens=32000,
         stream=True,
     )  # fmt: skip
-    assert request.notes == []
+    assert losses(request) == ()
     found = json.loads(request.body)
     assert [message["role"] for message in found["messages"]] == ["system", "user", "assistant", "tool"]
     assert [part["cache_control"] for part in found["messages"][0]["content"]] == [MARK, MARK]
@@ -143,23 +145,63 @@ def test_a_stream_asks_for_its_usage() -> None:
     assert not read().is_stream
 
 
-LOST = [
+LOST: list[tuple[str, dict[str, Any], str]] = [
     ("a container", {"container": "c_1"}, "container"),
     ("a member that nobody knows", {"frobnicate": 1}, "frobnicate"),
-    ("an answer of no tokens", {"max_tokens": 0}, "max_tokens 0"),
-    ("a form that is not known", {"output_format": {"type": "xml"}}, "The output format 'xml'"),
+    ("an answer of no tokens", {"max_tokens": 0}, "max_tokens"),
+    ("a form that is not known", {"output_format": {"type": "xml"}}, "output_config.format"),
     ("examples of a tool", {"tools": [{**WEATHER, "input_examples": [{}]}]}, "tools[0].input_examples"),
 ]
 
 
-@pytest.mark.parametrize(("members", "start"), [case[1:] for case in LOST], ids=[case[0] for case in LOST])
-def test_what_has_no_place_is_told_of(members: dict[str, Any], start: str) -> None:
-    [note] = read(**members).notes
-    assert note.startswith(start)
+@pytest.mark.parametrize(("members", "member"), [case[1:] for case in LOST], ids=[case[0] for case in LOST])
+def test_what_has_no_place_is_a_loss_for_others(members: dict[str, Any], member: str) -> None:
+    assert [lost for lost, _ in losses(read(**members))] == [member]
 
 
-def test_what_is_null_is_not_told_of() -> None:
-    assert read(container=None, thinking=None, tools=None, temperature=None).notes == []
+def test_what_is_null_is_no_loss() -> None:
+    assert losses(read(container=None, thinking=None, tools=None, temperature=None)) == ()
+
+
+def losses(request: ChatRequest) -> tuple[tuple[str, str], ...]:
+    assert request.native is not None
+    return request.native.losses
+
+
+def test_the_request_goes_along_as_it_came() -> None:
+    request = read(container="c_1", temperature=1.0, gateway={"strict": True}, betas=["x"])
+    assert request.native is not None
+    body = json.loads(request.native.body(model="claude-x", is_stream=True))
+    assert body == {
+        "model": "claude-x",
+        "max_tokens": 100,
+        "messages": HELLO,
+        "container": "c_1",
+        "temperature": 1.0,
+        "stream": True,
+    }
+
+
+HEADERS: list[tuple[str, dict[str, str], bool]] = [
+    ("a version and betas", {"anthropic-version": "2023-06-01", "anthropic-beta": "a-1, b-2"}, True),
+    ("a version that is none", {"anthropic-version": "2023\r\nx: y"}, False),
+    ("others", {"x-api-key": "pk_1", "cache": "no-store"}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "passes"), [case[1:] for case in HEADERS], ids=[case[0] for case in HEADERS])
+def test_only_headers_of_the_form_go_along(headers: dict[str, str], passes: bool) -> None:
+    native = read_message(body(), stream=False, headers=headers).native
+    assert native is not None
+    assert dict(native.headers) == (headers if passes else {})
+
+
+def test_betas_are_a_member_where_the_request_must_be_translated() -> None:
+    mixed = [{"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}]}]
+    headers = {"anthropic-beta": "a-1, b-2"}
+    request = read_message(body(messages=mixed), stream=False, headers=headers)
+    assert request.view.betas == ["a-1", "b-2"]
+    assert read_message(body(), stream=False, headers=headers).view.betas is msgspec.UNSET
 
 
 WRONG = [

@@ -205,3 +205,19 @@ def test_of_several_answers_the_first_is_told() -> None:
 def test_what_is_no_chunk_is_the_providers_fault() -> None:
     with pytest.raises(UpstreamBadResponse):
         MessageEvents(read(stream=True)).feed([b'{"choices":5}'])
+
+
+def test_events_of_anthropics_own_form_pass_and_the_end_tells_how_they_were_got() -> None:
+    usual = [json.loads(event) for event in MessageEvents(read(stream=True)).feed([chunk({"content": "Hi"})])]
+    ending = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}, "new": 1}
+    sent = [*usual, {"type": "content_block_start", "index": 1, "content_block": {"type": "x", "y": 2}}, ending]
+    following = MessageEvents(read(stream=True))
+    out: list[bytes] = []
+    for event in sent:
+        out += following.feed([chunk(native=event)])
+    out += following.feed([chunk({}, "stop", native={"type": "message_stop"}), USAGE])
+    assert [json.loads(event) for event in out] == sent[:-1]
+    assert [json.loads(event) for event in following.finish()] == [
+        {**ending, "gateway_metadata": {"attempts": 1}},
+        {"type": "message_stop"},
+    ]

@@ -139,7 +139,14 @@ def test_usage_is_taken_from_both_ends_and_never_added() -> None:
     events = [started(usage=first), *text(0, "Hi"), *ended(usage=last)]
     chunks = [chunk for sent in events for chunk in stream.feed(sent)]
     assert chunks[-1].facts.usage == Usage(12, 1000, 200, 31, 11, cache_write_1h_tokens=200)
-    assert [chunk.facts.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+    assert [chunk.facts.usage for chunk in chunks[1:-1]] == [None] * (len(chunks) - 2)
+
+
+def test_what_the_first_event_tells_of_the_prompt_is_only_a_beginning() -> None:
+    first = {"input_tokens": 12, "cache_read_input_tokens": 1000, "output_tokens": 1}
+    [chunk] = AnthropicStream().feed(started(usage=first))
+    assert chunk.facts.usage == Usage(12, 1000, is_estimated=True)
+    assert not chunk.facts.is_usage_only
 
 
 def test_later_counts_of_the_whole_replace_earlier_ones() -> None:

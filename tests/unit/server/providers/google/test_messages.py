@@ -145,6 +145,10 @@ NOTED: dict[str, tuple[Messages, str]] = {
         [said("user", "a"), said("assistant", "b", thinking_blocks=[{"type": "thinking"}]), said("user", "c")],
         "messages[1].thinking_blocks is not sent",
     ),
+    "reasoning of another vendor": (
+        [said("user", "a"), said("assistant", "b", reasoning_content="hm"), said("user", "c")],
+        "messages[1].reasoning_content is not sent",
+    ),
     "reasoning items": (
         [said("user", "a"), said("assistant", "b", reasoning_items=[{"type": "reasoning"}]), said("user", "c")],
         "messages[1].reasoning_items is not sent",

@@ -37,7 +37,7 @@ def request(*, stream: bool = False) -> ChatRequest:
 
 def dispatcher(transport: ScriptedTransport, flagged: list[tuple[str, str]] | None = None) -> Dispatcher:
     flags = [] if flagged is None else flagged
-    return Dispatcher(transport, lambda _: OpenAiDialect(), Timeouts(), lambda entry, why: flags.append((entry, why)))
+    return Dispatcher(transport, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, why: flags.append((entry, why)))
 
 
 def soon(seconds: float = 10.0) -> float:

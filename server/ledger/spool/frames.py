@@ -1,0 +1,66 @@
+"""How payloads stand in a segment, so that whatever was cut, torn or flipped is told from what is whole.
+
+Pure: bytes in, bytes out. A frame is a mark of 4 bytes, which every segment has of its own, the length of the payload
+and a CRC-32 over length and payload, both 32 bits and little-endian, and the payload. What is not written yet is zero.
+Behind something broken reading goes on at the next mark, so that a flipped bit costs one payload.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+MARK_BYTES = 4
+
+_HEAD = struct.Struct(f"<{MARK_BYTES}sII")
+
+HEAD_BYTES = _HEAD.size
+
+
+def frame(mark: bytes, payload: bytes) -> bytes:
+    """A payload, which must not be empty, as it stands in the segment of that mark."""
+    length = len(payload)
+    return _HEAD.pack(mark, length, zlib.crc32(payload, length)) + payload
+
+
+class Scan:
+    """Reads the payloads of a segment, once, in order.
+
+    `broken` is how many stretches were not whole payloads and had whole ones behind them; `is_torn` whether there was
+    something after the last whole one.
+    """
+
+    def __init__(self, data: bytes, mark: bytes) -> None:
+        self._data = data
+        self._mark = mark
+        self.broken = 0
+        self.is_torn = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        data, position = self._data, 0
+        while (start := self._whole_from(position)) is not None:
+            if start > position and _has_content(data, position, start):
+                self.broken += 1
+            _, length, _ = _HEAD.unpack_from(data, start)
+            position = start + HEAD_BYTES + length
+            yield data[start + HEAD_BYTES : position]
+        self.is_torn = _has_content(data, position, len(data))
+
+    def _whole_from(self, position: int) -> int | None:
+        """Where the first whole frame from there on begins."""
+        while True:
+            start = self._data.find(self._mark, position)
+            if start < 0 or self._is_whole(start):
+                return None if start < 0 else start
+            position = start + 1
+
+    def _is_whole(self, start: int) -> bool:
+        payload_start = start + HEAD_BYTES
+        if payload_start >= len(self._data):
+            return False
+        _, length, checksum = _HEAD.unpack_from(self._data, start)
+        payload = self._data[payload_start : payload_start + length]
+        return bool(0 < length == len(payload) and zlib.crc32(payload, length) == checksum)
+
+
+def _has_content(data: bytes, start: int, end: int) -> bool:
+    return data.count(0, start, end) < end - start

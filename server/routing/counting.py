@@ -1,0 +1,58 @@
+"""The tokens of an answer: those that the provider reports, else an estimate that has learnt from such reports.
+
+What a provider said of the prompt when a stream began is kept when the stream never ends; only the rest is estimated.
+"""
+
+from dataclasses import replace
+
+from server.chat.calibration import Calibration, Kind
+from server.chat.deployment import Candidate
+from server.chat.estimate import estimate_answer_tokens
+from server.chat.usage import Usage
+from server.providers.dialect import Answer
+from server.routing.tail import StreamTail
+
+
+def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answer, prompt_tokens: int) -> Usage:
+    """The tokens of a whole answer; `prompt_tokens` is an estimate of the prompt."""
+    reported = answer.facts.usage
+    written_tokens = estimate_answer_tokens(answer.body)
+    if reported is None:
+        return _estimate(calibration, candidate, Kind.ANSWER, prompt_tokens, written_tokens)
+    _learn(calibration, candidate, Kind.ANSWER, (prompt_tokens, written_tokens), reported)
+    return reported
+
+
+def usage_of_stream(
+    calibration: Calibration, candidate: Candidate, tail: StreamTail, prompt_tokens: int, *, learns: bool = True
+) -> Usage:
+    """The tokens of a stream as far as it came; `prompt_tokens` is an estimate of the prompt.
+
+    `learns` is true for one reader of a stream and no more.
+    """
+    if tail.usage is None:
+        made = _estimate(calibration, candidate, Kind.STREAM, prompt_tokens, tail.estimated_tokens)
+        begun = tail.begun
+        return made if begun is None else replace(begun, output_tokens=made.output_tokens, is_estimated=True)
+    if learns:
+        _learn(calibration, candidate, Kind.STREAM, (prompt_tokens, tail.estimated_tokens), tail.usage)
+    return tail.usage
+
+
+def _estimate(
+    calibration: Calibration, candidate: Candidate, kind: Kind, prompt_tokens: int, written_tokens: int
+) -> Usage:
+    provider, model = candidate.deployment.provider, candidate.model
+    return Usage(
+        input_tokens=calibration.corrected(provider, model, Kind.PROMPT, prompt_tokens),
+        output_tokens=calibration.corrected(provider, model, kind, written_tokens),
+        is_estimated=True,
+    )
+
+
+def _learn(
+    calibration: Calibration, candidate: Candidate, kind: Kind, estimated: tuple[int, int], reported: Usage
+) -> None:
+    provider, model = candidate.deployment.provider, candidate.model
+    calibration.learn(provider, model, Kind.PROMPT, estimated[0], reported.prompt_tokens)
+    calibration.learn(provider, model, kind, estimated[1], reported.completion_tokens)
