@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers test-clients bench bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers contract test-clients bench bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,6 +100,9 @@ conformance-peers: $(DEV) ## The same for other gateways, installed from the reg
 
 faults-storage: $(DEV) ## Kill the gateway, take its database away, damage its spool; figures: ARGS="--kills 20 --rate 200"
 	$(PY) -m tests.durability $(ARGS)
+
+contract: $(DEV) ## Hold every exchange of both REST references against a running gateway, on each database
+	$(PY) -m tests.contract.rest.run $(ARGS)
 
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run

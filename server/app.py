@@ -43,6 +43,7 @@ from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
+from server.keeping import Keeping, KeepingRules
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
 from server.ledger.logs import Logs
@@ -63,6 +64,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.failure import blames_provider
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
@@ -182,6 +184,9 @@ class Core:
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
+        rules = KeepingRules(settings.content_retention_days, settings.log_retention_days, settings.content_max_kib)
+        self._keeping = Keeping(stores.database, rules)
+        self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
@@ -213,6 +218,8 @@ class Core:
         if self._place.is_first:
             await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
+        if self._place.is_first:
+            self._keeping.start()
         if self.stores.has_older_keys and self._place.is_first:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
@@ -227,6 +234,7 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
+        await self._keeping.close()
         await self.stores.close()
 
     def _flag(self, entry_id: str, reason: str) -> None:
@@ -236,21 +244,31 @@ class Core:
 
     def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
-        timeouts = Timeouts(
+        patience = Patience(
             settings.connect_timeout_s,
-            settings.first_byte_timeout_s,
+            settings.first_token_timeout_s,
+            settings.reasoning_first_token_timeout_s,
+            settings.answer_timeout_s,
+            settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
-            settings.request_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_for, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
-        price = self._prices.cost_nanousd
-        prices_of, requests = self._pricing.of, self.metering.requests
         return Pipeline(
             Parts(
-                router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, refusals, requests
+                router=router,
+                sharing=self._sharing,
+                dispatcher=dispatcher,
+                ledger=self._ledger,
+                clock=clock,
+                price=self._prices.cost_nanousd,
+                admission=admission,
+                prices_of=self._pricing.of,
+                refusals=refusals,
+                metrics=self.metering.requests,
+                contents=self._keeping.contents,
             )
         )
 
@@ -277,9 +295,10 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        logs, exports = Logs(self.stores.database, PROVIDERS), Exports(self.stores.database, PROVIDERS)
+        database, kept_from = self.stores.database, self._keeping.logs_from
+        logs, exports = Logs(database, PROVIDERS, kept_from), Exports(database, PROVIDERS, kept_from)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
-        analytics = Analytics(self.stores.database, PROVIDERS, blames_provider)
+        analytics = Analytics(database, PROVIDERS, blames_provider, kept_from)
         analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
             AnalyticsServicer(accounts, analytics, exports, calls), registry
         )

@@ -9,6 +9,7 @@ from typing import Final
 
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
+from server.ledger.contents import ContentWriter
 from server.ledger.ledger import BatchLedger
 from server.limits.admission import Admission
 from server.limits.refusals import Refusals
@@ -62,6 +63,20 @@ class Metering:
             },
             ("outcome",),
             3,
+        )
+
+    def show_contents(self, contents: ContentWriter) -> None:
+        """Shows what becomes of prompts and answers that are to be kept."""
+        self._show(
+            "perpetuo_contents_waiting_bytes", "Content that waits.", "gauge", lambda: {(): contents.waiting_bytes}
+        )
+        self._show(
+            "perpetuo_contents_total",
+            "Prompts and answers that were to be kept: those that were written, and those that had to be given up.",
+            "counter",
+            lambda: {("written",): contents.written_count, ("lost",): contents.dropped_count},
+            ("outcome",),
+            2,
         )
 
     def show_cache(self, sharing: Sharing, answers: Answers) -> None:

@@ -119,7 +119,11 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
-        if self._answer is not None:
+        if self._answer is None:
+            return
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(self._answer)
+        else:
             self._answer.begin(self._parser.get_status_code())
 
     def on_body(self, data: bytes) -> None:
@@ -146,5 +150,5 @@ class Connection(asyncio.Protocol):
             self._on_idle(self)
 
     def _refuse(self, answer: HttpResponse) -> None:
-        answer.fail(UpstreamBadResponse(_NOT_HTTP))
+        answer.fail(UpstreamBadResponse(_NOT_HTTP, details={"kind": "protocol"}))
         self.abort()

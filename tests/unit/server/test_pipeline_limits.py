@@ -22,6 +22,7 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from server.state.memory import MemoryRates
@@ -80,7 +81,7 @@ class Gateway:
         async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
             return entries
 
-        dispatcher = Dispatcher(self.upstream, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+        dispatcher = Dispatcher(self.upstream, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
         sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
         router = Router(Sources(deployments_of, lambda _: ProviderFacts(), clock(), lambda: 0.5))
         parts = Parts(

@@ -7,6 +7,7 @@ import pytest
 from server.chat.wire import WireRequest
 from server.errors import UpstreamBadResponse, UpstreamBlocked
 from server.upstream.client import HttpTransport
+from server.upstream.connection import MAX_HEAD_BYTES
 from tests.unit.server.upstream.asking import ANSWER, QUICK, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 
@@ -69,6 +70,17 @@ async def test_a_connection_is_not_used_again_after(transport: HttpTransport, an
         for _ in range(2):
             assert await read_all(transport, post(f"http://127.0.0.1:{port}/")) == b"ok"
     assert opened == [1, 2]
+
+
+async def test_a_head_that_is_too_long_is_refused_however_it_comes(transport: HttpTransport) -> None:
+    async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nx-long: %b\r\ncontent-length: 2\r\n\r\nok" % (b"x" * (MAX_HEAD_BYTES + 1)))
+        await writer.drain()
+
+    async with raw_server(talk) as port:
+        with pytest.raises(UpstreamBadResponse):
+            await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
 
 
 async def test_what_comes_unasked_on_an_idle_connection_ends_it(transport: HttpTransport) -> None:
