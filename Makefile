@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers contract test-clients bench bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -109,6 +109,9 @@ test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm
 
 bench: $(RUN) ## Measure CPU per request and per streamed event, beside nginx
 	$(PY) -m tests.bench $(ARGS)
+
+bench-data: $(RUN) ## Measure a store of 10,000,000 operations; another number: ARGS=1000000
+	$(PY) -m tests.bench.data $(ARGS)
 
 bench-peers: $(RUN) ## The same beside other gateways, installed from the registries; needs Node.js and npm
 	$(PY) -m tests.bench.peers $(ARGS)

@@ -178,7 +178,9 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
-        client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
+        client = HttpTransport(
+            allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
+        )
         schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
         self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)

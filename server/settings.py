@@ -99,6 +99,7 @@ class ServerSettings(BaseSettings):
     idle_timeout_s: float = Field(
         default=30.0, gt=0, description="Longest time in which a stream says nothing, seconds."
     )
+    upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
     log_retention_days: int = Field(default=0, ge=0, description="Days that logs are kept; 0 keeps them for ever.")

@@ -5,9 +5,7 @@ A row leaves this page with the change that meets it. Its expectation in `table`
 
 from typing import Final
 
-PENDING: Final = {
-    "repairing and flagging text that is none, in answers that are no streams too": ("bad-utf8", "lone-surrogate"),
-}
+PENDING: Final[dict[str, tuple[str, ...]]] = {}
 """What is missing, and the faults that show it."""
 
 ABSENT: Final = frozenset(fault for faults in PENDING.values() for fault in faults)
