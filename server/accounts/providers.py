@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypedDict
 
+from server.accounts.forgetting import Forgetting
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.validation import checked_models, checked_range, checked_text, is_id
 from server.accounts.vault import WRONG_MASTER_KEY, Place, SealBrokenError, Vault, WrongKeyError, masked
@@ -110,8 +111,10 @@ class ProviderEntries:
         known: Mapping[str, ProviderRow],
         check_base_url: Callable[[str], str],
         clock_s: Callable[[], float] = time.monotonic,
+        forgetting: Forgetting | None = None,
     ) -> None:
         self._database = database
+        self._forgetting = forgetting or Forgetting()
         self._vault = vault
         self._known = known
         self._check_base_url = check_base_url
@@ -119,6 +122,7 @@ class ProviderEntries:
         self._cache: LoadingCache[str, tuple[Deployment, ...]] = LoadingCache(
             self._load, Bounds(FRESH_S, STALE_S, max_entries=5_000), clock_s
         )
+        self._forgetting.on("workspace", self._cache.discard)
         self._flagged_at_s: dict[tuple[str, str], float] = {}
 
     async def add(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
@@ -128,7 +132,7 @@ class ProviderEntries:
             if await tx.providers.count(workspace_id) >= MAX_ENTRIES:
                 raise Conflict(f"The workspace has {MAX_ENTRIES} provider entries, which is the most.")
             await tx.providers.add(entry)
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
         return self._shown(entry)
 
     async def of_workspace(self, workspace_id: str) -> tuple[ProviderEntry, ...]:
@@ -149,7 +153,7 @@ class ProviderEntries:
                 raise _absent()
             values = self._checked_changes(entry, changes)
             await tx.providers.change(entry.id, **values)
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
         return self._shown(replace(entry, **values))
 
     async def verify(self, entry: ProviderEntry, check: Check) -> str | None:
@@ -174,7 +178,7 @@ class ProviderEntries:
 
     def forget_workspace(self, workspace_id: str) -> None:
         """Drops what is in memory of a workspace that was deleted."""
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
 
     async def remove(self, workspace_id: str, id_or_name: str) -> str:
         """Removes an entry by its id, or by the provider's name where only one entry has it; answers its id.
@@ -192,7 +196,7 @@ class ProviderEntries:
             if len(meant) > 1:
                 raise Conflict(f"{len(meant)} entries have that name; name one by its id.", param="provider_id")
             await tx.providers.remove(workspace_id, meant[0])
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
         return meant[0]
 
     async def deployments(self, workspace_id: str) -> tuple[Deployment, ...]:
