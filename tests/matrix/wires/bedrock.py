@@ -77,7 +77,8 @@ class BedrockWire:
         return {"usage": usage, "metrics": {"latencyMs": 1}}
 
     def _blocks(self, scene: Scene) -> list[Json]:
-        said, blocks = scene.said, []
+        said = scene.said
+        blocks: list[Json] = []
         if said.reasoning:
             blocks.append({"reasoningContent": {"reasoningText": {"text": said.reasoning, "signature": SIGNATURE}}})
         if said.text:
