@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers test-clients bench bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -98,11 +98,20 @@ conformance: $(DEV) ## Play sixteen well-known faults and more behind the gatewa
 conformance-peers: $(DEV) ## The same for other gateways, installed from the registries, into docs/conformance.md
 	$(PY) -m tests.scoreboard --profile full --page $(ARGS)
 
+faults-storage: $(DEV) ## Kill the gateway, take its database away, damage its spool; figures: ARGS="--kills 20 --rate 200"
+	$(PY) -m tests.durability $(ARGS)
+
+contract: $(DEV) ## Hold every exchange of both REST references against a running gateway, on each database
+	$(PY) -m tests.contract.rest.run $(ARGS)
+
 test-clients: $(DEV) ## Try clients of others on the gateway; needs Node.js, npm and a package registry
 	$(PY) -m tests.clients.run
 
 bench: $(RUN) ## Measure CPU per request and per streamed event, beside nginx
 	$(PY) -m tests.bench $(ARGS)
+
+bench-data: $(RUN) ## Measure a store of 10,000,000 operations; another number: ARGS=1000000
+	$(PY) -m tests.bench.data $(ARGS)
 
 bench-peers: $(RUN) ## The same beside other gateways, installed from the registries; needs Node.js and npm
 	$(PY) -m tests.bench.peers $(ARGS)

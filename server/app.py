@@ -44,6 +44,7 @@ from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
+from server.keeping import Keeping, KeepingRules
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
 from server.ledger.logs import Logs
@@ -64,6 +65,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.failure import blames_provider
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
@@ -178,12 +180,17 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
-        client = HttpTransport(allow_private_upstreams=settings.allow_private_upstreams)
+        client = HttpTransport(
+            allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
+        )
         schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
         self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
+        rules = KeepingRules(settings.content_retention_days, settings.log_retention_days, settings.content_max_kib)
+        self._keeping = Keeping(stores.database, rules)
+        self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
@@ -215,6 +222,8 @@ class Core:
         if self._place.is_first:
             await self._operator.start(self.settings.data_dir.absolute() / FILE_NAME)
         await loading
+        if self._place.is_first:
+            self._keeping.start()
         if self.stores.has_older_keys and self._place.is_first:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
@@ -229,6 +238,7 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
         await self._ledger.close()
+        await self._keeping.close()
         await self._rates.close()
         await self.stores.accounts.close()
         await self.stores.database.close()
@@ -244,19 +254,30 @@ class Core:
 
     def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
-        timeouts = Timeouts(
+        patience = Patience(
             settings.connect_timeout_s,
-            settings.first_byte_timeout_s,
+            settings.first_token_timeout_s,
+            settings.reasoning_first_token_timeout_s,
+            settings.answer_timeout_s,
+            settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
-            settings.request_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_for, timeouts, self._flag)
+        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
         clock = _clock()
         admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
-        price = self._prices.cost_nanousd
-        prices_of, requests = self._pricing.of, self.metering.requests
         return Pipeline(
-            Parts(router, self._sharing, dispatcher, self._ledger, clock, price, admission, prices_of, requests)
+            Parts(
+                router=router,
+                sharing=self._sharing,
+                dispatcher=dispatcher,
+                ledger=self._ledger,
+                clock=clock,
+                price=self._prices.cost_nanousd,
+                admission=admission,
+                prices_of=self._pricing.of,
+                metrics=self.metering.requests,
+                contents=self._keeping.contents,
+            )
         )
 
     def _router(self) -> Router:
@@ -282,9 +303,10 @@ class Core:
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
-        logs, exports = Logs(self.stores.database, PROVIDERS), Exports(self.stores.database, PROVIDERS)
+        database, kept_from = self.stores.database, self._keeping.logs_from
+        logs, exports = Logs(database, PROVIDERS, kept_from), Exports(database, PROVIDERS, kept_from)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
-        analytics = Analytics(self.stores.database, PROVIDERS, blames_provider)
+        analytics = Analytics(database, PROVIDERS, blames_provider, kept_from)
         analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
             AnalyticsServicer(accounts, analytics, exports, calls), registry
         )
@@ -306,7 +328,7 @@ class Core:
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
             CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
         )
-        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls), registry)
+        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls, _dialect_for), registry)
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)

@@ -9,6 +9,7 @@ from typing import Final
 
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
+from server.ledger.contents import ContentWriter
 from server.ledger.ledger import BatchLedger
 from server.sharing import Sharing
 from server.telemetry.families import Kind, Labels, Name
@@ -50,9 +51,27 @@ class Metering:
         self._show("perpetuo_spool_bytes", "Disk that the spool takes.", "gauge", lambda: {(): spool.size_bytes})
         self._show(
             "perpetuo_spool_records_total",
-            "Request records that the spool kept, and those that it had no room for.",
+            "Request records that the spool kept, those that it had no room for, and those that cannot be read.",
             "counter",
-            lambda: {("kept",): spool.kept_count, ("not_kept",): spool.unkept_count},
+            lambda: {
+                ("kept",): spool.kept_count,
+                ("not_kept",): spool.unkept_count,
+                ("broken",): ledger.broken_count,
+            },
+            ("outcome",),
+            3,
+        )
+
+    def show_contents(self, contents: ContentWriter) -> None:
+        """Shows what becomes of prompts and answers that are to be kept."""
+        self._show(
+            "perpetuo_contents_waiting_bytes", "Content that waits.", "gauge", lambda: {(): contents.waiting_bytes}
+        )
+        self._show(
+            "perpetuo_contents_total",
+            "Prompts and answers that were to be kept: those that were written, and those that had to be given up.",
+            "counter",
+            lambda: {("written",): contents.written_count, ("lost",): contents.dropped_count},
             ("outcome",),
             2,
         )

@@ -19,10 +19,12 @@ from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.rates import Standing
+from server.chat.records import bare
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs
 from server.errors import ClientGone, PerpetuoError
+from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
 from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
@@ -33,7 +35,7 @@ from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_strea
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
-from server.sharing import Share, Sharing, Stream
+from server.sharing import Replay, Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
 
 
@@ -57,6 +59,7 @@ class Parts:
     admission: Admission
     prices_of: PricesOf | None = None
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
+    contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
 
 
@@ -94,6 +97,8 @@ class Pipeline:
             finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
+            if operation.content is not None:
+                operation.content.add((finished,))
             await self._settle_before_the_end(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
@@ -121,6 +126,8 @@ class Pipeline:
             live = await self._open_shared(prepared)
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
+            if isinstance(live, Replay):
+                operation.usage = live.usage
             self._answered(operation, share)
             call.announce(operation.headers())
             if not operation.trace.attempts:
@@ -128,8 +135,12 @@ class Pipeline:
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = True
+                if operation.content is not None:
+                    operation.content.add(ready)
                 yield ready
             last = self._last(operation, live, tail)
+            if operation.content is not None:
+                operation.content.add(last)
             await self._settle_before_the_end(operation, share)
             yield last
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
@@ -148,7 +159,8 @@ class Pipeline:
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
-        operation = Operation(call, Trace(self._parts.clock, self._parts.price), is_stream)
+        # Until the workspace's policy is known, nothing is recorded that it may not want.
+        operation = Operation(call, Trace(self._parts.clock, self._parts.price), is_stream, content_policy="off")
         operation.trace.on_begin = partial(self._goes_out, operation)
         return operation
 
@@ -184,12 +196,16 @@ class Pipeline:
         operation.trace.on_begin = None
         record = operation.record()
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
-        self._parts.ledger.record(record)
+        self._parts.ledger.record(bare(record) if operation.content_policy == "off" else record)
+        if operation.content is not None and (record.attempts or record.is_cache_hit):
+            self._parts.contents.keep(record, operation.content)
         self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
 
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
         call, router = operation.call, self._parts.router
+        operation.content_policy = (await router.policy(call.principal.workspace_id)).content
+        operation.content = self._parts.contents.begin(operation.content_policy, body)
         request = read(body, stream=operation.is_stream)
         operation.notes = request.notes
         operation.model_requested = request.model or ""

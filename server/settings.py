@@ -37,7 +37,7 @@ class ServerSettings(BaseSettings):
     )
     database_pool_size: int = Field(default=5, ge=1, le=1000, description="Connections to the database at most.")
     database_answer_s: float = Field(
-        default=0.9, gt=0, description="Longest silence of a database that does not count as away, seconds."
+        default=0.8, gt=0, description="Longest silence of a database that does not count as away, seconds."
     )
     spool_max_mib: int = Field(
         default=512, ge=0, description="Disk for request records that the database has not taken yet, MiB; 0 for none."
@@ -80,12 +80,31 @@ class ServerSettings(BaseSettings):
     ready_file: Path | None = Field(default=None, description="File written with ports and process id once it serves.")
     request_timeout_s: float = Field(default=600.0, gt=0, description="Longest time of a completion, seconds.")
     connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest time to connect to an upstream, seconds.")
-    first_byte_timeout_s: float = Field(
-        default=120.0, gt=0, description="Longest wait for an upstream's headers, seconds."
+    first_token_timeout_s: float = Field(
+        default=10.0, gt=0, description="Longest wait for the first content of a stream, seconds."
     )
-    idle_timeout_s: float = Field(default=30.0, gt=0, description="Longest silence of an upstream's stream, seconds.")
+    reasoning_first_token_timeout_s: float = Field(
+        default=120.0, gt=0, description="The same for models that reason before they answer."
+    )
+    answer_timeout_s: float = Field(
+        default=120.0, gt=0, description="Longest wait for an answer that is not streamed, seconds."
+    )
+    reasoning_answer_timeout_s: float = Field(
+        default=600.0, gt=0, description="The same for models that reason before they answer."
+    )
+    idle_timeout_s: float = Field(
+        default=30.0, gt=0, description="Longest time in which a stream says nothing, seconds."
+    )
+    upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
+    log_retention_days: int = Field(default=0, ge=0, description="Days that logs are kept; 0 keeps them for ever.")
+    content_retention_days: int = Field(
+        default=30, ge=1, description="Days that prompts and answers are kept, of workspaces that want them kept."
+    )
+    content_max_kib: int = Field(
+        default=256, ge=1, le=32768, description="How much of a prompt, and of its answer, is kept, KiB."
+    )
     metrics: Literal["open", "private", "off"] = Field(
         default="private",
         description="Who may read GET /metrics: everybody, callers from private networks, or nobody.",

@@ -293,10 +293,11 @@ class Following:
 
 
 class Replay:
-    """A kept answer as a stream."""
+    """A kept answer as a stream. `usage` is what it took when it was made."""
 
     def __init__(self, kept: KeptAnswer) -> None:
         self.candidate = kept.candidate
+        self.usage = kept.usage
         self.held = pieces_of(kept.body)
         self.notes: Sequence[str] = kept.notes
 

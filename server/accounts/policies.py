@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, get_args
 
 from server.accounts.loading_cache import Bounds, LoadingCache
+from server.chat.content import ContentPolicy
 from server.chat.policy import RoutingPolicy, Weights
 from server.chat.view import CachePolicy, Strategy
 from server.storage.database import Database
@@ -14,6 +15,7 @@ FRESH_S: Final = 5.0
 STALE_S: Final = 600.0
 
 _STRATEGIES: Final[tuple[Strategy, ...]] = get_args(Strategy)
+_CONTENT: Final[tuple[ContentPolicy, ...]] = get_args(ContentPolicy)
 _USUAL: Final = RoutingPolicy()
 _WEIGHTS: Final = 3  # of cost, quality and speed
 # Answers to requests of the same meaning are not found yet; those to the very same request are among them.
@@ -50,4 +52,5 @@ def policy_from(workspace: Workspace) -> RoutingPolicy:
     """The policy in a row; what it does not say, or says in words that are not known, is the usual."""
     strategy = next((known for known in _STRATEGIES if known == workspace.strategy), _USUAL.strategy)
     weights = Weights(*workspace.weights) if len(workspace.weights) == _WEIGHTS else _USUAL.weights
-    return RoutingPolicy(strategy, weights, _CACHE.get(workspace.cache_policy, _USUAL.cache))
+    content = next((known for known in _CONTENT if known == workspace.content_policy), _USUAL.content)
+    return RoutingPolicy(strategy, weights, _CACHE.get(workspace.cache_policy, _USUAL.cache), content)

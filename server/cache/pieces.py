@@ -4,7 +4,7 @@ Pure, in OpenAI's shape. What one does the other undoes, but for where a text is
 texts are joined, of everything else the last counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +22,22 @@ Members = dict[str, Any]
 
 def whole_from(pieces: Iterable[bytes]) -> bytes | None:
     """The answer that the chunks of a stream are; None if a choice has no finish reason, and so is not whole."""
+    answer = _joined(pieces)
+    choices = answer["choices"]
+    if not choices or any(choice["finish_reason"] is None for choice in choices):
+        return None
+    return msgspec.json.encode(answer)
+
+
+def answer_so_far(pieces: Sequence[bytes]) -> bytes:
+    """The answer that the chunks of a stream are, whole or not; what are no chunks in lines, as they came."""
+    try:
+        return msgspec.json.encode(_joined(pieces))
+    except (msgspec.DecodeError, AttributeError, TypeError):
+        return b"\n".join(pieces)
+
+
+def _joined(pieces: Iterable[bytes]) -> Members:
     answer: Members = {"object": "chat.completion"}
     choices: dict[int, Members] = {}
     usage: Any = None
@@ -33,12 +49,10 @@ def whole_from(pieces: Iterable[bytes]) -> bytes | None:
         usage = chunk.get("usage") or usage
         for part in chunk.get("choices") or ():
             _add_choice(choices.setdefault(part.get("index", 0), {}), part)
-    if not choices or any(choice.get("finish_reason") is None for choice in choices.values()):
-        return None
     answer["choices"] = [_closed(index, choices[index]) for index in sorted(choices)]
     if usage is not None:
         answer["usage"] = usage
-    return msgspec.json.encode(answer)
+    return answer
 
 
 def pieces_of(body: bytes) -> list[Chunk]:
@@ -119,6 +133,7 @@ def _closed(index: int, choice: Members) -> Members:
         calls = message["tool_calls"]
         message["tool_calls"] = [calls[number] for number in sorted(calls)]
     logprobs = choice.get("logprobs")
-    told: Members = {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice["finish_reason"]}
+    finish = choice.get("finish_reason")
+    told: Members = {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
     told.update(choice.get("more", {}))
     return told

@@ -20,6 +20,7 @@ _NULL = Raw(b"null")
 _ZERO = Raw(b"0")
 _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
 _NOT_SAID = frozenset({"role", "annotations", "extra_content"})
+_CUT = "Input data was truncated"
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
 
 
@@ -249,8 +250,9 @@ def _decode(body: bytes) -> _Answer:
         return _ANSWER.decode(body)
     except msgspec.ValidationError as exc:
         raise UpstreamBadResponse(f"The provider's answer is not a chat completion: {exc}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UpstreamBadResponse("The provider's answer is not JSON.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        details = {"phase": "body"} if body and str(exc) == _CUT else None
+        raise UpstreamBadResponse("The provider's answer is not JSON.", details=details) from None
 
 
 def _has_content(members: Members | None) -> bool:

@@ -1,7 +1,8 @@
-"""What a workspace decides for its requests: how they are routed, and what the cache may keep."""
+"""What a workspace decides for its requests: how they are routed, what the cache may keep, and what the logs."""
 
 from dataclasses import dataclass
 
+from server.chat.content import ContentPolicy
 from server.chat.view import CachePolicy, Strategy
 
 
@@ -16,8 +17,9 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """How a workspace wants its requests to be routed, and which answers it lets the cache keep."""
+    """How a workspace wants its requests to be routed, which answers the cache may keep, and what may be recorded."""
 
     strategy: Strategy = "default"
     weights: Weights = Weights()
     cache: CachePolicy = "default"
+    content: ContentPolicy = "metadata"

@@ -1,6 +1,6 @@
 """What is written down about a request: one operation, and one attempt for each upstream call."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
@@ -93,3 +93,15 @@ class OperationStart(msgspec.Struct, frozen=True, array_like=True):
     model: str
     number: int
     earlier: tuple[AttemptRecord, ...] = ()
+
+
+def bare(operation: OperationRecord) -> OperationRecord:
+    """What limits and bills need of a record, without what the caller said of the request or what it was like."""
+    attempts = tuple(replace(attempt, detail="") for attempt in operation.attempts)
+    return replace(operation, client_request_id=None, model_requested="", complexity="", notes=(), attempts=attempts)
+
+
+def bare_start(start: OperationStart) -> OperationStart:
+    """The same of a request that has begun."""
+    earlier = tuple(replace(attempt, detail="") for attempt in start.earlier)
+    return msgspec.structs.replace(start, client_request_id=None, model_requested="", complexity="", earlier=earlier)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from server.chat.records import OperationRecord
-from server.ledger.log_query import AskedLogs, read_page
+from server.ledger.log_query import AskedLogs, read_page, since
 from server.ledger.timeframes import first_day, read_timeframe
 from server.storage.buckets import percentile_ms
 from server.storage.columns import from_micros, to_micros
@@ -105,18 +105,23 @@ def percentage(part: int, whole: int) -> float:
 
 
 class Analytics:
-    """Reads figures. `providers` are the names that can be asked for; `blames` is whether an outcome blames one."""
+    """Reads figures. `providers` are the names that can be asked for; `blames` is whether an outcome blames one.
+
+    `kept_from` is the moment from which on logs are kept: the rows of `requests`, but not the sums of all else.
+    """
 
     def __init__(
         self,
         database: Database,
         providers: Collection[str],
         blames: Callable[[str], bool],
+        kept_from: Callable[[], datetime | None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._providers = providers
         self._blames = blames
+        self._kept_from = kept_from
         self._now = now
 
     async def usage(self, workspace_id: str, days: int | None) -> Usage:
@@ -209,13 +214,13 @@ class Analytics:
     async def requests(self, workspace_id: str, asked: AskedLogs) -> RequestPage:
         """A page of records by number, and how many there are. Raises RequestInvalid, StoreUnavailable."""
         query = read_page(asked, self._providers)
-        skip = (query.page - 1) * query.limit
+        skip, only = (query.page - 1) * query.limit, since(query.only, self._kept_from())
         records: tuple[OperationRecord, ...] = ()
         async with self._database.read() as tx:
             minutes_from = self._now() - MINUTES_KEPT
-            total = await tx.figures.count(workspace_id, query.only, minutes_from=minutes_from)
+            total = await tx.figures.count(workspace_id, only, minutes_from=minutes_from)
             if skip < total:
-                records = await tx.operations.recent(workspace_id, query.limit, only=query.only, skip=skip)
+                records = await tx.operations.recent(workspace_id, query.limit, only=only, skip=skip)
         return RequestPage(records, query.page, query.limit, total)
 
     async def _sums(

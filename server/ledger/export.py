@@ -8,12 +8,12 @@ get an apostrophe in front. Format: RFC 4180.
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from server.errors import RequestInvalid
-from server.ledger.log_query import AskedLogs, read_filter
+from server.ledger.log_query import AskedLogs, read_filter, since
 from server.storage.columns import from_micros
 from server.storage.database import Database
 from server.storage.operations import EXPORTED, OperationFilter
@@ -34,18 +34,25 @@ _NANO: Final = 1_000_000_000
 
 
 class Exports:
-    """Writes files. `providers` are the names that can be asked for."""
+    """Writes files. `providers` can be asked for by name, `kept_from` is the moment from which on logs are kept."""
 
-    def __init__(self, database: Database, providers: Collection[str], page_rows: int = PAGE_ROWS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        providers: Collection[str],
+        kept_from: Callable[[], datetime | None] = lambda: None,
+        page_rows: int = PAGE_ROWS,
+    ) -> None:
         self._database = database
         self._providers = providers
+        self._kept_from = kept_from
         self._page_rows = page_rows
 
     def read(self, asked: AskedLogs, file_format: str) -> OperationFilter:
         """What is to be written. Raises RequestInvalid naming the parameter and what it may be."""
         if file_format and file_format not in _FORMATS:
             raise RequestInvalid(f"format must be {', '.join(_FORMATS)}.", param="format")
-        return read_filter(asked, self._providers)
+        return since(read_filter(asked, self._providers), self._kept_from())
 
     async def pieces(self, workspace_id: str, only: OperationFilter) -> AsyncIterator[bytes]:
         """The file in pieces of at most some hundred kilobytes. Raises StoreUnavailable, between pieces too."""

@@ -68,7 +68,8 @@ class LedgerBounds:
 class BatchLedger:
     """Writes in batches behind the requests. Made in the event loop that it belongs to; `close` it.
 
-    `price_version` names the source of the prices behind the costs.
+    `price_version` names the source of the prices behind the costs. `broken_count` are the stretches of spools that
+    could not be read back.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class BatchLedger:
         self._timer: asyncio.TimerHandle | None = None
         self._finished_count = 0
         self._lost_count = 0
+        self.broken_count = 0
         self._backlog: deque[Backlog] = deque()
         self._backlog_due = asyncio.Event()
         self._replayed = asyncio.Event()
@@ -124,7 +126,7 @@ class BatchLedger:
 
     def record(self, operation: OperationRecord) -> None:
         """Spools and queues a record. What memory has no room for waits in the spool; without one it is lost."""
-        segment = None if self._spool is None else self._spool.settle(self._price_version, operation)
+        segment = self._spooled(operation)
         pending = self._pending
         waiting = len(pending)
         if waiting >= self._bounds.max_pending or self._writer.done():
@@ -135,6 +137,13 @@ class BatchLedger:
             self._timer = self._loop.call_later(BATCH_DELAY_S, self._due.set)
         elif waiting + 1 == BATCH_RECORDS:
             self._due.set()
+
+    def _spooled(self, operation: OperationRecord) -> Segment | None:
+        """Where the record is in the spool. What is refused for want of room takes none from those under way."""
+        spool = self._spool
+        if spool is None or (self._bounds.requires_log and not operation.attempts and spool.is_full):
+            return None
+        return spool.settle(self._price_version, operation)
 
     def secured(self) -> Awaitable[None] | None:
         """See `Ledger`."""
@@ -237,6 +246,7 @@ class BatchLedger:
     async def _replay_one(self, backlog: Backlog) -> None:
         async for version, records in backlog.batches():
             await self._out.write_all(records, version)
+        self.broken_count += backlog.broken_count
         backlog.finish()
 
     def _pass_over(self, segment: Segment | None) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from server.errors import RequestInvalid
@@ -122,6 +122,13 @@ def read_filter(asked: AskedLogs, providers: Collection[str]) -> OperationFilter
         start=start,
         end=end,
     )
+
+
+def since(only: OperationFilter, moment: datetime | None) -> OperationFilter:
+    """What agrees with the filter from that moment on; None is no bound."""
+    if moment is None or (only.start is not None and only.start >= moment):
+        return only
+    return replace(only, start=moment)
 
 
 def _skip(page: int | None, limit: int) -> int:

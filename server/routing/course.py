@@ -59,7 +59,7 @@ class Chance:
 class Course:
     """The course of one request over its candidates, of which there is at least one."""
 
-    __slots__ = ("_again", "_chance", "_deadline_s", "_first", "_is_over", "_plain", "_soon", "_untried", "failures")
+    __slots__ = ("_chance", "_deadline_s", "_first", "_is_over", "_plain", "_soon", "_untried", "failures")
 
     def __init__(self, candidates: Sequence[Candidate], deadline_s: float, chance: Chance) -> None:
         """`deadline_s` is absolute, on the clock of `next`."""
@@ -68,7 +68,6 @@ class Course:
         self._chance = chance
         self._first: Candidate | None = None
         self._soon: Step | None = None
-        self._again: Step | None = None
         self._plain: Candidate | None = None
         self._is_over = False
         self.failures: list[Failure] = []
@@ -80,11 +79,10 @@ class Course:
         step, self._soon = self._soon, None
         if step is not None and self._is_possible(step, now_s):
             return step
-        if self._untried:
-            step = Step(self._untried.popleft())
-        else:
-            step, self._again = self._again, None
-        return step if step is not None and self._is_possible(step, now_s) else None
+        if not self._untried:
+            return None
+        step = Step(self._untried.popleft())
+        return step if self._is_possible(step, now_s) else None
 
     def failed(self, step: Step, failure: Failure) -> None:
         """A call failed."""
@@ -99,8 +97,6 @@ class Course:
         elif then in _NARROWS:
             is_left = _NARROWS[then]
             self._untried = deque(other for other in self._untried if is_left(step.candidate, other, self))
-            if self._again is not None and not is_left(step.candidate, self._again.candidate, self):
-                self._again = None
         elif step.candidate is self._first and not step.is_repeated:
             self._repeat(then, step, failure)
 
@@ -109,11 +105,10 @@ class Course:
         if told_s is not None and told_s > SHORT_WAIT_S:
             return
         wait_s = 0.0 if then is Then.SAME_AT_ONCE else backoff_s(len(self.failures), self._chance.draw)
-        again = Step(step.candidate, max(wait_s, told_s or 0.0), step.is_plain, is_repeated=True)
-        if then in (Then.SAME, Then.SAME_AT_ONCE) or (then is Then.WHEN_TOLD and told_s is not None):
-            self._soon = again
-        elif then in (Then.OTHERS_FIRST, Then.WHEN_TOLD):
-            self._again = again
+        is_alone = not self._untried
+        waits = then is Then.WHEN_TOLD and told_s is not None
+        if then in (Then.SAME, Then.SAME_AT_ONCE) or waits or (then in (Then.IF_ALONE, Then.WHEN_TOLD) and is_alone):
+            self._soon = Step(step.candidate, max(wait_s, told_s or 0.0), step.is_plain, is_repeated=True)
 
     def _is_possible(self, step: Step, now_s: float) -> bool:
         """Whether there is time for it, and room in the budget if it needs some."""

@@ -1,7 +1,8 @@
 """The classes of failures of upstream calls: a closed set, and which one an error belongs to.
 
-Pure. What is read here is the reason of the error, the upstream's status (`upstreamStatus`) and how far the call had
-come (`phase`), as dialects and the client tell them. What a class leads to stands in `rules`.
+Pure. What is read here is the reason of the error, the upstream's status (`upstreamStatus`), how far the call had come
+(`phase`) and what was odd about the answer (`kind`), as dialects and the client tell them. What a class leads to stands
+in `rules`.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,8 @@ class FailureClass(Enum):
     TLS = "no trusted TLS connection stood"
     NO_ANSWER = "the connection ended before the answer began"
     CUT = "the answer ended before it was complete"
-    BAD_ANSWER = "the answer is none"
+    NOT_AN_ANSWER = "what came is no answer at all"
+    BAD_ANSWER = "the answer is not what was asked for"
     OVERSIZED = "the answer is longer than any may be"
     NO_FIRST_TOKEN = "the answer did not begin, or was not complete, in time"
     STALLED = "the answer came to a standstill"
@@ -112,6 +114,8 @@ def _reset(error: PerpetuoError) -> FailureClass:
 def _bad_response(error: PerpetuoError) -> FailureClass:
     if "limitBytes" in error.details:
         return FailureClass.OVERSIZED
+    if "kind" in error.details:
+        return FailureClass.NOT_AN_ANSWER
     return FailureClass.CUT if error.details.get("phase") == "body" else FailureClass.BAD_ANSWER
 
 

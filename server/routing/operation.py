@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from server.chat.answer import GatewayMetadata
+from server.chat.content import Content, ContentPolicy
 from server.chat.deployment import Candidate
 from server.chat.principal import Call
-from server.chat.records import OperationRecord, OperationStart
+from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
 from server.routing.attempt import Attempt, Trace
@@ -22,7 +23,8 @@ class Operation:
     `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
     `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
-    was something to send, on the stopwatch; the latter is None if that was not this request's work.
+    was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
+    was said, if that is to be kept.
     """
 
     call: Call
@@ -40,6 +42,8 @@ class Operation:
     status: int = 200
     is_committed: bool = False
     is_cache_hit: bool = False
+    content_policy: ContentPolicy = "metadata"
+    content: Content | None = None
     is_settled: bool = False
     began: float = field(init=False)
     answered_at: float | None = None
@@ -119,7 +123,7 @@ class Operation:
         last = attempts[-1] if attempts else None
         candidate = self.served if last is None else last.candidate
         call, principal = self.call, self.call.principal
-        return OperationStart(
+        start = OperationStart(
             request_id=call.request_id,
             workspace_id=principal.workspace_id,
             user_id=principal.user_id,
@@ -138,6 +142,7 @@ class Operation:
             number=0 if last is None else last.number,
             earlier=tuple(attempt.record for attempt in attempts[:-1] if attempt.record is not None),
         )
+        return bare_start(start) if self.content_policy == "off" else start
 
     def record(self) -> OperationRecord:
         """The record for the ledger; attempts that still run are recorded as left by the caller.

@@ -95,6 +95,10 @@ class Router:
         )
         return Asked(ask, judgement, policy)
 
+    async def policy(self, workspace_id: str) -> RoutingPolicy:
+        """What the workspace decides for its requests."""
+        return await self._sources.policy_of(workspace_id)
+
     async def entries(self, workspace_id: str) -> Sequence[Deployment]:
         """The workspace's entries as they are now."""
         return await self._sources.deployments_of(workspace_id)

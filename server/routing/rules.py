@@ -17,7 +17,7 @@ class Then(Enum):
     """What is tried after a failure, before anything was sent to the client. Each candidate is asked once more at most.
 
     SAME: the same again, after a back-off, then the next. SAME_AT_ONCE: without one. WHEN_TOLD: the same if the wait
-    that the provider told is short, the others first if it told none. OTHERS_FIRST: the same only after all others.
+    that the provider told is short, else the next. IF_ALONE: the next, and the same again only where there is no next.
     NEXT: the next. OTHER_ACCOUNT: the next of another credential. OTHER_PLACE: the next at another address, or with a
     larger window. LARGER: the next with a larger window. PLAIN: the same without asking for usage. STOP: nobody.
     """
@@ -25,7 +25,7 @@ class Then(Enum):
     SAME = "the same once more, then the next"
     SAME_AT_ONCE = "the same once more at once, then the next"
     WHEN_TOLD = "the same if told to wait 2 s or less, else the next"
-    OTHERS_FIRST = "the next; the same once more after all others"
+    IF_ALONE = "the next; the same once more if there is no other"
     NEXT = "the next"
     OTHER_ACCOUNT = "the next with another credential"
     OTHER_PLACE = "the next at another address"
@@ -89,13 +89,14 @@ RULES: Final[Mapping[FailureClass, Rule]] = MappingProxyType(
         _F.TLS: Rule(_T.NEXT, _H.ENDPOINT),
         _F.NO_ANSWER: Rule(_T.SAME_AT_ONCE, _H.AGAIN, _B.PROMPT),
         _F.CUT: Rule(_T.SAME, _H.DEPLOYMENT, _B.PROMPT),
-        _F.BAD_ANSWER: Rule(_T.NEXT, _H.DEPLOYMENT),
+        _F.NOT_AN_ANSWER: Rule(_T.NEXT, _H.DEPLOYMENT),
+        _F.BAD_ANSWER: Rule(_T.NEXT, _H.DEPLOYMENT, _B.PROMPT),
         _F.OVERSIZED: Rule(_T.NEXT, _H.DEPLOYMENT, _B.PROMPT),
         _F.NO_FIRST_TOKEN: Rule(_T.NEXT, _H.DEPLOYMENT, _B.PROMPT),
         _F.STALLED: Rule(_T.NEXT, _H.DEPLOYMENT, _B.PROMPT),
         _F.BROKEN_STREAM: Rule(_T.STOP, _H.SHAKY, _B.DELIVERED),
         _F.SERVER_ERROR: Rule(_T.SAME, _H.DEPLOYMENT),
-        _F.OVERLOADED: Rule(_T.OTHERS_FIRST, _H.DEPLOYMENT),
+        _F.OVERLOADED: Rule(_T.IF_ALONE, _H.DEPLOYMENT),
         _F.LIMITED: Rule(_T.WHEN_TOLD, _H.CREDENTIAL),
         _F.QUOTA: Rule(_T.OTHER_ACCOUNT, _H.CREDENTIAL, notice=_N.FLAG),
         _F.CREDENTIAL: Rule(_T.OTHER_ACCOUNT, _H.CREDENTIAL, notice=_N.FLAG),

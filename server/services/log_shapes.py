@@ -7,6 +7,7 @@ from perpetuo.v1 import logs_pb2
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.services.shapes import timestamp
+from server.storage.contents import KeptContent
 
 
 def log_message(record: OperationRecord) -> logs_pb2.Log:
@@ -14,10 +15,12 @@ def log_message(record: OperationRecord) -> logs_pb2.Log:
     return logs_pb2.Log(**_members(record))
 
 
-def log_detail_message(record: OperationRecord) -> logs_pb2.LogDetail:
-    """A record with its attempts."""
+def log_detail_message(record: OperationRecord, content: KeptContent | None = None) -> logs_pb2.LogDetail:
+    """A record with its attempts, and what was said if it is kept."""
     attempts = [_attempt_message(attempt) for attempt in record.attempts]
-    return logs_pb2.LogDetail(**_members(record), attempts=attempts)
+    return logs_pb2.LogDetail(
+        **_members(record), attempts=attempts, content=None if content is None else _content_message(content)
+    )
 
 
 def _members(record: OperationRecord) -> dict[str, Any]:
@@ -62,6 +65,15 @@ def _attempt_message(attempt: AttemptRecord) -> logs_pb2.LogAttempt:
         cost_nanousd=_cost_nanousd(attempt),
         token_counts=_token_counts(attempt.usage),
         detail=attempt.detail,
+    )
+
+
+def _content_message(content: KeptContent) -> logs_pb2.LogContent:
+    return logs_pb2.LogContent(
+        request=content.request.decode("utf-8", "replace"),
+        answer=content.answer.decode("utf-8", "replace"),
+        is_cut=content.is_cut,
+        is_redacted=content.is_redacted,
     )
 
 

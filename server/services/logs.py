@@ -28,8 +28,8 @@ class LogsServicer(logs_pb2_grpc.LogsServiceServicer):
     async def GetLog(self, request: logs_pb2.GetLogRequest, context: Context) -> logs_pb2.GetLogResponse:
         """One record with its attempts."""
         workspace = await self._accounts.workspace(self._calls.principal().user_id, request.workspace_id)
-        record = await self._logs.get(workspace.id, request.request_id)
-        return logs_pb2.GetLogResponse(log=log_detail_message(record))
+        record, content = await self._logs.get(workspace.id, request.request_id)
+        return logs_pb2.GetLogResponse(log=log_detail_message(record, content))
 
 
 def _asked(request: logs_pb2.ListLogsRequest) -> AskedLogs:

@@ -1,31 +1,45 @@
 """RoutingService: what the router would do with a request, and why."""
 
+from collections.abc import Callable
+
 from perpetuo.v1 import routing_pb2, routing_pb2_grpc
 
 from server.chat.knobs import knobs_from
-from server.chat.request import parse_chat_request
+from server.chat.request import ChatRequest, parse_chat_request
 from server.ledger.list_prices import blended_usd_per_1m
+from server.providers.dialect import Dialect
 from server.routing.ask import AUTO
 from server.routing.complexity import Judgement
 from server.routing.decision import Decision, Ranked
+from server.routing.preview import notes_in_advance
 from server.routing.router import Asked, Router
 from server.services.calling import Calls, Context
+
+DialectFor = Callable[[str, ChatRequest], Dialect]
+"""A provider's dialect for a request."""
 
 
 class RoutingServicer(routing_pb2_grpc.RoutingServiceServicer):
     """Explains decisions of a router."""
 
-    def __init__(self, router: Router, calls: Calls) -> None:
+    def __init__(self, router: Router, calls: Calls, dialect_for: DialectFor) -> None:
         self._router = router
         self._calls = calls
+        self._dialect_for = dialect_for
 
     async def Explain(self, request: routing_pb2.ExplainRequest, context: Context) -> routing_pb2.ExplainResponse:
         """The decision for a request, without making it happen."""
         call = self._calls.call(context)
         read = parse_chat_request(request.body.data)
-        asked = await self._router.read(read, knobs_from(read, call.knobs), call)
+        knobs = knobs_from(read, call.knobs)
+        read.is_strict = knobs.strict is True
+        asked = await self._router.read(read, knobs, call)
         decision = await self._router.decide(asked.ask, call.principal.workspace_id, in_full=True)
-        return explained(read.model, asked, decision)
+        answer = explained(read.model, asked, decision)
+        for item, told in zip(decision.ranked, answer.candidates, strict=True):
+            dialect = self._dialect_for(item.candidate.deployment.provider, read)
+            told.notes.extend(notes_in_advance(read, item.candidate, dialect))
+        return answer
 
 
 def explained(model: str | None, asked: Asked, decision: Decision) -> routing_pb2.ExplainResponse:

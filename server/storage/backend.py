@@ -20,7 +20,7 @@ class StoreBounds:
     """
 
     pool_size: int = 5
-    answer_s: float = 0.9
+    answer_s: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)

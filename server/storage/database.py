@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.errors import StoreUnavailable
 from server.storage.backend import Backend, StoreBounds, open_backend
+from server.storage.contents import Contents
+from server.storage.expiry import Expiry
 from server.storage.figures import Figures
 from server.storage.keys import GatewayKeys
 from server.storage.members import Members
@@ -87,6 +89,16 @@ class Transaction:
     def operations(self) -> Operations:
         """The request records."""
         return Operations(self._connection, self._backend)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """Prompts and answers."""
+        return Contents(self._connection, self._backend)
+
+    @cached_property
+    def expiry(self) -> Expiry:
+        """Removal of what is no longer to be kept."""
+        return Expiry(self._connection)
 
     @cached_property
     def figures(self) -> Figures:

@@ -58,7 +58,8 @@ def rollup_additions(operations: Sequence[OperationRecord]) -> Iterator[Addition
 
 def shown_model(operation: OperationRecord) -> str:
     """The model that the logs show: the one that answered, else the one asked for."""
-    return (operation.model or operation.model_requested)[:MAX_MODEL_CHARS]
+    # A row has no NUL in what strangers wrote.
+    return (operation.model or operation.model_requested.replace("\x00", "\ufffd"))[:MAX_MODEL_CHARS]
 
 
 def _tables(operations: Sequence[OperationRecord]) -> Iterator[tuple[Table, Sums]]:

@@ -218,6 +218,21 @@ ATTEMPTS = Table(
     Column("detail", Text, nullable=False),
 )
 
+# What was said, of workspaces that want it kept; compressed with zlib.
+CONTENTS = Table(
+    "contents",
+    METADATA,
+    Column("request_id", _ID, primary_key=True),
+    Column("workspace_id", _ID, nullable=False),
+    Column("created_at", UtcMicros, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("is_cut", Boolean, nullable=False),
+    Column("is_redacted", Boolean, nullable=False),
+    Index(None, "created_at"),
+    Index(None, "workspace_id"),
+)
+
 
 def _rollup(name: str, key: Sequence[Column[Any]], sums: Sequence[str], first: str = "start_us") -> Table:
     """A table of sums, clustered by its key where the database can do that; `sums` are counters that only grow.

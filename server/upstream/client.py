@@ -21,12 +21,11 @@ from server.upstream.connection import Connection
 from server.upstream.dial import Dialler, Origin
 from server.upstream.egress import GuardedResolver, Resolver, is_numeric
 from server.upstream.failures import no_answer
+from server.upstream.pool import MAX_CONNECTIONS, Pool, Ticket
 from server.upstream.response import HttpResponse, StaleConnectionError
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """The longest body that is read, after decompression."""
-
-KEEP_ALIVE_S: Final = 15.0
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LARGE_BYTES: Final = 64 * 1024
@@ -47,7 +46,8 @@ class HttpTransport:
     """The transport of `http` and `https` upstreams.
 
     Made in any thread; connections are opened in the loop of the first `send` and belong to it. `tls` replaces the
-    system's trust store, `resolver` its names. Raises what `server.chat.wire.Transport` says.
+    system's trust store, `resolver` its names. At most `max_connections` go to one upstream; who finds no room within
+    the time to connect is refused with Overloaded. Raises what `server.chat.wire.Transport` says.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class HttpTransport:
         allow_private_upstreams: bool = False,
         user_agent: str = "perpetuo",
         max_body_bytes: int = MAX_BODY_BYTES,
+        max_connections: int = MAX_CONNECTIONS,
         tls: ssl.SSLContext | None = None,
         resolver: Resolver | None = None,
     ) -> None:
@@ -64,9 +65,8 @@ class HttpTransport:
         self._dialler = Dialler(names, allow_private=allow_private_upstreams, tls=tls)
         self._own_headers = f"User-Agent: {user_agent}\r\nAccept-Encoding: identity\r\n"
         self._max_body_bytes = max_body_bytes
-        self._idle: dict[Origin, list[Connection]] = {}
+        self._pool = Pool(max_connections)
         self._open: set[Connection] = set()
-        self._sweep: asyncio.TimerHandle | None = None
 
     async def send(self, request: WireRequest, timeouts: Timeouts) -> HttpResponse:
         """Sends a request and waits for the response's headers.
@@ -78,21 +78,20 @@ class HttpTransport:
         started_s = loop.time()
         target = _target(request.url)
         head = self._head(request, target)
-        connection = self._pooled(target.origin, started_s)
-        if connection is not None:
+        place: Connection | Ticket | None = self._pool.take(target.origin, started_s)
+        if place is None:
+            place = await self._pool.room(target.origin, min(timeouts.connect_s, timeouts.total_s))
+        if isinstance(place, Connection):
             try:
-                return await self._exchange(connection, head, request.body, (timeouts, started_s))
+                return await self._exchange(place, head, request.body, (timeouts, started_s))
             except StaleConnectionError:
-                pass
-        connection = await self._dial(target.origin, timeouts)
+                place = self._pool.extra_room(target.origin)
+        connection = await self._dial(place, timeouts)
         return await self._exchange(connection, head, request.body, (timeouts, started_s))
 
     async def close(self) -> None:
         """Closes every connection, those in use too."""
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
-        self._idle.clear()
+        self._pool.close()
         for connection in tuple(self._open):
             connection.abort()
 
@@ -127,42 +126,23 @@ class HttpTransport:
         except UnicodeEncodeError:
             raise _no_header() from None
 
-    def _pooled(self, origin: Origin, now_s: float) -> Connection | None:
-        """The connection that was used last, if one can be used."""
-        kept = self._idle.get(origin)
-        while kept:
-            connection = kept.pop()
-            if connection.is_usable and now_s - connection.idle_since_s < KEEP_ALIVE_S:
-                return connection
-            connection.abort()
-        return None
-
-    async def _dial(self, origin: Origin, timeouts: Timeouts) -> Connection:
+    async def _dial(self, ticket: Ticket, timeouts: Timeouts) -> Connection:
+        """A connection in the room that a ticket holds; without one, the room is given back."""
         loop = asyncio.get_running_loop()
-        keep, forget = partial(self._keep, origin), partial(self._forget, origin)
-        connection = await self._dialler.open(origin, lambda: Connection(loop, keep, forget), timeouts)
+
+        def forget(connection: Connection) -> None:
+            self._open.discard(connection)
+            self._pool.forget(ticket, connection)
+
+        keep = partial(self._pool.keep, ticket)
+        try:
+            connection = await self._dialler.open(ticket.origin, lambda: Connection(loop, keep, forget), timeouts)
+        except BaseException:
+            self._pool.forget(ticket)
+            raise
         if connection.is_usable:
             self._open.add(connection)
         return connection
-
-    def _keep(self, origin: Origin, connection: Connection) -> None:
-        self._idle.setdefault(origin, []).append(connection)
-        if self._sweep is None:
-            self._sweep = connection.loop.call_later(KEEP_ALIVE_S, self._close_idle, connection.loop)
-
-    def _forget(self, origin: Origin, connection: Connection) -> None:
-        self._open.discard(connection)
-        kept = self._idle.get(origin)
-        if kept and connection in kept:
-            kept.remove(connection)
-
-    def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Closes what was idle for too long, and comes again while anything is kept."""
-        oldest_s = loop.time() - KEEP_ALIVE_S
-        for connection in [each for kept in self._idle.values() for each in kept if each.idle_since_s <= oldest_s]:
-            connection.abort()
-        self._idle = {origin: kept for origin, kept in self._idle.items() if kept}
-        self._sweep = loop.call_later(KEEP_ALIVE_S, self._close_idle, loop) if self._idle else None
 
 
 @lru_cache(maxsize=1024)

@@ -14,8 +14,16 @@ from server.errors import UpstreamBadResponse
 from server.upstream.response import HttpResponse
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+"""Headers together, and what comes between two pieces of a body or after the last."""
+
+READ_BYTES: Final = 256 * 1024
+"""The most that comes in one piece, of which we do not know how much belongs to what came before."""
 
 _NOT_HTTP: Final = "The provider answered something that is not HTTP."
+
+
+class _TooMuchError(Exception):
+    """Ends the parsing of an answer."""
 
 
 class Connection(asyncio.Protocol):
@@ -35,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._answer: HttpResponse | None = None
         self._head_bytes = 0
         self._unfinished_bytes = 0
+        self._has_body = False
         self._is_paused = False
         self._is_done = False
         self._has_ended = False
@@ -52,6 +61,7 @@ class Connection(asyncio.Protocol):
         assert transport is not None
         self._answer = answer
         self._head_bytes = self._unfinished_bytes = 0
+        self._has_body = False
         self.exchanges += 1
         transport.write(request)
         if body:
@@ -62,6 +72,12 @@ class Connection(asyncio.Protocol):
         if self._is_paused and self._transport is not None:
             self._is_paused = False
             self._transport.resume_reading()
+
+    def become_idle(self) -> None:
+        """Offers itself for another exchange, if it can carry one."""
+        if self.is_usable:
+            self.idle_since_s = self.loop.time()
+            self._on_idle(self)
 
     def abort(self) -> None:
         """Ends the connection at once; nothing that is queued is sent."""
@@ -87,13 +103,17 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(answer)
             return
-        if not answer.has_headers:
-            self._unfinished_bytes += len(data)
-        if max(self._head_bytes, self._unfinished_bytes) > MAX_HEAD_BYTES:
+        # What brings no body is head, or the trailers and extensions of chunks, whose bytes the parser may keep.
+        self._unfinished_bytes = 0 if self._has_body else self._unfinished_bytes + len(data)
+        self._has_body = False
+        if self._unfinished_bytes > MAX_HEAD_BYTES + READ_BYTES or (
+            self._unfinished_bytes > MAX_HEAD_BYTES and not answer.has_headers
+        ):
             self._refuse(answer)
         elif self._is_done:
             self._is_done = False
-            self._end_exchange()
+            self.resume()
+            self.become_idle()
 
     def eof_received(self) -> bool:
         """Closes; the answer learns what that means to it when the connection is lost."""
@@ -115,15 +135,22 @@ class Connection(asyncio.Protocol):
         """A header; trailers of a chunked body say nothing to us."""
         if self._answer is not None and not self._answer.has_headers:
             self._head_bytes += len(name) + len(value)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                raise _TooMuchError
             self._answer.add_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
-        if self._answer is not None:
+        if self._answer is None:
+            return
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(self._answer)
+        else:
             self._answer.begin(self._parser.get_status_code())
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
+        self._has_body = True
         if self._answer is not None and self._answer.add(data) and not self._is_paused:
             self._is_paused = True
             assert self._transport is not None
@@ -139,12 +166,6 @@ class Connection(asyncio.Protocol):
             if self._transport is not None and not self._parser.should_keep_alive():
                 self._transport.close()
 
-    def _end_exchange(self) -> None:
-        self.resume()
-        if self._transport is not None and not self._transport.is_closing():
-            self.idle_since_s = self.loop.time()
-            self._on_idle(self)
-
     def _refuse(self, answer: HttpResponse) -> None:
-        answer.fail(UpstreamBadResponse(_NOT_HTTP))
+        answer.fail(UpstreamBadResponse(_NOT_HTTP, details={"kind": "protocol"}))
         self.abort()

@@ -13,6 +13,7 @@ from typing import Final
 
 from server.chat.wire import Timeouts
 from server.errors import (
+    Overloaded,
     PerpetuoError,
     UpstreamBadResponse,
     UpstreamBlocked,
@@ -35,6 +36,8 @@ class Phase(Enum):
 
 
 _CONNECTING: Final[Mapping[str, str]] = MappingProxyType({"phase": Phase.CONNECT.value})
+# No file descriptor, no memory or no local port left: nobody's fault but ours.
+_OUR_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _IN_BODY: Final[Mapping[str, str]] = MappingProxyType({"phase": "body"})
 _TOO_LATE = {
     Phase.CONNECT: "No connection to the provider could be made within {} s.",
@@ -76,6 +79,8 @@ def connect_failure(error: OSError) -> PerpetuoError:
         return UpstreamDns("The provider's host name could not be resolved.", details=details)
     if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
         return UpstreamReset("The provider broke the connection while it was being made.", details=_CONNECTING)
+    if error.errno in _OUR_SHORTAGES:
+        return Overloaded("The gateway cannot open another connection now.", retry_after_s=1.0)
     if error.errno == errno.ETIMEDOUT:
         return UpstreamTimeout("No connection to the provider could be made in time.", details=_CONNECTING)
     return UpstreamUnavailable("The provider refused the connection.", details=_CONNECTING)

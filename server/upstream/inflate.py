@@ -28,7 +28,7 @@ class Inflater:
     def __init__(self, encoding: str) -> None:
         """`encoding` is a Content-Encoding. Raises UpstreamBadResponse for one that is not gzip or deflate."""
         if encoding not in ("gzip", "x-gzip", "deflate"):
-            raise UpstreamBadResponse("The provider's answer is compressed in a way that it was not asked for.")
+            raise _refused("The provider's answer is compressed in a way that it was not asked for.")
         self._is_gzip = encoding != "deflate"
         self._inner = zlib.decompressobj(_GZIP_WBITS) if self._is_gzip else None
         self._pending = b""
@@ -51,9 +51,7 @@ class Inflater:
             if data:
                 self._gave_bytes += len(data)
                 if self._gave_bytes > INFLATION_FREE_BYTES and self._gave_bytes > MAX_INFLATION * self._came_bytes:
-                    raise UpstreamBadResponse(
-                        f"The provider's answer inflates to more than {MAX_INFLATION} times its size."
-                    )
+                    raise _refused(f"The provider's answer inflates to more than {MAX_INFLATION} times its size.")
                 return data
         return b""
 
@@ -81,4 +79,8 @@ class Inflater:
 
 
 def _broken() -> UpstreamBadResponse:
-    return UpstreamBadResponse("The provider's answer is not compressed as its headers say.")
+    return _refused("The provider's answer is not compressed as its headers say.")
+
+
+def _refused(message: str) -> UpstreamBadResponse:
+    return UpstreamBadResponse(message, details={"kind": "encoding"})

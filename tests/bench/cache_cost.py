@@ -19,6 +19,7 @@ from server.providers.openai import OpenAiDialect
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.bench.payload import answer
@@ -50,7 +51,7 @@ def pipeline() -> Pipeline:
     clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
     facts = ProviderFacts()
     router = Router(Sources(deployments_of, lambda _: facts, clock, lambda: 0.5))
-    dispatcher = Dispatcher(Upstream(), lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(Upstream(), lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
     sharing = Sharing(Answers(64 << 20, 3600.0), clock.monotonic)
     return Pipeline(Parts(router, sharing, dispatcher, Nowhere(), clock, lambda provider, model, usage: 1, unlimited()))
 

@@ -21,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def patient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     """A gateway with time limits that nothing reaches but what never ends."""
-    limits = {"connect_timeout_s": 5.0, "first_byte_timeout_s": 20.0, "idle_timeout_s": 20.0}
+    limits = {"connect_timeout_s": 5.0, "first_token_timeout_s": 20.0, "answer_timeout_s": 20.0, "idle_timeout_s": 20.0}
     with fixed_names():
         async with open_lab(tmp_path_factory.mktemp("patient"), timeout_s=30.0, **limits) as lab:
             yield lab
@@ -30,6 +30,6 @@ async def patient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def brisk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     """A gateway with time limits of a second."""
-    limits = {"connect_timeout_s": 1.0, "first_byte_timeout_s": 1.0, "idle_timeout_s": 1.0}
+    limits = {"connect_timeout_s": 1.0, "first_token_timeout_s": 1.0, "answer_timeout_s": 1.0, "idle_timeout_s": 1.0}
     async with open_lab(tmp_path_factory.mktemp("brisk"), timeout_s=15.0, **limits) as lab:
         yield lab

@@ -5,15 +5,7 @@ A row leaves this page with the change that meets it. Its expectation in `table`
 
 from typing import Final
 
-PENDING: Final = {
-    "counting what an attempt may have cost that ended in nonsense": (
-        *("empty-body", "empty-deltas", "no-choices", "no-events", "no-json", "role-only", "truncated-json"),
-    ),
-    "telling an answer with nothing in it from a whole one": ("done-only",),
-    "a bound on what a request's own limit of tokens allows": ("endless",),
-    "a bound on headers that come in one piece": ("big-head",),
-    "repairing and flagging text that is none, in answers that are no streams too": ("bad-utf8", "lone-surrogate"),
-}
+PENDING: Final[dict[str, tuple[str, ...]]] = {}
 """What is missing, and the faults that show it."""
 
 ABSENT: Final = frozenset(fault for faults in PENDING.values() for fault in faults)

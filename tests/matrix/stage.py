@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.gateway import Account, Gateway, add_provider, gateway, sign_up
-from tests.matrix.upstream import Upstream, dialects, upstream, wire_of
+from tests.matrix.upstream import Upstream, playable, upstream, wire_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ async def staged(directory: Path) -> AsyncIterator[Stage]:
     options = ("--allow-private-upstreams", "--default-plan", "enterprise")
     async with upstream() as behind, gateway(directory, *options) as running:
         account = await sign_up(running.url, "matrix@example.com")
-        for dialect, provider in dialects().items():
+        for dialect, provider in playable().items():
             members = {"provider": provider, **wire_of(dialect).settings}
             await add_provider(running.url, account, behind.base_url(dialect), **members)
         yield Stage(running, account, behind)

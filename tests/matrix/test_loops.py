@@ -8,10 +8,10 @@ import pytest
 from tests.matrix.faces import ChatFace
 from tests.matrix.scenes import RESULT, SCENES, SIGNATURE, SYSTEM
 from tests.matrix.stage import Stage
-from tests.matrix.upstream import dialects
+from tests.matrix.upstream import playable
 
 Json = dict[str, Any]
-DIALECTS = dialects()
+DIALECTS = playable()
 SIGNING = {"anthropic", "google", "responses"}
 """Dialects whose vendor signs its reasoning, and gets it back."""
 LEFT_OUT = ("reasoning_content", "thinking_blocks", "reasoning_items", "extra_content")

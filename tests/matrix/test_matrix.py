@@ -9,9 +9,9 @@ import pytest
 from tests.matrix.faces import FACES, Asking
 from tests.matrix.scenes import SCENES, Scene, expected
 from tests.matrix.stage import Stage
-from tests.matrix.upstream import WIRES, dialects, wire_of
+from tests.matrix.upstream import WIRES, dialects, playable, wire_of
 
-DIALECTS = dialects()
+DIALECTS = playable()
 HELPERS = {"marks"}
 SOME = {("unary", "tool-results"), ("stream", "parallel-tools")}
 """The modes and scenes that are tried in every run; the others are tried by `--cells all`."""
@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_every_dialect_has_a_wire_and_every_wire_a_dialect() -> None:
     written = {path.stem for path in WIRES.glob("*.py")} - HELPERS
-    assert written == {dialect.replace("-", "_") for dialect in DIALECTS}
+    assert written == {dialect.replace("-", "_") for dialect in dialects()}
 
 
 async def test_what_is_heard_is_what_was_said(

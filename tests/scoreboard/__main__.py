@@ -19,7 +19,7 @@ from tests.scoreboard.table import on_page, table
 
 PAGE: Final = Path("docs/conformance.md")
 # What makes the limits of Perpetuo fit waits that are shorter than usual.
-QUICK: Final = ("--first-byte-timeout-s", "2", "--idle-timeout-s", "3")
+QUICK: Final = ("--first-token-timeout-s", "2", "--idle-timeout-s", "3")
 
 
 def main() -> int:

@@ -76,7 +76,7 @@ class Log(_message.Message):
     strategy: _builtins.str
     """The strategy that ordered the candidates."""
     complexity: _builtins.str
-    """`simple`, `moderate`, `complex` or `expert`."""
+    """`simple`, `moderate`, `complex` or `expert`. Empty: the workspace wants nothing of the kind recorded."""
     stream: _builtins.bool
     """Whether the answer was streamed."""
     cache_hit: _builtins.bool
@@ -280,6 +280,40 @@ class LogAttempt(_message.Message):
 Global___LogAttempt: _TypeAlias = LogAttempt  # noqa: Y015
 
 @_typing.final
+class LogContent(_message.Message):
+    """What was said in a model call, kept as long as its workspace wants it and the operator allows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    IS_CUT_FIELD_NUMBER: _builtins.int
+    IS_REDACTED_FIELD_NUMBER: _builtins.int
+    request: _builtins.str
+    """The request as the caller sent it: JSON, or its beginning."""
+    answer: _builtins.str
+    """The answer as the caller got it: JSON, or its beginning. That of a stream is in one piece. Empty: there was none."""
+    is_cut: _builtins.bool
+    """Whether there was more than is kept of either."""
+    is_redacted: _builtins.bool
+    """Whether what looked like personal data or a secret was taken out."""
+    def __init__(
+        self,
+        *,
+        request: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        is_cut: _builtins.bool = ...,
+        is_redacted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "is_cut", b"is_cut", "is_redacted", b"is_redacted", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogContent: _TypeAlias = LogContent  # noqa: Y015
+
+@_typing.final
 class ListLogsRequest(_message.Message):
     """Which model calls."""
 
@@ -429,6 +463,7 @@ class LogDetail(_message.Message):
     NOTES_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     SAVED_COST_NANOUSD_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """`req_…`, the `x-request-id` of the answer."""
     model: _builtins.str
@@ -458,7 +493,7 @@ class LogDetail(_message.Message):
     strategy: _builtins.str
     """The strategy that ordered the candidates."""
     complexity: _builtins.str
-    """`simple`, `moderate`, `complex` or `expert`."""
+    """`simple`, `moderate`, `complex` or `expert`. Empty: the workspace wants nothing of the kind recorded."""
     stream: _builtins.bool
     """Whether the answer was streamed."""
     cache_hit: _builtins.bool
@@ -484,6 +519,10 @@ class LogDetail(_message.Message):
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogAttempt]:
         """Every upstream call, in order."""
+
+    @_builtins.property
+    def content(self) -> Global___LogContent:
+        """What was said. Null: nothing is kept of it."""
 
     def __init__(
         self,
@@ -511,13 +550,16 @@ class LogDetail(_message.Message):
         notes: _abc.Iterable[_builtins.str] | None = ...,
         attempts: _abc.Iterable[Global___LogAttempt] | None = ...,
         saved_cost_nanousd: _builtins.int | None = ...,
+        content: Global___LogContent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "client_request_id", b"client_request_id", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "saved_cost_nanousd", b"saved_cost_nanousd", "token_counts", b"token_counts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_content", b"_content", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "client_request_id", b"client_request_id", "content", b"content", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "saved_cost_nanousd", b"saved_cost_nanousd", "token_counts", b"token_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "attempts", b"attempts", "cache_hit", b"cache_hit", "client_request_id", b"client_request_id", "complexity", b"complexity", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "model_requested", b"model_requested", "notes", b"notes", "outcome", b"outcome", "provider", b"provider", "provider_id", b"provider_id", "request_id", b"request_id", "saved_cost_nanousd", b"saved_cost_nanousd", "status", b"status", "strategy", b"strategy", "stream", b"stream", "surface", b"surface", "token_counts", b"token_counts", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id", "_content", b"_content", "_cost_nanousd", b"_cost_nanousd", "_first_token_ms", b"_first_token_ms", "_key_id", b"_key_id", "_saved_cost_nanousd", b"_saved_cost_nanousd", "attempts", b"attempts", "cache_hit", b"cache_hit", "client_request_id", b"client_request_id", "complexity", b"complexity", "content", b"content", "cost_nanousd", b"cost_nanousd", "created_at", b"created_at", "first_token_ms", b"first_token_ms", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "model_requested", b"model_requested", "notes", b"notes", "outcome", b"outcome", "provider", b"provider", "provider_id", b"provider_id", "request_id", b"request_id", "saved_cost_nanousd", b"saved_cost_nanousd", "status", b"status", "strategy", b"strategy", "stream", b"stream", "surface", b"surface", "token_counts", b"token_counts", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__client_request_id: _TypeAlias = _typing.Literal["client_request_id"]  # noqa: Y015
     _WhichOneofArgType__client_request_id: _TypeAlias = _typing.Literal["_client_request_id", b"_client_request_id"]  # noqa: Y015
+    _WhichOneofReturnType__content: _TypeAlias = _typing.Literal["content"]  # noqa: Y015
+    _WhichOneofArgType__content: _TypeAlias = _typing.Literal["_content", b"_content"]  # noqa: Y015
     _WhichOneofReturnType__cost_nanousd: _TypeAlias = _typing.Literal["cost_nanousd"]  # noqa: Y015
     _WhichOneofArgType__cost_nanousd: _TypeAlias = _typing.Literal["_cost_nanousd", b"_cost_nanousd"]  # noqa: Y015
     _WhichOneofReturnType__first_token_ms: _TypeAlias = _typing.Literal["first_token_ms"]  # noqa: Y015
@@ -528,6 +570,8 @@ class LogDetail(_message.Message):
     _WhichOneofArgType__saved_cost_nanousd: _TypeAlias = _typing.Literal["_saved_cost_nanousd", b"_saved_cost_nanousd"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__client_request_id) -> _WhichOneofReturnType__client_request_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__content) -> _WhichOneofReturnType__content | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_nanousd) -> _WhichOneofReturnType__cost_nanousd | None: ...
     @_typing.overload

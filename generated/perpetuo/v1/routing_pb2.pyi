@@ -182,6 +182,7 @@ class ExplainedCandidate(_message.Message):
     EXPECTED_LATENCY_MS_FIELD_NUMBER: _builtins.int
     EXPECTED_ERROR_RATE_FIELD_NUMBER: _builtins.int
     MEASURED_CALLS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     rank: _builtins.int
     """Its place in the order, from 1."""
     provider_id: _builtins.str
@@ -206,6 +207,10 @@ class ExplainedCandidate(_message.Message):
     def scores(self) -> Global___ExplainedScores:
         """Its scores among the candidates."""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it would not get of the request as it was asked, and what it would be refused for; empty when nothing is lost."""
+
     def __init__(
         self,
         *,
@@ -220,10 +225,11 @@ class ExplainedCandidate(_message.Message):
         expected_latency_ms: _builtins.int = ...,
         expected_error_rate: _builtins.float = ...,
         measured_calls: _builtins.float = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_blended_price_per_1m", b"_blended_price_per_1m", "blended_price_per_1m", b"blended_price_per_1m", "scores", b"scores"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_blended_price_per_1m", b"_blended_price_per_1m", "blended_price_per_1m", b"blended_price_per_1m", "expected_error_rate", b"expected_error_rate", "expected_latency_ms", b"expected_latency_ms", "measured_calls", b"measured_calls", "model", b"model", "priority", b"priority", "provider", b"provider", "provider_id", b"provider_id", "quality_shortfall", b"quality_shortfall", "rank", b"rank", "scores", b"scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_blended_price_per_1m", b"_blended_price_per_1m", "blended_price_per_1m", b"blended_price_per_1m", "expected_error_rate", b"expected_error_rate", "expected_latency_ms", b"expected_latency_ms", "measured_calls", b"measured_calls", "model", b"model", "notes", b"notes", "priority", b"priority", "provider", b"provider", "provider_id", b"provider_id", "quality_shortfall", b"quality_shortfall", "rank", b"rank", "scores", b"scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__blended_price_per_1m: _TypeAlias = _typing.Literal["blended_price_per_1m"]  # noqa: Y015
     _WhichOneofArgType__blended_price_per_1m: _TypeAlias = _typing.Literal["_blended_price_per_1m", b"_blended_price_per_1m"]  # noqa: Y015

@@ -68,11 +68,13 @@ class _ContentPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Content
     CONTENT_POLICY_UNSPECIFIED: _ContentPolicy.ValueType  # 0
     """Not set: never answered."""
     CONTENT_POLICY_OFF: _ContentPolicy.ValueType  # 1
-    """Nothing, and no record of the request beyond what limits and bills need."""
+    """Nothing, and of the request what limits and bills need: not the caller's own id of it, the model that was asked for,
+    its class, notes, or what providers said of failures.
+    """
     CONTENT_POLICY_METADATA: _ContentPolicy.ValueType  # 2
     """Who asked for what and how it went, but no content."""
     CONTENT_POLICY_REDACTED: _ContentPolicy.ValueType  # 3
-    """Content without what looks like personal data."""
+    """Content without what looks like personal data or a secret."""
     CONTENT_POLICY_FULL: _ContentPolicy.ValueType  # 4
     """Content as it was."""
 
@@ -82,11 +84,13 @@ class ContentPolicy(_ContentPolicy, metaclass=_ContentPolicyEnumTypeWrapper):
 CONTENT_POLICY_UNSPECIFIED: ContentPolicy.ValueType  # 0
 """Not set: never answered."""
 CONTENT_POLICY_OFF: ContentPolicy.ValueType  # 1
-"""Nothing, and no record of the request beyond what limits and bills need."""
+"""Nothing, and of the request what limits and bills need: not the caller's own id of it, the model that was asked for,
+its class, notes, or what providers said of failures.
+"""
 CONTENT_POLICY_METADATA: ContentPolicy.ValueType  # 2
 """Who asked for what and how it went, but no content."""
 CONTENT_POLICY_REDACTED: ContentPolicy.ValueType  # 3
-"""Content without what looks like personal data."""
+"""Content without what looks like personal data or a secret."""
 CONTENT_POLICY_FULL: ContentPolicy.ValueType  # 4
 """Content as it was."""
 Global___ContentPolicy: _TypeAlias = ContentPolicy  # noqa: Y015

@@ -25,7 +25,9 @@ Batch = tuple[str, list[OperationRecord]]
 
 
 class Backlog(Protocol):
-    """Records that wait on the disk."""
+    """Records that wait on the disk. `broken_count` are the stretches that could not be read, once all are told."""
+
+    broken_count: int
 
     def batches(self) -> AsyncIterator[Batch]:
         """All of them, once."""
@@ -92,11 +94,14 @@ class Spilled:
     def __init__(self, segment: Segment, tidy: Callable[[], None]) -> None:
         self._segment = segment
         self._tidy = tidy
+        self.broken_count = 0
 
     async def batches(self) -> AsyncIterator[Batch]:
         """See `Backlog`."""
-        for batch in in_batches(Reading().ends(self._segment.written(), self._segment.mark)):
+        reading = Reading()
+        for batch in in_batches(reading.ends(self._segment.written(), self._segment.mark)):
             yield batch
+        self.broken_count = reading.broken
 
     def finish(self) -> None:
         """See `Backlog`."""

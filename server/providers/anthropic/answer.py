@@ -69,6 +69,19 @@ class AnyBlock(Struct, gc=False):
     input: Raw = Raw(b"{}")
 
 
+_COUNTED: Final = msgspec.json.Decoder(Counted)
+
+
+def counted_of(raw: Raw) -> Counted | None:
+    """The usage; None where it is absent or is none: that is another thing than no tokens."""
+    try:
+        counted = None if raw == _NULL else _COUNTED.decode(raw)
+    except msgspec.DecodeError:
+        return None
+    has_counts = counted is not None and (counted.input_tokens is not None or counted.output_tokens is not None)
+    return counted if has_counts else None
+
+
 def usage_of(counted: Counted) -> Made:
     """The usage as OpenAI counts it: the cache is a part of the prompt."""
     read, written = counted.cache_read_input_tokens or 0, counted.cache_creation_input_tokens or 0

@@ -13,7 +13,7 @@ from server.chat.request import ChatRequest
 from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.anthropic.answer import (
-    Counted,
+    counted_of,
     ending_of,
     finish_of,
     message_of,
@@ -44,7 +44,7 @@ class _Message(Struct, gc=False):
     content: list[Raw] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
-    usage: Counted | None = None
+    usage: Raw = Raw(b"null")
     error: Raw = Raw(b"null")
 
 
@@ -140,8 +140,9 @@ def _completion(message: _Message, others: dict[str, Raw]) -> bytes:
         "model": message.model,
         "choices": [choice],
     }
-    if message.usage is not None:
-        members["usage"] = usage_of(message.usage)
-        if tier := tier_of(message.usage):
+    counted = counted_of(message.usage)
+    if counted is not None:
+        members["usage"] = usage_of(counted)
+        if tier := tier_of(counted):
             members["service_tier"] = tier
     return _ENCODER.encode(members | others)

@@ -17,6 +17,7 @@ from server.providers.anthropic.answer import (
     AnyBlock,
     Counted,
     annotations_of,
+    counted_of,
     ending_of,
     finish_of,
     is_shown,
@@ -52,14 +53,14 @@ class _Event(Struct, gc=False):
     message: Raw = Raw(b"{}")
     content_block: Raw = Raw(b"{}")
     delta: Raw = Raw(b"{}")
-    usage: Counted | None = None
+    usage: Raw = Raw(b"null")
     error: Raw = Raw(b"null")
 
 
 class _Start(Struct, gc=False):
     id: str = ""
     model: str = ""
-    usage: Counted | None = None
+    usage: Raw = Raw(b"null")
 
 
 class _Open(Struct):
@@ -93,7 +94,7 @@ class AnthropicStream:
         self._id = ""
         self._model = ""
         self._head = b""
-        self._counted = Counted()
+        self._counted: Counted | None = None
         self._blocks: dict[int, _Open] = {}
         self._kept: list[Raw] = []
         self._others: dict[str, Raw] = {}
@@ -137,8 +138,7 @@ class AnthropicStream:
         start = _STARTS.decode(event.message)
         self._id, self._model = start.id, start.model
         self._others = others_of(_MEMBERS.decode(event.message))
-        if start.usage is not None:
-            self._counted = start.usage
+        self._counted = counted_of(start.usage)
         common = {"id": start.id, "object": "chat.completion.chunk", "created": 0, "model": start.model}
         self._head = _ENCODER.encode(common)[:-1] + b',"choices":[{"index":0,"delta":'
         return [self._role()]
@@ -146,6 +146,8 @@ class AnthropicStream:
     def _role(self) -> Chunk:
         """The first chunk; what it tells of the usage is only a beginning, for a stream that never ends."""
         chunk = self._chunk({"role": "assistant", "content": ""}, has_content=False)
+        if self._counted is None:
+            return chunk
         counted = read_usage(Raw(_ENCODER.encode(usage_of(self._counted))))
         begun = None if counted is None else replace(counted, output_tokens=0, reasoning_tokens=0, is_estimated=True)
         return Chunk(chunk.data, ChunkFacts(self._id, self._model, False, None, begun, False))
@@ -221,12 +223,14 @@ class AnthropicStream:
         if delta.stop_reason is not None:
             self._ending = delta
         self._others |= others_of(_MEMBERS.decode(event.delta))
-        if event.usage is not None:
-            self._count(event.usage)
+        self._count(counted_of(event.usage))
         return []
 
-    def _count(self, later: Counted) -> None:
+    def _count(self, later: Counted | None) -> None:
         """Takes over what is counted later: each count is of the whole answer so far, and none is added."""
+        if later is None or self._counted is None:
+            self._counted = later or self._counted
+            return
         for name in Counted.__struct_fields__:
             value = getattr(later, name)
             if value is not None and value != Raw(b"null"):
@@ -243,10 +247,11 @@ class AnthropicStream:
         if not all(is_shown(_BLOCKS.decode(raw).type) for raw in self._kept):
             delta["extra_content"] = kept_content(self._kept)
         more = ending_of(ending.stop_reason, ending.stop_sequence)
-        return [self._chunk(delta, has_content=False, finish=finish, more=more), self._usage_chunk()]
+        last = self._chunk(delta, has_content=False, finish=finish, more=more)
+        return [last] if self._counted is None else [last, self._usage_chunk(self._counted)]
 
-    def _usage_chunk(self) -> Chunk:
-        usage = Raw(_ENCODER.encode(usage_of(self._counted)))
+    def _usage_chunk(self, counted: Counted) -> Chunk:
+        usage = Raw(_ENCODER.encode(usage_of(counted)))
         members: Made = {
             "id": self._id,
             "object": "chat.completion.chunk",
@@ -255,12 +260,12 @@ class AnthropicStream:
             "choices": [],
             "usage": usage,
         }
-        tier = tier_of(self._counted)
+        tier = tier_of(counted)
         if tier is not None:
             members["service_tier"] = tier
         members |= self._others
-        counted = read_usage(usage, Raw(_ENCODER.encode(tier)))
-        facts = ChunkFacts(self._id, self._model, False, None, counted, True)
+        read = read_usage(usage, Raw(_ENCODER.encode(tier)))
+        facts = ChunkFacts(self._id, self._model, False, None, read, True)
         return Chunk(_ENCODER.encode(members), facts)
 
     def _text(self, text: str) -> list[Chunk]:

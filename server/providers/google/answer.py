@@ -122,7 +122,7 @@ class Said(Struct, gc=False, rename="camel"):
 
     candidates: list[Raw] | None = None
     prompt_feedback: Feedback | None = None
-    usage_metadata: Usage | None = None
+    usage_metadata: Raw = _NULL
     model_version: str = ""
     response_id: str = ""
     error: Raw = _NULL
@@ -231,6 +231,17 @@ def others_of(raw: Raw | bytes, *, is_candidate: bool) -> dict[str, Raw]:
     """The members that have no place of their own in OpenAI's shape."""
     known = _KNOWN_CANDIDATE if is_candidate else _KNOWN_TOP
     return {name: value for name, value in _MEMBERS.decode(raw).items() if name not in known and value != _NULL}
+
+
+_USAGE: Final = msgspec.json.Decoder(Usage)
+
+
+def counted_of(raw: Raw) -> Usage | None:
+    """The usage; None where it is absent or is none: that is another thing than no tokens."""
+    try:
+        return None if raw == _NULL else _USAGE.decode(raw)
+    except msgspec.DecodeError:
+        return None
 
 
 def usage_of(counted: Usage) -> Made:

@@ -22,6 +22,7 @@ from server.providers.google.answer import (
     Said,
     Spoken,
     check_feedback,
+    counted_of,
     ending_of,
     finish_of,
     logprobs_of,
@@ -126,9 +127,10 @@ def _completion(said: Said, body: bytes) -> tuple[bytes, list[str]]:
         "model": said.model_version,
         "choices": choices,
     }
-    if said.usage_metadata is not None:
-        members["usage"] = usage_of(said.usage_metadata)
-        if tier := tier_of(said.usage_metadata):
+    counted = counted_of(said.usage_metadata)
+    if counted is not None:
+        members["usage"] = usage_of(counted)
+        if tier := tier_of(counted):
             members["service_tier"] = tier
     return _ENCODER.encode(members | others_of(body, is_candidate=False)), notes
 

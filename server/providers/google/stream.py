@@ -18,7 +18,9 @@ from server.providers.google.answer import (
     Candidate,
     Said,
     Spoken,
+    Usage,
     check_feedback,
+    counted_of,
     ending_of,
     finish_of,
     logprobs_of,
@@ -80,8 +82,9 @@ class GoogleStream:
             candidate = CANDIDATE.decode(raw)
             has_finished = has_finished or candidate.finish_reason is not None
             chunks += self._of_candidate(candidate, raw)
-        if said.usage_metadata is not None and (has_finished or not said.candidates):
-            chunks.append(self._usage_chunk(said, data))
+        counted = counted_of(said.usage_metadata) if has_finished or not said.candidates else None
+        if counted is not None:
+            chunks.append(self._usage_chunk(counted, data))
         return chunks
 
     def _of_candidate(self, candidate: Candidate, raw: Raw) -> list[Chunk]:
@@ -101,10 +104,9 @@ class GoogleStream:
             chunks.append(self._chunk(candidate.index, {}, more, finish))
         return chunks
 
-    def _usage_chunk(self, said: Said, data: bytes) -> Chunk:
-        assert said.usage_metadata is not None
-        usage = Raw(_ENCODER.encode(usage_of(said.usage_metadata)))
-        tier = tier_of(said.usage_metadata)
+    def _usage_chunk(self, counted: Usage, data: bytes) -> Chunk:
+        usage = Raw(_ENCODER.encode(usage_of(counted)))
+        tier = tier_of(counted)
         members: Made = {
             "id": self._id,
             "object": "chat.completion.chunk",
@@ -115,8 +117,8 @@ class GoogleStream:
             **({"service_tier": tier} if tier else {}),
             **others_of(data, is_candidate=False),
         }
-        counted = read_usage(usage, Raw(_ENCODER.encode(tier)))
-        return Chunk(_ENCODER.encode(members), ChunkFacts(self._id, self._model, False, None, counted, True))
+        read = read_usage(usage, Raw(_ENCODER.encode(tier)))
+        return Chunk(_ENCODER.encode(members), ChunkFacts(self._id, self._model, False, None, read, True))
 
     def _chunk(self, index: int, delta: Made, more: Made, finish: str | None = None) -> Chunk:
         tail = _ENCODER.encode({"finish_reason": finish, **more})

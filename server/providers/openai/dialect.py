@@ -18,13 +18,13 @@ from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Chunk, Event
 from server.providers.openai.repairs import Repairs
 from server.providers.openai.requests import adapted
+from server.providers.openai.text import HALVED, REPLACED, in_utf8, with_whole_characters
 from server.providers.openai.vendor import OPENAI_FINISH_REASONS, Vendor
 from server.providers.refusal import Complaint, complaint_of, judged, refusal
 
 MAX_MALFORMED_EVENTS: Final = 1
 """How many events of one stream may be unreadable."""
 
-_REPLACED: Final = "The provider sent bytes that are not UTF-8; they were replaced."
 _CALLS: Final = b'"tool_calls"'
 _INDEX: Final = b'"index"'
 _ROLE: Final = b'"role"'
@@ -70,12 +70,10 @@ class OpenAiDialect(Vendor):
         """See `Dialect.answer`."""
         if not 200 <= status < 300:
             raise refusal(status, headers, body)
-        if not body.isascii():
-            body = _in_utf8(body)
-        facts = peek_answer(body)
+        notes: list[str] = []
+        body, facts = _read_answer(body, notes)
         if facts.error is not None:
             raise judged(200, headers, complaint_of(facts.error))
-        notes: list[str] = []
         repaired = self._repaired(body, facts, notes)
         if repaired is not body:
             body, facts = repaired, peek_answer(repaired)
@@ -136,9 +134,9 @@ class OpenAiStream:
             self.is_done = True
             return []
         if not data.isascii():
-            data = self._in_utf8(data)
+            data = _noted(data, in_utf8(data), REPLACED, self.notes)
         try:
-            facts = peek_chunk(data)
+            data, facts = self._read(data)
             if facts.error is None and self._may_be_odd(data, facts):
                 repaired = self._repairs.repaired(data)
                 if repaired is not data:
@@ -163,20 +161,37 @@ class OpenAiStream:
             or (self._usage and self._usage in data)
         )
 
-    def _in_utf8(self, data: bytes) -> bytes:
-        repaired = _in_utf8(data)
-        if repaired is not data and _REPLACED not in self.notes:
-            self.notes.append(_REPLACED)
-        return repaired
+    def _read(self, data: bytes) -> tuple[bytes, ChunkFacts]:
+        """A chunk and its facts; what cannot be read as it is, without halves of characters."""
+        try:
+            return data, peek_chunk(data)
+        except UpstreamBadResponse:
+            mended = with_whole_characters(data)
+            if mended is data:
+                raise
+            facts = peek_chunk(mended)
+        return _noted(data, mended, HALVED, self.notes), facts
 
 
-def _in_utf8(data: bytes) -> bytes:
-    """The same bytes if they are UTF-8, else with U+FFFD for what is not."""
+def _read_answer(body: bytes, notes: list[str]) -> tuple[bytes, AnswerFacts]:
+    """A whole answer and its facts; the same as for a chunk."""
+    if not body.isascii():
+        body = _noted(body, in_utf8(body), REPLACED, notes)
     try:
-        data.decode()
-    except UnicodeDecodeError:
-        return data.decode("utf-8", "replace").encode()
-    return data
+        return body, peek_answer(body)
+    except UpstreamBadResponse:
+        mended = with_whole_characters(body)
+        if mended is body:
+            raise
+        facts = peek_answer(mended)
+    return _noted(body, mended, HALVED, notes), facts
+
+
+def _noted(data: bytes, mended: bytes, note: str, notes: list[str]) -> bytes:
+    """What was mended, and a note of it, once."""
+    if mended is not data and note not in notes:
+        notes.append(note)
+    return mended
 
 
 def _complaint(facts: ChunkFacts, data: bytes) -> Complaint:

@@ -10,18 +10,27 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
-from server.chat.wire import Timeouts, Transport, WireResponse
-from server.errors import ClientGone, DeadlineExceeded, PerpetuoError, UpstreamStreamInterrupted
+from server.chat.wire import Transport, WireResponse
+from server.errors import (
+    ClientGone,
+    DeadlineExceeded,
+    PerpetuoError,
+    UpstreamBadResponse,
+    UpstreamStreamInterrupted,
+)
 from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt
 from server.routing.course import LEAST_TIME_S, Chance, Course, Step
 from server.routing.dispatch.errand import Errand
 from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.failure import classify
+from server.routing.patience import Patience, reasons
 from server.routing.rules import RULES, Bill, Notice
 from server.routing.verdict import Failure, verdict
+from server.routing.world import ModelOf
 
 T = TypeVar("T")
 
@@ -31,12 +40,13 @@ DialectOf = Callable[[str, ChatRequest], Dialect]
 Flag = Callable[[str, str], None]
 """Provider entry id and reason: the entry's own credential or account was refused."""
 
+_PAGE: Final = "html"
 _log: Final = logging.getLogger(__name__)
 
 
-def no_window(candidate: Candidate) -> int:
+def no_model(provider: str, model: str) -> None:
     """A catalogue that knows nothing."""
-    return 0
+    return
 
 
 def always(candidate: Candidate) -> bool:
@@ -64,16 +74,18 @@ class Dispatcher:
         self,
         transport: Transport,
         dialect_of: DialectOf,
-        timeouts: Timeouts,
+        patience: Patience,
         flag: Flag,
         *,
-        chance: Chance | None = None,
+        model_of: ModelOf = no_model,
     ) -> None:
+        """`model_of` is what is known of a provider's model."""
         self._transport = transport
         self._dialect_of = dialect_of
-        self._timeouts = timeouts
+        self._patience = patience
         self._flag = flag
-        self._chance = chance or Chance(lambda: 0.0, no_window, always)
+        self._model_of = model_of
+        self._chance = Chance(lambda: 0.0, self._window_of, always)
 
     async def complete(self, errand: Errand) -> Served:
         """The first answer that a candidate gives in one piece. Raises the verdict over all failures."""
@@ -108,6 +120,13 @@ class Dispatcher:
         finally:
             errand.trace.waited_s += clock.exact() - began
 
+    def _facts_of(self, candidate: Candidate) -> Model | None:
+        return self._model_of(candidate.deployment.provider, candidate.model)
+
+    def _window_of(self, candidate: Candidate) -> int:
+        facts = self._facts_of(candidate)
+        return 0 if facts is None else facts.context_window_tokens
+
     def _note(self, errand: Errand, attempt: Attempt, error: PerpetuoError) -> Failure:
         """Writes a failure down, and tells whom it concerns."""
         error = _as_deadline(error, attempt, errand.deadline)
@@ -127,10 +146,13 @@ class Dispatcher:
         request.forget()  # what was noted for a candidate that failed does not concern the next
         request = request.without_usage() if step.is_plain else request
         wire = dialect.build(request, step.candidate, is_stream=is_stream)
-        bounds = self._timeouts
-        left_s = errand.deadline - attempt.clock.monotonic()
-        bounds = Timeouts(bounds.connect_s, bounds.first_byte_s, bounds.idle_s, left_s)
-        response = await self._transport.send(wire, bounds)
+        limits = self._patience.limits(
+            is_stream=is_stream,
+            is_reasoning=reasons(request.view, self._facts_of(step.candidate)),
+            prompt_tokens=errand.prompt_tokens,
+            left_s=errand.deadline - attempt.clock.monotonic(),
+        )
+        response = await self._transport.send(wire, limits)
         attempt.status = response.status
         return response
 
@@ -141,23 +163,34 @@ class Dispatcher:
             body = await response.read()
             attempt.saw_answer()
             return Served(attempt, dialect.answer(response.status, response.headers, body))
+        except UpstreamBadResponse as error:
+            raise _as_page(error, response) from None
         finally:
             await response.close()
 
     async def _open(self, errand: Errand, step: Step, attempt: Attempt) -> LiveStream:
         dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
-        response: WireResponse | None = await self._send(errand, step, attempt, is_stream=True)
-        assert response is not None
+        response = await self._send(errand, step, attempt, is_stream=True)
+        is_open = False
         try:
             if not dialect.is_stream(response.status, response.headers):
                 raise dialect.error(response.status, response.headers, await response.read())
             live = LiveStream(response, dialect, attempt, gate_for(errand.request))
             await live.open()
-            response = None
+            is_open = True
             return live
+        except UpstreamBadResponse as error:
+            raise _as_page(error, response) from None
         finally:
-            if response is not None:
+            if not is_open:
                 await response.close()
+
+
+def _as_page(error: UpstreamBadResponse, response: WireResponse) -> UpstreamBadResponse:
+    """An answer that is a page for people is told as such: no model wrote it."""
+    if _PAGE not in response.headers.get("content-type", "").lower():
+        return error
+    return UpstreamBadResponse("The provider answered with a page instead of an answer.", details={"kind": "page"})
 
 
 def _as_deadline(error: PerpetuoError, attempt: Attempt, deadline: float) -> PerpetuoError:

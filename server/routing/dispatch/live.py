@@ -47,6 +47,7 @@ class LiveStream:
         self._events = event_decoder(dialect.framing)
         self._decoder = dialect.stream()
         self._failure: PerpetuoError | None = None
+        self._has_exceeded = False
         self._gate = gate
         self._gate.take(Event.HEADERS)
         self.attempt = attempt
@@ -63,10 +64,13 @@ class LiveStream:
         return self._decoder.notes
 
     async def open(self) -> None:
-        """Reads until the first content, or the end of an answer without any; raises what the upstream failed with."""
-        while not self._gate.is_open:
+        """Reads until the first content, or the end of an answer without any; raises what the upstream failed with.
+
+        A stream that does not end is no better elsewhere: its beginning is the client's, however fast it came.
+        """
+        while not (self._gate.is_open or self._has_exceeded):
             chunks = await self.next_chunks()
-            if self._failure is not None:
+            if self._failure is not None and not self._has_exceeded:
                 raise self._failure
             self.held.extend(chunks or ())
         if any(chunk.facts.has_content for chunk in self.held):
@@ -108,6 +112,7 @@ class LiveStream:
             was = gate.state
             if gate.chunk(facts, len(chunk.data)) is State.FAILED:
                 self._failure = UpstreamBadResponse(_INCOMPLETE[was, Event.EXCESS])
+                self._has_exceeded = was is State.COMMITTED
                 return
         if self._failure is not None:
             if gate.take(Event.FAILURE) is State.DONE:

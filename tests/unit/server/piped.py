@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from server import errors
 from server.cache.kept import Answers
 from server.chat.deployment import Deployment
+from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call, Plan, Principal
 from server.chat.rates import Moment
-from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
+from server.ledger.contents import ContentKeeper, NoContent
 from server.limits.admission import Admission
 from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
@@ -18,6 +20,7 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.stores.ledgers import KeptLedger
@@ -34,7 +37,9 @@ async def _no_calls_before(*_: object) -> int:
     return 0
 
 
-def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
+def build(
+    script: Script, policy: RoutingPolicy | None = None, contents: ContentKeeper | None = None
+) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
     transport, ledger = ScriptedTransport(script), KeptLedger()
     entries = [
         Deployment(f"p{number}", "ws_1", "openai", "https://x.example/v1", "sk-secret", priority=number + 1)
@@ -45,13 +50,17 @@ def build(script: Script) -> tuple[Pipeline, KeptLedger, ScriptedTransport]:
         assert workspace_id == "ws_1"
         return entries
 
-    dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
     facts = ProviderFacts()
     admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
     sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
-    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
+
+    async def policy_of(workspace_id: str) -> RoutingPolicy:
+        return policy or RoutingPolicy()
+
+    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5, policy_of=policy_of))
     parts = Parts(router, sharing, dispatcher, ledger, clock(), nano_per_token, admission)
-    return Pipeline(parts), ledger, transport
+    return Pipeline(replace(parts, contents=contents or NoContent())), ledger, transport
 
 
 def call(**change: Any) -> Call:

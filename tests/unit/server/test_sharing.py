@@ -19,6 +19,7 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
 from tests.stores.ledgers import Nowhere
@@ -89,7 +90,7 @@ def stage(*script: Reply | PerpetuoError, is_open: bool = True) -> Stage:
     facts = ProviderFacts()
     sharing = Sharing(Answers(1_000_000, 60.0), clock().monotonic)
     router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
-    dispatcher = Dispatcher(gate, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(gate, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
     made = Stage(gate, None, sharing)  # type: ignore[arg-type]
     made.pipeline = Pipeline(Parts(router, sharing, dispatcher, made, clock(), nano_per_token, unlimited()))
     return made
@@ -380,3 +381,16 @@ async def test_stopping_tells_those_who_wait() -> None:
     await on.sharing.close()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(result) for result in results} == {errors.Draining}
+
+
+async def test_an_estimated_usage_is_the_same_when_it_is_streamed_from_the_cache() -> None:
+    said = {"role": "assistant", "content": "one two three four"}
+    body = json.dumps({"model": "m", "choices": [{"index": 0, "message": said, "finish_reason": "stop"}]}).encode()
+    on = stage(whole(body))
+    await complete(on)
+    await collect(on, COLD[:-1] + b',"stream":true}')
+    first, second = on.records
+    assert first.usage is not None
+    assert first.usage.is_estimated
+    assert (second.is_cache_hit, second.usage, second.cost_nanousd) == (True, first.usage, 0)
+    assert second.saved_nanousd == first.cost_nanousd

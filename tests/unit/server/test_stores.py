@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from server.accounts.people import SignupMode
 from server.errors import StoreUnavailable
 from server.settings import ServerSettings
 from server.stores import SettingsError, check, is_loopback, ledger_options, open_stores
@@ -52,3 +53,22 @@ def test_the_spool_is_in_the_data_directory(tmp_path: Path) -> None:
         7,
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "signup", "expected"),
+    [
+        ("127.0.0.1", "auto", SignupMode.OPEN),
+        ("0.0.0.0", "auto", SignupMode.FIRST),
+        ("0.0.0.0", "open", SignupMode.OPEN),
+        ("127.0.0.1", "closed", SignupMode.CLOSED),
+    ],
+)
+async def test_who_may_sign_up_depends_on_who_can_reach_us(
+    tmp_path: Path, host: str, signup: str, expected: SignupMode
+) -> None:
+    settings = ServerSettings.model_validate({"data_dir": tmp_path, "host": host, "signup": signup})
+    stores = await open_stores(settings)
+    assert stores.accounts._policy.signup is expected
+    await stores.accounts.close()
+    await stores.database.close()

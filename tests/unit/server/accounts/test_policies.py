@@ -35,6 +35,12 @@ def test_what_the_cache_may_keep(word: str, expected: str) -> None:
     assert policy_from(replace(ROW, cache_policy=word)).cache == expected
 
 
+@pytest.mark.parametrize("word", ["off", "metadata", "redacted", "full"])
+def test_what_the_logs_may_hold(word: str) -> None:
+    assert policy_from(replace(ROW, content_policy=word)).content == word
+    assert policy_from(replace(ROW, content_policy="sideways")).content == "metadata"
+
+
 def test_weights() -> None:
     assert policy_from(ROW).weights == Weights()
     assert policy_from(replace(ROW, weights=(0.5, 0.5, 0.0))).weights == Weights(0.5, 0.5, 0.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.cache.pieces import pieces_of, whole_from
+from server.cache.pieces import answer_so_far, pieces_of, whole_from
 
 HEAD: dict[str, Any] = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "m-1"}
 
@@ -107,6 +107,20 @@ def test_an_answer_survives_being_streamed_and_put_together(choices: list[Any], 
     assert whole(*(piece.data for piece in pieces)) == answer
     assert pieces[-1].facts.is_usage_only
     assert [piece.facts.finish_reason for piece in pieces].count(None) == len(choices) + 1
+
+
+def test_what_has_come_of_an_answer_is_put_together_whole_or_not() -> None:
+    text = b'{"id":"c","choices":[{"index":0,"delta":{"content":"Hel"}}]}'
+    more = b'{"id":"c","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}'
+    broken, whole = json.loads(answer_so_far([text])), json.loads(answer_so_far([text, more]))
+    assert (broken["choices"][0]["message"]["content"], broken["choices"][0]["finish_reason"]) == ("Hel", None)
+    assert (whole["choices"][0]["message"]["content"], whole["choices"][0]["finish_reason"]) == ("Hello", "stop")
+    assert answer_so_far([text, more]) == whole_from([text, more])
+
+
+@pytest.mark.parametrize("pieces", [[b"no JSON", b"{"], [b"[1]"], [b'{"choices":[1]}'], [b'"x"']])
+def test_what_are_no_chunks_stays_as_it_came(pieces: list[bytes]) -> None:
+    assert answer_so_far(pieces) == b"\n".join(pieces)
 
 
 def test_what_the_provider_said_in_its_own_form_is_not_kept_in_pieces() -> None:

@@ -298,3 +298,10 @@ TIERS: dict[str, tuple[object, str]] = {
 def test_the_answer_names_the_tier(tier: object, shown: str) -> None:
     usage = peek_chunk(chunk(usage={"prompt_tokens": 1}, service_tier=tier)).usage
     assert usage == Usage(1, tier=shown)
+
+
+@pytest.mark.parametrize(("body", "details"), [(b'{"choices":[{"mess', {"phase": "body"}), (b"", {}), (b"nope", {})])
+def test_json_that_is_cut_is_told_from_what_is_none(body: bytes, details: dict[str, str]) -> None:
+    with pytest.raises(UpstreamBadResponse) as caught:
+        peek_answer(body)
+    assert caught.value.details == details

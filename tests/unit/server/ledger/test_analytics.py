@@ -30,7 +30,7 @@ async def analytics(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[A
     for start in range(0, len(RECORDS), 200):
         async with database.write() as tx:
             await tx.operations.add_many(RECORDS[start : start + 200], "prices/1")
-    yield Analytics(database, ("openai", "groq"), blames_provider, lambda: NOW)
+    yield Analytics(database, ("openai", "groq"), blames_provider, now=lambda: NOW)
     await database.close()
 
 
@@ -179,7 +179,7 @@ async def test_a_workspace_without_records_has_whole_figures_of_zero(analytics: 
 async def test_a_day_that_has_just_begun_is_there(tmp_path_factory: pytest.TempPathFactory) -> None:
     database = await Database.open(f"sqlite:///{tmp_path_factory.mktemp('midnight')}/perpetuo.db")
     now = datetime(2026, 1, 28, 0, 0, 0, 1, tzinfo=UTC)
-    analytics = Analytics(database, (), blames_provider, lambda: now)
+    analytics = Analytics(database, (), blames_provider, now=lambda: now)
     async with database.write() as tx:
         await tx.operations.add_many([replace(MINE[0], created_at=now)], "prices/1")
     assert [sums.requests for _, sums in await analytics.by_day("ws_1", 2)] == [0, 1]

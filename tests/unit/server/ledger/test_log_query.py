@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import RequestInvalid
-from server.ledger.log_query import AskedLogs, LogQuery, PageQuery, read_page, read_query
+from server.ledger.log_query import AskedLogs, LogQuery, PageQuery, read_page, read_query, since
 from server.storage.operations import OperationFilter
 
 PROVIDERS = ("openai", "groq")
@@ -139,3 +139,12 @@ def test_a_page_that_is_none_is_refused(asked: AskedLogs, param: str) -> None:
     with pytest.raises(RequestInvalid) as caught:
         read_page(asked, PROVIDERS)
     assert caught.value.param == param
+
+
+def test_a_filter_is_narrowed_to_what_is_kept() -> None:
+    moment = datetime(2026, 1, 28, tzinfo=UTC)
+    early, late = (OperationFilter(model="m", start=moment + timedelta(days=days)) for days in (-1, 1))
+    assert since(OperationFilter(), None) == OperationFilter()
+    assert since(OperationFilter(model="m"), moment) == OperationFilter(model="m", start=moment)
+    assert since(early, moment) == OperationFilter(model="m", start=moment)
+    assert since(late, moment) == late

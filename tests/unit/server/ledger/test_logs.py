@@ -8,6 +8,7 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.errors import ResourceNotFound
 from server.ledger.log_query import AskedLogs
 from server.ledger.logs import Logs
+from server.storage.contents import KeptContent, packed
 from server.storage.database import Database
 
 NOW = datetime(2026, 1, 28, 14, tzinfo=UTC)
@@ -63,7 +64,27 @@ async def test_a_token_shows_nothing_of_another_workspace(logs: Logs) -> None:
 
 
 async def test_one_record_comes_with_its_attempts(logs: Logs) -> None:
-    assert await logs.get("ws_1", "req_ws_1_007") == record(7)
+    assert await logs.get("ws_1", "req_ws_1_007") == (record(7), None)
+
+
+async def test_one_record_comes_with_what_was_said(logs: Logs, database: Database) -> None:
+    said = KeptContent("req_ws_1_007", "ws_1", NOW, b"{}", b"[]")
+    async with database.append() as tx:
+        await tx.contents.add_many([packed(said)])
+    assert await logs.get("ws_1", "req_ws_1_007") == (record(7), said)
+
+
+async def test_what_is_kept_no_more_is_not_shown(logs: Logs, database: Database) -> None:
+    kept_from = NOW + timedelta(seconds=3)
+    kept = Logs(database, ("openai", "groq"), lambda: kept_from)
+    page = await kept.page("ws_1", AskedLogs(limit=10))
+    rest = await kept.page("ws_1", AskedLogs(limit=10, page_token=page.next_page_token))
+    assert [each.request_id for each in (*page.records, *rest.records)] == [
+        f"req_ws_1_{number:03}" for number in range(24, 8, -1)
+    ]
+    assert (await kept.get("ws_1", "req_ws_1_009"))[0] == record(9)
+    with pytest.raises(ResourceNotFound):
+        await kept.get("ws_1", "req_ws_1_008")
 
 
 @pytest.mark.parametrize("request_id", ["req_ws_2_007", "req_nope", "", "x' OR 1=1"], ids=str)

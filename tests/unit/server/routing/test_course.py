@@ -73,13 +73,13 @@ ROWS: list[tuple[str, PerpetuoError, str, str]] = [
     ("07 reset after headers: once more", errors.UpstreamReset("x", details={"phase": "body"}), "aA", "aAb"),
     ("10 a clean end with nothing: the next", errors.UpstreamBadResponse("x"), "a", "ab"),
     ("12 an answer cut short: once more", errors.UpstreamBadResponse("x", details={"phase": "body"}), "aA", "aAb"),
-    ("13 HTML", errors.UpstreamBadResponse("x"), "a", "ab"),
+    ("13 HTML", errors.UpstreamBadResponse("x", details={"kind": "page"}), "a", "ab"),
     ("17 a short wait is waited for", errors.UpstreamRateLimited("x", retry_after_s=2), "aA", "aAb"),
     ("17 a long wait is not", errors.UpstreamRateLimited("x", retry_after_s=2.1), "a", "ab"),
-    ("18 a limit without a wait: others first", errors.UpstreamRateLimited("x"), "aA", "abA"),
+    ("18 a limit without a wait: the next", errors.UpstreamRateLimited("x"), "aA", "ab"),
     ("19 no quota", errors.UpstreamQuota("x"), "a", "ab"),
     ("20 a server error: once more", FAILED, "aA", "aAb"),
-    ("20 overloaded: others first", BUSY, "aA", "abA"),
+    ("20 overloaded: the next", BUSY, "aA", "ab"),
     ("22 a wrong credential", errors.UpstreamAuth("x"), "a", "ab"),
     ("23 forbidden", errors.UpstreamForbidden("x"), "a", "ab"),
     ("24 no such model", errors.ModelUnknown("x"), "a", "ab"),
@@ -122,10 +122,6 @@ def test_only_the_first_that_was_asked_is_asked_again() -> None:
     assert who(played([A, B, C], [REFUSED, FAILED, FAILED])) == "abc"
 
 
-def test_a_busy_first_gets_its_second_turn_after_the_others() -> None:
-    assert who(played([A, B, C], [BUSY, FAILED, FAILED, BUSY])) == "abcA"
-
-
 WAITS = [
     ("after one failure", 1, 0.25), ("after two", 2, 0.5), ("after three", 3, 1.0), ("after six", 6, 8.0),
     ("never more than 8 s", 12, 8.0),
@@ -141,7 +137,7 @@ def test_the_back_off_is_full_jitter(failures: int, most_s: float) -> None:
 
 def test_how_long_is_waited() -> None:
     assert [step.wait_s for step in played([A, B], [FAILED])] == [0.0, 0.25, 0.0]
-    assert [step.wait_s for step in played([A, B, C], [BUSY])] == [0.0, 0.0, 0.0, 1.0 / 4]
+    assert [step.wait_s for step in played([A], [BUSY])] == [0.0, 0.25]
     told = errors.UpstreamRateLimited("x", retry_after_s=1.5)
     assert [step.wait_s for step in played([A], [told], chance(draw=0.0))] == [0.0, 1.5]
     at_once = errors.UpstreamReset("x", details={"phase": "firstByte"})
@@ -182,7 +178,6 @@ WIDER = [
     ("only those with a larger window", [SMALL, at("t", "small"), LARGE, UNKNOWN, HUGE], [TOO_LONG], "slh"),
     ("larger than the last that failed", [SMALL, HUGE, LARGE], [TOO_LONG], "sh"),
     ("a window that is not known is not larger", [UNKNOWN, LARGE], [TOO_LONG], "u"),
-    ("nor is the first asked again", [SMALL, LARGE], [BUSY, TOO_LONG], "sl"),
 ]  # fmt: skip
 
 

@@ -119,3 +119,11 @@ async def test_a_caller_who_left_before_its_answer_pays_for_it_under_the_name_of
     record = running.record()
     assert (record.provider_id, record.model, record.usage, record.cost_nanousd) == ("a", "m-1", Usage(7), 7)
     assert record.outcome == "CLIENT_GONE"
+
+
+async def test_where_nothing_of_a_request_is_recorded_its_beginning_is_not_either() -> None:
+    running = operation()
+    running.trace.begin(candidate("a"))
+    assert (running.start().client_request_id, running.start().complexity) == ("mine", "expert")
+    running.content_policy = "off"
+    assert (running.start().client_request_id, running.start().model_requested) == (None, "")

@@ -23,6 +23,7 @@ from server.routing.complexity import Complexity
 from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Dispatcher
 from server.routing.measured import Measurements
+from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.routing.world import PriceOf
 from server.sharing import Sharing
@@ -160,7 +161,7 @@ async def one_round(seed: int) -> str:
     explained = await explaining.decide(asked.ask, "ws_1", in_full=True)
 
     serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
-    dispatcher = Dispatcher(DownTransport(), lambda *_: OpenAiDialect(), Timeouts(), lambda entry, reason: None)
+    dispatcher = Dispatcher(DownTransport(), lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
     ledger = LastLedger()
     sharing = Sharing(Answers(0, 1.0), clock().monotonic)
     pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token, unlimited()))

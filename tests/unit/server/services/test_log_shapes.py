@@ -8,6 +8,7 @@ from perpetuo.v1 import logs_pb2
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.services.log_shapes import log_detail_message, log_message
+from server.storage.contents import KeptContent
 
 NOW = datetime(2026, 1, 28, 14, tzinfo=UTC)
 USAGE = Usage(600, 100, 50, 200, 50, is_estimated=True)
@@ -77,3 +78,11 @@ def test_an_unknown_price_is_absent_and_a_call_without_tokens_cost_nothing() -> 
 
 def test_a_call_that_nobody_answered_shows_the_model_asked_for() -> None:
     assert log_message(replace(RECORD, model="", provider="")).model == "auto"
+
+
+def test_what_was_said_is_shown_if_it_is_kept() -> None:
+    assert not log_detail_message(RECORD).HasField("content")
+    said = KeptContent("req_1", "ws_1", NOW, b'{"a":"\xc3\xa9"}', b'{"b":\xc3', is_cut=True, is_redacted=True)
+    assert log_detail_message(RECORD, said).content == logs_pb2.LogContent(
+        request='{"a":"é"}', answer='{"b":\ufffd', is_cut=True, is_redacted=True
+    )

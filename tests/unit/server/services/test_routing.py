@@ -36,6 +36,13 @@ async def test_a_choice_is_explained(stub: Stub) -> None:
     assert not answer.HasField("error")
 
 
+async def test_what_would_be_lost_is_told_with_each_candidate(stub: Stub) -> None:
+    plain = await stub.Explain(asking(model="demo/echo"), metadata=DEMO)
+    lossy = await stub.Explain(asking(model="demo/echo", top_k=5), metadata=DEMO)
+    assert list(plain.candidates[0].notes) == []
+    assert [note.split()[0] for note in lossy.candidates[0].notes] == ["top_k"]
+
+
 async def test_a_named_model_needs_no_tier(stub: Stub) -> None:
     answer = await stub.Explain(asking(model="demo/echo", gateway={"strategy": "reliable"}), metadata=DEMO)
     assert answer.strategy == "reliable"

@@ -1,5 +1,6 @@
 """The steps of the schema lead to exactly the tables that the code uses, one after the other."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +82,42 @@ def reflected(connection: Connection) -> dict[str, Table]:
     found = MetaData()
     found.reflect(connection)
     return {table.name: table for table in found.sorted_tables if table.name != "alembic_version"}
+
+
+def revisions() -> list[str]:
+    """All of them, oldest first."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+def broken_by(before: Table, after: Table | None) -> Iterator[str]:
+    """What a program that knows the table before cannot do with the table after."""
+    if after is None:
+        yield f"{before.name} is gone"
+        return
+    known = {column.name: column for column in before.columns}
+    for column in after.columns:
+        old = known.pop(column.name, None)
+        is_optional = column.nullable or column.server_default is not None
+        if not is_optional and (old is None or old.nullable):
+            yield f"{before.name}.{column.name} must be written now"
+    for name in known:
+        yield f"{before.name}.{name} is gone"
+
+
+def test_the_program_before_a_step_still_works_after_it(plain_engine: Engine) -> None:
+    """A step only adds, and what it adds to a table that was there may be left out by who does not know it."""
+    with plain_engine.begin() as connection:
+        to(connection, "0001")
+        before = reflected(connection)
+        for revision in revisions()[1:]:
+            to(connection, revision)
+            after = reflected(connection)
+            found = [each for name, table in before.items() for each in broken_by(table, after.get(name))]
+            assert found == [], revision
+            before = after
 
 
 def test_the_first_revision_with_data_comes_to_the_head_and_keeps_them(plain_engine: Engine) -> None:

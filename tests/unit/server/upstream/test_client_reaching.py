@@ -127,3 +127,20 @@ async def test_a_handshake_that_hangs_or_fails_is_told_from_a_slow_connection(
             await transport.send(post(f"https://127.0.0.1:{port}/"), Timeouts(connect_s=0.05))
     with pytest.raises((UpstreamTls, UpstreamReset)):
         await transport.send(post(f"https://127.0.0.1:{mock.port}/"), QUICK)
+
+
+async def test_nothing_of_a_request_is_sent_where_tls_did_not_come_about(transport: HttpTransport) -> None:
+    came: list[bytes] = []
+
+    async def plain(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.read(65_536))
+        writer.write(ANSWER)
+        await writer.drain()
+        came.append(await reader.read())
+
+    async with raw_server(plain) as port:
+        request = post(f"https://127.0.0.1:{port}/", b'{"secret":1}', Authorization="Bearer sk-secret")
+        with pytest.raises(UpstreamTls):
+            await transport.send(request, QUICK)
+    assert came[0].startswith(b"\x16\x03")
+    assert b"secret" not in b"".join(came)

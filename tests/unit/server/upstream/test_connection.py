@@ -7,6 +7,7 @@ import pytest
 from server.chat.wire import WireRequest
 from server.errors import UpstreamBadResponse, UpstreamBlocked
 from server.upstream.client import HttpTransport
+from server.upstream.connection import MAX_HEAD_BYTES
 from tests.unit.server.upstream.asking import ANSWER, QUICK, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 
@@ -47,6 +48,54 @@ async def test_reads_answers_of_every_shape(transport: HttpTransport, answer: by
     assert opened == [1]
 
 
+TOO_MUCH = {
+    "headers in one piece": (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000 + b"\r\ncontent-length: 0\r\n\r\n", b""),
+    "many headers": (b"HTTP/1.1 200 OK\r\n" + b"x: yyyyyyyyy\r\n" * 8_000 + b"content-length: 0\r\n\r\n", b""),
+    "a header without an end": (b"HTTP/1.1 200 OK\r\nx: ", b"y" * 65_536),
+    "a status line without an end": (b"HTTP/1.1 200 ", b"O" * 65_536),
+    "interim answers without an end": (b"", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 1_000),
+    "a trailer without an end": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ", b"y" * 65_536),
+    "trailers without an end": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n" * 8_000),
+    "an extension without an end": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;", b"y" * 65_536),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+async def test_what_is_no_body_has_a_bound(transport: HttpTransport, name: str) -> None:
+    start, forever = TOO_MUCH[name]
+    sent_bytes = 0
+
+    async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent_bytes
+        await read_request(reader)
+        writer.write(start)
+        await writer.drain()
+        while forever:
+            writer.write(forever)
+            sent_bytes += len(forever)
+            await writer.drain()
+        await reader.read()
+
+    async with raw_server(talk) as port:
+        with pytest.raises(UpstreamBadResponse, match="not HTTP"):
+            await read_all(transport, post(f"http://127.0.0.1:{port}/"))
+    assert sent_bytes < 16 << 20
+
+
+async def test_pieces_of_a_body_between_long_extensions_pass(transport: HttpTransport) -> None:
+    async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(40):
+            writer.write(b"1;" + b"y" * 60_000 + b"\r\na\r\n")
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(talk) as port:
+        assert await read_all(transport, post(f"http://127.0.0.1:{port}/")) == b"a" * 40
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -69,6 +118,17 @@ async def test_a_connection_is_not_used_again_after(transport: HttpTransport, an
         for _ in range(2):
             assert await read_all(transport, post(f"http://127.0.0.1:{port}/")) == b"ok"
     assert opened == [1, 2]
+
+
+async def test_a_head_that_is_too_long_is_refused_however_it_comes(transport: HttpTransport) -> None:
+    async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nx-long: %b\r\ncontent-length: 2\r\n\r\nok" % (b"x" * (MAX_HEAD_BYTES + 1)))
+        await writer.drain()
+
+    async with raw_server(talk) as port:
+        with pytest.raises(UpstreamBadResponse):
+            await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
 
 
 async def test_what_comes_unasked_on_an_idle_connection_ends_it(transport: HttpTransport) -> None:

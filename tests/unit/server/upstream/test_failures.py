@@ -8,6 +8,7 @@ import pytest
 
 from server.chat.wire import Timeouts
 from server.errors import (
+    Overloaded,
     PerpetuoError,
     UpstreamBlocked,
     UpstreamDns,
@@ -35,6 +36,8 @@ from server.upstream.failures import (
         (OSError(errno.ENETUNREACH, "secret"), UpstreamUnavailable),
         (OSError(errno.EHOSTUNREACH, "secret"), UpstreamUnavailable),
         (OSError(errno.ETIMEDOUT, "secret"), UpstreamTimeout),
+        (OSError(errno.EMFILE, "secret"), Overloaded),
+        (OSError(errno.EADDRNOTAVAIL, "secret"), Overloaded),
         (ConnectionResetError(errno.ECONNRESET, "secret"), UpstreamReset),
         (ssl.SSLError(1, "secret"), UpstreamTls),
         (ssl.SSLCertVerificationError(1, "secret"), UpstreamTls),

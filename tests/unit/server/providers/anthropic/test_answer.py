@@ -176,3 +176,9 @@ def test_searches_are_told_with_the_usage() -> None:
         "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0},
     }
     assert completion(message([text("x")], usage=counted))["usage"]["server_tool_use"]["web_search_requests"] == 2
+
+
+@pytest.mark.parametrize("usage", [None, "many", {}, {"input_tokens": "7"}])
+def test_usage_that_is_missing_is_not_none_used(usage: object) -> None:
+    made = completion({**message([text("x")]), "usage": usage})
+    assert "usage" not in made

@@ -231,3 +231,18 @@ def test_members_that_nobody_knows_survive() -> None:
     _, chunks = read(started(), *text(0, "x"), *ended("refusal", stop_details=details))
     assert chunks[-2]["choices"][0]["finish_reason"] == "content_filter"
     assert chunks[-1]["stop_details"] == details
+
+
+ODD_USAGES = {"absent": {}, "null": {"usage": None}, "not counts": {"usage": "many"}, "empty": {"usage": {}}}
+
+
+@pytest.mark.parametrize("usage", ODD_USAGES.values(), ids=ODD_USAGES.keys())
+def test_usage_that_is_missing_is_not_none_used(usage: dict[str, Any]) -> None:
+    start = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], **usage}
+    first = Sent(json.dumps({"type": "message_start", "message": start}).encode())
+    delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, **usage}
+    stream = AnthropicStream()
+    events = [first, *text(0, "Hi"), Sent(json.dumps(delta).encode()), event("message_stop")]
+    chunks = [chunk for sent in events for chunk in stream.feed(sent)]
+    assert [chunk.facts.usage for chunk in chunks] == [None] * len(chunks)
+    assert chunks[-1].facts.finish_reason == "stop"

@@ -163,8 +163,9 @@ def test_usage_in_disjoint_buckets(counted: dict[str, Any], usage: Usage) -> Non
     assert made["usage"]["total_tokens"] == usage.total_tokens
 
 
-def test_usage_that_is_missing_is_not_none_used() -> None:
-    assert read(said(text("x"))).facts.usage is None
+@pytest.mark.parametrize("more", [{}, {"usageMetadata": None}, {"usageMetadata": "many"}])
+def test_usage_that_is_missing_is_not_none_used(more: dict[str, Any]) -> None:
+    assert read({**said(text("x")), **more}).facts.usage is None
 
 
 def test_log_probabilities_in_openais_form() -> None:

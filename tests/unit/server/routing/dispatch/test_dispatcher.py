@@ -7,11 +7,11 @@ import pytest
 
 from server import errors
 from server.chat.request import ChatRequest, parse_chat_request
-from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
 from server.providers.openai import OpenAiDialect
 from server.routing.attempt import Trace
 from server.routing.dispatch import Dispatcher, Errand, broken_stream
+from server.routing.patience import Patience
 from tests.unit.server.routing.scripted import (
     DONE,
     FINISH,
@@ -37,7 +37,7 @@ def request(*, stream: bool = False) -> ChatRequest:
 
 def dispatcher(transport: ScriptedTransport, flagged: list[tuple[str, str]] | None = None) -> Dispatcher:
     flags = [] if flagged is None else flagged
-    return Dispatcher(transport, lambda *_: OpenAiDialect(), Timeouts(), lambda entry, why: flags.append((entry, why)))
+    return Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda entry, why: flags.append((entry, why)))
 
 
 def soon(seconds: float = 10.0) -> float:
@@ -173,6 +173,26 @@ async def test_a_provider_that_refuses_to_report_usage_is_asked_without() -> Non
     assert [body.get("stream_options") for body in bodies] == [{"include_usage": True}, None]
     assert bodies[1]["stream"] is True
     assert len(asked.request.notes) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["in one piece", "streamed"])
+async def test_a_page_for_people_is_no_answer_of_a_model(stream: bool) -> None:
+    page, seen = Reply((b"<html>sign in</html>",), 200, "text/html; charset=utf-8"), trace()
+    loop = dispatcher(ScriptedTransport([page]))
+    with pytest.raises(errors.UpstreamBadResponse) as caught:
+        await (loop.stream if stream else loop.complete)(errand("a", seen, stream=stream))
+    assert caught.value.details == {"kind": "page"}
+    assert seen.records()[0].usage is None
+    assert page.is_closed
+
+
+async def test_a_stream_that_must_begin_soon_and_an_answer_that_may_take_its_time() -> None:
+    transport = ScriptedTransport([whole(), Reply((HI,))])
+    loop = dispatcher(transport)
+    await loop.complete(errand("a", within_s=500))
+    await (await loop.stream(errand("a", stream=True, within_s=500))).close()
+    assert [round(limits.first_byte_s) for limits in transport.timeouts] == [120, 10]
+    assert [round(limits.total_s) for limits in transport.timeouts] == [120, 500]
 
 
 async def test_an_address_that_must_not_be_called_is_a_security_event(caplog: pytest.LogCaptureFixture) -> None:

@@ -88,6 +88,14 @@ async def test_a_stream_beyond_twice_its_tokens_is_cut() -> None:
         await drained(live)
 
 
+async def test_so_it_is_if_all_of_it_comes_at_once() -> None:
+    live = stream(Reply([ROLE + HI * (LEAST_MAX_CHUNKS + 1)]), request(b',"max_tokens":5'))
+    await live.open()
+    assert len(live.held) == LEAST_MAX_CHUNKS + 2
+    with pytest.raises(errors.UpstreamBadResponse, match="far more"):
+        await live.next_chunks()
+
+
 async def test_only_what_says_something_is_progress() -> None:
     thought = chunk('{"reasoning_content":"hm"}')
     reply = Reply([PING, ROLE, PING, HI, PING, ROLE, thought, b": ", b"x\n\n", HI, FINISH, DONE])

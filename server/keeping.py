@@ -1,0 +1,42 @@
+"""What is kept beside the records, and for how long: prompts and answers, and the removal of all that is too old."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from server.cache.pieces import answer_so_far
+from server.ledger.contents import ContentBounds, ContentWriter
+from server.ledger.retention import Retention, RetentionRules
+from server.storage.database import Database
+
+_KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeepingRules:
+    """Days of content and of logs (0: for ever), and how much of a prompt and of an answer is kept, in KiB."""
+
+    content_days: int
+    log_days: int
+    content_max_kib: int
+
+
+class Keeping:
+    """Made in the event loop that it belongs to; `start` it and `close` it."""
+
+    def __init__(self, database: Database, rules: KeepingRules) -> None:
+        self._rules = RetentionRules(rules.content_days, rules.log_days)
+        self.contents = ContentWriter(database, ContentBounds(rules.content_max_kib * _KIB), answer_so_far)
+        self._retention = Retention(database, self._rules)
+
+    def logs_from(self) -> datetime | None:
+        """The moment from which on logs are kept; None for all."""
+        return self._rules.logs_from(datetime.now(UTC))
+
+    def start(self) -> None:
+        """Begins to remove what is too old."""
+        self._retention.start()
+
+    async def close(self) -> None:
+        """Stops removing, and writes what still waits. Safe to call twice."""
+        await self._retention.close()
+        await self.contents.close()

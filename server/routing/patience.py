@@ -1,0 +1,55 @@
+"""How long an upstream is waited for: limits by what is asked of it, and by what kind of model. Pure.
+
+A stream must begin soon, later if the model reasons before it speaks or has a long prompt to read; an answer in one
+piece must be whole within its limit. All of it ends with the deadline of the request.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from server.catalogue.catalogue import Model
+from server.chat.view import ChatView
+from server.chat.wire import Timeouts
+
+SOON_READ_TOKENS: Final = 8_000
+"""A prompt up to here is read without being noticed."""
+
+READ_TOKENS_PER_S: Final = 2_000.0
+
+_NO_EFFORT: Final = frozenset({"none", "minimal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The limits, in seconds.
+
+    `connect_s` until a connection stands. `first_token_s` until the first content of a stream,
+    `reasoning_first_token_s` of one by a model that reasons. `answer_s` until an answer that is not streamed is whole,
+    `reasoning_answer_s` one by a model that reasons. `idle_s` between two pieces of a stream that say something.
+    """
+
+    connect_s: float = 3.0
+    first_token_s: float = 10.0
+    reasoning_first_token_s: float = 120.0
+    answer_s: float = 120.0
+    reasoning_answer_s: float = 600.0
+    idle_s: float = 30.0
+
+    def limits(self, *, is_stream: bool, is_reasoning: bool, prompt_tokens: int, left_s: float) -> Timeouts:
+        """The limits of one call with `left_s` seconds left for its request."""
+        if is_stream:
+            first_s = self.reasoning_first_token_s if is_reasoning else self.first_token_s
+            first_s += max(prompt_tokens - SOON_READ_TOKENS, 0) / READ_TOKENS_PER_S
+            return Timeouts(self.connect_s, first_s, self.idle_s, left_s)
+        answer_s = self.reasoning_answer_s if is_reasoning else self.answer_s
+        return Timeouts(self.connect_s, answer_s, self.idle_s, min(answer_s, left_s))
+
+
+def reasons(view: ChatView, facts: Model | None) -> bool:
+    """Whether a model will reason before it speaks, by what is known of it and by what the request says."""
+    effort, thinking = view.reasoning_effort, view.thinking
+    if thinking:
+        return thinking.type != "disabled"
+    if isinstance(effort, str):
+        return effort not in _NO_EFFORT
+    return facts is not None and facts.reasoning

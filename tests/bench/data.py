@@ -1,0 +1,139 @@
+"""`make bench-data`: a store with many operations, and how long what reads and writes it takes.
+
+Operations go straight into the store, by the ledger's own way, over 30 days. Figures are medians of some calls.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from server.chat.principal import Plan
+from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.usage import Usage
+from server.ledger.analytics import Analytics
+from server.ledger.export import Exports
+from server.ledger.log_query import AskedLogs
+from server.ledger.logs import Logs
+from server.ledger.retention import Retention, RetentionRules
+from server.storage.database import Database
+from server.storage.operations import EVERY_OPERATION
+from server.storage.users import User
+from server.storage.workspaces import Workspace
+
+PROVIDERS = ("openai", "groq", "mistral")
+MODELS = ("gpt-4o", "gpt-4o-mini", "llama-3.3-70b", "mistral-large")
+BATCH = 500
+DAYS = 30
+CALLS = 9
+
+
+def record(chance: random.Random, number: int, count: int, end: datetime) -> OperationRecord:
+    """One of `count` operations, the later the higher its number."""
+    moment = end - timedelta(days=DAYS) * (1 - number / count)
+    provider, model, is_ok = chance.choice(PROVIDERS), chance.choice(MODELS), chance.random() < 0.98
+    usage = Usage(chance.randrange(4000), 0, 0, chance.randrange(800))
+    latency_ms = int(chance.lognormvariate(6.5, 0.7))
+    outcome, status = ("ok", 200) if is_ok else ("UPSTREAM_TIMEOUT", 504)
+    attempt = AttemptRecord(
+        1, f"prov_{provider}", provider, model, outcome, status, moment, latency_ms, 90, usage, 5000
+    )
+    return OperationRecord(
+        f"req_{number:026}", "ws_1", "usr_1", f"key_{chance.randrange(5)}", "rest", None, model, model, provider,
+        f"prov_{provider}", "default", "simple", True, False, status, outcome, usage, 5000, latency_ms + 2, 91, moment,
+        attempts=(attempt,),
+    )  # fmt: skip
+
+
+async def fill(database: Database, count: int, end: datetime) -> float:
+    """Writes them all; how many in a second."""
+    chance, spent_s = random.Random(1), 0.0
+    async with database.write() as tx:
+        await tx.users.add(User("usr_1", "a@example.com", "hash", "A", Plan.FREE, False, end, end))
+        await tx.workspaces.add(Workspace("ws_1", "usr_1", "W", "default", True, end))
+    for start in range(0, count, BATCH):
+        batch = [record(chance, number, count, end) for number in range(start, min(count, start + BATCH))]
+        began = time.perf_counter()
+        async with database.append() as tx:
+            await tx.operations.add_many(batch, "bench/1")
+        spent_s += time.perf_counter() - began
+    return count / spent_s
+
+
+async def measure(name: str, call: Callable[[], Awaitable[object]]) -> None:
+    """Prints the median and the longest of some calls, after one that does not count."""
+    await call()
+    took_ms = []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        await call()
+        took_ms.append((time.perf_counter() - began) * 1000)
+    sys.stdout.write(f"  {name:44} {statistics.median(took_ms):9.1f} ms  at most {max(took_ms):9.1f} ms\n")
+
+
+async def read(database: Database, count: int, end: datetime) -> None:
+    """Measures what is read."""
+    logs = Logs(database, PROVIDERS)
+    analytics = Analytics(database, PROVIDERS, lambda outcome: outcome != "ok", now=lambda: end)
+    month = end - timedelta(days=20)
+    asked = {
+        "logs, first page": AskedLogs(),
+        "logs, status=error": AskedLogs(status="error"),
+        "logs, model": AskedLogs(model="gpt-4o"),
+        "logs, key and a day": AskedLogs(key_id="key_1", start_date=month.date().isoformat()),
+        "logs, a filter that nothing agrees with": AskedLogs(model="nobody"),
+    }
+    for name, query in asked.items():
+        await measure(name, lambda query=query: logs.page("ws_1", query))  # type: ignore[misc]
+    last = AskedLogs(page=max(1, count // 50), limit=50)
+    await measure("requests, first page with its total", lambda: analytics.requests("ws_1", AskedLogs()))
+    await measure("requests, filtered, with its total", lambda: analytics.requests("ws_1", AskedLogs(status="error")))
+    await measure("requests, last page with its total", lambda: analytics.requests("ws_1", last))
+    for timeframe in ("24h", "7d", "30d"):
+        await measure(f"overview, {timeframe}", lambda timeframe=timeframe: analytics.overview("ws_1", timeframe))  # type: ignore[misc]
+    await measure("usage, all time", lambda: analytics.usage("ws_1", None))
+    await measure("latency, 30 days", lambda: analytics.latency("ws_1", 30))
+    await measure("cost breakdown, 30 days", lambda: analytics.by_day("ws_1", 30))
+    began, size_bytes = time.perf_counter(), 0
+    async for piece in Exports(database, PROVIDERS).pieces("ws_1", EVERY_OPERATION):
+        size_bytes += len(piece)
+    took_s = time.perf_counter() - began
+    sys.stdout.write(f"  export: {count / took_s:,.0f} rows/s, {size_bytes / 1e6:,.0f} MB\n")
+
+
+async def run(url: str, count: int, folder: Path) -> None:
+    """Fills, measures, and removes a third."""
+    end = datetime.now(UTC)
+    database = await Database.open(url)
+    try:
+        sys.stdout.write(f"{count:,} operations\n  writer: {await fill(database, count, end):,.0f} operations/s\n")
+        size_bytes = sum(file.stat().st_size for file in folder.iterdir())
+        sys.stdout.write(f"  size: {size_bytes / count:,.0f} bytes for each operation\n" if size_bytes else "")
+        await read(database, count, end)
+        began = time.perf_counter()
+        removed = await Retention(database, RetentionRules(30, 20), lambda: end).run_once()
+        took_s = time.perf_counter() - began
+        sys.stdout.write(f"  retention: {removed.operations / took_s:,.0f} operations/s with its pauses\n")
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    """Reads the options and runs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.data", description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=10_000_000, help="operations (10,000,000)")
+    parser.add_argument("--database-url", default="", help="an empty database instead of SQLite in a scratch folder")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="perpetuo-data-") as folder:
+        asyncio.run(run(options.database_url or f"sqlite:///{folder}/perpetuo.db", options.count, Path(folder)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
