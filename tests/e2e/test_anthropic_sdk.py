@@ -218,7 +218,7 @@ async def test_errors_raise_the_class_that_the_sdk_documents(
 
 
 async def test_a_stream_that_breaks_raises_what_broke_it(perpetuo: Gateway, account: Account) -> None:
-    model = "mock/slow?n=9&ms=5+error-event?n=6"
+    model = "mock/slow?n=9&ms=40+error-event?n=6"
     async with client(perpetuo, account.key) as sdk:
         stream = await sdk.messages.create(model=model, max_tokens=9, messages=HELLO, stream=True)
         kinds: list[str] = []

@@ -71,7 +71,7 @@ async def test_errors_are_those_of_chat_completions(
 
 async def test_a_stream_that_breaks_tells_what_broke_it(perpetuo: Gateway, account: Account) -> None:
     async with client(perpetuo, account.key) as sdk:
-        stream = await sdk.completions.create(model="mock/slow?n=9&ms=5+error-event?n=6", prompt="Once", stream=True)
+        stream = await sdk.completions.create(model="mock/slow?n=9&ms=40+error-event?n=6", prompt="Once", stream=True)
         with pytest.raises(openai.APIError, match="broke"):
             async for _ in stream:
                 pass

@@ -23,7 +23,6 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "prompt_cache_key": None,
     "reasoning": {"effort": None, "summary": None},
     "safety_identifier": None,
-    "store": False,
     "temperature": 1.0,
     "text": {"format": {"type": "text"}},
     "tool_choice": "auto",
@@ -64,5 +63,6 @@ class Frame:
             "output": list(output),
             "usage": None,
             **self._echo,
+            "store": False,
             **members,
         }

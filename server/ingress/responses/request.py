@@ -85,6 +85,8 @@ def _check(view: ResponsesView, members: Members) -> None:
     """Refuses what no provider can do for a gateway that keeps nothing by itself."""
     if not is_set(members.get("prompt")) and not is_set(view.previous_response_id):
         required(view.input, "input")
+    if isinstance(view.tool_choice, str):
+        one_of(view.tool_choice, _WORDS, "tool_choice")
     if view.background is True:
         raise ParamUnsupported(
             "Answers are not made in the background here; leave out 'background'.", param="background"
@@ -151,7 +153,6 @@ def _add_tools(chat: Chat, view: ResponsesView, members: Members) -> str:
             tools.append(raw[index])
     chat["tools"] = tools
     if isinstance(view.tool_choice, str):
-        one_of(view.tool_choice, _WORDS, "tool_choice")
         chat["tool_choice"] = view.tool_choice
     elif isinstance(view.tool_choice, ToolChoice) and not hosted:
         chat["tool_choice"] = _choice(view.tool_choice)
