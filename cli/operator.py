@@ -42,8 +42,7 @@ async def operator_channel(settings: ServerSettings, *, makes_data: bool) -> Asy
         yield server.channel
     finally:
         await server.stop()
-        await stores.accounts.close()
-        await stores.database.close()
+        await stores.close()
 
 
 async def _answers(path: Path) -> bool:

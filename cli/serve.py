@@ -66,7 +66,8 @@ async def _serve_beside(settings: ServeSettings, site: Site) -> None:
     stop = _stop_signal()
     asyncio.get_running_loop().add_reader(site.life_line, stop.set)
     own = bind(settings.host, 0)
-    async with await Core.open(settings, Place(shares_port=True, is_first=site.worker == 0)) as core:
+    sharing = settings.model_copy(update={"replicas": settings.replicas * settings.workers})
+    async with await Core.open(sharing, Place(shares_port=True, is_first=site.worker == 0)) as core:
         await core.start()
         app = gateway_app(core.server.channel, settings)
         async with serving(app, settings, beside=own, shares_port=True):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -37,7 +38,6 @@ from server.accounts.price_lists import PriceLists
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
-from server.chat.rates import Moment
 from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
 from server.grpc_server import CoreServer, ServerOptions
@@ -51,8 +51,8 @@ from server.ledger.logs import Logs
 from server.ledger.opening import open_ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
-from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
+from server.limits.refusals import Refusals
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
@@ -194,7 +194,7 @@ class Core:
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
-        self._rates = MemoryRates(self._count_dispatched)
+        self.metering.show_state(stores.state)
         options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
@@ -203,7 +203,7 @@ class Core:
     async def open(cls, settings: ServerSettings, place: Place = ALONE) -> Self:
         """Makes every part; nothing listens yet. Raises SettingsError and what the parts raise."""
         check(settings)
-        return cls(settings, await open_stores(settings), place)
+        return cls(settings, await open_stores(settings, serves=True), place)
 
     async def __aenter__(self) -> Self:
         return self
@@ -239,18 +239,12 @@ class Core:
         await self._transport.close()
         await self._ledger.close()
         await self._keeping.close()
-        await self._rates.close()
-        await self.stores.accounts.close()
-        await self.stores.database.close()
+        await self.stores.close()
 
     def _flag(self, entry_id: str, reason: str) -> None:
         task = asyncio.ensure_future(self.stores.entries.flag(entry_id, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
-        async with self.stores.database.read() as tx:
-            return await tx.operations.count_dispatched(user_id, start, end)
 
     def _pipeline(self, router: Router) -> Pipeline:
         settings = self.settings
@@ -264,7 +258,8 @@ class Core:
         )
         dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
         clock = _clock()
-        admission = Admission(self._rates, PLAN_LIMITS, lambda: Moment(clock.monotonic(), time.time()))
+        admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
+        self.metering.show_limits(admission, refusals)
         return Pipeline(
             Parts(
                 router=router,
@@ -275,6 +270,7 @@ class Core:
                 price=self._prices.cost_nanousd,
                 admission=admission,
                 prices_of=self._pricing.of,
+                refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
             )
@@ -320,7 +316,9 @@ class Core:
         models_pb2_grpc.add_ModelsServiceServicer_to_server(
             ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, self._pricing.of)), registry
         )
-        price_lists = PriceLists(self.stores.database, PROVIDERS, self._pricing.forget)
+        forgetting = self.stores.forgetting
+        forgetting.on("workspace", self._pricing.forget)
+        price_lists = PriceLists(self.stores.database, PROVIDERS, partial(forgetting.forget, "workspace"))
         prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
         metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry

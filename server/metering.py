@@ -11,7 +11,10 @@ from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
 from server.ledger.contents import ContentWriter
 from server.ledger.ledger import BatchLedger
+from server.limits.admission import Admission
+from server.limits.refusals import Refusals
 from server.sharing import Sharing
+from server.state.state import State
 from server.telemetry.families import Kind, Labels, Name
 from server.telemetry.metrics import Metrics
 from server.telemetry.requests import NameOf, RequestMetrics
@@ -92,6 +95,37 @@ class Metering:
             ("result",),
             3,
         )
+
+    def show_limits(self, admission: Admission, refusals: Refusals) -> None:
+        """Shows whom limits have refused, and what they hold."""
+        self._show(
+            "perpetuo_limited_requests_total",
+            "Model calls that a limit has refused, by whose it is, of what and in which window.",
+            "counter",
+            lambda: dict(admission.refused),
+            ("scope", "measure", "window"),
+            8,
+        )
+        self._show("perpetuo_limits_open_calls", "Calls that hold tokens.", "gauge", lambda: {(): admission.open_count})
+        self._show("perpetuo_limits_held_tokens", "Tokens held.", "gauge", lambda: {(): admission.held_tokens})
+        self._show(
+            "perpetuo_refusals_unrecorded_total",
+            "Refused model calls without a request record, because there were too many in a minute.",
+            "counter",
+            lambda: {(): refusals.left_out_count},
+        )
+
+    def show_state(self, state: State) -> None:
+        """Shows how the state does that replicas share."""
+        self._show("perpetuo_state_up", "Whether it answers.", "gauge", lambda: {(): state.health().is_up})
+        self._show("perpetuo_state_outages_total", "How often not.", "counter", lambda: {(): state.health().outages})
+        self._show(
+            "perpetuo_state_local_calls_total",
+            "Calls that were judged by the share of this replica alone.",
+            "counter",
+            lambda: {(): state.health().local_calls},
+        )
+        self._show("perpetuo_state_lost_total", "Corrections given up.", "counter", lambda: {(): state.health().lost})
 
     def _show(
         self,

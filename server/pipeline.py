@@ -5,7 +5,7 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -26,8 +26,9 @@ from server.chat.view import GatewayKnobs
 from server.errors import ClientGone, PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
-from server.limits.admission import Admission
+from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
 from server.limits.metadata import rate_metadata
+from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace
 from server.routing.counting import usage_of_answer, usage_of_stream
@@ -58,6 +59,7 @@ class Parts:
     price: Price
     admission: Admission
     prices_of: PricesOf | None = None
+    refusals: Refusals = field(default_factory=Refusals)
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
@@ -89,12 +91,13 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(call)
+            await self._admit(prepared)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.note(answer.notes)
-            finished = finish_answer(answer.body, identity=self._identity(call), metadata=operation.metadata())
+            identity = self._identity(call)._replace(model=answer.candidate.model)
+            finished = finish_answer(answer.body, identity=identity, metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
             if operation.content is not None:
@@ -122,7 +125,7 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(call)
+            await self._admit(prepared)
             live = await self._open_shared(prepared)
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served = live.candidate
@@ -130,6 +133,7 @@ class Pipeline:
                 operation.usage = live.usage
             self._answered(operation, share)
             call.announce(operation.headers())
+            tail.answers_as(live.candidate.model)
             if not operation.trace.attempts:
                 self._parts.ledger.begin(operation.start())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
@@ -189,14 +193,17 @@ class Pipeline:
             await secured
 
     def _settle(self, operation: Operation) -> None:
-        """Leaves the record with the ledger, and what the attempts came to with the router and the metrics; once."""
+        """Leaves the record with the ledger, and what the attempts came to with router, limits and metrics; once."""
         if operation.is_settled:
             return
         operation.is_settled = True
         operation.trace.on_begin = None
         record = operation.record()
         self._parts.router.note(record.attempts, is_stream=record.is_stream)
-        self._parts.ledger.record(bare(record) if operation.content_policy == "off" else record)
+        if operation.grant is not None:
+            self._parts.admission.settle(operation.grant, operation.trace.used_tokens())
+        if self._parts.refusals.are_recorded(record):
+            self._parts.ledger.record(bare(record) if operation.content_policy == "off" else record)
         if operation.content is not None and (record.attempts or record.is_cache_hit):
             self._parts.contents.keep(record, operation.content)
         self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
@@ -222,14 +229,21 @@ class Pipeline:
             await self._choose(prepared)
         return prepared
 
-    async def _admit(self, call: Call) -> None:
+    async def _admit(self, prepared: Prepared) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
         self._parts.ledger.check()
+        operation, ask = prepared.operation, prepared.asked.ask
+        call, has_answer = operation.call, prepared.share is not None and prepared.share.has_kept()
 
-        def tell(standing: Standing) -> None:
-            call.announce(rate_metadata(standing))
+        def needed_tokens() -> int:
+            if has_answer:
+                return 0
+            return ask.prompt_tokens + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
 
-        await self._parts.admission.admit(call.principal, tell)
+        def tell(standings: Sequence[Standing]) -> None:
+            call.announce(rate_metadata(standings))
+
+        operation.grant = await self._parts.admission.admit(call.principal, needed_tokens, tell)
 
     async def _share(
         self, operation: Operation, request: ChatRequest, knobs: GatewayKnobs, asked: Asked

@@ -50,7 +50,11 @@ class ServerSettings(BaseSettings):
         default=False, description="Refuse completions whose record could not be kept for want of disk."
     )
     state_url: str = Field(
-        default="memory:", description="Shared state of replicas; `memory:` keeps it in this process."
+        default="memory:",
+        description="What replicas share, in Valkey or Redis: valkey://HOST:6379/0; `memory:` for one that is alone.",
+    )
+    replicas: int = Field(
+        default=1, ge=1, le=1000, description="How many gateways share it; each has its part of the limits without it."
     )
     allow_private_upstreams: bool = Field(
         default=False, description="Let provider entries point at private addresses and plain http."

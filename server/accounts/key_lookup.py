@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from server.accounts.forgetting import Forgetting
 from server.accounts.gateway_keys import MAX_CHARS, KeyHasher, is_well_formed
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.roles import USES_KEYS
-from server.chat.principal import Principal
+from server.chat.principal import KeyLimits, Principal
 from server.errors import KeyExpired, KeyInvalid, KeyMissing, KeyRevoked, StoreUnavailable
 from server.storage.database import Database
 
@@ -36,11 +37,27 @@ class _Grant:
     expires_at_s: float
     is_revoked: bool
 
+    @property
+    def user_id(self) -> str:
+        """Whose key it is."""
+        return self.principal.user_id
+
+    @property
+    def workspace_id(self) -> str:
+        """Where it belongs."""
+        return self.principal.workspace_id
+
 
 class KeyLookup:
     """Gateway keys in use. Belongs to one event loop."""
 
-    def __init__(self, database: Database, hasher: KeyHasher, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hasher: KeyHasher,
+        clock_s: Callable[[], float] = time.monotonic,
+        forgetting: Forgetting | None = None,
+    ) -> None:
         self._database = database
         self._hasher = hasher
         bounds = Bounds(FRESH_S, STALE_S, _ABSENT_S, max_entries=20_000, max_absent=2_000)
@@ -48,6 +65,12 @@ class KeyLookup:
         self._allowed_as_is: set[bytes] = set()
         self._used_at_s: dict[str, float] = {}
         self._writer: asyncio.Task[None] | None = None
+        self._forgetting = forgetting or Forgetting()
+        drop_where = self._cache.discard_where
+        self._forgetting.on("key", lambda gone: drop_where(lambda grant: grant.key_id == gone))
+        self._forgetting.on("user", lambda gone: drop_where(lambda grant: grant.user_id == gone))
+        self._forgetting.on("workspace", lambda gone: drop_where(lambda grant: grant.workspace_id == gone))
+        self._forgetting.when_missed(lambda: drop_where(lambda grant: True))
 
     async def authenticate(self, secret: str) -> Principal:
         """The holder of a gateway key.
@@ -81,15 +104,7 @@ class KeyLookup:
 
     def forget_key(self, key_id: str) -> None:
         """Looks a key up anew at its next use, after a change."""
-        self._cache.discard_where(lambda grant: grant.key_id == key_id)
-
-    def forget_user(self, user_id: str) -> None:
-        """Looks the keys of a user up anew, after a change of plan or state."""
-        self._cache.discard_where(lambda grant: grant.principal.user_id == user_id)
-
-    def forget_workspace(self, workspace_id: str) -> None:
-        """Looks the keys of a workspace up anew, after it was deleted."""
-        self._cache.discard_where(lambda grant: grant.principal.workspace_id == workspace_id)
+        self._forgetting.forget("key", key_id)
 
     async def write_uses(self) -> None:
         """Writes when keys were last used, all in one go. Raises StoreUnavailable, and forgets nothing then."""
@@ -135,6 +150,7 @@ class KeyLookup:
             plan=holder.plan,
             key_id=key.id,
             allowed_models=key.allowed_models,
+            limits=KeyLimits(key.requests_per_minute, key.requests_per_day, key.tokens_per_minute, key.tokens_per_day),
         )
         is_held = holder.role is not None and holder.role.covers(USES_KEYS) and not holder.is_user_disabled
         expires_at_s = float("inf") if key.expires_at is None else key.expires_at.timestamp()

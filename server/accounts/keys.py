@@ -13,7 +13,7 @@ from server.accounts.key_lookup import KeyLookup
 from server.accounts.roles import Action, demand
 from server.accounts.validation import checked_models, checked_range, checked_text, is_id
 from server.chat.ids import new_id
-from server.chat.principal import Role
+from server.chat.principal import NO_KEY_LIMITS, KeyLimits, Role
 from server.errors import Conflict, RequestInvalid, ResourceNotFound
 from server.storage.database import Database, Transaction
 from server.storage.keys import GatewayKey
@@ -27,16 +27,6 @@ _LAST_CHARS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class KeyLimits:
-    """What a key may use on top of its user's plan; None is no limit."""
-
-    requests_per_minute: int | None = None
-    requests_per_day: int | None = None
-    tokens_per_minute: int | None = None
-    tokens_per_day: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class NewKey:
     """A gateway key to be made; nothing is checked yet. `allowed_models` is empty for all."""
 
@@ -44,7 +34,7 @@ class NewKey:
     expires_at: datetime | None = None
     allowed_models: tuple[str, ...] = ()
     prefix: KeyPrefix = "pk"
-    limits: KeyLimits = KeyLimits()
+    limits: KeyLimits = NO_KEY_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final, get_args
 
+from server.accounts.forgetting import Forgetting
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.chat.content import ContentPolicy
 from server.chat.policy import RoutingPolicy, Weights
@@ -25,11 +26,18 @@ _CACHE: Final[dict[str, CachePolicy]] = {"off": "off", "exact": "exact", "semant
 class Policies:
     """Policies by workspace. What is changed elsewhere counts within `FRESH_S` seconds, here after `forget` at once."""
 
-    def __init__(self, database: Database, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock_s: Callable[[], float] = time.monotonic,
+        forgetting: Forgetting | None = None,
+    ) -> None:
         self._database = database
         self._cache: LoadingCache[str, RoutingPolicy] = LoadingCache(
             self._load, Bounds(FRESH_S, STALE_S, absent_s=FRESH_S), clock_s
         )
+        if forgetting is not None:
+            forgetting.on("workspace", self.forget)
 
     async def of(self, workspace_id: str) -> RoutingPolicy:
         """The policy of a workspace, the usual one for a workspace that is gone.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypedDict
 
+from server.accounts.forgetting import Forgetting
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.validation import checked_models, checked_range, checked_text, is_id
 from server.accounts.vault import WRONG_MASTER_KEY, Place, SealBrokenError, Vault, WrongKeyError, masked
@@ -36,6 +37,16 @@ _REFUSALS = frozenset({UpstreamAuth.reason, UpstreamForbidden.reason})
 _log = logging.getLogger(__name__)
 
 
+class CredentialRules(Protocol):
+    """What a credential must be, where it is more than a key."""
+
+    def check(self, base_url: str, api_key: str) -> None:
+        """Raises RequestInvalid, whose message says what is missing and never repeats a value."""
+
+    def shown(self, api_key: str) -> str:
+        """The part that may be shown once its middle is left out."""
+
+
 class ProviderRow(Protocol):
     """What must be known of a provider here: a row of the registry."""
 
@@ -50,6 +61,14 @@ class ProviderRow(Protocol):
     @property
     def is_builtin(self) -> bool:
         """Whether it is part of the gateway: it has no address and needs no key."""
+
+    @property
+    def credential(self) -> CredentialRules | None:
+        """The rules of a credential that is more than a key; None where it is just that."""
+
+    @property
+    def base_url_form(self) -> str:
+        """How an address is written where every entry must name its own; empty if any will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +111,10 @@ class ProviderEntries:
         known: Mapping[str, ProviderRow],
         check_base_url: Callable[[str], str],
         clock_s: Callable[[], float] = time.monotonic,
+        forgetting: Forgetting | None = None,
     ) -> None:
         self._database = database
+        self._forgetting = forgetting or Forgetting()
         self._vault = vault
         self._known = known
         self._check_base_url = check_base_url
@@ -101,6 +122,7 @@ class ProviderEntries:
         self._cache: LoadingCache[str, tuple[Deployment, ...]] = LoadingCache(
             self._load, Bounds(FRESH_S, STALE_S, max_entries=5_000), clock_s
         )
+        self._forgetting.on("workspace", self._cache.discard)
         self._flagged_at_s: dict[tuple[str, str], float] = {}
 
     async def add(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
@@ -110,7 +132,7 @@ class ProviderEntries:
             if await tx.providers.count(workspace_id) >= MAX_ENTRIES:
                 raise Conflict(f"The workspace has {MAX_ENTRIES} provider entries, which is the most.")
             await tx.providers.add(entry)
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
         return self._shown(entry)
 
     async def of_workspace(self, workspace_id: str) -> tuple[ProviderEntry, ...]:
@@ -131,7 +153,7 @@ class ProviderEntries:
                 raise _absent()
             values = self._checked_changes(entry, changes)
             await tx.providers.change(entry.id, **values)
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
         return self._shown(replace(entry, **values))
 
     async def verify(self, entry: ProviderEntry, check: Check) -> str | None:
@@ -156,7 +178,7 @@ class ProviderEntries:
 
     def forget_workspace(self, workspace_id: str) -> None:
         """Drops what is in memory of a workspace that was deleted."""
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
 
     async def remove(self, workspace_id: str, id_or_name: str) -> str:
         """Removes an entry by its id, or by the provider's name where only one entry has it; answers its id.
@@ -174,7 +196,7 @@ class ProviderEntries:
             if len(meant) > 1:
                 raise Conflict(f"{len(meant)} entries have that name; name one by its id.", param="provider_id")
             await tx.providers.remove(workspace_id, meant[0])
-        self._cache.discard(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
         return meant[0]
 
     async def deployments(self, workspace_id: str) -> tuple[Deployment, ...]:
@@ -227,14 +249,14 @@ class ProviderEntries:
             raise RequestInvalid(f"The provider is unknown; the known ones are {names}.", param="provider")
         entry_id = new_id("prov_")
         base_url = self._checked_base_url(row, new.base_url.strip())
-        api_key = _checked_api_key(new.api_key, is_required=bool(row.key_env) and not row.is_builtin)
+        api_key = _checked_api_key(new.api_key, row, base_url or row.default_base_url)
         return ProviderEntry(
             id=entry_id,
             workspace_id=workspace_id,
             provider=provider,
             name=checked_text(new.name, "name"),
             sealed_api_key=self._vault.seal(api_key, place_of(workspace_id, entry_id)),
-            masked_key=masked(api_key) if api_key else "",
+            masked_key=_masked(api_key, row),
             base_url=base_url,
             priority=checked_range(new.priority, "priority", 1, MAX_PRIORITY),
             weight=checked_range(new.weight, "weight", 1, MAX_WEIGHT),
@@ -274,11 +296,11 @@ class ProviderEntries:
                     param="api_key",
                 )
             return {"base_url": base_url} if moves else {}
-        api_key = _checked_api_key(changes["api_key"], is_required=bool(row.key_env) and not row.is_builtin)
+        api_key = _checked_api_key(changes["api_key"], row, base_url or row.default_base_url)
         return {
             "base_url": base_url,
             "sealed_api_key": self._vault.seal(api_key, place_of(entry.workspace_id, entry.id)),
-            "masked_key": masked(api_key) if api_key else "",
+            "masked_key": _masked(api_key, row),
             "last_verified_at": None,
             "flagged_reason": None,
         }
@@ -290,7 +312,8 @@ class ProviderEntries:
                 raise RequestInvalid("This provider is built in and has no address.", param="base_url")
             return ""
         if not base_url and not row.default_base_url:
-            raise RequestInvalid("base_url is required for this provider.", param="base_url")
+            form = f", as {row.base_url_form}" if row.base_url_form else ""
+            raise RequestInvalid(f"base_url is required for this provider{form}.", param="base_url")
         checked = self._check_base_url(base_url or row.default_base_url)
         return checked if base_url else ""
 
@@ -334,13 +357,22 @@ def place_of(workspace_id: str, entry_id: str) -> Place:
     return Place(_PURPOSE, workspace_id, entry_id)
 
 
-def _checked_api_key(api_key: str, *, is_required: bool) -> str:
+def _checked_api_key(api_key: str, row: ProviderRow, base_url: str) -> str:
     """The key as it will stand in a header. Raises RequestInvalid, never repeating the key."""
     trimmed = api_key.strip()
-    if not trimmed and is_required:
+    if not trimmed and row.key_env and not row.is_builtin:
         raise RequestInvalid("api_key is required for this provider.", param="api_key")
     if len(trimmed) > MAX_API_KEY_CHARS:
         raise RequestInvalid(f"api_key must be at most {MAX_API_KEY_CHARS} characters long.", param="api_key")
     if not all("!" <= character <= "~" for character in trimmed):
         raise RequestInvalid("api_key must be printable ASCII without spaces.", param="api_key")
+    if trimmed and row.credential is not None:
+        row.credential.check(base_url, trimmed)
     return trimmed
+
+
+def _masked(api_key: str, row: ProviderRow) -> str:
+    """What is shown of a credential: its middle is left out."""
+    if not api_key:
+        return ""
+    return masked(api_key if row.credential is None else row.credential.shown(api_key))

@@ -8,6 +8,7 @@ import contextlib
 from datetime import UTC, datetime
 
 from server.accounts.departure import leave_workspaces
+from server.accounts.forgetting import Forgetting
 from server.accounts.gateway_keys import KeyHasher, KeyPrefix
 from server.accounts.key_lookup import KeyLookup
 from server.accounts.keys import CreatedKey, KeyChanges, Keys, NewKey, Rotation
@@ -50,18 +51,24 @@ class Accounts:
     """
 
     def __init__(
-        self, database: Database, secrets: Secrets, policy: AccountPolicy, throttle: LoginThrottle | None = None
+        self,
+        database: Database,
+        secrets: Secrets,
+        policy: AccountPolicy,
+        throttle: LoginThrottle | None = None,
+        forgetting: Forgetting | None = None,
     ) -> None:
         self._database = database
         self._policy = policy
         self._passwords = Passwords()
         self._tokens = Tokens(secrets.jwt_key)
-        self._sessions = Sessions(database, self._tokens)
+        self._forgetting = forgetting = forgetting or Forgetting()
+        self._sessions = Sessions(database, self._tokens, forgetting=forgetting)
         hasher = KeyHasher(secrets.key_pepper)
-        self._lookup = KeyLookup(database, hasher)
+        self._lookup = KeyLookup(database, hasher, forgetting=forgetting)
         self._keys = Keys(database, hasher, self._lookup)
         self._throttle = throttle or LoginThrottle()
-        self.policies = Policies(database)
+        self.policies = Policies(database, forgetting=forgetting)
         self.workspaces = Workspaces(database, self._forget_workspace)
         self.members = Members(database, self._forget)
 
@@ -89,12 +96,12 @@ class Accounts:
             async with self._database.read() as tx:
                 if await tx.users.exist():
                     raise _closed()
-        self._throttle.sign_up(address)
+        await self._throttle.sign_up(address)
         new = NewUser(email, password, name, self._policy.default_plan, key_prefix)
         try:
             created = await self._create(new, is_only_first=self._policy.signup is SignupMode.FIRST)
         except AlreadyExists:
-            self._throttle.probe(address)
+            await self._throttle.probe(address)
             raise
         token = self._tokens.issue(created.user.id)
         return SignedUp(created.user, token, created.workspace, created.api_key)
@@ -142,7 +149,7 @@ class Accounts:
             await tx.users.remove(user_id)
         self._forget(user_id)
         for workspace_id in gone:
-            self._lookup.forget_workspace(workspace_id)
+            self._forget_workspace(workspace_id)
         return gone
 
     async def refresh(self, token: str) -> SignedIn:
@@ -247,7 +254,7 @@ class Accounts:
 
     async def _verified(self, email: str, password: str, address: str) -> User:
         """The user, if the password is right. Raises LoginFailed, LoginThrottled."""
-        guess = self._throttle.guess(email, address)
+        guess = await self._throttle.guess(email, address)
         try:
             user = await self.find_user(email)
             verdict = await self._passwords.verify(None if user is None else user.password_hash, password)
@@ -256,7 +263,7 @@ class Accounts:
             raise
         if user is None or user.is_disabled or not verdict.is_right:
             raise LoginFailed("The e-mail or the password is wrong.")
-        self._throttle.succeed(guess)
+        await self._throttle.succeed(guess)
         if verdict.new_hash is not None:
             with contextlib.suppress(StoreUnavailable):
                 async with self._database.write() as tx:
@@ -289,12 +296,10 @@ class Accounts:
         return CreatedUser(user, workspace, created.secret)
 
     def _forget_workspace(self, workspace_id: str) -> None:
-        self._lookup.forget_workspace(workspace_id)
-        self.policies.forget(workspace_id)
+        self._forgetting.forget("workspace", workspace_id)
 
     def _forget(self, user_id: str) -> None:
-        self._sessions.forget_user(user_id)
-        self._lookup.forget_user(user_id)
+        self._forgetting.forget("user", user_id)
 
 
 def _closed() -> SignupClosed:

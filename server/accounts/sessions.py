@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from server.accounts.forgetting import Forgetting
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.tokens import TokenClaims, Tokens
 from server.chat.principal import Principal
@@ -27,16 +28,36 @@ class _Session:
     principal: Principal
     expires_at_s: float
 
+    @property
+    def token_id(self) -> str | None:
+        """Of which token."""
+        return self.principal.token_id
+
+    @property
+    def user_id(self) -> str:
+        """Whose."""
+        return self.principal.user_id
+
 
 class Sessions:
     """Tokens in use."""
 
-    def __init__(self, database: Database, tokens: Tokens, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tokens: Tokens,
+        clock_s: Callable[[], float] = time.monotonic,
+        forgetting: Forgetting | None = None,
+    ) -> None:
         self._database = database
         self._tokens = tokens
         self._cache: LoadingCache[str, _Session] = LoadingCache(
             self._load, Bounds(FRESH_S, max_entries=_MAX_ENTRIES), clock_s
         )
+        self._forgetting = forgetting or Forgetting()
+        self._forgetting.on("token", lambda gone: self._cache.discard_where(lambda found: found.token_id == gone))
+        self._forgetting.on("user", lambda gone: self._cache.discard_where(lambda found: found.user_id == gone))
+        self._forgetting.when_missed(lambda: self._cache.discard_where(lambda found: True))
 
     async def authenticate(self, token: str) -> Principal:
         """The user behind a token. Raises TokenInvalid, StoreUnavailable."""
@@ -52,6 +73,7 @@ class Sessions:
             is_new = await tx.tokens.add(claims.token_id, claims.expires_at)
             await tx.tokens.forget(datetime.now(UTC) - _KEPT_AFTER_EXPIRY)
         self._cache.discard(token)
+        self._forgetting.forget("token", claims.token_id)
         if not is_new:
             raise TokenInvalid("The token was revoked; log in again.")
         return claims
@@ -71,11 +93,8 @@ class Sessions:
                 raise TokenInvalid("The token has expired or was revoked; log in again.")
             await tx.tokens.forget(now - _KEPT_AFTER_EXPIRY)
         self._cache.discard(token)
+        self._forgetting.forget("token", claims.token_id)
         return self._tokens.issue(claims.user_id, now)
-
-    def forget_user(self, user_id: str) -> None:
-        """Looks a user up anew at its next call, after a change of plan, password or state."""
-        self._cache.discard_where(lambda session: session.principal.user_id == user_id)
 
     async def _load(self, token: str) -> _Session | None:
         claims = self._tokens.verify(token)

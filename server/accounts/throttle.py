@@ -2,150 +2,108 @@
 
 A try counts before the password is looked at, so that many at once count like many in turn, and is taken back when it
 was no guess. An account that strangers guess at stays open to the addresses that its owner has used before: they are
-counted apart. Accounts are known by a hash of the e-mail, whether they exist or not. What is counted is in the memory
-of one process; `Counter` is what a shared one would have to offer.
+counted apart. Accounts are known by a hash of the e-mail, whether they exist or not. Where it is counted, and what is
+remembered of familiar addresses, is for whoever makes it to say: in this process, or for all replicas.
 """
 
 import hashlib
 import ipaddress
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
+from server.chat.rates import Grant, Quota, RateStore, Window
+from server.chat.shared import Notes
 from server.errors import LoginThrottled
+from server.state.memory import MemoryRates
+from server.state.memory_notes import MemoryNotes
 
 _HASH_BYTES = 16
-_MAX_KEYS = 100_000
-_MAX_FAMILIAR = 20_000
 _PREFIX_V6 = 64
+FAMILIAR_FOR_S: Final = 90 * 86_400.0
+"""How long an address stays familiar to an account since it was last used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """At most `limit` events of a kind in any `window_s` seconds."""
+    """At most `limit` events of a kind in any such window."""
 
     kind: str
     limit: int
-    window_s: float
+    window: Window
 
 
-ACCOUNT: Final = Bound("account", 10, 900.0)
-ADDRESS: Final = Bound("address", 50, 3600.0)
-SIGN_UPS: Final = Bound("sign-ups", 500, 3600.0)
-TAKEN: Final = Bound("taken e-mails", 50, 3600.0)
-
-Event = tuple[Bound, bytes]
-"""What is counted: a bound, and whose."""
-
-
-class Counter(Protocol):
-    """Counts events in sliding windows."""
-
-    def add(self, events: Sequence[Event]) -> float:
-        """Counts all of the events and answers 0, or none and answers the seconds until there is room."""
-
-    def take_back(self, events: Sequence[Event]) -> None:
-        """Forgets the last of each of the events."""
-
-
-class MemoryCounter:
-    """Counts in this process, at most 100,000 keys; when full, those untouched for longest go first."""
-
-    def __init__(self, clock_s: Callable[[], float] = time.monotonic, max_keys: int = _MAX_KEYS) -> None:
-        self._clock_s = clock_s
-        self._max_keys = max_keys
-        self._times_s: dict[tuple[str, bytes], deque[float]] = {}
-
-    def add(self, events: Sequence[Event]) -> float:
-        """See `Counter.add`."""
-        now_s = self._clock_s()
-        waits_s = [self._wait_s(bound, key, now_s) for bound, key in events]
-        if any(waits_s):
-            return max(waits_s)
-        for bound, key in events:
-            name = (bound.kind, key)
-            times_s = self._times_s.pop(name, None) or deque()
-            times_s.append(now_s)
-            self._times_s[name] = times_s
-        while len(self._times_s) > self._max_keys:
-            del self._times_s[next(iter(self._times_s))]
-        return 0.0
-
-    def take_back(self, events: Sequence[Event]) -> None:
-        """See `Counter.take_back`."""
-        for bound, key in events:
-            times_s = self._times_s.get((bound.kind, key))
-            if times_s:
-                times_s.pop()
-            if not times_s:
-                self._times_s.pop((bound.kind, key), None)
-
-    def __len__(self) -> int:
-        return len(self._times_s)
-
-    def _wait_s(self, bound: Bound, key: bytes, now_s: float) -> float:
-        times_s = self._times_s.get((bound.kind, key))
-        if times_s is None:
-            return 0.0
-        while times_s and times_s[0] <= now_s - bound.window_s:
-            times_s.popleft()
-        return times_s[0] + bound.window_s - now_s if len(times_s) >= bound.limit else 0.0
+ACCOUNT: Final = Bound("account", 10, Window.QUARTER_HOUR)
+ADDRESS: Final = Bound("address", 50, Window.HOUR)
+SIGN_UPS: Final = Bound("sign-ups", 500, Window.HOUR)
+TAKEN: Final = Bound("taken", 50, Window.HOUR)
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
     """A try that was let through and is counted."""
 
-    events: tuple[Event, ...]
-    pair: bytes
+    grant: Grant
+    pair: str
 
 
 class LoginThrottle:
     """Lets tries through, or raises LoginThrottled. An empty address is that of the operator, who is not counted."""
 
-    def __init__(self, counter: Counter | None = None) -> None:
-        self._counter: Counter = MemoryCounter() if counter is None else counter
-        self._familiar: dict[bytes, None] = {}
+    def __init__(self, rates: RateStore | None = None, notes: Notes | None = None) -> None:
+        self._rates: RateStore = MemoryRates() if rates is None else rates
+        self._notes: Notes = MemoryNotes() if notes is None else notes
 
-    def guess(self, email: str, address: str) -> Guess:
+    async def guess(self, email: str, address: str) -> Guess:
         """Counts a try to log in. Raises LoginThrottled."""
         account = email.strip().lower()
         pair = _key(account, _network(address))
-        whose = pair if pair in self._familiar else _key(account)
-        events = ((ACCOUNT, whose), *_of_address(ADDRESS, address))
-        self._admit(events, "Too many log-ins were tried for this account or from this address; wait and try again.")
-        return Guess(events, pair)
+        is_familiar = await self._notes.get(_familiar(pair)) is not None
+        whose = pair if is_familiar else _key(account)
+        quotas = [_quota(ACCOUNT, whose), *_of_address(ADDRESS, address)]
+        message = "Too many log-ins were tried for this account or from this address; wait and try again."
+        return Guess(await self._admit(quotas, message), pair)
 
-    def succeed(self, guess: Guess) -> None:
+    async def succeed(self, guess: Guess) -> None:
         """Takes back a try that was right, and remembers where it came from."""
         self.take_back(guess)
-        self._familiar.pop(guess.pair, None)
-        self._familiar[guess.pair] = None
-        if len(self._familiar) > _MAX_FAMILIAR:
-            del self._familiar[next(iter(self._familiar))]
+        await self._notes.put(_familiar(guess.pair), "1", FAMILIAR_FOR_S)
 
     def take_back(self, guess: Guess) -> None:
         """Takes back a try that was never looked at."""
-        self._counter.take_back(guess.events)
+        self._rates.cancel(guess.grant)
 
-    def sign_up(self, address: str) -> None:
+    async def sign_up(self, address: str) -> None:
         """Counts a sign-up. Raises LoginThrottled."""
-        self._admit(_of_address(SIGN_UPS, address), "Too many sign-ups came from this address; wait and try again.")
+        await self._admit_sign_up(SIGN_UPS, address)
 
-    def probe(self, address: str) -> None:
+    async def probe(self, address: str) -> None:
         """Counts a sign-up that was told that the e-mail is taken. Raises LoginThrottled instead of telling."""
-        self._admit(_of_address(TAKEN, address), "Too many sign-ups came from this address; wait and try again.")
+        await self._admit_sign_up(TAKEN, address)
 
-    def _admit(self, events: tuple[Event, ...], message: str) -> None:
-        wait_s = self._counter.add(events)
-        if wait_s > 0:
+    async def _admit_sign_up(self, bound: Bound, address: str) -> None:
+        quotas = _of_address(bound, address)
+        if quotas:
+            await self._admit(quotas, "Too many sign-ups came from this address; wait and try again.")
+
+    async def _admit(self, quotas: Sequence[Quota], message: str) -> Grant:
+        verdict = await self._rates.take(quotas)
+        if verdict.grant is None:
+            wait_s = None if verdict.refused_by is None else verdict.refused_by.resets_in_s
             raise LoginThrottled(message, retry_after_s=wait_s)
+        return verdict.grant
 
 
-def _of_address(bound: Bound, address: str) -> tuple[Event, ...]:
-    return ((bound, _key(_network(address))),) if address else ()
+def _quota(bound: Bound, whose: str) -> Quota:
+    return Quota(f"{bound.kind}:{whose}", bound.window, bound.limit)
+
+
+def _of_address(bound: Bound, address: str) -> list[Quota]:
+    return [_quota(bound, _key(_network(address)))] if address else []
+
+
+def _familiar(pair: str) -> str:
+    return f"familiar:{pair}"
 
 
 def _network(address: str) -> str:
@@ -161,9 +119,9 @@ def _network(address: str) -> str:
     return str(ipaddress.IPv6Network((int(parsed), _PREFIX_V6), strict=False))
 
 
-def _key(*parts: str) -> bytes:
+def _key(*parts: str) -> str:
     hashed = hashlib.blake2b(digest_size=_HASH_BYTES)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
         hashed.update(len(raw).to_bytes(8, "big") + raw)
-    return hashed.digest()
+    return hashed.hexdigest()

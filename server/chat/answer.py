@@ -207,13 +207,15 @@ def _tier(raw: Raw | UnsetType) -> str:
 
 
 class Identity(NamedTuple):
-    """What an answer shows of itself where the upstream does not: its id, and when it was made in seconds since 1970.
+    """What an answer shows of itself where the upstream does not.
 
-    An upstream's id that begins with `chatcmpl-` is kept, as is a time that is neither absent nor 0.
+    Its id, when it was made in seconds since 1970, and the model that was asked. An upstream's id that begins with
+    `chatcmpl-` is kept, as are a time that is neither absent nor 0 and a model that is named.
     """
 
     id: str
     created: int = 0
+    model: str = ""
 
 
 def finish_answer(body: bytes, *, identity: Identity, metadata: GatewayMetadata, model: str | None = None) -> bytes:
@@ -300,6 +302,8 @@ def _keeps_id(members: Members) -> bool:
 def _with_identity(members: Members, identity: Identity) -> Members:
     if identity.created and members.get("created", _ZERO) == _ZERO:
         members["created"] = Raw(b"%d" % identity.created)
+    if identity.model and members.get("model", _NULL) in _EMPTY:
+        members["model"] = Raw(_ENCODER.encode(identity.model))
     raw = Raw(_ENCODER.encode(identity.id))
     if "id" not in members:
         return {"id": raw, **members}

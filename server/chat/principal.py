@@ -30,11 +30,24 @@ _ORDER = {role: rank for rank, role in enumerate(Role)}
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """What a gateway key may use on top of its user's plan; None is no limit."""
+
+    requests_per_minute: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_day: int | None = None
+
+
+NO_KEY_LIMITS = KeyLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller that has proved who it is.
 
     `key_id` is set for a gateway key, None for a signed-in user. `allowed_models` lists the model ids and
-    `provider/model` names that the key may use; empty means all.
+    `provider/model` names that the key may use; empty means all. `limits` are the key's own.
     """
 
     user_id: str
@@ -43,6 +56,7 @@ class Principal:
     key_id: str | None = None
     token_id: str | None = None
     allowed_models: tuple[str, ...] = ()
+    limits: KeyLimits = NO_KEY_LIMITS
 
 
 def _to_nobody(_: Iterable[tuple[str, str]]) -> None:

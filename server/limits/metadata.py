@@ -1,28 +1,45 @@
-"""A standing as what clients read: the `x-ratelimit-*` headers, in the GitHub kind and in OpenAI's.
+"""Where limits stand as what clients read: the `x-ratelimit-*` headers, in the GitHub kind and in OpenAI's.
 
 Waiting until the reset is always enough: what is not whole is rounded up.
 """
 
 import math
+from collections.abc import Sequence
 
-from server.chat.rates import Standing
+from server.chat.rates import Measure, Standing, tightest
 
 _MINUTE_S = 60
 _HOUR_S = 3600
 _MS_PER_S = 1000
 
 
-def rate_metadata(standing: Standing) -> tuple[tuple[str, str], ...]:
-    """Names and values. `x-ratelimit-reset` is in seconds since 1970, `…-reset-requests` a duration as `6m0s`."""
+def rate_metadata(standings: Sequence[Standing]) -> list[tuple[str, str]]:
+    """Names and values, of the tightest window of calls and of that of tokens, as far as there are such limits.
+
+    `x-ratelimit-reset` is in seconds since 1970, `…-reset-requests` and `…-reset-tokens` are durations as `6m0s`.
+    """
+    told: list[tuple[str, str]] = []
+    for measure in Measure:
+        measured = [standing for standing in standings if standing.quota.measure is measure]
+        if measured:
+            told += _of(tightest(measured), measure)
+    return told
+
+
+def _of(standing: Standing, measure: Measure) -> list[tuple[str, str]]:
     limit, remaining = str(standing.quota.limit), str(standing.remaining)
-    return (
-        ("x-ratelimit-limit", limit),
-        ("x-ratelimit-remaining", remaining),
-        ("x-ratelimit-reset", str(math.ceil(standing.epoch_s + standing.resets_in_s))),
-        ("x-ratelimit-limit-requests", limit),
-        ("x-ratelimit-remaining-requests", remaining),
-        ("x-ratelimit-reset-requests", duration(standing.resets_in_s)),
-    )
+    told = [
+        (f"x-ratelimit-limit-{measure.value}", limit),
+        (f"x-ratelimit-remaining-{measure.value}", remaining),
+        (f"x-ratelimit-reset-{measure.value}", duration(standing.resets_in_s)),
+    ]
+    if measure is Measure.REQUESTS:
+        told += [
+            ("x-ratelimit-limit", limit),
+            ("x-ratelimit-remaining", remaining),
+            ("x-ratelimit-reset", str(math.ceil(standing.epoch_s + standing.resets_in_s))),
+        ]
+    return told
 
 
 def duration(span_s: float) -> str:

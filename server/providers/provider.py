@@ -2,9 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from server.chat.native import NativeRequest
 from server.providers.dialect import Dialect
+
+
+class CredentialRules(Protocol):
+    """What the credential of an entry must be, where it is more than a key."""
+
+    def check(self, base_url: str, api_key: str) -> None:
+        """Raises RequestInvalid, whose message says what is missing and never repeats a value."""
+
+    def shown(self, api_key: str) -> str:
+        """The part that may be shown once its middle is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +25,8 @@ class Provider:
     `default_base_url` is empty where every entry must name its own. `default_models` are those that are listed and
     chosen from when an entry has no list. `key_env` is the environment variable that usually holds the key, empty if no
     key is needed. A built-in provider is part of the gateway: no address, no key, and no models beyond those listed.
+    `credential` are the rules of a credential that is more than a key, `base_url_form` how an address is written where
+    every entry must name its own.
     `natives` makes dialects for requests in the form of a face that the provider speaks itself, by the face's name.
     """
 
@@ -24,4 +37,6 @@ class Provider:
     default_models: tuple[str, ...] = ()
     key_env: str = ""
     is_builtin: bool = False
+    credential: CredentialRules | None = None
+    base_url_form: str = ""
     natives: Mapping[str, Callable[[NativeRequest], Dialect]] = field(default_factory=dict)

@@ -172,6 +172,10 @@ class Trace:
         known = [cost for cost in costs if cost is not None]
         return sum(known) if used and len(known) == len(costs) else None
 
+    def used_tokens(self) -> int:
+        """How many tokens are known of the attempts together."""
+        return sum(attempt.usage.total_tokens for attempt in self.paid() if attempt.usage is not None)
+
     def paid(self) -> list[Attempt]:
         """The attempts whose tokens are known, or reached the caller."""
         return [attempt for attempt in self.attempts if attempt.usage is not None and not attempt.was_in_vain]

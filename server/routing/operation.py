@@ -7,6 +7,7 @@ from server.chat.answer import GatewayMetadata
 from server.chat.content import Content, ContentPolicy
 from server.chat.deployment import Candidate
 from server.chat.principal import Call
+from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
@@ -24,7 +25,7 @@ class Operation:
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
     `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
     was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
-    was said, if that is to be kept.
+    was said, if that is to be kept, and `grant` what limits have counted.
     """
 
     call: Call
@@ -42,6 +43,7 @@ class Operation:
     status: int = 200
     is_committed: bool = False
     is_cache_hit: bool = False
+    grant: Grant | None = None
     content_policy: ContentPolicy = "metadata"
     content: Content | None = None
     is_settled: bool = False

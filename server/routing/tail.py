@@ -74,6 +74,10 @@ class StreamTail:
         else:
             out.append(data)
 
+    def answers_as(self, model: str) -> None:
+        """Tells which model answers, for upstreams that do not."""
+        self._identity = self._identity._replace(model=model)
+
     def _count(self, usage: Usage) -> None:
         """Usage that is marked as estimated is only that of the beginning: what was said of the prompt."""
         if usage.is_estimated:
@@ -94,7 +98,7 @@ class StreamTail:
         if self._rewrites_id is None:
             self._rewrites_id = not (facts.id or "").startswith(_OURS)
             if not self._rewrites_id:
-                self._identity = Identity(facts.id or self._identity.id, self._identity.created)
+                self._identity = self._identity._replace(id=facts.id or self._identity.id)
         return identify_chunk(data, self._identity) if self._rewrites_id else data
 
     @property
@@ -123,7 +127,7 @@ class StreamTail:
             "id": self._identity.id,
             "object": "chat.completion.chunk",
             "created": self._identity.created,
-            "model": self.model,
+            "model": self.model or self._identity.model,
             "choices": [],
         }
         if usage is not None:

@@ -5,8 +5,9 @@ from typing import Any, cast
 
 from perpetuo.v1 import keys_pb2, keys_pb2_grpc
 
-from server.accounts.keys import KeyChanges, KeyLimits, NewKey
+from server.accounts.keys import KeyChanges, NewKey
 from server.accounts.service import Accounts
+from server.chat.principal import KeyLimits
 from server.errors import RequestInvalid
 from server.services.auth import key_prefix
 from server.services.calling import Calls, Context

@@ -7,8 +7,9 @@ from typing import Any, Final
 from google.protobuf.timestamp_pb2 import Timestamp
 from perpetuo.v1 import auth_pb2, keys_pb2, members_pb2, providers_pb2, workspaces_pb2
 
-from server.accounts.keys import CreatedKey, KeyLimits
+from server.accounts.keys import CreatedKey
 from server.accounts.workspaces import WEIGHTS
+from server.chat.principal import KeyLimits
 from server.services.words import Words
 from server.storage.keys import GatewayKey
 from server.storage.members import Member

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Row, and_, func, or_, select, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.chat.rates import Used
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.storage.backend import Addition, Backend
@@ -27,6 +28,7 @@ _USAGE_FIELDS = (
     "reasoning_tokens",
     "is_estimated",
 )
+_TOKEN_FIELDS = _USAGE_FIELDS[:5]
 _ELSEWHERE = frozenset(_USAGE_FIELDS) | {"price_version"}
 _OPERATION_FIELDS = tuple(column.name for column in OPERATIONS.columns if column.name not in _ELSEWHERE)
 _ATTEMPT_FIELDS = tuple(
@@ -143,10 +145,24 @@ class Operations:
         query = query.order_by(*_NEWEST_FIRST).limit(limit)
         return (await self._connection.execute(query)).all()
 
-    async def count_dispatched(self, user_id: str, start: datetime, end: datetime) -> int:
+    async def used(self, user_id: str, key_id: str | None, start: datetime, end: datetime) -> Used:
+        """What limits have to count of a user, or of one of its keys, from `start` to just before `end`."""
+        requests = await self.count_dispatched(user_id, start, end, key_id)
+        if key_id is None or not requests:
+            return Used(requests)
+        columns = OPERATIONS.c
+        query = (
+            select(*(func.sum(columns[name]) for name in _TOKEN_FIELDS))
+            .where(columns.user_id == user_id, columns.key_id == key_id, ~columns.is_cache_hit)
+            .where(columns.created_at >= start, columns.created_at < end)
+        )
+        sums = (await self._connection.execute(query)).one()
+        return Used(requests, sum(int(tokens or 0) for tokens in sums))
+
+    async def count_dispatched(self, user_id: str, start: datetime, end: datetime, key_id: str | None = None) -> int:
         """How many of the user's operations, settled from `start` to just before `end`, were admitted.
 
-        Those came to an upstream call, or were answered from another's.
+        Those came to an upstream call, or were answered from another's. With a key, only those of that key.
         """
         first = ATTEMPTS.alias()
         query = (
@@ -157,6 +173,8 @@ class Operations:
             .where(OPERATIONS.c.user_id == user_id, OPERATIONS.c.created_at >= start, OPERATIONS.c.created_at < end)
             .where(or_(first.c.number.is_not(None), OPERATIONS.c.is_cache_hit))
         )
+        if key_id is not None:
+            query = query.where(OPERATIONS.c.key_id == key_id)
         return (await self._connection.execute(query)).scalar_one()
 
 

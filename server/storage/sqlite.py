@@ -33,7 +33,7 @@ from server.storage.turns import Turns
 
 _TURN_WAIT_S = 10.0
 # Of the time that a database may keep silent: the rest is for telling so.
-_LOCK_SHARE = 0.8
+_LOCK_SHARE = 0.5
 _MAX_LOOKED_UP = 1000
 
 _T = TypeVar("_T")

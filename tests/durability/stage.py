@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.gateway import ROOT, Account, add_provider, sign_up
-from tests.stores.postgres import free_port
+from tests.stores.ports import steady_port
 
 _START_LIMIT_S = 60.0
 
@@ -26,7 +26,7 @@ class Gateway:
     database_url: str = ""
     options: Sequence[str] = ()
     upstream_url: str = ""
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=steady_port)
     starts_s: list[float] = field(default_factory=list)
     _process: asyncio.subprocess.Process | None = None
 

@@ -122,18 +122,6 @@ class Lab:
                 await accounts.workspaces.delete(self.user_id, workspace.id)
 
 
-class Names:
-    """What the names of a lab resolve to: fixed, so that no test asks the network."""
-
-    async def resolve(self, host: str, port: int) -> Sequence[Any]:
-        """In the place of the system's resolver."""
-        if host.startswith("servfail"):
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        if host.startswith("rebound"):
-            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("10.1.2.3", port))]
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-
 @contextlib.asynccontextmanager
 async def open_lab(directory: Path, *, timeout_s: float, **settings: Any) -> AsyncIterator[Lab]:
     """Serves on free ports until the block ends. `settings` are those of the core that are not the usual ones."""
@@ -154,9 +142,19 @@ async def open_lab(directory: Path, *, timeout_s: float, **settings: Any) -> Asy
 
 @contextlib.contextmanager
 def fixed_names() -> Any:
-    """Names resolve as `Names` says."""
+    """The names of a lab resolve to what is fixed here, so that no test asks the network; all others as ever."""
     original = SystemResolver.resolve
-    SystemResolver.resolve = Names.resolve  # type: ignore[method-assign, assignment]
+
+    async def resolve(resolver: SystemResolver, host: str, port: int) -> Sequence[Any]:
+        if host.startswith("servfail."):
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        if host.startswith("rebound."):
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("10.1.2.3", port))]
+        if host.startswith("nobody."):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return await original(resolver, host, port)
+
+    SystemResolver.resolve = resolve  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

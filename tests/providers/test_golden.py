@@ -3,8 +3,8 @@
 A folder holds what a caller asks (request.json) and what the provider says (response.json, stream.sse, error.json):
 these are written by hand from the provider's wire. What our side makes of it is compared with wire.json, answer.json
 and chunks.jsonl, which `pytest --update-golden` rewrites. error.json is a list of answers, each with its reason.
-A folder within it is one more case, with whichever of these files it is about. Streams that are not server-sent events
-stand in stream.jsonl, an event a line.
+entry.json is there where an entry of the provider must say more than a key. A folder within it is one more case, with
+whichever of these files it is about. Streams that are not server-sent events stand in stream.jsonl, an event a line.
 """
 
 from collections.abc import Mapping
@@ -65,8 +65,10 @@ def pretty(document: object) -> bytes:
 
 
 def candidate_of(row: Provider, model: str) -> Candidate:
-    base_url = row.default_base_url or BASE_URL
-    api_key = "" if row.is_builtin else "sk-golden"
+    entry = FOLDERS / row.name / "entry.json"
+    own = msgspec.json.decode(entry.read_bytes(), type=dict[str, str]) if entry.is_file() else {}
+    base_url = own.get("base_url") or row.default_base_url or BASE_URL
+    api_key = "" if row.is_builtin else own.get("api_key", "sk-golden")
     known = CATALOGUE.find(row.name, model)
     deployment = Deployment("prov_1", "ws_1", row.name, base_url, api_key)
     return Candidate(deployment, model, known.facts if known else UNKNOWN_MODEL)
@@ -124,6 +126,7 @@ def test_builds_the_wire(case: str, golden: Golden) -> None:
         "is_stream": wire.is_stream,
         "notes": request.notes,
         "body": msgspec.Raw(wire.body),
+        **({"is_signed_when_sent": True} if wire.sign else {}),
     }
     golden.check(FOLDERS / case / "wire.json", pretty(made))
 

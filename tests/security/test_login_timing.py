@@ -2,11 +2,13 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 
 from server.accounts.people import AccountPolicy, NewUser
 from server.accounts.secrets import Secrets
 from server.accounts.service import Accounts
 from server.accounts.throttle import LoginThrottle
+from server.chat.rates import Grant, Quota, Verdict
 from server.errors import LoginFailed
 from tests.security.world import World
 
@@ -16,10 +18,13 @@ SAMPLES = 150
 class Unlimited:
     """Counts nothing, so that a test may guess as often as it likes."""
 
-    def add(self, events: object) -> float:
-        return 0.0
+    async def take(self, quotas: Sequence[Quota]) -> Verdict:
+        return Verdict(Grant(tuple(quotas), None), ())
 
-    def take_back(self, events: object) -> None:
+    def settle(self, grant: Grant, used_tokens: int) -> None:
+        """Nothing is counted."""
+
+    def cancel(self, grant: Grant) -> None:
         """Nothing is counted."""
 
 

@@ -4,9 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from tests.stores.ports import steady_port
+
 
 class Gate:
-    """Carries connections to `port` of loopback. Frozen, it takes connections and bytes and passes nothing on."""
+    """Carries connections from a port of its own to `port` of loopback.
+
+    Frozen, it takes connections and bytes and passes nothing on.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -15,13 +20,12 @@ class Gate:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self.port = 0
+        self.port = steady_port()
         self.connection_count = 0
 
     async def open(self) -> None:
-        """Takes connections, on the same port as before if it was open before."""
+        """Takes connections, on the same port each time."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Refuses connections and cuts those that there are."""

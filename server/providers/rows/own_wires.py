@@ -7,6 +7,8 @@ from typing import Final
 
 from server.providers.anthropic.dialect import AnthropicDialect
 from server.providers.anthropic.native import NativeAnthropic
+from server.providers.bedrock.access import BedrockCredential
+from server.providers.bedrock.dialect import BedrockDialect
 from server.providers.google.dialect import GoogleDialect
 from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.provider import Provider
@@ -57,5 +59,21 @@ OWN_WIRES: Final = (
         ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
         "OPENAI_API_KEY",
         natives={"responses": NativeResponses},
+    ),
+    Provider(
+        "bedrock",
+        "Amazon Bedrock",
+        BedrockDialect(),
+        default_models=(
+            "anthropic.claude-opus-5-5",
+            "anthropic.claude-sonnet-5-5",
+            "anthropic.claude-haiku-5-5",
+            "amazon.nova-pro-v1:0",
+            "amazon.nova-lite-v1:0",
+            "openai.gpt-oss-120b-1:0",
+        ),
+        key_env="AWS_BEARER_TOKEN_BEDROCK",
+        credential=BedrockCredential(),
+        base_url_form="https://bedrock-runtime.REGION.amazonaws.com",
     ),
 )

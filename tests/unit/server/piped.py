@@ -14,7 +14,6 @@ from server.chat.rates import Moment
 from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.limits.admission import Admission
-from server.limits.memory import MemoryRates
 from server.limits.plans import PLAN_LIMITS
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
@@ -23,6 +22,7 @@ from server.routing.dispatch import Dispatcher
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
+from server.state.memory import MemoryRates
 from tests.stores.ledgers import KeptLedger
 from tests.unit.server.routing.scripted import Reply, ScriptedTransport, clock, nano_per_token
 
@@ -31,10 +31,6 @@ ASKS_USAGE = BODY[:-1] + b',"stream_options":{"include_usage":true}}'
 Script = list[Reply | PerpetuoError]
 DOWN = errors.UpstreamUnavailable("x", details={"phase": "connect"})
 LIMITS = Reply((b"{}",), 429, "application/json", more={"retry-after": "9"})
-
-
-async def _no_calls_before(*_: object) -> int:
-    return 0
 
 
 def build(
@@ -52,7 +48,7 @@ def build(
 
     dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
     facts = ProviderFacts()
-    admission = Admission(MemoryRates(_no_calls_before), PLAN_LIMITS, lambda: Moment(0.0, 0.0))
+    admission = Admission(MemoryRates(now=lambda: Moment(0.0, 0.0)), PLAN_LIMITS)
     sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
 
     async def policy_of(workspace_id: str) -> RoutingPolicy:

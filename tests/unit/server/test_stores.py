@@ -5,10 +5,15 @@ from typing import Any
 
 import pytest
 
-from server.accounts.people import SignupMode
+from server.accounts.people import NewUser, SignupMode
 from server.errors import StoreUnavailable
 from server.settings import ServerSettings
+from server.state.memory_notes import NoOthers
 from server.stores import SettingsError, check, is_loopback, ledger_options, open_stores
+from tests.unit.server.state.conftest import valkey
+from tests.unit.server.state.valkeys import Valkey
+
+__all__ = ["valkey"]
 
 LOOPBACK = [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False),
             ("192.168.1.1", False), ("example.com", False), ("::", False)]  # fmt: skip
@@ -21,7 +26,10 @@ def test_loopback(host: str, expected: bool) -> None:
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a demo that others can reach", {"demo": True, "host": "0.0.0.0"}, "--demo"),
-    ("a state that is not served", {"state_url": "redis://127.0.0.1"}, "--state-url"),
+    ("a state of an unknown kind", {"state_url": "memcached://127.0.0.1"}, "--state-url"),
+    ("a state without a host", {"state_url": "valkey://"}, "--state-url"),
+    ("a state at an impossible port", {"state_url": "valkey://127.0.0.1:99999"}, "--state-url"),
+    ("replicas that share nothing", {"replicas": 2}, "--replicas"),
     ("a log that must be kept nowhere", {"require_log": True, "spool_max_mib": 0}, "--require-log"),
 ]
 
@@ -70,5 +78,24 @@ async def test_who_may_sign_up_depends_on_who_can_reach_us(
     settings = ServerSettings.model_validate({"data_dir": tmp_path, "host": host, "signup": signup})
     stores = await open_stores(settings)
     assert stores.accounts._policy.signup is expected
-    await stores.accounts.close()
-    await stores.database.close()
+    await stores.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["memory:", "valkey://h", "valkey://:secret@h:6379/3", "redis://h:1", "rediss://h", "unix:///run/valkey.sock"],
+)
+def test_states_that_can_be_served(url: str) -> None:
+    check(ServerSettings(state_url=url))
+
+
+async def test_only_a_gateway_that_serves_has_a_part_in_the_shared_state(valkey: Valkey, tmp_path: Path) -> None:
+    settings = ServerSettings(data_dir=tmp_path, state_url=valkey.url, replicas=2)
+    stores = await open_stores(settings)
+    assert isinstance(stores.state.notices, NoOthers)
+    await stores.accounts.create_user(NewUser("ana@example.com", "secure-password-123"))
+    await stores.close()
+    stores = await open_stores(settings, serves=True)
+    assert stores.state.health().is_up
+    assert (await stores.accounts.log_in("ana@example.com", "secure-password-123")).user.email == "ana@example.com"
+    await stores.close()

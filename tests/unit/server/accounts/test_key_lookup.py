@@ -100,7 +100,7 @@ async def test_a_change_here_is_seen_at_once(lookup: KeyLookup, database: Databa
     async with database.write() as tx:
         await tx.users.set_plan(ana.user.id, Plan.ENTERPRISE)
         await tx.keys.set_revoked(principal.key_id, is_revoked=False)
-    lookup.forget_user(ana.user.id)
+    lookup._forgetting.forget("user", ana.user.id)
     assert (await lookup.authenticate(ana.api_key)).plan is Plan.ENTERPRISE
     async with database.write() as tx:
         await tx.keys.set_revoked(principal.key_id, is_revoked=True)

@@ -10,10 +10,11 @@ import pytest
 
 from server.accounts.gateway_keys import KeyHasher
 from server.accounts.key_lookup import KeyLookup
-from server.accounts.keys import MAX_GRACE_S, KeyChanges, KeyLimits, Keys, NewKey, Rotation
+from server.accounts.keys import MAX_GRACE_S, KeyChanges, Keys, NewKey, Rotation
 from server.accounts.people import NewUser, SignedUp
 from server.accounts.secrets import Secrets
 from server.accounts.service import Accounts
+from server.chat.principal import KeyLimits
 from server.errors import Conflict, KeyInvalid, KeyRevoked, PermissionDenied, RequestInvalid, ResourceNotFound
 from server.storage.database import Database
 

@@ -92,6 +92,13 @@ async def test_a_server_of_one_s_own_needs_an_address_and_no_key(entries: Provid
 @pytest.mark.parametrize(
     ("new", "error", "param"),
     [
+        pytest.param(NewProvider("bedrock", API_KEY), RequestInvalid, "base_url", id="no address where one is needed"),
+        pytest.param(
+            NewProvider("bedrock", "access_key_id=AKIA", base_url="https://bedrock-runtime.eu-west-1.amazonaws.com"),
+            RequestInvalid,
+            "api_key",
+            id="half a credential",
+        ),
         pytest.param(NewProvider("nobody", API_KEY), RequestInvalid, "provider", id="an unknown provider"),
         pytest.param(NewProvider("", API_KEY), RequestInvalid, "provider", id="no provider"),
         pytest.param(NewProvider("openai"), RequestInvalid, "api_key", id="no key"),
@@ -127,7 +134,7 @@ async def test_a_bad_entry_names_the_parameter_never_the_key_and_is_not_kept(
 
 
 async def test_an_unknown_provider_is_told_the_known_ones(entries: ProviderEntries, ana: SignedUp) -> None:
-    with pytest.raises(RequestInvalid, match=r"demo, fireworks, groq.*openai, openai-compatible"):
+    with pytest.raises(RequestInvalid, match=r"demo, fireworks,.*groq.*openai, openai-compatible"):
         await entries.add(ana.workspace.id, NewProvider("opnai", API_KEY))
 
 

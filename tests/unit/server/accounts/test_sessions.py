@@ -80,7 +80,7 @@ async def test_a_forgotten_user_is_looked_up_anew(
     async with database.write() as tx:
         await tx.users.set_plan(ana.user.id, Plan.PRO)
     assert (await sessions.authenticate(ana.token)).plan is Plan.FREE
-    sessions.forget_user(ana.user.id)
+    sessions._forgetting.forget("user", ana.user.id)
     assert (await sessions.authenticate(ana.token)).plan is Plan.PRO
 
 

@@ -300,6 +300,18 @@ def test_the_answer_names_the_tier(tier: object, shown: str) -> None:
     assert usage == Usage(1, tier=shown)
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [(b'"model":"",', "m"), (b'"model":null,', "m"), (b"", "m"), (b'"model":"x",', "x")],
+    ids=["an empty name", "null", "none at all", "the upstream's own"],
+)
+def test_an_upstream_that_does_not_name_its_model_is_named(told: bytes, shown: str) -> None:
+    identity = Identity("chatcmpl-own", 17, "m")
+    body = b'{"id":"a",' + told + b'"choices":[]}'
+    assert json.loads(identify_chunk(body, identity))["model"] == shown
+    assert json.loads(finish_answer(body, identity=identity, metadata=METADATA))["model"] == shown
+
+
 @pytest.mark.parametrize(("body", "details"), [(b'{"choices":[{"mess', {"phase": "body"}), (b"", {}), (b"nope", {})])
 def test_json_that_is_cut_is_told_from_what_is_none(body: bytes, details: dict[str, str]) -> None:
     with pytest.raises(UpstreamBadResponse) as caught:

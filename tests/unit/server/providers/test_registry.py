@@ -12,6 +12,7 @@ KNOWN = [
     *("huggingface", "moonshot", "qwen", "zai", "mistral"),
     "anthropic",
     "google",
+    *("anthropic", "google", "openai-responses", "bedrock"),
     *("openai-compatible", "ollama", "vllm", "lmstudio", "llamacpp"),
     "demo",
 ]
@@ -44,10 +45,16 @@ def test_a_base_url_is_in_its_one_spelling(row: Provider) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_vendor_has_models_and_a_variable_for_its_key(name: str) -> None:
     row = PROVIDERS[name]
-    is_vendor = row.default_base_url.startswith("https:")
+    is_vendor = row.default_base_url.startswith("https:") or bool(row.base_url_form)
     assert bool(row.key_env) is is_vendor
     assert bool(row.default_models) is ((is_vendor and name not in UNLISTED) or row.is_builtin)
     assert row.display_name
+
+
+@pytest.mark.parametrize("row", [row for row in PROVIDERS.values() if row.base_url_form], ids=lambda row: row.name)
+def test_whose_entries_name_their_own_address_says_how_it_is_written(row: Provider) -> None:
+    assert row.default_base_url == ""
+    assert row.base_url_form.startswith("https://")
 
 
 def test_only_the_demo_is_built_in() -> None:

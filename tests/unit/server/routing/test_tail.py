@@ -96,6 +96,15 @@ def test_content_is_counted() -> None:
     assert tail.usage is None
 
 
+def test_names_the_model_that_answers_where_the_upstream_does_not() -> None:
+    tail = StreamTail(Identity("chatcmpl-ours", 1))
+    tail.answers_as("m")
+    data = b'{"id":"","model":"","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}'
+    (told,) = tail.feed([Chunk(data, peek_chunk(data))])
+    assert b'"model":"m"' in told
+    assert b'"id":"chatcmpl-ours"' in told
+
+
 def test_large_pieces_count_for_more_than_one_token() -> None:
     words = chunk('{"content":"' + "word " * 120 + '"}')
     tail, _ = play([ROLE, words, FINISH])

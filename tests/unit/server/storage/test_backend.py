@@ -1,5 +1,7 @@
 """The URL picks the backend, and a wrong one says how to write it."""
 
+import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,6 +47,19 @@ async def test_a_postgresql_url_opens_postgresql(postgres_url: str, scheme: str)
     backend = await open_backend(postgres_url.replace("postgresql", scheme, 1), BOUNDS)
     assert isinstance(backend, PostgresqlBackend)
     await backend.close()
+
+
+def test_sqlite_loads_no_driver_of_postgresql(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys; from server.storage.database import Database;"
+        f"database = asyncio.run(Database.open('sqlite:///{tmp_path}/a.db'));"
+        "sys.exit(int('psycopg' in sys.modules))"
+    )
+    root = Path(__file__).parents[4]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    )
+    assert done.returncode == 0
 
 
 async def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

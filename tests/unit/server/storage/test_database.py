@@ -43,7 +43,7 @@ async def test_what_was_written_is_there_after_a_restart(url: str) -> None:
 
 
 async def test_a_database_that_is_locked_by_another_program_is_unavailable(tmp_path: Path) -> None:
-    database = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", StoreBounds(answer_s=0.0625))
+    database = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", StoreBounds(answer_s=0.1))
     other = sqlite3.connect(tmp_path / "perpetuo.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable) as raised:

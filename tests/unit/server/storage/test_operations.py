@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from server.chat.rates import Used
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.storage.database import Database
@@ -100,6 +101,27 @@ async def test_a_users_dispatched_operations_of_a_span_are_counted(database: Dat
         assert await tx.operations.count_dispatched("usr_1", NOW, NOW + minute) == 3
         assert await tx.operations.count_dispatched("usr_1", NOW - minute, NOW + 2 * minute) == 5
         assert await tx.operations.count_dispatched("usr_3", NOW, NOW + minute) == 0
+
+
+async def test_what_limits_have_to_count_of_a_key_are_its_calls_and_the_tokens_that_they_took(
+    database: Database,
+) -> None:
+    minute = timedelta(minutes=1)
+    operations = [
+        OPERATION,
+        replace(OPERATION, request_id="req_2", key_id="key_2"),
+        replace(OPERATION, request_id="req_shared", is_cache_hit=True, attempts=()),
+        replace(OPERATION, request_id="req_refused", outcome="RATE_LIMITED", status=429, attempts=(), usage=None),
+        replace(OPERATION, request_id="req_before", created_at=NOW - minute),
+    ]
+    async with database.write() as tx:
+        await tx.operations.add_many(operations, "prices/1")
+    tokens = USAGE.total_tokens
+    async with database.read() as tx:
+        assert await tx.operations.used("usr_1", "key_1", NOW, NOW + minute) == Used(2, tokens)
+        assert await tx.operations.used("usr_1", "key_2", NOW, NOW + minute) == Used(1, tokens)
+        assert await tx.operations.used("usr_1", None, NOW, NOW + minute) == Used(3)
+        assert await tx.operations.used("usr_1", "key_3", NOW, NOW + minute) == Used()
 
 
 async def test_pages_follow_each_other_without_gap_or_overlap(database: Database) -> None:

@@ -16,7 +16,7 @@ from server.storage.sqlite import SqliteBackend
 
 
 async def _open(path: Path) -> SqliteBackend:
-    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), StoreBounds(answer_s=0.0625))
+    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), StoreBounds(answer_s=0.1))
 
 
 async def test_every_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:

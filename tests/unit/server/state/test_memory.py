@@ -1,21 +1,26 @@
 """Rates in memory: what the books know of the day counts, and books that are away stop nobody."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from server.chat.rates import Moment, Quota, Window
+from server.chat.rates import Moment, Quota, Used, Window
 from server.errors import StoreUnavailable
-from server.limits.memory import MemoryRates
+from server.state.memory import MemoryRates
 
 NOON = datetime(2026, 1, 28, 12, tzinfo=UTC)
 QUOTAS = [Quota("usr_1", Window.MINUTE, 1000), Quota("usr_1", Window.DAY, 100)]
 
 
-def moment(second: float = 0.0) -> Callable[[], Moment]:
-    return lambda: Moment(second, NOON.timestamp() + second)
+class Time:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.second = 0.0
+
+    def __call__(self) -> Moment:
+        return Moment(self.second, NOON.timestamp() + self.second)
 
 
 class Books:
@@ -30,7 +35,7 @@ class Books:
         if is_open:
             self.may_answer.set()
 
-    async def __call__(self, subject: str, start: datetime, end: datetime) -> int:
+    async def __call__(self, subject: str, start: datetime, end: datetime) -> Used:
         self.asked.append((subject, start, end))
         try:
             await self.may_answer.wait()
@@ -39,24 +44,30 @@ class Books:
             raise
         if self.is_away:
             raise StoreUnavailable("away")
-        return self.count
+        return Used(self.count)
+
+
+def build(books: Books, **options: float) -> MemoryRates:
+    return MemoryRates(books, Time(), **options)  # type: ignore[arg-type]  # patience_s alone
 
 
 async def day_left(rates: MemoryRates, second: float = 0.0) -> int:
-    return (await rates.take(QUOTAS, moment(second))).tightest.remaining
+    assert isinstance(rates.now, Time)
+    rates.now.second = second
+    return (await rates.take(QUOTAS)).standings[1].remaining
 
 
 async def test_the_books_are_asked_once_for_the_day_so_far() -> None:
     books = Books(40)
-    rates = MemoryRates(books)
+    rates = build(books)
     assert [await day_left(rates), await day_left(rates, 1)] == [59, 58]
     assert books.asked == [("usr_1", NOON.replace(hour=0), NOON)]
 
 
 async def test_calls_side_by_side_wait_for_one_answer() -> None:
     books = Books(95, is_open=False)
-    rates = MemoryRates(books, patience_s=10)
-    calls = [asyncio.ensure_future(rates.take(QUOTAS, moment())) for _ in range(30)]
+    rates = build(books, patience_s=10)
+    calls = [asyncio.ensure_future(rates.take(QUOTAS)) for _ in range(30)]
     while not books.asked:
         await asyncio.sleep(0)
     books.may_answer.set()
@@ -66,19 +77,19 @@ async def test_calls_side_by_side_wait_for_one_answer() -> None:
 
 async def test_a_caller_that_leaves_does_not_take_the_answer_with_it() -> None:
     books = Books(40, is_open=False)
-    rates = MemoryRates(books, patience_s=10)
-    first, second = (asyncio.ensure_future(rates.take(QUOTAS, moment())) for _ in range(2))
+    rates = build(books, patience_s=10)
+    first, second = (asyncio.ensure_future(rates.take(QUOTAS)) for _ in range(2))
     while not books.asked:
         await asyncio.sleep(0)
     first.cancel()
     books.may_answer.set()
-    assert (await second).tightest.remaining == 59
+    assert (await second).standings[1].remaining == 59
 
 
 async def test_books_that_are_away_stop_nobody_and_count_once_they_are_back(caplog: pytest.LogCaptureFixture) -> None:
     books = Books(40)
     books.is_away = True
-    rates = MemoryRates(books)
+    rates = build(books)
     assert [await day_left(rates), await day_left(rates, 1)] == [99, 98]
     assert len(books.asked) == 1
     assert "away" in caplog.text
@@ -89,7 +100,7 @@ async def test_books_that_are_away_stop_nobody_and_count_once_they_are_back(capl
 
 async def test_slow_books_are_waited_for_once_and_what_they_say_counts_then() -> None:
     books = Books(40, is_open=False)
-    rates = MemoryRates(books, patience_s=0.2)
+    rates = build(books, patience_s=0.2)
     assert await day_left(rates) == 99
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -103,13 +114,13 @@ async def test_slow_books_are_waited_for_once_and_what_they_say_counts_then() ->
 
 async def test_a_quota_without_a_day_asks_nobody() -> None:
     books = Books(40)
-    assert (await MemoryRates(books).take(QUOTAS[:1], moment())).is_admitted
+    assert (await build(books).take(QUOTAS[:1])).is_admitted
     assert books.asked == []
 
 
 async def test_closing_ends_what_is_still_being_asked() -> None:
     books = Books(40, is_open=False)
-    rates = MemoryRates(books, patience_s=0.001)
-    await rates.take(QUOTAS, moment())
+    rates = build(books, patience_s=0.001)
+    await rates.take(QUOTAS)
     await rates.close()
     assert books.is_left

@@ -1,0 +1,115 @@
+"""Rates in Valkey or Redis, for all replicas together: every call is one script there, by the server's own clock."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from server.chat.rates import CountOf, Grant, Measure, Quota, Standing, Verdict, no_books
+from server.state.books import Books
+from server.state.counters import DAY_S
+from server.state.link import ValkeyLink
+
+_US: Final = 1_000_000
+_LETTERS: Final = {Measure.REQUESTS: "r", Measure.TOKENS: "t"}
+_UNKNOWN: Final = 2
+_ADMITTED: Final = 1
+_GIVE_BACK: Final = -1
+
+HELD_S: Final = 3_600.0
+"""How long tokens of a day are held for a call that nobody settles: longer than any call takes."""
+
+
+class ValkeyRates:
+    """A rate store over a link. Raises StateAwayError where `RateStore` knows no error; `close` it."""
+
+    def __init__(self, link: ValkeyLink, count_of: CountOf = no_books, held_s: float = HELD_S) -> None:
+        self._link = link
+        self._books = Books(count_of)
+        self._held_us = str(int(held_s * _US))
+        # Grants of different processes never share an id.
+        self._process = secrets.token_hex(8)
+        self._numbers = itertools.count()
+
+    async def take(self, quotas: Sequence[Quota]) -> Verdict:
+        """See `RateStore.take`. Raises StateAwayError."""
+        grant_id = f"{self._process}{next(self._numbers):x}"
+        rest = [text for quota in quotas for text in (*_place(quota), str(quota.limit), str(quota.amount))]
+        reply = await self._ask(grant_id, quotas, [grant_id, self._held_us, "0", *rest])
+        if reply[1] == _UNKNOWN:
+            await self._learn([quotas[number - 1] for number in reply[2:]], int(reply[0]))
+            reply = await self._ask(grant_id, quotas, [grant_id, self._held_us, "0", *rest])
+        if reply[1] == _UNKNOWN:
+            reply = await self._ask(grant_id, quotas, [grant_id, self._held_us, "1", *rest])
+        return _verdict(reply, grant_id, tuple(quotas))
+
+    def settle(self, grant: Grant, used_tokens: int) -> None:
+        """See `RateStore.settle`."""
+        if any(quota.measure is Measure.TOKENS for quota in grant.quotas):
+            self._settle(grant, used_tokens)
+
+    def cancel(self, grant: Grant) -> None:
+        """See `RateStore.cancel`."""
+        self._settle(grant, _GIVE_BACK)
+
+    def add_to_day(self, counts: Sequence[tuple[str, Measure, int, int]]) -> None:
+        """Adds to days that are known what was counted elsewhere: subject, measure, day since 1970, how much."""
+        texts = [
+            text
+            for subject, measure, day, amount in counts
+            for text in (subject, _LETTERS[measure], str(day), str(amount))
+        ]
+        if texts:
+            self._link.say("learn", ["add", *texts])
+
+    async def close(self) -> None:
+        """Ends what is still being asked of the books."""
+        await self._books.close()
+
+    async def _ask(self, grant_id: str, quotas: Sequence[Quota], args: list[str]) -> Any:
+        answer = self._link.ask("take", args)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(partial(self._undo, grant_id, tuple(quotas)))
+            raise
+
+    def _undo(self, grant_id: str, quotas: tuple[Quota, ...], answer: "asyncio.Future[Any]") -> None:
+        """Gives back what a caller took who left before it was told."""
+        if not answer.cancelled() and answer.exception() is None and answer.result()[1] == _ADMITTED:
+            self.cancel(Grant(quotas, (grant_id, int(answer.result()[0]))))
+
+    def _settle(self, grant: Grant, used_tokens: int) -> None:
+        grant_id, made_us = grant.handle
+        rest = [text for quota in grant.quotas for text in (*_place(quota), str(quota.amount))]
+        said = [grant_id, str(made_us), str(used_tokens)]
+        self._link.say("settle", [*said, "0", *rest], again=[*said, "1", *rest])
+
+    async def _learn(self, quotas: Sequence[Quota], now_us: int) -> None:
+        """Asks the books for days that the server does not know."""
+        day = now_us // _US // DAY_S
+        for quota in quotas:
+            learn = partial(self._begin_day, quota.subject, quota.measure, day)
+            await self._books.ask(quota.subject, quota.measure, now_us / _US, learn)
+
+    def _begin_day(self, subject: str, measure: Measure, day: int, used: int) -> None:
+        begun = ["begin", subject, _LETTERS[measure], str(day), str(used)]
+        self._link.say("learn", begun, again=begun)
+
+
+def _place(quota: Quota) -> tuple[str, str, str]:
+    return quota.subject, str(int(quota.window.span_s * _US)), _LETTERS[quota.measure]
+
+
+def _verdict(reply: Sequence[Any], grant_id: str, quotas: tuple[Quota, ...]) -> Verdict:
+    now_us = int(reply[0])
+    standings = tuple(
+        Standing(quota, max(quota.limit - int(reply[2 + 2 * place]), 0), int(reply[3 + 2 * place]) / _US, now_us / _US)
+        for place, quota in enumerate(quotas)
+    )
+    if reply[1] == _ADMITTED:
+        return Verdict(Grant(quotas, (grant_id, now_us)), standings)
+    waits = [standing for standing in standings if not standing.fits]
+    return Verdict(None, standings, max(waits, key=lambda standing: standing.resets_in_s))
