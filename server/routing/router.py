@@ -7,7 +7,7 @@ in as `Sources`; nothing is asked of a provider.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from server.chat.deployment import Deployment
+from server.chat.deployment import Candidate, Deployment
 from server.chat.estimate import estimate_tokens
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
@@ -21,13 +21,15 @@ from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
-from server.routing.world import Draw, ModelOf, PriceOf, RestsFor, World, never_rests
+from server.routing.world import Draw, ModelOf, PriceOf, Resting, World
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 PricesOf = Callable[[str], Awaitable[PriceOf]]
 """Workspace to what a usual mix of tokens costs there, by provider and model."""
 
 PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
+RestsAt = Callable[[Candidate, float], Resting | None]
+"""How a candidate rests at a time, in seconds of the router's clock; None for one that may be asked."""
 
 
 def no_model(provider: str, model: str) -> None:
@@ -38,6 +40,11 @@ def no_model(provider: str, model: str) -> None:
 async def no_prices(workspace_id: str) -> PriceOf:
     """Price books that know nothing."""
     return lambda provider, model: None
+
+
+def never_rests(candidate: Candidate, now_s: float) -> None:
+    """No upstream rests."""
+    return
 
 
 async def usual_policy(workspace_id: str) -> RoutingPolicy:
@@ -56,7 +63,7 @@ class Sources:
     model_of: ModelOf = no_model
     prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
-    rests_for: RestsFor = never_rests
+    rests_at: RestsAt = never_rests
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ class Router:
             price_of=price_of,
             draw=sources.draw,
             measured_of=measured_of,
-            rests_for=sources.rests_for,
+            rests_for=lambda candidate: sources.rests_at(candidate, now_s),
         )
         return decide(ask, world, in_full=in_full)
 
