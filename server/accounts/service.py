@@ -279,10 +279,10 @@ class Accounts:
     async def _create(self, new: NewUser, *, is_only_first: bool) -> CreatedUser:
         email, name = checked_email(new.email), checked_text(new.name, "name")
         check_password(new.password)
+        await self._database.check_writing()
         async with self._database.read() as tx:
             if await tx.users.by_email(email) is not None:
                 raise AlreadyExists("A user with this e-mail exists already; log in instead.", param="email")
-        await self._database.check_writing()
         password_hash = await self._passwords.hash(new.password)
         now = datetime.now(UTC)
         user = User(new_id("usr_"), email, password_hash, name, new.plan, False, now, now)

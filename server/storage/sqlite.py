@@ -97,31 +97,34 @@ class SqliteBackend:
     migrating = writing
 
     async def check_writing(self) -> None:
-        """Whether a lock that was met is still there."""
-        if self._is_locked:
-            async with self._turn(self._write_turn), self._watched():
-                pass
+        """Takes the lock and lets it go again, which costs next to nothing."""
+        async with self._turn(self._write_turn), self._watched():
+            if not self._is_locked:
+                await self._try_lock(self._patience_ms)
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
         """Notes when another program has the lock: who comes after that waits no more, until one of them gets it."""
         try:
             if self._is_locked:
-                async with self._writer.connect() as connection:
-                    await _at_once(connection, self._try_lock)
+                await self._try_lock(0)
                 self._is_locked = False
             yield
         except OperationalError as error:
             self._is_locked = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _LOCKED
             raise
 
-    def _try_lock(self, database: sqlite3.Connection) -> None:
-        database.execute("PRAGMA busy_timeout=0")
-        try:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("ROLLBACK")
-        finally:
-            database.execute(f"PRAGMA busy_timeout={self._patience_ms}")
+    async def _try_lock(self, patience_ms: int) -> None:
+        def work(database: sqlite3.Connection) -> None:
+            database.execute(f"PRAGMA busy_timeout={patience_ms}")
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("ROLLBACK")
+            finally:
+                database.execute(f"PRAGMA busy_timeout={self._patience_ms}")
+
+        async with self._writer.connect() as connection:
+            await _at_once(connection, work)
 
     @asynccontextmanager
     async def _turn(self, turns: Turns) -> AsyncIterator[None]:
