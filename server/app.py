@@ -28,6 +28,7 @@ from perpetuo.v1 import (
     models_pb2_grpc,
     prices_pb2_grpc,
     providers_pb2_grpc,
+    responses_pb2_grpc,
     routing_pb2_grpc,
     text_completions_pb2_grpc,
     workspaces_pb2_grpc,
@@ -82,6 +83,7 @@ from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
+from server.services.responses import ResponsesServicer
 from server.services.routing import RoutingServicer
 from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
@@ -332,6 +334,7 @@ class Core:
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
+        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls), registry)
         text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
             TextCompletionsServicer(pipeline, calls), registry
         )

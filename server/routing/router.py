@@ -5,7 +5,7 @@ in as `Sources`; nothing is asked of a provider.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.chat.deployment import Deployment
 from server.chat.estimate import estimate_tokens
@@ -133,6 +133,6 @@ class Router:
 
 def _needs_of(request: ChatRequest) -> Needs:
     native = request.native
-    if native is not None and native.is_only:
-        return Needs(form=native.face)
+    if native is not None and native.needs:
+        return replace(needs_of(request.view), form=native.face, what=native.needs, param=native.needs_param)
     return needs_of(request.view)
