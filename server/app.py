@@ -65,6 +65,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.failure import blames_provider
+from server.routing.load.traffic import Traffic
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
@@ -195,6 +196,7 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
+        self._traffic = Traffic(asyncio.get_running_loop().time)
         options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
@@ -273,6 +275,7 @@ class Core:
                 refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
+                watch=self._traffic.begin,
             )
         )
 
@@ -286,6 +289,7 @@ class Core:
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
+                load_of=self._traffic.load,
             )
         )
 
