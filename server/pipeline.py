@@ -30,7 +30,7 @@ from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
 from server.limits.metadata import rate_metadata
 from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
-from server.routing.attempt import Clock, Price, PricesOf, Trace
+from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.operation import Operation
@@ -49,7 +49,10 @@ class Read(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other."""
+    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
+
+    `watch` is told of every upstream call that begins.
+    """
 
     router: Router
     sharing: Sharing
@@ -63,6 +66,7 @@ class Parts:
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,8 @@ class Pipeline:
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
         # Until the workspace's policy is known, nothing is recorded that it may not want.
-        operation = Operation(call, Trace(self._parts.clock, self._parts.price), is_stream, content_policy="off")
+        trace = Trace(self._parts.clock, self._parts.price, is_stream=is_stream, watch=self._parts.watch)
+        operation = Operation(call, trace, is_stream, content_policy="off")
         operation.trace.on_begin = partial(self._goes_out, operation)
         return operation
 
