@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights
-from server.cache.kept import Answers, KeptAnswer, without_credential
+from server.cache.kept import AnswerKey, Answers, KeptAnswer, without_credential
 from server.cache.pieces import pieces_of, whole_from
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate
@@ -101,9 +101,12 @@ class Sharing:
         self.followed_count = 0
         self.led_count = 0
 
-    def share(self, workspace_id: str, key: bytes, use: CacheUse, deadline: float) -> "Share":
-        """A workspace's request's part in it, under its fingerprint. `deadline` is absolute, on the same clock."""
-        return Share(self, (workspace_id, key), use, deadline)
+    def share(self, key: AnswerKey, use: CacheUse, deadline: float, mode: str = "direct") -> "Share":
+        """A request's part in it. `deadline` is absolute, on the same clock.
+
+        Calls under way are shared by those of one `mode`: what they do when a stream breaks is not the same.
+        """
+        return Share(self, key, use, deadline, mode)
 
     async def close(self) -> None:
         """Gives up every call under way."""
@@ -118,9 +121,10 @@ class Share:
     which is later than its own if it has less time than usual.
     """
 
-    def __init__(self, sharing: Sharing, key: tuple[str, bytes], use: CacheUse, deadline: float) -> None:
+    def __init__(self, sharing: Sharing, key: AnswerKey, use: CacheUse, deadline: float, mode: str = "direct") -> None:
         self._sharing = sharing
-        self._workspace_id, self._key = key
+        self._key = key
+        self._flight_key = key[1] + mode.encode()
         self._use = use
         self._deadline = deadline
         self.call_deadline = max(deadline, sharing.now_s() + sharing.usual_s)
@@ -198,7 +202,7 @@ class Share:
     def _find(self) -> KeptAnswer | None:
         if not self._use.reads:
             return None
-        kept = self._sharing.answers.find(self._workspace_id, self._key, self._sharing.now_s(), self._use.max_age_s)
+        kept = self._sharing.answers.find(self._key, self._sharing.now_s(), self._use.max_age_s)
         self.is_hit = kept is not None
         return kept
 
@@ -206,7 +210,7 @@ class Share:
         """Another's call that is under way, unless it may end long before our own time does."""
         now_s = self._sharing.now_s()
         enough = now_s + (self._deadline - now_s) / 2
-        call = self._sharing.flights.join(self._key, enough) if self._use.reads else None
+        call = self._sharing.flights.join(self._flight_key, enough) if self._use.reads else None
         self.is_hit = call is not None
         if call is not None:
             self.has_followed = True
@@ -215,7 +219,9 @@ class Share:
 
     def _lead(self, work: Callable[[Call], Awaitable[KeptAnswer]], *, shows_pieces: bool) -> Call:
         self._sharing.led_count += 1
-        self._led = self._sharing.flights.start(self._key, work, shows_pieces=shows_pieces, deadline=self.call_deadline)
+        self._led = self._sharing.flights.start(
+            self._flight_key, work, shows_pieces=shows_pieces, deadline=self.call_deadline
+        )
         return self._led
 
     def _try_again_after(self, error: PerpetuoError) -> None:
@@ -256,7 +262,7 @@ class Share:
     def _keep(self, answer: KeptAnswer) -> KeptAnswer:
         kept = replace(answer, candidate=without_credential(answer.candidate))
         if self._use.stores:
-            self._sharing.answers.keep(self._workspace_id, self._key, kept, self._sharing.now_s())
+            self._sharing.answers.keep(self._key, kept, self._sharing.now_s())
         return kept
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from server.chat.deployment import Candidate
 from server.chat.usage import Usage
 
+AnswerKey = tuple[str, bytes]
+"""Whose answer it is, by the id of the workspace, and the fingerprint of the request."""
+
 _ENTRY_OVERHEAD_BYTES = 1024
 _LARGEST_SHARE = 16
 _KEPT_FINISHES = frozenset({"stop", "length", "tool_calls", "function_call"})
@@ -83,38 +86,38 @@ class Answers:
         shelf = self._shelves.get(workspace_id)
         return 0 if shelf is None else shelf.size_bytes
 
-    def find(self, workspace_id: str, key: bytes, now_s: float, max_age_s: float) -> KeptAnswer | None:
+    def find(self, key: AnswerKey, now_s: float, max_age_s: float) -> KeptAnswer | None:
         """The answer of that key if it is young enough."""
-        shelf = self._shelves.get(workspace_id)
-        entry = None if shelf is None else shelf.entries.get(key)
+        shelf = self._shelves.get(key[0])
+        entry = None if shelf is None else shelf.entries.get(key[1])
         if shelf is None or entry is None:
             return None
         age_s = now_s - entry[0]
         if age_s >= self._ttl_s:
-            self._drop(workspace_id, key)
+            self._drop(key)
             return None
         if age_s > max_age_s:
             return None
-        shelf.entries.move_to_end(key)
+        shelf.entries.move_to_end(key[1])
         return entry[1]
 
-    def keep(self, workspace_id: str, key: bytes, answer: KeptAnswer, now_s: float) -> bool:
+    def keep(self, key: AnswerKey, answer: KeptAnswer, now_s: float) -> bool:
         """Keeps an answer in place of an older one; refuses one that is not whole or takes too large a share."""
         if not answer.is_whole or answer.size_bytes > self._max_bytes // _LARGEST_SHARE:
             return False
-        self._drop(workspace_id, key)
-        shelf = self._shelves.setdefault(workspace_id, _Shelf())
-        shelf.entries[key] = now_s, answer
+        self._drop(key)
+        shelf = self._shelves.setdefault(key[0], _Shelf())
+        shelf.entries[key[1]] = now_s, answer
         shelf.size_bytes += answer.size_bytes
         self.size_bytes += answer.size_bytes
         while self.size_bytes > self._max_bytes:
             largest = max(self._shelves, key=self.size_of)
-            self._drop(largest, next(iter(self._shelves[largest].entries)))
+            self._drop((largest, next(iter(self._shelves[largest].entries))))
         return True
 
-    def _drop(self, workspace_id: str, key: bytes) -> None:
-        shelf = self._shelves.get(workspace_id)
+    def _drop(self, key: AnswerKey) -> None:
+        shelf = self._shelves.get(key[0])
         if shelf is not None:
-            self.size_bytes -= shelf.drop(key)
+            self.size_bytes -= shelf.drop(key[1])
             if not shelf.entries:
-                del self._shelves[workspace_id]
+                del self._shelves[key[0]]

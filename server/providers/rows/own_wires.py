@@ -13,6 +13,7 @@ from server.providers.google.dialect import GoogleDialect
 from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
+from server.providers.responses.native import NativeResponses
 from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
 
 OWN_WIRES: Final = (
@@ -57,6 +58,7 @@ OWN_WIRES: Final = (
         "https://api.openai.com/v1",
         ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
         "OPENAI_API_KEY",
+        natives={"responses": NativeResponses},
     ),
     Provider(
         "bedrock",
