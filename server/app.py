@@ -28,6 +28,7 @@ from perpetuo.v1 import (
     models_pb2_grpc,
     prices_pb2_grpc,
     providers_pb2_grpc,
+    responses_pb2_grpc,
     routing_pb2_grpc,
     text_completions_pb2_grpc,
     workspaces_pb2_grpc,
@@ -64,6 +65,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.failure import blames_provider
+from server.routing.load.traffic import Traffic
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
@@ -81,6 +83,7 @@ from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
+from server.services.responses import ResponsesServicer
 from server.services.routing import RoutingServicer
 from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
@@ -195,6 +198,7 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
+        self._traffic = Traffic(asyncio.get_running_loop().time)
         options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
@@ -273,6 +277,7 @@ class Core:
                 refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
+                watch=self._traffic.begin,
             )
         )
 
@@ -286,6 +291,7 @@ class Core:
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
+                load_of=self._traffic.load,
             )
         )
 
@@ -330,6 +336,7 @@ class Core:
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
+        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls), registry)
         text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
             TextCompletionsServicer(pipeline, calls), registry
         )

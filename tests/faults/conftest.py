@@ -1,6 +1,6 @@
 """The gateways that the faults are tried on, and which of the cells are run."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -16,6 +16,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         is_all = metafunc.config.getoption("--faults") == "all"
         chosen = list(cells()) if is_all else [cell for cell in some_cells() if cell.row.fault not in ABSENT]
         metafunc.parametrize("cell", chosen, ids=str)
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Keeps a line for the end of the run, where figures stand."""
+    return lambda line: record_property("figure", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of the tests that told some."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [value for report in reports for name, value in report.user_properties if name == "figure"]
+    if lines:
+        terminalreporter.section("figures")
+    for line in lines:
+        terminalreporter.write_line(str(line))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

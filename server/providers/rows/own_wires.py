@@ -16,6 +16,7 @@ from server.providers.openai.azure import AzureAccess, AzureCredential
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
+from server.providers.responses.native import NativeResponses
 from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
 
 OWN_WIRES: Final = (
@@ -60,6 +61,7 @@ OWN_WIRES: Final = (
         "https://api.openai.com/v1",
         ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
         "OPENAI_API_KEY",
+        natives={"responses": NativeResponses},
     ),
     Provider(
         "bedrock",
