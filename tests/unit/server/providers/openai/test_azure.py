@@ -38,7 +38,7 @@ def entry(api_key: str = "k-1", base_url: str = HOST) -> Deployment:
 
 def built(deployment: Deployment, model: str, verb: str) -> WireRequest:
     if verb == "embeddings":
-        native = NativeRequest("embeddings", {"input": Raw(b'"hi"'), "model": Raw(b'"x"')}, is_only=True)
+        native = NativeRequest("embeddings", {"input": Raw(b'"hi"'), "model": Raw(b'"x"')}, needs="embeddings")
         request = parse_chat_request(json.dumps({"messages": MESSAGES}).encode())
         request.native = native
         return dialect_for(ROW, request).build(request, Candidate(deployment, model), is_stream=False)
