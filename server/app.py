@@ -92,6 +92,7 @@ from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
+from server.upstream.granting import GrantingTransport
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
 
@@ -184,7 +185,8 @@ class Core:
         client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
-        schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
+        granted = GrantingTransport(client)
+        schemes: dict[str, Transport] = {"http": granted, "https": granted, "demo": ScriptedTransport(time.time)}
         self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
