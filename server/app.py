@@ -195,7 +195,7 @@ class Core:
         self._keeping = Keeping(stores.database, rules)
         self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
-        self._sharing = Sharing(answers, asyncio.get_running_loop().time)
+        self._sharing = Sharing(answers, asyncio.get_running_loop().time, settings.request_timeout_s)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
         self.metering.show_upstreams(client.counts)
