@@ -18,7 +18,7 @@ from edge.errors import ErrorCatalogue, Failure, headers_of
 from edge.ids import new_request_id
 from edge.intake import Receive
 from edge.sse import HeaderList, Send, StreamWriter, framing_of
-from edge.styles import Style, error_body
+from edge.styles import Style, error_body, in_stream
 from edge.transcoder.binding import Binding
 from edge.transcoder.headers import Metadata, accepts_trailers, outbound, outbound_trailers
 
@@ -62,11 +62,6 @@ class Exchange:
     te: str
     style: Style
     """How its errors are written."""
-
-    @property
-    def in_stream(self) -> Style:
-        """How an error is written that ends a stream: no stream is wrapped."""
-        return Style.PLAIN if self.style is Style.WRAPPED else self.style
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +129,17 @@ class Caller:
         elif first is not None:
             headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
         writer = StreamWriter(exchange.send, framing, self.heartbeat_s)
+        style = in_stream(exchange.style, is_named=framing is not None and framing.is_named)
         try:
             await writer.open([*headers, _NOSNIFF])
             await self._write(binding, writer, first, messages)
         except grpc.aio.AioRpcError as error:
             failure = self.catalogue.of_call(error, _request_id(headers))
-            await writer.fail(error_body(failure, exchange.in_stream))
+            await writer.fail(error_body(failure, style, writer.events))
         except ValueError:
             _LOGGER.exception("A streamed message of %s has no JSON form", binding.rpc)
             failure = self.catalogue.of_status(_INTERNAL, _request_id(headers))
-            await writer.fail(error_body(failure, exchange.in_stream))
+            await writer.fail(error_body(failure, style, writer.events))
         finally:
             writer.stop()
         return 200

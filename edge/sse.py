@@ -105,7 +105,10 @@ def framing_of(framing: int) -> Framing:
 
 
 class StreamWriter:
-    """One streamed response. `stop` must be called on every path, `open` before anything else."""
+    """One streamed response. `stop` must be called on every path, `open` before anything else.
+
+    `events` is how many events were sent.
+    """
 
     def __init__(self, send: Send, framing: Framing | None, heartbeat_s: float = DEFAULT_HEARTBEAT_S) -> None:
         """Prepares a response.
@@ -121,6 +124,7 @@ class StreamWriter:
         self._loop = asyncio.get_running_loop()
         self._sent_at_s = 0.0
         self._is_sending = False
+        self.events = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ping: asyncio.Task[None] | None = None
 
@@ -137,6 +141,7 @@ class StreamWriter:
     async def write(self, events: Sequence[bytes]) -> None:
         """Sends events at once; returns when the connection takes more."""
         framing = self._framing
+        self.events += len(events)
         if framing is None:
             body = b"".join(events)
         elif len(events) == 1:

@@ -23,6 +23,7 @@ class Style(Enum):
     WRAPPED = "wrapped"
     TYPED = "typed"
     STATUS = "status"
+    EVENT = "event"
 
 
 _TYPE_OF_HTTP: Final[Mapping[int, str]] = {
@@ -36,13 +37,29 @@ _TYPE_OF_HTTP: Final[Mapping[int, str]] = {
 }
 
 
-def error_body(failure: Failure, style: Style) -> bytes:
-    """The body of a failure."""
+def error_body(failure: Failure, style: Style, events_before: int = 0) -> bytes:
+    """The body of a failure; `events_before` is how many events of a stream went before it."""
+    if style is Style.EVENT:
+        return event_body(failure, events_before)
     if style is Style.STATUS:
         return status_of(failure)
     if style is Style.TYPED:
         return typed_body(failure)
     return body_of(failure, is_wrapped=style is Style.WRAPPED)
+
+
+def in_stream(style: Style, *, is_named: bool) -> Style:
+    """The style of an error that ends a stream: none is wrapped, and where events have names, errors have one too."""
+    if style in (Style.PLAIN, Style.WRAPPED):
+        return Style.EVENT if is_named else Style.PLAIN
+    return style
+
+
+def event_body(failure: Failure, number: int) -> bytes:
+    """The plain body as an event of OpenAI's Responses: named, numbered, and with the facts at its top too."""
+    plain = msgspec.json.decode(body_of(failure))
+    event = {"type": "error", "code": failure.code, "message": failure.message, "param": failure.param}
+    return msgspec.json.encode({**event, "sequence_number": number, **plain})
 
 
 def typed_body(failure: Failure) -> bytes:

@@ -8,7 +8,7 @@ from typing import Final
 
 # Nothing else is rewritten: on other paths a slip is a 404 that names the nearest path.
 _MODEL_PATH: Final = re.compile(
-    rb"/+(?:v1/+)*(chat/+completions|completions|messages/+count_tokens|messages|embeddings|models)(?:/+([^/].*?))?/*\Z"
+    rb"/+(?:v1/+)*(chat/+completions|completions|messages/+count_tokens|messages|embeddings|responses|models)(?:/+([^/].*?))?/*\Z"
 )
 _SLASHES: Final = re.compile(rb"/+")
 

@@ -26,14 +26,15 @@ class NativeRequest:
     `face` names the form; empty where no provider may have it as it is. `members` are the top-level members, without
     those that are the gateway's. `headers` are those that a provider of the form gets too, names in lower case.
     `losses` are what every other provider does not get, each a member and why, as `ChatRequest.lose` takes them.
-    `is_only`: no other provider can serve the request at all.
+    `needs` is what of the request no other provider can do at all, and `needs_param` where it stands; empty: nothing.
     """
 
     face: str
     members: Mapping[str, Raw] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     losses: tuple[tuple[str, str], ...] = ()
-    is_only: bool = False
+    needs: str = ""
+    needs_param: str = "model"
 
     def body(self, *, model: str, is_stream: bool) -> bytes:
         """The request for a provider of that form: the model is replaced, all else is as it came."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from server.chat.request import ChatRequest
+from server.errors import PerpetuoError
 
 
 class WholeFace(Protocol):
@@ -28,3 +29,6 @@ class Face(WholeFace, Protocol):
 
     def finish(self) -> list[bytes]:
         """The events that end a stream which is whole."""
+
+    def failed(self, error: PerpetuoError) -> list[bytes]:
+        """The events, maybe none, that the face itself has for a stream which breaks after it began."""

@@ -19,8 +19,8 @@ def dialect_for(row: Provider, request: ChatRequest) -> Dialect:
     make = row.natives.get(native.face)
     if make is not None:
         return make(native)
-    if native.is_only:
-        raise ParamUnsupported(f"The provider serves no {native.face}.", param="model")
+    if native.needs:
+        raise ParamUnsupported(f"The provider does not do what the request needs: {native.needs}.", param="model")
     return ForeignDialect(row.dialect, native.losses) if native.losses else row.dialect
 
 

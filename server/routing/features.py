@@ -17,7 +17,8 @@ _TAIL_CHARACTERS = 300
 class Needs:
     """What a model must be able to do for a request. `output_tokens` is the longest answer asked for, 0 for any.
 
-    `form` is the form that its provider must speak, empty for chat completions.
+    `form` is the form that its provider must speak, empty for chat completions; `what` of it, and at which `param`, is
+    for messages.
     """
 
     images: bool = False
@@ -25,6 +26,8 @@ class Needs:
     tools: bool = False
     output_tokens: int = 0
     form: str = ""
+    what: str = ""
+    param: str = ""
 
 
 _NOTHING_SPECIAL = Needs()

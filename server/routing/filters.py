@@ -46,7 +46,7 @@ _REASONS = {
     Filter.VISION: "it does not take images",
     Filter.AUDIO: "it does not take sound",
     Filter.TOOLS: "it does not call tools",
-    Filter.FORM: "its provider serves no {}",
+    Filter.FORM: "its provider does not serve {}",
     Filter.RETIRED: "it is no longer served since {}",
     Filter.HEALTH: "it rests for {} s after failures",
     Filter.SURPLUS: "enough better ones are tried first",

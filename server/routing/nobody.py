@@ -25,7 +25,6 @@ _ABILITIES: Final = {
     Filter.VISION: ("images", "messages"),
     Filter.AUDIO: ("sound", "messages"),
     Filter.TOOLS: ("tools", "tools"),
-    Filter.FORM: ("a provider that serves the form", "model"),
 }
 _NOT_NEAR: Final = frozenset({Filter.ENTRY, Filter.PROVIDER, Filter.CATALOGUE})
 
@@ -44,7 +43,7 @@ def nobody_left(ask: Ask, world: World, rejected: Sequence[Rejected]) -> Perpetu
     if Filter.CONTEXT in filters:
         message = f"The request is about {ask.prompt_tokens} tokens long, and no candidate is left: {told}."
         return ContextTooLong(message, param="messages", details=details)
-    for ability, (what, param) in _ABILITIES.items():
+    for ability, (what, param) in {Filter.FORM: (ask.needs.what, ask.needs.param), **_ABILITIES}.items():
         if ability in filters:
             message = f"The request needs {what}, and no candidate is left: {told}."
             return ParamUnsupported(message, param=param, details=details)

@@ -3,10 +3,11 @@
 What every face's servicer does; which face it is, and how its messages look, the servicer knows.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from server.chat.principal import Call
+from server.errors import PerpetuoError
 from server.ingress.face import Face, WholeFace
 from server.pipeline import Pipeline
 
@@ -18,11 +19,22 @@ async def complete(pipeline: Pipeline, call: Call, body: bytes, face: WholeFace)
     return face.whole(await pipeline.complete(call, body, face.read))
 
 
-async def stream(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> AsyncIterator[list[bytes]]:
+async def stream(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> AsyncGenerator[list[bytes], None]:
     """The answer as it is written: lists of events that came together, never empty. Raises as the pipeline does."""
+    try:
+        async with aclosing(_fed(pipeline, call, body, face)) as lists:
+            async for events in lists:
+                yield events
+    except PerpetuoError as error:
+        if events := face.failed(error):
+            yield events
+        raise
+    if events := face.finish():
+        yield events
+
+
+async def _fed(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> AsyncGenerator[list[bytes], None]:
     async with aclosing(pipeline.stream(call, body, face.read)) as chunks:
         async for some in chunks:
             if events := face.feed(some):
                 yield events
-    if events := face.finish():
-        yield events

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from server.chat.request import ChatRequest
+from server.errors import PerpetuoError
 from server.ingress.completions.answer import Texts
 from server.ingress.completions.request import read_completion
 
@@ -34,4 +35,8 @@ class CompletionsFace:
 
     def finish(self) -> list[bytes]:
         """See `Face.finish`: the last chunk is the last event."""
+        return []
+
+    def failed(self, error: PerpetuoError) -> list[bytes]:
+        """See `Face.failed`: whoever carries the stream tells the error."""
         return []

@@ -42,7 +42,7 @@ def read_embedding(body: bytes) -> ChatRequest:
     )
     request = ChatRequest(body, shown, members)
     kept = {name: raw for name, raw in members.items() if name != "gateway" and is_set(raw)}
-    request.native = NativeRequest(FACE, kept, is_only=True)
+    request.native = NativeRequest(FACE, kept, needs="embeddings")
     return request
 
 

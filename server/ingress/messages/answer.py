@@ -7,95 +7,20 @@ members of its own, which clients hand back with the block that they came with.
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import Raw
 
 from server.chat.estimate import estimate_text_tokens, estimate_tokens
 from server.chat.request import ChatRequest
-from server.errors import UpstreamBadResponse
-from server.ingress.messages.content import carrying
-from server.ingress.messages.view import RawMember
-from server.ingress.messages.words import (
-    ChatUsage,
-    End,
-    input_of,
-    message_id,
-    read_usage,
-    stop_reason,
-    usage_of,
-)
+from server.ingress.carried import Carried, pack
+from server.ingress.chat_answer import Call, ChatUsage, Choice, RawMember, Said, read_completion, read_usage
+from server.ingress.messages.words import input_of, message_id, stop_reason, usage_of
 
 Members = dict[str, Any]
 
 
-class CalledFunction(Struct, gc=False):
-    """A function and its arguments, or a piece of them."""
-
-    name: str | None = None
-    arguments: str | None = None
-    input: str | None = None
-
-
-class Call(Struct, gc=False):
-    """A call of a tool, or a piece of it."""
-
-    index: int | None = None
-    id: str | None = None
-    function: CalledFunction | None = None
-    custom: CalledFunction | None = None
-    extra_content: RawMember = UNSET
-
-
-class Said(Struct, gc=False):
-    """A message of an answer, or a piece of it."""
-
-    content: str | list[Raw] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: RawMember = UNSET
-    thinking_blocks: list[Raw] | None = None
-    reasoning_items: list[Raw] | None = None
-    tool_calls: list[Call] | None = None
-    annotations: list[Raw] | None = None
-
-    def thought(self) -> str:
-        """The text of the reasoning, by whichever of its names."""
-        if self.reasoning_content:
-            return self.reasoning_content
-        reasoning = msgspec.json.decode(self.reasoning) if isinstance(self.reasoning, Raw) else None
-        return reasoning if isinstance(reasoning, str) else ""
-
-
-class Choice(End, gc=False):
-    """One answer, or a piece of it."""
-
-    message: Said | None = None
-    delta: Said | None = None
-
-
-class Completion(Struct, gc=False):
-    """A chat completion, or a chunk of one."""
-
-    id: str | None = None
-    model: str | None = None
-    choices: list[Choice] = []
-    usage: RawMember = UNSET
-    service_tier: str | None = None
-    gateway_metadata: RawMember = UNSET
-    native: RawMember = UNSET
-
-
 ENCODER: Final = msgspec.json.Encoder()
 
-_COMPLETION: Final = msgspec.json.Decoder(Completion)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
-
-
-def read_completion(data: bytes) -> Completion:
-    """Reads a chat completion or a chunk. Raises UpstreamBadResponse when it has not that shape."""
-    try:
-        return _COMPLETION.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise UpstreamBadResponse(f"The provider's answer is not a chat completion: {exc}.") from None
 
 
 def message_from(body: bytes, request: ChatRequest) -> bytes:
@@ -138,7 +63,7 @@ def blocks_of(said: Said) -> list[Any]:
     """What a message says, as blocks: thinking, text, calls of tools."""
     blocks: list[Any] = list(said.thinking_blocks or ())
     if said.reasoning_items:
-        blocks.append({"type": "redacted_thinking", "data": carrying(said.reasoning_items)})
+        blocks.append({"type": "redacted_thinking", "data": pack(Carried(reasoning_items=said.reasoning_items))})
     if said.thought() and not said.thinking_blocks:
         blocks.insert(0, {"type": "thinking", "thinking": said.thought(), "signature": ""})
     text = text_of(said)
@@ -152,13 +77,7 @@ def blocks_of(said: Said) -> list[Any]:
 
 def text_of(said: Said) -> str:
     """The text of a message, a refusal's included."""
-    if isinstance(said.content, list):
-        parts = (msgspec.json.decode(part) for part in said.content)
-        objects = [part for part in parts if isinstance(part, dict)]
-        content = "".join(str(part.get("text") or part.get("refusal") or "") for part in objects)
-    else:
-        content = said.content or ""
-    return content + (said.refusal or "")
+    return said.text() + (said.refusal or "")
 
 
 def _tool_use(call: Call, index: int) -> Members:

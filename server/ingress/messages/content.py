@@ -4,23 +4,24 @@ Blocks that only their own vendor knows stay as they came. Order is kept but for
 before what else their turn says, and an assistant's thinking and calls are gathered.
 """
 
-import base64
-import binascii
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from server.errors import RequestInvalid
-from server.ingress.messages.history import Findings, RawOf, is_odd_id
+from server.ingress.carried import unpack
+from server.ingress.losses import Losses
+from server.ingress.messages.history import is_odd_id
 from server.ingress.messages.view import Block, Source, Turn
 from server.ingress.reading import decode, is_set, one_of, required
 
 Message = dict[str, Any]
+RawOf = Callable[[], Raw]
+"""A content or a block as it came; it is only asked for where it cannot be said otherwise."""
 
 ROLES: Final = ("user", "assistant", "system")
-CARRIED: Final = "perpetuo:"
-"""Begins the `data` of a `redacted_thinking` block that carries another vendor's reasoning to the client and back."""
 
 _SOURCE: Final = msgspec.json.Decoder(Source)
 _RESULT: Final = msgspec.json.Decoder(str | list[Block])
@@ -29,19 +30,19 @@ _BLOCKS: Final = msgspec.json.Decoder(list[Raw])
 _EMPTY_OBJECT: Final = Raw(b"{}")
 
 
-def messages_of(turn: Turn, raw_content: RawOf, path: str, findings: Findings) -> list[Message]:
+def messages_of(turn: Turn, raw_content: RawOf, path: str, losses: Losses) -> list[Message]:
     """The chat messages that a turn is; `raw_content` is its content as it came."""
     one_of(turn.role, ROLES, f"{path}.role")
     if isinstance(turn.content, str):
         return [{"role": turn.role, "content": turn.content}]
     if turn.role == "assistant":
-        return [_assistant(turn.content, raw_content, f"{path}.content", findings)]
+        return [_assistant(turn.content, raw_content, f"{path}.content", losses)]
     results: list[Message] = []
     parts: list[Any] = []
     for index, block in enumerate(turn.content):
         here = f"{path}.content[{index}]"
         if block.type == "tool_result":
-            results.append(_result(block, here, findings))
+            results.append(_result(block, here, losses))
         else:
             parts.append(part_of(block, nth(raw_content, index), here))
     if parts or not results:
@@ -133,9 +134,9 @@ def _search_result(block: Block, path: str) -> Message:
     return {"type": "text", "text": "\n\n".join(["\n".join(head), *body]).strip()}
 
 
-def _result(block: Block, path: str, findings: Findings) -> Message:
+def _result(block: Block, path: str, losses: Losses) -> Message:
     required(block.tool_use_id, f"{path}.tool_use_id")
-    findings.mix(is_odd_id(str(block.tool_use_id)))
+    losses.mix(is_odd_id(str(block.tool_use_id)))
     message: Message = {"role": "tool", "tool_call_id": block.tool_use_id, "content": ""}
     if isinstance(block.content, Raw) and is_set(block.content):
         content = decode(_RESULT, block.content, at=f"{path}.content")
@@ -155,21 +156,21 @@ def _result(block: Block, path: str, findings: Findings) -> Message:
     return message
 
 
-def _assistant(blocks: list[Block], raw_content: RawOf, path: str, findings: Findings) -> Message:
+def _assistant(blocks: list[Block], raw_content: RawOf, path: str, losses: Losses) -> Message:
     parts: list[Any] = []
     calls: list[Message] = []
-    thoughts: list[Message] = []
+    thoughts: list[Any] = []
     message: Message = {"role": "assistant"}
     for index, block in enumerate(blocks):
         here = f"{path}[{index}]"
         if block.type == "tool_use":
-            calls.append(_call(block, here, findings))
+            calls.append(_call(block, here, losses))
             if is_set(block.cache_control):
                 message["cache_control"] = block.cache_control
         elif block.type in ("thinking", "redacted_thinking"):
-            findings.mix(_think(block, here, message, thoughts))
+            losses.mix(_think(block, here, message, thoughts))
         else:
-            findings.mix(is_set(block.annotations))
+            losses.mix(is_set(block.annotations))
             parts.append(part_of(block, nth(raw_content, index), here))
     if parts:
         message["content"] = plain(parts)
@@ -182,10 +183,10 @@ def _assistant(blocks: list[Block], raw_content: RawOf, path: str, findings: Fin
     return message
 
 
-def _call(block: Block, path: str, findings: Findings) -> Message:
+def _call(block: Block, path: str, losses: Losses) -> Message:
     required(block.id, f"{path}.id")
     required(block.name, f"{path}.name")
-    findings.mix(is_odd_id(str(block.id)) or is_set(block.extra_content))
+    losses.mix(is_odd_id(str(block.id)) or is_set(block.extra_content))
     arguments = block.input if isinstance(block.input, Raw) else _EMPTY_OBJECT
     call: Message = {
         "id": block.id,
@@ -197,17 +198,18 @@ def _call(block: Block, path: str, findings: Findings) -> Message:
     return call
 
 
-def _think(block: Block, path: str, message: Message, thoughts: list[Message]) -> bool:
+def _think(block: Block, path: str, message: Message, thoughts: list[Any]) -> bool:
     """Thinking as its text for everybody, and as the signed block for who signed it; whether it is another vendor's."""
     if block.type == "redacted_thinking":
         required(block.data, f"{path}.data")
-        data = str(block.data)
-        items = carried_items(data)
-        if items is None:
-            thoughts.append({"type": "redacted_thinking", "data": data})
-        else:
-            message["reasoning_items"] = [*message.get("reasoning_items", ()), *items]
-        return items is not None
+        carried = unpack(str(block.data))
+        if carried is None:
+            thoughts.append({"type": "redacted_thinking", "data": block.data})
+            return False
+        thoughts.extend(carried.thinking_blocks)
+        if carried.reasoning_items:
+            message["reasoning_items"] = [*message.get("reasoning_items", ()), *carried.reasoning_items]
+        return True
     required(block.thinking, f"{path}.thinking")
     before = message.get("reasoning_content")
     message["reasoning_content"] = f"{before}\n\n{block.thinking}" if before else block.thinking
@@ -215,20 +217,3 @@ def _think(block: Block, path: str, message: Message, thoughts: list[Message]) -
         return True
     thoughts.append({"type": "thinking", "thinking": block.thinking, "signature": block.signature})
     return False
-
-
-def carried_items(data: str) -> list[Raw] | None:
-    """The reasoning items of another vendor in the data of a redacted block; None if it is Anthropic's own."""
-    if not data.startswith(CARRIED):
-        return None
-    try:
-        text = base64.b64decode(data[len(CARRIED) :], validate=True)
-        items: list[Raw] = msgspec.json.decode(text, type=list[Raw])
-    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
-        return []
-    return items
-
-
-def carrying(items: Any) -> str:
-    """The data of a redacted block that carries reasoning items."""
-    return CARRIED + base64.b64encode(msgspec.json.encode(items)).decode()

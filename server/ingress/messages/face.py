@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from server.chat.request import ChatRequest
-from server.errors import Internal
+from server.errors import Internal, PerpetuoError
 from server.ingress.messages.answer import message_from
 from server.ingress.messages.request import FACE, read_message
 from server.ingress.messages.stream import MessageEvents
@@ -36,6 +36,10 @@ class MessagesFace:
     def finish(self) -> list[bytes]:
         """See `Face.finish`."""
         return self._following().finish()
+
+    def failed(self, error: PerpetuoError) -> list[bytes]:
+        """See `Face.failed`: whoever carries the stream tells the error."""
+        return []
 
     def _following(self) -> MessageEvents:
         if self._events is None:

@@ -14,8 +14,9 @@ from msgspec import Raw
 
 from server.chat.native import NativeRequest
 from server.chat.request import ChatRequest, parse_chat_request
-from server.ingress.messages.content import messages_of, nth, part_of, plain
-from server.ingress.messages.history import Findings, RawOf
+from server.ingress.losses import Losses
+from server.ingress.messages.content import RawOf, messages_of, nth, part_of, plain
+from server.ingress.messages.history import NOT_SENT
 from server.ingress.messages.view import MessagesView, OutputFormat, ToolChoice, ToolDefinition
 from server.ingress.reading import ENCODER, Members, is_set, one_of, read_body, required
 
@@ -48,41 +49,41 @@ def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_
     """
     view, members = read_body(_VIEW, body)
     required(view.max_tokens, "max_tokens")
-    findings = Findings()
-    chat = _chat(view, members, findings)
+    losses = Losses(NOT_SENT)
+    chat = _chat(view, members, losses)
     sent = {name: headers[name] for name in _HEADERS if _WORD_CHARS.issuperset(headers.get(name, "\0"))}
-    if findings.is_mixed and _BETAS in sent:
+    if losses.is_mixed and _BETAS in sent:
         chat["betas"] = [word for beta in sent[_BETAS].split(",") if (word := beta.strip())]
     if stream:
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
     request = parse_chat_request(ENCODER.encode(chat), stream=stream)
     native = {name: raw for name, raw in members.items() if name not in _OURS}
-    request.native = NativeRequest("" if findings.is_mixed else FACE, native, sent, tuple(findings.losses))
+    request.native = NativeRequest("" if losses.is_mixed else FACE, native, sent, tuple(losses.members))
     return request
 
 
 def read_count(body: bytes) -> ChatRequest:
     """The chat request whose tokens a caller wants counted; it needs no `max_tokens`. Raises RequestInvalid."""
     view, members = read_body(_VIEW, body)
-    return parse_chat_request(ENCODER.encode(_chat(view, members, Findings())), stream=False)
+    return parse_chat_request(ENCODER.encode(_chat(view, members, Losses(NOT_SENT))), stream=False)
 
 
-def _chat(view: MessagesView, members: Members, findings: Findings) -> Chat:
+def _chat(view: MessagesView, members: Members, losses: Losses) -> Chat:
     for name, value in members.items():
         if name not in _TRANSLATED and name not in _OURS and is_set(value):
-            findings.lose(name)
+            losses.lose(name)
     chat: Chat = {} if not is_set(view.model) else {"model": view.model}
-    chat["messages"] = _messages(view, members, findings)
-    _add_bounds(chat, view, findings)
-    _add_tools(chat, view, members, findings)
-    _add_form(chat, view, members, findings)
+    chat["messages"] = _messages(view, members, losses)
+    _add_bounds(chat, view, losses)
+    _add_tools(chat, view, members, losses)
+    _add_form(chat, view, members, losses)
     for name in ("gateway", "cache_control"):
         if name in members and is_set(members[name]):
             chat[name] = members[name]
     return chat
 
 
-def _messages(view: MessagesView, members: Members, findings: Findings) -> list[Chat]:
+def _messages(view: MessagesView, members: Members, losses: Losses) -> list[Chat]:
     found: list[Chat] = []
     if isinstance(view.system, str):
         found.append({"role": "system", "content": view.system})
@@ -93,7 +94,7 @@ def _messages(view: MessagesView, members: Members, findings: Findings) -> list[
         ]
         found.append({"role": "system", "content": plain(parts)})
     for index, turn in enumerate(view.messages):
-        found += messages_of(turn, _content_of(members["messages"], index), f"messages[{index}]", findings)
+        found += messages_of(turn, _content_of(members["messages"], index), f"messages[{index}]", losses)
     return found
 
 
@@ -101,12 +102,12 @@ def _content_of(messages: Raw, index: int) -> RawOf:
     return lambda: _TOOLS.decode(messages)[index]["content"]
 
 
-def _add_bounds(chat: Chat, view: MessagesView, findings: Findings) -> None:
+def _add_bounds(chat: Chat, view: MessagesView, losses: Losses) -> None:
     """What bounds the answer and how it is sampled."""
     if isinstance(view.max_tokens, int):
         chat["max_completion_tokens"] = max(view.max_tokens, 1)
         if not view.max_tokens:
-            findings.lose("max_tokens", "0 is sent as 1: only a provider of Anthropic's form answers nothing.")
+            losses.lose("max_tokens", "0 is sent as 1: only a provider of Anthropic's form answers nothing.")
     for name in ("temperature", "top_p"):
         if is_set(getattr(view, name)):
             chat[name] = getattr(view, name)
@@ -128,16 +129,16 @@ def _user(user_id: str) -> str:
     return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=_MAX_USER_CHARS // 2).hexdigest()
 
 
-def _add_tools(chat: Chat, view: MessagesView, members: Members, findings: Findings) -> None:
+def _add_tools(chat: Chat, view: MessagesView, members: Members, losses: Losses) -> None:
     if not view.tools:
         return
     raw = _TOOLS.decode(members["tools"])
-    chat["tools"] = [_tool(tool, raw[index], f"tools[{index}]", findings) for index, tool in enumerate(view.tools)]
+    chat["tools"] = [_tool(tool, raw[index], f"tools[{index}]", losses) for index, tool in enumerate(view.tools)]
     if isinstance(view.tool_choice, ToolChoice):
         _add_choice(chat, view.tool_choice)
 
 
-def _tool(tool: ToolDefinition, raw: Members, path: str, findings: Findings) -> Any:
+def _tool(tool: ToolDefinition, raw: Members, path: str, losses: Losses) -> Any:
     if is_set(tool.type) and tool.type != "custom":
         return raw
     required(tool.name, f"{path}.name")
@@ -148,7 +149,7 @@ def _tool(tool: ToolDefinition, raw: Members, path: str, findings: Findings) -> 
             function[name] = value
     for name, value in raw.items():
         if name not in _TOOL_MEMBERS and is_set(value):
-            findings.lose(f"{path}.{name}")
+            losses.lose(f"{path}.{name}")
     found: Chat = {"type": "function", "function": function}
     if is_set(tool.cache_control):
         found["cache_control"] = tool.cache_control
@@ -166,7 +167,7 @@ def _add_choice(chat: Chat, choice: ToolChoice) -> None:
         chat["parallel_tool_calls"] = False
 
 
-def _add_form(chat: Chat, view: MessagesView, members: Members, findings: Findings) -> None:
+def _add_form(chat: Chat, view: MessagesView, members: Members, losses: Losses) -> None:
     """How much is thought, and what form the answer has."""
     if is_set(view.thinking):
         chat["thinking"] = members["thinking"]
@@ -177,7 +178,7 @@ def _add_form(chat: Chat, view: MessagesView, members: Members, findings: Findin
         form = view.output_config.format if is_set(view.output_config.format) else form
     if isinstance(form, OutputFormat):
         if form.type != "json_schema" or not is_set(form.schema):
-            findings.lose("output_config.format", f"{form.type[:40]!r} is not sent: it is not known.")
+            losses.lose("output_config.format", f"{form.type[:40]!r} is not sent: it is not known.")
             return
         chat["response_format"] = {
             "type": "json_schema",

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+
+from server.ingress.chat_answer import ChatUsage, End, counts_of
 
 Members = dict[str, Any]
 
@@ -28,40 +29,6 @@ _OWN_STOP_REASONS: Final = frozenset(
 _TIERS: Final = {"default": "standard", "standard": "standard", "priority": "priority", "batch": "batch"}
 
 
-class InputDetails(Struct, gc=False):
-    """Parts of the prompt's tokens."""
-
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    cache_write_1h_tokens: int | None = None
-
-
-class OutputDetails(Struct, gc=False):
-    """Parts of the answer's tokens."""
-
-    reasoning_tokens: int | None = None
-
-
-class ChatUsage(Struct, gc=False):
-    """Tokens as OpenAI counts them."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: InputDetails | None = None
-    completion_tokens_details: OutputDetails | None = None
-
-
-_USAGE: Final = msgspec.json.Decoder(ChatUsage | None)
-
-
-class End(Struct, gc=False):
-    """How a choice ended."""
-
-    finish_reason: str | None = None
-    native_finish_reason: str | None = None
-    stop_sequence: str | None = None
-
-
 def stop_reason(end: End, *, has_calls: bool) -> str:
     """Why an answer ended, in Anthropic's words; a vendor's own word wins if it is one of them.
 
@@ -77,38 +44,22 @@ def stop_reason(end: End, *, has_calls: bool) -> str:
     return "end_turn" if end.stop_sequence is None else "stop_sequence"
 
 
-def read_usage(raw: msgspec.Raw | msgspec.UnsetType) -> ChatUsage | None:
-    """A `usage` member; None when it is absent, null, or not counts of tokens."""
-    if not isinstance(raw, msgspec.Raw):
-        return None
-    try:
-        usage: ChatUsage | None = _USAGE.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return usage
-
-
 def usage_of(usage: ChatUsage, service_tier: str | None = None) -> Members:
     """Tokens in Anthropic's buckets: what was read from and written to the prompt cache is not part of the input."""
-    inside = usage.prompt_tokens_details or InputDetails()
-    outside = usage.completion_tokens_details or OutputDetails()
-    prompt = max(usage.prompt_tokens or 0, 0)
-    read = min(max(inside.cached_tokens or 0, 0), prompt)
-    written = min(max(inside.cache_write_tokens or 0, 0), prompt - read)
-    written_1h = min(max(inside.cache_write_1h_tokens or 0, 0), written)
+    counts = counts_of(usage)
     found: Members = {
-        "input_tokens": prompt - read - written,
-        "cache_creation_input_tokens": written,
-        "cache_read_input_tokens": read,
-        "output_tokens": max(usage.completion_tokens or 0, 0),
+        "input_tokens": counts.prompt - counts.read - counts.written,
+        "cache_creation_input_tokens": counts.written,
+        "cache_read_input_tokens": counts.read,
+        "output_tokens": counts.completion,
     }
-    if written:
+    if counts.written:
         found["cache_creation"] = {
-            "ephemeral_5m_input_tokens": written - written_1h,
-            "ephemeral_1h_input_tokens": written_1h,
+            "ephemeral_5m_input_tokens": counts.written - counts.written_1h,
+            "ephemeral_1h_input_tokens": counts.written_1h,
         }
-    if outside.reasoning_tokens is not None:
-        found["output_tokens_details"] = {"thinking_tokens": max(outside.reasoning_tokens, 0)}
+    if counts.reasoning is not None:
+        found["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
     if service_tier in _TIERS:
         found["service_tier"] = _TIERS[str(service_tier)]
     return found

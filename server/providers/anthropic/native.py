@@ -4,33 +4,20 @@ Beside the chat completion, which the gateway reads, every answer and chunk hold
 events pass one by one, also those that say nothing in chat completions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-import msgspec
-from msgspec import Struct
-
-from server.chat.answer import ChunkFacts
 from server.chat.deployment import Candidate
 from server.chat.native import NativeRequest, with_native
 from server.chat.request import ChatRequest
 from server.chat.wire import WireRequest
 from server.providers.anthropic.dialect import AnthropicDialect
-from server.providers.anthropic.stream import AnthropicStream
-from server.providers.delegating import DelegatingDialect
-from server.providers.dialect import Answer, Chunk, Event
+from server.providers.delegating import DelegatingDialect, PassingStream
+from server.providers.dialect import Answer
 
-_BARE: Final = b'{"object":"chat.completion.chunk","created":0,"choices":[]}'
-_PIECE: Final = "content_block_delta"
 _PLAIN: Final = AnthropicDialect()
-
-
-class _Typed(Struct, gc=False):
-    type: str = ""
-
-
-_TYPED: Final = msgspec.json.Decoder(_Typed)
+_PIECES: Final = frozenset({"content_block_delta"})
 
 
 class NativeAnthropic(DelegatingDialect):
@@ -53,40 +40,6 @@ class NativeAnthropic(DelegatingDialect):
         answer = self.plain.answer(status, headers, body)
         return Answer(with_native(answer.body, body.strip()), answer.facts, answer.notes)
 
-    def stream(self) -> "NativeAnthropicStream":
+    def stream(self) -> PassingStream:
         """See `Dialect.stream`."""
-        return NativeAnthropicStream()
-
-
-class NativeAnthropicStream:
-    """Reads one stream; every event of it goes on with a chunk."""
-
-    __slots__ = ("_plain",)
-
-    def __init__(self) -> None:
-        self._plain = AnthropicStream()
-
-    @property
-    def is_done(self) -> bool:
-        """See `StreamDecoder.is_done`."""
-        return self._plain.is_done
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """See `StreamDecoder.notes`."""
-        return self._plain.notes
-
-    def feed(self, event: Event) -> list[Chunk]:
-        """See `StreamDecoder.feed`."""
-        if self.is_done:
-            return []
-        chunks = self._plain.feed(event)
-        try:
-            kind = _TYPED.decode(event.data).type
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return chunks
-        if not chunks:
-            is_content = kind == _PIECE
-            return [Chunk(with_native(_BARE, event.data), ChunkFacts(None, None, is_content, None, None, False))]
-        first = chunks[0]
-        return [Chunk(with_native(first.data, event.data), first.facts), *chunks[1:]]
+        return PassingStream(self.plain.stream(), _PIECES)

@@ -51,12 +51,16 @@ class ResponsesDialect:
             effort_off=next((word for start, word in self.effort_off if model.startswith(start)), ""),
         )
         body = body_of(request, model, knobs, is_stream=is_stream)
+        return self.wire(candidate.deployment, body, is_stream=is_stream)
+
+    def wire(self, deployment: Deployment, body: bytes, *, is_stream: bool) -> WireRequest:
+        """A request for a response with that body."""
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream" if is_stream else "application/json",
-            **_credential(candidate.deployment),
+            **_credential(deployment),
         }
-        return WireRequest("POST", f"{candidate.deployment.base_url}/responses", headers, body, is_stream)
+        return WireRequest("POST", f"{deployment.base_url}/responses", headers, body, is_stream)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""

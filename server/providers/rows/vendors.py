@@ -9,6 +9,7 @@ from server.providers.openai import OpenAiDialect, UsageForm
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
 from server.providers.openai.vendor import MEDIA, PARTS, TOOLS
 from server.providers.provider import Provider
+from server.providers.responses.native import NativeResponses
 
 _CACHED: Final = ("cached_tokens", "prompt_tokens_details.cached_tokens")
 OLD_MODELS: Final = ("gpt-3.5", "gpt-4", "chatgpt-4o", "ft:gpt-3.5", "ft:gpt-4")
@@ -41,7 +42,10 @@ VENDORS: Final = (
             "gpt-4o-mini",
         ),
         "OPENAI_API_KEY",
-        natives={"embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True))},
+        natives={
+            "embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True)),
+            "responses": NativeResponses,
+        },
     ),
     Provider(
         "groq",

@@ -145,6 +145,8 @@ async def test_cancelling_a_stream_that_waits_reaches_its_handler(play: Play) ->
     stage = await play(Do=unary_stream(watched.stall))
     call = stage.unary_stream()(text("q"))
     async for _ in call:
+        # Until then the handler may still be sending, and a generator that is closed there sees no cancellation.
+        await soon(watched.started)
         call.cancel()
         break
     await soon(watched.cancelled)

@@ -6,11 +6,12 @@ import typing
 import pytest
 from anthropic.types.shared import ErrorType
 from google.protobuf.descriptor import EnumValueDescriptor
+from openai.types.responses import ResponseErrorEvent
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 from perpetuo.v1 import errors_pb2
 
 from edge.errors import Failure
-from edge.styles import Style, Styles, error_body, typed_kind
+from edge.styles import Style, Styles, error_body, in_stream, typed_kind
 from edge.transcoder.binding import Binding, load_bindings
 from edge.transcoder.profile import PERPETUO
 from tests.unit.edge.transcoder.shelf import call, service
@@ -87,6 +88,27 @@ def test_every_reason_has_a_kind_that_anthropics_clients_know(value: EnumValueDe
 )
 def test_a_status_has_a_kind(status: int, kind: str) -> None:
     assert typed_kind(status) == kind
+
+
+@pytest.mark.parametrize(
+    ("style", "is_named", "expected"),
+    [
+        (Style.PLAIN, False, Style.PLAIN),
+        (Style.WRAPPED, False, Style.PLAIN),
+        (Style.PLAIN, True, Style.EVENT),
+        (Style.TYPED, True, Style.TYPED),
+        (Style.STATUS, False, Style.STATUS),
+    ],
+)
+def test_an_error_in_a_stream_has_a_style_of_its_own(style: Style, is_named: bool, expected: Style) -> None:
+    assert in_stream(style, is_named=is_named) is expected
+
+
+def test_an_error_among_named_events_is_one_of_them() -> None:
+    body = json.loads(error_body(FAILURE, Style.EVENT, 7))
+    event = ResponseErrorEvent.model_validate(body, strict=True)
+    assert (event.sequence_number, event.code, event.message, event.param) == (7, FAILURE.code, "Wait.", "model")
+    assert body["error"] == json.loads(error_body(FAILURE, Style.PLAIN))["error"]
 
 
 HEADER = [(b"anthropic-version", b"2023-06-01")]

@@ -20,6 +20,7 @@ from edge.rest.slips import corrected
         (b"/v1/models/meta-llama%2FLlama-3/", b"/v1/models/meta-llama%2FLlama-3"),
         (b"/models/meta-llama/Llama-3", b"/v1/models/meta-llama/Llama-3"),
         (b"/messages", b"/v1/messages"),
+        (b"/responses/", b"/v1/responses"),
         (b"/v1/v1/completions", b"/v1/completions"),
         (b"/embeddings", b"/v1/embeddings"),
         (b"/v1/v1/messages", b"/v1/messages"),

@@ -6,8 +6,9 @@ from server.ingress.completions.face import CompletionsFace
 from server.ingress.embeddings.face import EmbeddingsFace
 from server.ingress.face import WholeFace
 from server.ingress.messages.face import MessagesFace
+from server.ingress.responses.face import ResponsesFace
 
-FACES: list[WholeFace] = [MessagesFace(), EmbeddingsFace(), CompletionsFace()]
+FACES: list[WholeFace] = [MessagesFace(), EmbeddingsFace(), CompletionsFace(), ResponsesFace("resp_1")]
 
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)

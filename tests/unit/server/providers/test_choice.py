@@ -48,6 +48,6 @@ def test_a_strict_request_is_refused_for_it() -> None:
 
 
 def test_a_request_in_a_form_that_the_provider_has_not_is_refused() -> None:
-    request = asked(NativeRequest("embeddings", {}, is_only=True))
-    with pytest.raises(ParamUnsupported, match="serves no embeddings"):
+    request = asked(NativeRequest("embeddings", {}, needs="embeddings"))
+    with pytest.raises(ParamUnsupported, match="needs: embeddings"):
         dialect_for(PROVIDERS["groq"], request)

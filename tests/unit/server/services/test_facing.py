@@ -8,7 +8,9 @@ import pytest
 
 from server.chat.principal import Call, Plan, Principal
 from server.errors import UpstreamBadResponse, UpstreamStreamInterrupted
+from server.ingress.face import Face
 from server.ingress.messages.face import MessagesFace
+from server.ingress.responses.face import ResponsesFace
 from server.pipeline import Pipeline, Read
 from server.services import facing
 from tests.unit.server.ingress.messages.bodies import body, chunk, completion
@@ -43,9 +45,9 @@ def pipeline(answers: Answers) -> Pipeline:
     return cast(Any, answers)  # type: ignore[no-any-return]
 
 
-async def kinds(answers: Answers) -> list[str]:
-    found: list[str] = []
-    async for events in facing.stream(pipeline(answers), CALL, body(), MessagesFace()):
+async def kinds(answers: Answers, face: Face | None = None, found: list[str] | None = None) -> list[str]:
+    found = [] if found is None else found
+    async for events in facing.stream(pipeline(answers), CALL, body(input="Hi"), face or MessagesFace()):
         assert events
         found += [json.loads(event)["type"] for event in events]
     return found
@@ -74,3 +76,19 @@ async def test_a_stream_that_cannot_be_read_is_left() -> None:
     with pytest.raises(UpstreamBadResponse):
         await kinds(answers)
     assert answers.is_closed
+
+
+async def test_a_face_says_itself_that_its_stream_broke() -> None:
+    answers = Answers(chunk({"content": "Hi"}), error=UpstreamStreamInterrupted("It broke."))
+    found: list[str] = []
+    with pytest.raises(UpstreamStreamInterrupted):
+        await kinds(answers, ResponsesFace("resp_1"), found)
+    assert found[-1] == "response.failed"
+    assert answers.is_closed
+
+
+async def test_a_face_that_said_nothing_says_no_more_than_the_reason() -> None:
+    found: list[str] = []
+    with pytest.raises(UpstreamStreamInterrupted):
+        await kinds(Answers(error=UpstreamStreamInterrupted("It broke.")), ResponsesFace("resp_1"), found)
+    assert found == []

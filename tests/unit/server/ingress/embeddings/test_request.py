@@ -19,7 +19,7 @@ def read(**members: Any) -> ChatRequest:
 def test_a_request_goes_along_without_what_is_the_gateways() -> None:
     request = read(gateway={"strategy": "cheapest"}, user="u", dimensions=None, unknown=1.0)
     assert request.native is not None
-    assert request.native.is_only
+    assert request.native.needs == "embeddings"
     kept = {name: bytes(raw) for name, raw in request.native.members.items()}
     assert kept == {"model": b'"text-embedding-3-small"', "input": b'"Hello"', "user": b'"u"', "unknown": b"1.0"}
     assert request.view.gateway is not None

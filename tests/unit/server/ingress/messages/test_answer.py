@@ -7,8 +7,8 @@ import pytest
 from anthropic.types import Message
 
 from server.errors import UpstreamBadResponse
+from server.ingress.carried import unpack
 from server.ingress.messages.answer import message_from
-from server.ingress.messages.content import carried_items
 from tests.unit.server.ingress.messages.bodies import completion, read
 
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
@@ -78,9 +78,9 @@ def test_another_vendors_reasoning_is_carried_in_a_redacted_block() -> None:
     items = [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}]
     found = answered({"content": "Hello", "reasoning_content": "Hm.", "reasoning_items": items})["content"]
     assert [block["type"] for block in found] == ["thinking", "redacted_thinking", "text"]
-    carried = carried_items(found[1]["data"])
+    carried = unpack(found[1]["data"])
     assert carried is not None
-    assert [json.loads(bytes(item)) for item in carried] == items
+    assert [json.loads(bytes(item)) for item in carried.reasoning_items] == items
 
 
 def test_the_end_is_told_with_its_sequence() -> None:

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from anthropic.types import StopReason, Usage
 
-from server.ingress.messages.words import ChatUsage, End, input_of, message_id, read_usage, stop_reason, usage_of
+from server.ingress.chat_answer import ChatUsage, End, read_usage
+from server.ingress.messages.words import input_of, message_id, stop_reason, usage_of
 
 ENDS = [
     ("it is done", End("stop"), False, "end_turn"),
@@ -78,12 +79,6 @@ def test_tokens_stand_in_buckets_of_their_own(sent: Any, expected: dict[str, Any
 )
 def test_a_class_of_service_is_told_where_it_has_a_word(tier: str | None, word: str | None) -> None:
     assert usage_of(ChatUsage(1, 1), tier).get("service_tier") == word
-
-
-@pytest.mark.parametrize("raw", [b"null", b"[]", b'{"prompt_tokens":"7"}', b'{"prompt_tokens":1.5}'])
-def test_what_is_no_usage_is_none(raw: bytes) -> None:
-    assert read_usage(msgspec.Raw(raw)) is None
-    assert read_usage(msgspec.UNSET) is None
 
 
 @pytest.mark.parametrize(

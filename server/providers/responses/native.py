@@ -1,0 +1,53 @@
+"""The Responses dialect for requests that came in the form of the Responses API: spliced in, and answered as they come.
+
+Beside the chat completion, which the gateway reads, every answer and chunk holds the provider's own JSON. A stream's
+events pass one by one, also those that say nothing in chat completions.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from server.chat.deployment import Candidate
+from server.chat.native import NativeRequest, with_native
+from server.chat.request import ChatRequest
+from server.chat.wire import WireRequest
+from server.providers.delegating import DelegatingDialect, PassingStream
+from server.providers.dialect import Answer
+from server.providers.responses.dialect import ResponsesDialect
+
+_PLAIN: Final = ResponsesDialect()
+_PIECES: Final = frozenset(
+    {
+        "response.code_interpreter_call_code.delta",
+        "response.custom_tool_call_input.delta",
+        "response.function_call_arguments.delta",
+        "response.image_generation_call.partial_image",
+        "response.mcp_call_arguments.delta",
+        "response.reasoning_text.delta",
+        "response.shell_call_command.delta",
+    }
+)
+
+
+class NativeResponses(DelegatingDialect):
+    """See `Dialect`. Made for one request."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: NativeRequest) -> None:
+        super().__init__(_PLAIN)
+        self._native = native
+
+    def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
+        """See `Dialect.build`."""
+        body = self._native.body(model=candidate.model, is_stream=is_stream)
+        return _PLAIN.wire(candidate.deployment, body, is_stream=is_stream)
+
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        """See `Dialect.answer`."""
+        answer = self.plain.answer(status, headers, body)
+        return Answer(with_native(answer.body, body.strip()), answer.facts, answer.notes)
+
+    def stream(self) -> PassingStream:
+        """See `Dialect.stream`."""
+        return PassingStream(self.plain.stream(), _PIECES)
