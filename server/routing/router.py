@@ -21,7 +21,7 @@ from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
-from server.routing.world import Draw, ModelOf, PriceOf, Resting, World
+from server.routing.world import Draw, LoadOf, ModelOf, PriceOf, Resting, World, loaded_nowhere
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 PricesOf = Callable[[str], Awaitable[PriceOf]]
@@ -64,6 +64,7 @@ class Sources:
     prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
     rests_at: RestsAt = never_rests
+    load_of: LoadOf = loaded_nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class Router:
             draw=sources.draw,
             measured_of=measured_of,
             rests_for=lambda candidate: sources.rests_at(candidate, now_s),
+            load_of=sources.load_of,
         )
         return decide(ask, world, in_full=in_full)
 

@@ -38,6 +38,9 @@ class Resting:
 RestsFor = Callable[[Candidate], Resting | None]
 """How a candidate rests; None for one that may be asked."""
 
+LoadOf = Callable[[str, str, bool], float]
+"""Provider entry, model, and whether the answer is streamed, to how loaded the upstream is; 0 for one at rest."""
+
 Draw = Callable[[], float]
 """A number from 0 (exclusive) to 1."""
 
@@ -52,6 +55,11 @@ def never_rests(candidate: Candidate) -> None:
     return
 
 
+def loaded_nowhere(provider_id: str, model: str, is_stream: bool) -> float:
+    """Every upstream is at rest."""
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The state that a decision is made over. `deployments` are those of the workspace that are enabled."""
@@ -63,3 +71,4 @@ class World:
     draw: Draw
     measured_of: MeasuredOf = measured_nowhere
     rests_for: RestsFor = never_rests
+    load_of: LoadOf = loaded_nowhere

@@ -153,6 +153,11 @@ def random_rest(rng: random.Random) -> Resting:
     return Resting(rests_s, rng.choice([0.0, rests_s, rests_s, rests_s]), "of a test", rng.random() < 0.3)
 
 
+def random_loads(rng: random.Random) -> Any:
+    loads = {f"prov_{number}": rng.choice([0.0, 0.1, 0.1, 2.0]) for number in range(5)}
+    return lambda provider_id, model, is_stream: loads[provider_id]
+
+
 async def one_round(seed: int) -> str:
     """Explains and serves one random request over one random state; answers what kind of outcome it was."""
     rng = random.Random(seed)
@@ -160,6 +165,7 @@ async def one_round(seed: int) -> str:
     policy = RoutingPolicy(rng.choice(STRATEGIES), Weights(rng.random(), rng.random(), rng.random() + 0.01))
     # A clock that stands still: the state that is explained is the state that is served from.
     parts: dict[str, Any] = {"rests_at": random_rests(rng), "measurements": random_measurements(rng)}
+    parts["load_of"] = random_loads(rng)
     allowed = rng.choice([(), (), (), ("best", "fast", "echo"), ("groq/fast",)])
     explaining = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     asked = await read(explaining, body, allowed)

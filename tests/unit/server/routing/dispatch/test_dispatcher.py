@@ -293,8 +293,9 @@ def dispatcher_of(transport: ScriptedTransport, health: Health) -> Dispatcher:
 
 
 async def test_an_upstream_that_failed_five_times_is_left_alone() -> None:
-    transport, health = ScriptedTransport([REFUSED_CONNECTION, whole()] * 5 + [whole()]), Health()
-    loop, seen = dispatcher_of(transport, health), trace()
+    script: Script = [REFUSED_CONNECTION if number % 2 == 0 else whole() for number in range(10)]
+    script.append(whole())
+    loop, seen = dispatcher_of(ScriptedTransport(script), Health()), trace()
     for _ in range(5):
         await loop.complete(errand("ab"))
     await loop.complete(errand("ab", seen))
