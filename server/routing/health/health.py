@@ -24,11 +24,11 @@ SHORT_REST_S: Final = 1.0
 
 _FAILED: Final = "its calls failed"
 
-Told = Callable[[str, Rest], None]
-"""Takes the id of an entry and a rest of its credential that others may want to know of."""
+Told = Callable[[str, str, Rest], None]
+"""Takes the id of an entry, one of its models or nothing for its credential, and a rest that others should know of."""
 
 
-def tell_nobody(entry_id: str, rest: Rest) -> None:
+def tell_nobody(entry_id: str, model: str, rest: Rest) -> None:
     """There are no others."""
 
 
@@ -93,15 +93,15 @@ class Health:
         """See `Judge.visited`. It ends the rests that had begun before the visit."""
         entry, model = visit.entry, visit.model
         entry.had_reset = False
-        entry.limits = 0
+        model.limits = 0
         entry.breaker.succeeded(now_s, visit.endpoint_probe)
         model.breaker.succeeded(now_s, visit.model_probe)
-        if entry.rest is not None and entry.rest.since_s <= visit.began_s:
-            if entry.rest.left_s(now_s) > 0.0:
-                self._tell(visit.entry_id, Rest(entry.rest.kind, now_s, now_s))
-            entry.rest = None
-        if model.rest is not None and model.rest.since_s <= visit.began_s:
-            model.rest = None
+        for record, name in ((entry, ""), (model, model.name)):
+            rest = record.rest
+            if rest is not None and rest.since_s <= visit.began_s:
+                record.rest = None
+                if rest.left_s(now_s) > 0.0:
+                    self._tell(visit.entry_id, name, Rest(rest.kind, now_s, now_s))
 
     def missed(self, visit: Visit, kind: FailureClass, told_s: float | None, now_s: float) -> None:
         """See `Judge.missed`."""
@@ -132,15 +132,16 @@ class Health:
         if model.breaker.openings > before:
             self.openings[entry.provider] = self.openings.get(entry.provider, 0) + 1
 
-    def heard(self, entry_id: str, rest: Rest) -> None:
-        """Another process tells of a rest of a credential; one that has ended ends here too."""
+    def heard(self, entry_id: str, model: str, rest: Rest) -> None:
+        """Another process tells of a rest as `Told` does; one that has ended ends here too."""
         entry = self._records.by_id(entry_id)
         if entry is None:
             return
+        record = entry.model(model) if model else entry
         if rest.until_s <= rest.since_s:
-            entry.rest = None
-        elif entry.rest is None or entry.rest.until_s < rest.until_s:
-            entry.rest = rest
+            record.rest = None
+        elif record.rest is None or record.rest.until_s < rest.until_s:
+            record.rest = rest
 
     def forget(self, entry_id: str) -> None:
         """A credential was seen to work: its rest is over."""
@@ -158,9 +159,13 @@ class Health:
                     counts[of, state.value] += 1
         return counts
 
-    def resting_credentials(self, now_s: float) -> int:
-        """How many credentials rest."""
-        return sum(entry.rest is not None and entry.rest.left_s(now_s) > 0.0 for entry in self._records.all())
+    def resting_now(self, now_s: float) -> dict[str, int]:
+        """How many credentials rest, and how many models."""
+        counts = {"credential": 0, "model": 0}
+        for entry in self._records.all():
+            counts["credential"] += _is_on(entry.rest, now_s)
+            counts["model"] += sum(_is_on(model.rest, now_s) for model in entry.models.values())
+        return counts
 
     def _missed_beyond(self, visit: Visit, kind: FailureClass, told_s: float | None, now_s: float) -> None:
         """A failure of an upstream that was reached."""
@@ -169,28 +174,30 @@ class Health:
             model.breaker.failed(now_s, visit.model_probe)
         elif effect is Effect.SHAKY:
             model.breaker.broke(now_s)
-        elif effect is Effect.MODEL:
-            model.rest = rest_after(kind, told_s, 0, now_s)
-            self._count(kind)
-        elif effect is Effect.CREDENTIAL:
+        else:
             self._rest(visit, kind, told_s, now_s)
 
     def _rest(self, visit: Visit, kind: FailureClass, told_s: float | None, now_s: float) -> None:
-        entry = visit.entry
-        earlier = entry.rest
+        """Lets the credential or the model rest, and tells others unless it is soon over."""
+        model = visit.model
+        is_of_all = RULES[kind].health is Effect.CREDENTIAL
+        record = visit.entry if is_of_all else model
+        earlier = record.rest
         if kind is FailureClass.LIMITED and (earlier is None or visit.began_s > earlier.since_s):
             # Of calls that were under way together only one says that it happened again.
-            entry.limits += 1
-        rest = rest_after(kind, told_s, max(entry.limits, 1), now_s)
+            model.limits += 1
+        rest = rest_after(kind, told_s, max(model.limits, 1), now_s)
         if earlier is not None and earlier.until_s >= rest.until_s:
             return
-        entry.rest = rest
-        self._count(kind)
-        if rest.until_s - max(now_s, 0.0 if earlier is None else earlier.until_s) >= SHORT_REST_S:
-            self._tell(visit.entry_id, rest)
-
-    def _count(self, kind: FailureClass) -> None:
+        record.rest = rest
         self.rests[kind] = self.rests.get(kind, 0) + 1
+        known_s = now_s if earlier is None else max(now_s, earlier.until_s)
+        if rest.until_s - known_s >= SHORT_REST_S:
+            self._tell(visit.entry_id, "" if is_of_all else model.name, rest)
+
+
+def _is_on(rest: Rest | None, now_s: float) -> bool:
+    return rest is not None and rest.left_s(now_s) > 0.0
 
 
 def _resting(entry: EntryRecord, model: ModelRecord | None, now_s: float) -> Resting | None:

@@ -14,13 +14,15 @@ MAX_MODELS: Final = 64
 
 
 class ModelRecord:
-    """One model of an entry."""
+    """One model of an entry. `limits` is how often it was limited in a row."""
 
-    __slots__ = ("breaker", "rest")
+    __slots__ = ("breaker", "limits", "name", "rest")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.breaker = Breaker()
         self.rest: Rest | None = None
+        self.limits = 0
 
 
 class EntryRecord:
@@ -30,7 +32,7 @@ class EntryRecord:
     went out last.
     """
 
-    __slots__ = ("_api_key", "_base_url", "asked_s", "breaker", "budget", "had_reset", "limits", "models", "provider",
+    __slots__ = ("_api_key", "_base_url", "asked_s", "breaker", "budget", "had_reset", "models", "provider",
                  "rest")  # fmt: skip
 
     def __init__(self, deployment: Deployment, now_s: float) -> None:
@@ -42,7 +44,6 @@ class EntryRecord:
         self.rest: Rest | None = None
         self.models: OrderedDict[str, ModelRecord] = OrderedDict()
         self.had_reset = False
-        self.limits = 0
         self.asked_s = now_s
 
     def is_of(self, deployment: Deployment) -> bool:
@@ -55,7 +56,7 @@ class EntryRecord:
         if found is None:
             if len(self.models) >= MAX_MODELS:
                 self.models.popitem(last=False)
-            found = self.models[name] = ModelRecord()
+            found = self.models[name] = ModelRecord(name)
         else:
             self.models.move_to_end(name)
         return found

@@ -45,6 +45,7 @@ HELD_BACK = {
     Effect.AGAIN: (OPEN_S, OPEN_S),
     Effect.DEPLOYMENT: (OPEN_S, 0.0),
     Effect.SHAKY: (0.0, 0.0),
+    Effect.CREDENTIAL: (LONG_S, LONG_S),
     Effect.MODEL: (LONG_S, 0.0),
 }
 
@@ -54,10 +55,7 @@ def test_many_failures_hold_back_those_that_they_speak_against(kind: FailureClas
     effect, health = RULES[kind].health, Health()
     fail(health, kind, times=FAILURES_IN_A_ROW + 1)
     rests = (rests_s(health, ONE), rests_s(health, OTHER))
-    if effect is Effect.CREDENTIAL:
-        assert rests[0] == rests[1] == (1.0 if kind is F.LIMITED else LONG_S)
-    else:
-        assert rests == HELD_BACK[effect]
+    assert rests == ((1.0, 0.0) if kind is F.LIMITED else HELD_BACK[effect])
     assert rests_s(health, ELSEWHERE) == 0.0
 
 
@@ -119,7 +117,7 @@ def test_a_fault_of_the_request_neither_closes_nor_opens() -> None:
 def test_a_limit_rests_as_long_as_was_told_and_ends_with_it() -> None:
     health = Health()
     fail(health, F.LIMITED, told_s=30.0)
-    resting = health.resting(OTHER, 10.0)
+    resting = health.resting(ONE, 10.0)
     assert resting is not None
     assert (resting.rests_s, resting.askable_in_s, resting.is_limit) == (20.0, 20.0, True)
     assert health.enter(ONE, 10.0, is_last=True) is None
@@ -206,22 +204,27 @@ def test_a_credential_that_was_seen_to_work_rests_no_more() -> None:
     assert rests_s(health) == 0.0
 
 
-def test_rests_of_credentials_are_told_to_others_once_and_heard_from_them() -> None:
-    told: list[tuple[str, FailureClass, float]] = []
-    health = Health(lambda entry_id, rest: told.append((entry_id, rest.kind, rest.until_s - rest.since_s)))
+def test_rests_are_told_to_others_once_and_heard_from_them() -> None:
+    told: list[tuple[str, str, FailureClass, float]] = []
+    health = Health(
+        lambda entry_id, model, rest: told.append((entry_id, model, rest.kind, rest.until_s - rest.since_s))
+    )
     fail(health, F.LIMITED, told_s=0.3)
     fail(health, F.LIMITED, told_s=20.0, times=50, now_s=1.0)
-    assert told == [("o", F.LIMITED, 20.0)]
+    assert told == [("o", "one", F.LIMITED, 20.0)]
     entered(health, now_s=30.0)
     fail(health, F.QUOTA, now_s=30.0)
     entered(health, now_s=45.0, is_last=True).answered(46.0)
-    assert told[1:] == [("o", F.QUOTA, LONG_S), ("o", F.QUOTA, 0.0)]
+    assert told[1:] == [("o", "", F.QUOTA, LONG_S), ("o", "", F.QUOTA, 0.0)]
 
-    health.heard("o", Rest(F.CREDENTIAL, 50.0, 60.0))
-    health.heard("o", Rest(F.CREDENTIAL, 50.0, 55.0))
-    assert rests_s(health, now_s=50.0) == 10.0
-    health.heard("o", Rest(F.CREDENTIAL, 50.0, 50.0))
+    health.heard("o", "", Rest(F.CREDENTIAL, 50.0, 60.0))
+    health.heard("o", "", Rest(F.CREDENTIAL, 50.0, 55.0))
+    assert rests_s(health, OTHER, now_s=50.0) == 10.0
+    health.heard("o", "", Rest(F.CREDENTIAL, 50.0, 50.0))
     assert rests_s(health, now_s=50.0) == 0.0
+    health.heard("o", "other", Rest(F.LIMITED, 50.0, 55.0))
+    assert (rests_s(health, ONE, now_s=50.0), rests_s(health, OTHER, now_s=50.0)) == (0.0, 5.0)
+    health.heard("nobody", "", Rest(F.QUOTA, 50.0, 60.0))
 
 
 def test_the_budget_counts_repeats_and_tells_which_has_no_room() -> None:
@@ -239,11 +242,13 @@ def test_figures_tell_what_is_open_and_what_rests() -> None:
     health = Health()
     fail(health, F.REFUSED, times=FAILURES_IN_A_ROW)
     fail(health, F.SERVER_ERROR, ELSEWHERE, times=FAILURES_IN_A_ROW)
+    fail(health, F.NO_MODEL, Candidate(entry("q", "openai"), "two"))
     fail(health, F.QUOTA, Candidate(entry("q", "openai"), "one"))
     open_now = {key: count for key, count in health.breakers(1.0).items() if count}
     assert open_now == {("endpoint", "open"): 1, ("model", "open"): 1}
-    assert (health.resting_credentials(1.0), health.resting_credentials(LONG_S)) == (1, 0)
-    assert health.rests == {F.QUOTA: 1}
+    assert health.resting_now(1.0) == {"credential": 1, "model": 1}
+    assert health.resting_now(LONG_S) == {"credential": 0, "model": 0}
+    assert health.rests == {F.NO_MODEL: 1, F.QUOTA: 1}
 
 
 def test_memory_is_bounded() -> None:
