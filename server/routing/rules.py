@@ -37,9 +37,9 @@ class Then(Enum):
 class Health(Enum):
     """What a failure says about whom. ENDPOINT and DEPLOYMENT are failures of the upstream; AGAIN only the second time.
 
-    An endpoint is a base URL, a deployment one model of an entry. CREDENTIAL and MODEL keep the credential, or the
-    entry's model, out of use for a while: providers limit each model by itself. SHAKY counts for a deployment's share of failures, but not for its row of
-    them: what broke had begun well.
+    An endpoint is the base URL of an entry, a deployment one model of it. CREDENTIAL and MODEL keep the credential, or
+    the entry's model, out of use for a while; providers limit each model by itself. SHAKY counts for a deployment's
+    share of failures, but not for its row of them: what broke had begun well.
     """
 
     NEUTRAL = "nothing"
