@@ -33,6 +33,7 @@ from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
+from server.routing.load.line import Line
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
@@ -51,7 +52,7 @@ class Read(Protocol):
 class Parts:
     """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
 
-    `watch` is told of every upstream call that begins.
+    `watch` is told of every upstream call that begins, `line` is where requests wait that no upstream has room for.
     """
 
     router: Router
@@ -67,6 +68,7 @@ class Parts:
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
     watch: Watch | None = None
+    line: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +275,25 @@ class Pipeline:
         decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
         prepared.operation.candidates = decision.candidates
 
+    async def _find_room(self, prepared: Prepared) -> None:
+        """Waits in line while no candidate takes a call; the call has to begin at once after it."""
+        operation, line = prepared.operation, self._parts.line
+        if not operation.candidates:
+            await self._choose(prepared)
+        if line is None or line.has_room(operation.candidates):
+            return
+        call, exact = operation.call, self._parts.clock.exact
+        began = exact()
+        try:
+            tenant = f"{call.principal.workspace_id}/{call.principal.user_id}"
+            operation.candidates = await line.enter(tenant, operation.candidates, call.deadline)
+        finally:
+            operation.trace.waited_s += exact() - began
+
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
         operation = prepared.operation
-        if not operation.candidates:
-            await self._choose(prepared)
+        await self._find_room(prepared)
         served = await self._parts.dispatcher.complete(_errand(prepared))
         answer = served.answer
         usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
@@ -289,9 +305,7 @@ class Pipeline:
 
     async def _open(self, prepared: Prepared) -> LiveStream:
         """A committed stream from a provider."""
-        operation = prepared.operation
-        if not operation.candidates:
-            await self._choose(prepared)
+        await self._find_room(prepared)
         return await self._parts.dispatcher.stream(_errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
