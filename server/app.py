@@ -94,6 +94,7 @@ from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
+from server.upstream.granting import GrantingTransport
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
 
@@ -183,10 +184,11 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
-        client = HttpTransport(
+        self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
-        schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
+        granted = GrantingTransport(client)
+        schemes: dict[str, Transport] = {"http": granted, "https": granted, "demo": ScriptedTransport(time.time)}
         self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
@@ -198,6 +200,7 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
+        self.metering.show_upstreams(client.counts)
         self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
         queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
         self._line = Line(self._traffic, queue, settings.queue_wait_s)

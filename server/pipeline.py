@@ -22,7 +22,7 @@ from server.chat.rates import Standing
 from server.chat.records import bare
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
-from server.chat.view import GatewayKnobs
+from server.chat.view import GatewayKnobs, StreamMode
 from server.errors import ClientGone, PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
@@ -33,7 +33,7 @@ from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
-from server.routing.load.line import Line
+from server.routing.load.line import Line, wait_in_line
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
@@ -73,12 +73,13 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request that was read: its operation, its text, what it asks of routing, and its share if it has one."""
+    """A request that was read: its operation, its text, what it asks of routing, its share if any, and its mode."""
 
     operation: Operation
     request: ChatRequest
     asked: Asked
     share: Share | None
+    mode: StreamMode = "direct"
 
 
 class Pipeline:
@@ -231,7 +232,8 @@ class Pipeline:
         operation.strategy = asked.ask.strategy
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
-        prepared = Prepared(operation, request, asked, await self._share(operation, request, knobs, asked))
+        share = await self._share(operation, request, knobs, asked)
+        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct")
         if prepared.share is None or not prepared.share.has_kept():
             await self._choose(prepared)
         return prepared
@@ -265,7 +267,7 @@ class Pipeline:
         key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
         if key is None:
             return None
-        share = self._parts.sharing.share(key, use, call.deadline)
+        share = self._parts.sharing.share(key, use, call.deadline, knobs.stream_mode or "direct")
         share.notes = operation.notes
         return share
 
@@ -275,26 +277,19 @@ class Pipeline:
         decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
         prepared.operation.candidates = decision.candidates
 
-    async def _find_room(self, prepared: Prepared) -> None:
+    async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
-        operation, line = prepared.operation, self._parts.line
         if not operation.candidates:
             await self._choose(prepared)
-        if line is None or line.has_room(operation.candidates):
-            return
-        call, exact = operation.call, self._parts.clock.exact
-        began = exact()
-        try:
-            tenant = f"{call.principal.workspace_id}/{call.principal.user_id}"
-            operation.candidates = await line.enter(tenant, operation.candidates, call.deadline)
-        finally:
-            operation.trace.waited_s += exact() - began
+        line = self._parts.line
+        if line is not None and not line.has_room(operation.candidates):
+            await wait_in_line(line, operation)
 
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
         operation = prepared.operation
-        await self._find_room(prepared)
-        served = await self._parts.dispatcher.complete(_errand(prepared))
+        await self._find_room(operation, prepared)
+        served = await self._parts.dispatcher.complete(self._errand(prepared))
         answer = served.answer
         usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
         operation.served, operation.usage = served.candidate, usage
@@ -305,8 +300,8 @@ class Pipeline:
 
     async def _open(self, prepared: Prepared) -> LiveStream:
         """A committed stream from a provider."""
-        await self._find_room(prepared)
-        return await self._parts.dispatcher.stream(_errand(prepared))
+        await self._find_room(prepared.operation, prepared)
+        return await self._parts.dispatcher.stream(self._errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
@@ -373,12 +368,17 @@ class Pipeline:
         learns = isinstance(live, LiveStream)
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
 
-
-def _errand(prepared: Prepared) -> Errand:
-    operation = prepared.operation
-    return Errand(
-        prepared.request, operation.candidates, operation.call.deadline, operation.trace, operation.prompt_tokens
-    )
+    def _errand(self, prepared: Prepared) -> Errand:
+        operation = prepared.operation
+        return Errand(
+            prepared.request,
+            operation.candidates,
+            operation.call.deadline,
+            operation.trace,
+            operation.prompt_tokens,
+            prepared.mode,
+            partial(usage_of_stream, self._parts.calibration),
+        )
 
 
 def _reason(error: BaseException) -> PerpetuoError:

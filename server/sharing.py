@@ -94,9 +94,12 @@ class Sharing:
         self.followed_count = 0
         self.led_count = 0
 
-    def share(self, key: bytes, use: CacheUse, deadline: float) -> "Share":
-        """A request's part in it, under its fingerprint. `deadline` is absolute, on the same clock."""
-        return Share(self, key, use, deadline)
+    def share(self, key: bytes, use: CacheUse, deadline: float, mode: str = "direct") -> "Share":
+        """A request's part in it, under its fingerprint. `deadline` is absolute, on the same clock.
+
+        Calls under way are shared by those of one `mode`: what they do when a stream breaks is not the same.
+        """
+        return Share(self, key, use, deadline, mode)
 
     async def close(self) -> None:
         """Gives up every call under way."""
@@ -110,9 +113,10 @@ class Share:
     request so far, which go along with the answer that it leaves.
     """
 
-    def __init__(self, sharing: Sharing, key: bytes, use: CacheUse, deadline: float) -> None:
+    def __init__(self, sharing: Sharing, key: bytes, use: CacheUse, deadline: float, mode: str = "direct") -> None:
         self._sharing = sharing
         self._key = key
+        self._flight_key = key + mode.encode()
         self._use = use
         self._deadline = deadline
         self._led: Call | None = None
@@ -191,7 +195,7 @@ class Share:
         return kept
 
     def _join(self) -> Call | None:
-        call = self._sharing.flights.join(self._key) if self._use.reads else None
+        call = self._sharing.flights.join(self._flight_key) if self._use.reads else None
         self.is_hit = call is not None
         if call is not None:
             self.has_followed = True
@@ -200,7 +204,7 @@ class Share:
 
     def _lead(self, work: Callable[[Call], Awaitable[KeptAnswer]], *, shows_pieces: bool) -> Call:
         self._sharing.led_count += 1
-        self._led = self._sharing.flights.start(self._key, work, shows_pieces=shows_pieces)
+        self._led = self._sharing.flights.start(self._flight_key, work, shows_pieces=shows_pieces)
         return self._led
 
     def _try_again_after(self, error: PerpetuoError) -> None:

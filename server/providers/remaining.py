@@ -1,7 +1,8 @@
 """What an account may still use before its window ends, as answers of providers tell it. Pure.
 
-Two spellings are in use: `x-ratelimit-remaining-requests` with `x-ratelimit-reset-requests` as a duration or in seconds,
-and `anthropic-ratelimit-requests-remaining` with `anthropic-ratelimit-requests-reset` as a date; both for tokens too.
+Two spellings are in use: `x-ratelimit-remaining-requests` with `x-ratelimit-reset-requests` as a duration or in
+seconds, and `anthropic-ratelimit-requests-remaining` with `anthropic-ratelimit-requests-reset` as a date; both for
+tokens too.
 """
 
 from collections.abc import Mapping

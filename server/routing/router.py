@@ -21,7 +21,18 @@ from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
-from server.routing.world import Draw, IsFull, LoadOf, ModelOf, PriceOf, RestsFor, World, loaded_nowhere, never_full, never_rests
+from server.routing.world import (
+    Draw,
+    IsFull,
+    LoadOf,
+    ModelOf,
+    PriceOf,
+    RestsFor,
+    World,
+    loaded_nowhere,
+    never_full,
+    never_rests,
+)
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 PricesOf = Callable[[str], Awaitable[PriceOf]]

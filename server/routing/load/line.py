@@ -13,6 +13,7 @@ from server.chat.deployment import Candidate
 from server.errors import DeadlineExceeded, Overloaded
 from server.routing.load.queue import FairQueue, Ticket
 from server.routing.load.traffic import Traffic, Upstream
+from server.routing.operation import Operation
 
 MAX_WAIT_S: Final = 10.0
 
@@ -22,8 +23,8 @@ Turn = asyncio.Future[Upstream]
 class Line:
     """The queue in front of the upstreams. `max_wait_s` bounds the wait of everybody.
 
-    `refused` counts who was refused a place, by what ran out: the places of the `queue` or of the `tenant`, the patience
-    before waiting (`delay`), or while waiting (`wait`).
+    `refused` counts who was refused a place, by what ran out: the places of the `queue` or of the `tenant`, or the
+    patience, before waiting (`delay`) or while waiting (`wait`).
     """
 
     def __init__(self, traffic: Traffic, queue: FairQueue[Turn, Upstream], max_wait_s: float = MAX_WAIT_S) -> None:
@@ -83,14 +84,18 @@ class Line:
         waited_s = 0.0 if first is None else now_s - first.since_s
         if queue.is_full:
             self.refused["queue"] += 1
-            raise _refusal(f"{len(queue)} requests wait for a provider already, which is all the queue holds.", waited_s)
+            raise _refusal(
+                f"{len(queue)} requests wait for a provider already, which is all the queue holds.", waited_s
+            )
         if queue.is_full_for(tenant):
             self.refused["tenant"] += 1
             count = queue.length_of(tenant)
             raise _refusal(f"{count} requests of yours wait for a provider already, which is your share.", waited_s)
         if waited_s > self._max_wait_s / 2:
             self.refused["delay"] += 1
-            raise _refusal(f"The first of your requests that wait for a provider does so for {waited_s:.1f} s.", waited_s)
+            raise _refusal(
+                f"The first of your requests that wait for a provider does so for {waited_s:.1f} s.", waited_s
+            )
 
     def _give_up(self, ticket: Ticket[Turn, Upstream], deadline_s: float) -> None:
         """It is too late for a ticket."""
@@ -149,6 +154,17 @@ class Line:
         self._serve()
         for ticket in self._queue.tickets():
             self._watch_reopening(ticket.wants)
+
+
+async def wait_in_line(line: Line, operation: Operation) -> None:
+    """Puts the candidate of an operation first that may be called, as soon as there is one. Raises as `enter`."""
+    call, exact = operation.call, operation.trace.clock.exact
+    began = exact()
+    try:
+        tenant = f"{call.principal.workspace_id}/{call.principal.user_id}"
+        operation.candidates = await line.enter(tenant, operation.candidates, call.deadline)
+    finally:
+        operation.trace.waited_s += exact() - began
 
 
 def _refusal(what: str, waited_s: float) -> Overloaded:

@@ -1,8 +1,8 @@
 """A queue that is fair between tenants, bounded for each and in all. Pure: nobody waits here, tickets do.
 
-Turns go round the tenants, one ticket each; within a tenant whoever came first goes first. A ticket wants one of several
-things, and is passed over as long as none of them is there, so that it holds up nobody who wants something else. It is
-in the queue until it is served or leaves, whichever is first, and never comes back.
+Turns go round the tenants, one ticket each; within a tenant whoever came first goes first. A ticket wants one of
+several things, and is passed over as long as none of them is there, so that it holds up nobody who wants something
+else. It is in the queue until it is served or leaves, whichever is first, and never comes back.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -13,7 +13,7 @@ DATE_S = datetime.fromisoformat(DATE).timestamp()
 CASES: list[tuple[str, dict[str, str], Remaining | None]] = [
     ("nothing is told", {}, None),
     ("a duration", {"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "1m0.5s"}, Remaining(3, 60.5)),
-    ("milliseconds", {"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "12ms"}, Remaining(3, 0.012)),
+    ("milliseconds", {"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "5ms"}, Remaining(3, 0.005)),
     ("seconds", {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "7.5"}, Remaining(0, 7.5)),
     ("seconds since 1970",
      {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1795000009"}, Remaining(0, 9.0)),

@@ -1,4 +1,4 @@
-"""Requests that wait until an upstream has room: turns, bounds, departures, and that no place is lost or given twice."""
+"""Requests that wait until an upstream has room: turns, bounds, departures, and each place given exactly once."""
 
 import asyncio
 import random

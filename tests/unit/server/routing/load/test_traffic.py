@@ -10,7 +10,6 @@ from server.routing.attempt import Attempt, Clock, Trace
 from server.routing.load.traffic import FAILURE_S, UNSEEN_S, Traffic
 from tests.unit.server.routing.scripted import candidate, nano_per_token
 
-
 A, B = ("a", "m"), ("b", "m")
 
 
