@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from msgspec import Struct
+
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
@@ -65,8 +67,7 @@ class Parts:
     calibration: Calibration = field(default_factory=Calibration)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A request that was read: its operation, its text, what it asks of routing, and its share if it has one."""
 
     operation: Operation

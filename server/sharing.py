@@ -7,8 +7,9 @@ of the request is everybody's, and any other failure is the leader's alone: the 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights

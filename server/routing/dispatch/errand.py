@@ -1,7 +1,8 @@
 """A request on its way to upstreams: what is asked, who may be asked, and until when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
@@ -9,8 +10,7 @@ from server.chat.usage import Usage
 from server.routing.attempt import Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """One request.
 
     `candidates` are asked in their order; there is at least one. `deadline` is absolute, in seconds of the running
