@@ -19,7 +19,8 @@ class WireRequest(Struct, frozen=True):
 
     `sign` is there where the request must be signed at the moment when it is sent. `others` are the bodies of further
     requests that are like this one: all are sent, one after the other, and the answer is the list of their answers in
-    JSON; the first that fails is the answer to all.
+    JSON; the first that fails is the answer to all. `grant` is the request that is answered with an OAuth token, which
+    goes along as the bearer.
     """
 
     method: str
@@ -29,6 +30,7 @@ class WireRequest(Struct, frozen=True):
     is_stream: bool = False
     sign: "Sign | None" = None
     others: tuple[bytes, ...] = ()
+    grant: "WireRequest | None" = None
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method!r}, {self.url!r}, is_stream={self.is_stream!r})"
