@@ -64,8 +64,8 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.load.line import Line, Turn
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
@@ -197,7 +197,7 @@ class Core:
         self._keeping = Keeping(stores.database, rules)
         self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
-        self._sharing = Sharing(answers, asyncio.get_running_loop().time)
+        self._sharing = Sharing(answers, asyncio.get_running_loop().time, settings.request_timeout_s)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
         self.metering.show_upstreams(client.counts)

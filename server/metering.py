@@ -13,7 +13,7 @@ from server.ledger.contents import ContentWriter
 from server.ledger.ledger import BatchLedger
 from server.limits.admission import Admission
 from server.limits.refusals import Refusals
-from server.routing.load.line import Line
+from server.routing.dispatch.line import Line
 from server.routing.load.traffic import Traffic
 from server.sharing import Sharing
 from server.state.state import State

@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import ClientGone, DeadlineExceeded, Overloaded
 from server.pipeline import Pipeline
-from server.routing.load.line import Line
+from server.routing.dispatch.line import Line
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic
 from tests.stores.ledgers import KeptLedger

@@ -12,7 +12,7 @@ import pytest
 from server.chat.deployment import Candidate
 from server.errors import DeadlineExceeded, Overloaded
 from server.routing.attempt import Attempt, Clock, Trace
-from server.routing.load.line import Line
+from server.routing.dispatch.line import Line
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic
 from tests.unit.server.routing.scripted import candidate, nano_per_token
