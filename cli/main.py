@@ -59,7 +59,7 @@ def serve(context: typer.Context) -> None:
 
 @app.command(context_settings=_PASS_ON)
 def mock(context: typer.Context) -> None:
-    """Serve an OpenAI-compatible upstream with scripted faults. `perpetuo mock --help` lists the options."""
+    """Serve an upstream with scripted faults in three dialects. `perpetuo mock --help` lists the options."""
     from cli.mock.__main__ import main as mock_main
 
     mock_main(context.args)

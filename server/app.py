@@ -65,6 +65,7 @@ from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
 from server.routing.failure import blames_provider
+from server.routing.load.traffic import Traffic
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
@@ -92,6 +93,7 @@ from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
+from server.upstream.granting import GrantingTransport
 from server.upstream.scripted import ScriptedTransport
 from server.upstream.switch import TransportSwitch
 
@@ -181,10 +183,11 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
-        client = HttpTransport(
+        self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
-        schemes: dict[str, Transport] = {"http": client, "https": client, "demo": ScriptedTransport(time.time)}
+        granted = GrantingTransport(client)
+        schemes: dict[str, Transport] = {"http": granted, "https": granted, "demo": ScriptedTransport(time.time)}
         self._transport = BatchTransport(TransportSwitch(schemes))
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
@@ -200,9 +203,11 @@ class Core:
         self._keeping = Keeping(stores.database, rules)
         self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
-        self._sharing = Sharing(answers, asyncio.get_running_loop().time)
+        self._sharing = Sharing(answers, asyncio.get_running_loop().time, settings.request_timeout_s)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
+        self.metering.show_upstreams(client.counts)
+        self._traffic = Traffic(asyncio.get_running_loop().time)
         options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
@@ -281,6 +286,7 @@ class Core:
                 refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
+                watch=self._traffic.begin,
             )
         )
 
@@ -294,6 +300,7 @@ class Core:
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
+                load_of=self._traffic.load,
             )
         )
 

@@ -22,7 +22,7 @@ from server.chat.rates import Standing
 from server.chat.records import bare
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
-from server.chat.view import GatewayKnobs
+from server.chat.view import GatewayKnobs, StreamMode
 from server.errors import ClientGone, PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
@@ -30,7 +30,7 @@ from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
 from server.limits.metadata import rate_metadata
 from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
-from server.routing.attempt import Clock, Price, PricesOf, Trace
+from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.operation import Operation
@@ -49,7 +49,10 @@ class Read(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other."""
+    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
+
+    `watch` is told of every upstream call that begins.
+    """
 
     router: Router
     sharing: Sharing
@@ -63,16 +66,18 @@ class Parts:
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request that was read: its operation, its text, what it asks of routing, and its share if it has one."""
+    """A request that was read: its operation, its text, what it asks of routing, its share if any, and its mode."""
 
     operation: Operation
     request: ChatRequest
     asked: Asked
     share: Share | None
+    mode: StreamMode = "direct"
 
 
 class Pipeline:
@@ -164,7 +169,8 @@ class Pipeline:
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
         # Until the workspace's policy is known, nothing is recorded that it may not want.
-        operation = Operation(call, Trace(self._parts.clock, self._parts.price), is_stream, content_policy="off")
+        trace = Trace(self._parts.clock, self._parts.price, is_stream=is_stream, watch=self._parts.watch)
+        operation = Operation(call, trace, is_stream, content_policy="off")
         operation.trace.on_begin = partial(self._goes_out, operation)
         return operation
 
@@ -224,7 +230,8 @@ class Pipeline:
         operation.strategy = asked.ask.strategy
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
-        prepared = Prepared(operation, request, asked, await self._share(operation, request, knobs, asked))
+        share = await self._share(operation, request, knobs, asked)
+        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct")
         if prepared.share is None or not prepared.share.has_kept():
             await self._choose(prepared)
         return prepared
@@ -258,7 +265,8 @@ class Pipeline:
         key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
         if key is None:
             return None
-        share = self._parts.sharing.share(key, use, call.deadline)
+        own = principal.workspace_id, key
+        share = self._parts.sharing.share(own, use, call.deadline, knobs.stream_mode or "direct")
         share.notes = operation.notes
         return share
 
@@ -273,7 +281,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        served = await self._parts.dispatcher.complete(_errand(prepared))
+        served = await self._parts.dispatcher.complete(self._errand(prepared))
         answer = served.answer
         usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
         operation.served, operation.usage = served.candidate, usage
@@ -287,7 +295,7 @@ class Pipeline:
         operation = prepared.operation
         if not operation.candidates:
             await self._choose(prepared)
-        return await self._parts.dispatcher.stream(_errand(prepared))
+        return await self._parts.dispatcher.stream(self._errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
@@ -302,7 +310,7 @@ class Pipeline:
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
-            told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
+            told = broken_stream(error, _deadline(prepared), self._parts.clock.monotonic())
             live.count(self._usage_of(operation, live, tail))
             live.end(told)
             raise told from None
@@ -354,12 +362,22 @@ class Pipeline:
         learns = isinstance(live, LiveStream)
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
 
+    def _errand(self, prepared: Prepared) -> Errand:
+        operation = prepared.operation
+        return Errand(
+            prepared.request,
+            operation.candidates,
+            _deadline(prepared),
+            operation.trace,
+            operation.prompt_tokens,
+            prepared.mode,
+            partial(usage_of_stream, self._parts.calibration),
+        )
 
-def _errand(prepared: Prepared) -> Errand:
-    operation = prepared.operation
-    return Errand(
-        prepared.request, operation.candidates, operation.call.deadline, operation.trace, operation.prompt_tokens
-    )
+
+def _deadline(prepared: Prepared) -> float:
+    """Until when providers may be asked: until the request's own deadline, or while others may wait with it."""
+    return prepared.operation.call.deadline if prepared.share is None else prepared.share.call_deadline
 
 
 def _reason(error: BaseException) -> PerpetuoError:

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
         "perpetuo mock",
-        description="An OpenAI-compatible upstream with scripted faults.",
+        description="An upstream with scripted faults, in the dialects of OpenAI, Anthropic and Gemini.",
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

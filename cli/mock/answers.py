@@ -131,9 +131,18 @@ def words(text: str) -> tuple[str, ...]:
     return (first, *(f" {word}" for word in others))
 
 
+def arguments_of(message: Message) -> Json:
+    """The arguments of a call as an object, empty where they are none: not every dialect can write what is broken."""
+    try:
+        return msgspec.json.decode(message.arguments, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
 def first_tool(asked: Asked) -> str:
     """The name of the first function that the request offers."""
-    for tool in asked.tools or ():
+    offered = [each for tool in asked.tools or () for each in tool.get("functionDeclarations") or (tool,)]
+    for tool in offered:
         function = tool.get("function", tool)
         if isinstance(function, dict) and isinstance(function.get("name"), str):
             return str(function["name"])

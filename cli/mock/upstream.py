@@ -17,14 +17,14 @@ from cli.mock.parts import PARTS
 from cli.mock.plan import Plan, plan, simple
 from cli.mock.record import Recorded, Records
 from cli.mock.scenario import Scenario, ScenarioUnknownError, parse_scenario
-from cli.mock.wires.openai import OpenAiWire, models
+from cli.mock.wires.choice import OPENAI, Spoken, spoken_at
+from cli.mock.wires.openai import models
 
 MAX_CACHED_PLANS: Final = 512
 
 _MODEL_PREFIX: Final = "mock/"
-_OPENAI: Final[Wire] = OpenAiWire()
 _NO_PREFILL: Final = Complaint(400, message="This model takes no message of the assistant as the last one.")
-_PlanKey = tuple[str, str, bool, bool, int, str]
+_PlanKey = tuple[Wire, str, str, bool, bool, int, str]
 
 
 class MockUpstream:
@@ -67,7 +67,7 @@ class MockUpstream:
 
     @property
     def base_url(self) -> str:
-        """The base URL of the OpenAI-compatible API."""
+        """The base URL of the OpenAI-compatible API; Anthropic's is `origin`, Gemini's `{origin}/v1beta`."""
         return f"{self.origin}/v1"
 
     @property
@@ -174,31 +174,32 @@ class MockUpstream:
         self._changed.set()
         text = "" if scenario is None else scenario.decode("latin-1")
         try:
-            if path.endswith("/chat/completions") and request.method == "POST":
-                return self._complete(request, self._decode(request.body), text)
+            if request.method == "POST" and (spoken := spoken_at(path)) is not None:
+                return self._complete(request, spoken, text)
             if path.endswith("/models") and request.method == "GET":
                 return self._list_models(text)
         except (msgspec.DecodeError, ScenarioUnknownError) as error:
             return _refused(400, str(error))
         return _refused(404, f"The mock has no {request.method} {path}.")
 
-    def _complete(self, request: Recorded, asked: Asked, text: str) -> Plan:
+    def _complete(self, request: Recorded, spoken: Spoken, text: str) -> Plan:
+        asked, wire = spoken.complete(self._decode(request.body)), spoken.wire
         request.scenario = text = text or self._scenario_for(asked.model)
         scenario = self._parsed(text)
         is_fresh = request.exchange == 1 and ("reset-reused" in scenario or "close-reused" in scenario)
         if is_fresh or not self._holds(scenario):
             scenario = self._parsed("")
         elif "no-prefill" in scenario and asked.last_role == "assistant":
-            return simple(400, _OPENAI.error(_NO_PREFILL))
+            return simple(400, wire.error(_NO_PREFILL))
         elif "status-NNN" in scenario and scenario.value("status-NNN", "retry_date"):
-            return plan(asked, scenario, _OPENAI, time.time())
+            return plan(asked, scenario, wire, time.time())
         tool = answers.first_tool(asked) if "tool" in scenario else ""
-        key = (scenario.text, asked.model, bool(asked.stream), asked.wants_usage, asked.n or 1, tool)
+        key = (wire, scenario.text, asked.model, bool(asked.stream), asked.wants_usage, asked.n or 1, tool)
         found = self._plans.get(key)
         if found is None:
             if len(self._plans) >= MAX_CACHED_PLANS:
                 self._plans.clear()
-            found = self._plans[key] = plan(asked, scenario, _OPENAI)
+            found = self._plans[key] = plan(asked, scenario, wire)
         return found
 
     def _scenario_for(self, model: str) -> str:
@@ -235,7 +236,7 @@ class MockUpstream:
     def _list_models(self, text: str) -> Plan:
         scenario = self._parsed(text)
         if set(scenario.faults) - {"models"}:
-            return plan(Asked(), scenario, _OPENAI, time.time())
+            return plan(Asked(), scenario, OPENAI, time.time())
         ids = scenario.value("models", "ids").split(",") if "models" in scenario else answers.MODELS
         return simple(200, models(tuple(ids)))
 
@@ -272,4 +273,4 @@ def _part_for_port(scenarios: Sequence[str]) -> str:
 
 
 def _refused(status: int, why: str) -> Plan:
-    return simple(status, _OPENAI.error(Complaint(status, message=why)))
+    return simple(status, OPENAI.error(Complaint(status, message=why)))

@@ -19,7 +19,8 @@ class WireRequest:
 
     `sign` is there where the request must be signed at the moment when it is sent. `others` are the bodies of further
     requests that are like this one: all are sent, one after the other, and the answer is the list of their answers in
-    JSON; the first that fails is the answer to all.
+    JSON; the first that fails is the answer to all. `grant` is the request that is answered with an OAuth token, which
+    goes along as the bearer.
     """
 
     method: str
@@ -29,6 +30,7 @@ class WireRequest:
     is_stream: bool = False
     sign: "Sign | None" = field(default=None, repr=False, compare=False)
     others: tuple[bytes, ...] = field(default=(), repr=False)
+    grant: "WireRequest | None" = field(default=None, repr=False)
 
 
 Sign: TypeAlias = Callable[[WireRequest, float], WireRequest]

@@ -60,7 +60,8 @@ class Attempt:
     """A call to `candidate` that runs, or has ended. It leaves exactly one record.
 
     `answered_s` is how long the upstream took for the whole answer, of a stream for the first content; None as long as
-    there is neither. `was_in_vain`: what it took is only supposed, and nothing of it reached the caller.
+    there is neither. `was_in_vain`: what it took is only supposed, and nothing of it reached the caller. `on_end` is
+    called once, with the record there.
     """
 
     number: int
@@ -76,6 +77,8 @@ class Attempt:
     usage: Usage | None = None
     was_in_vain: bool = False
     record: AttemptRecord | None = None
+    is_stream: bool = False
+    on_end: "Watch | None" = None
 
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
@@ -123,6 +126,8 @@ class Attempt:
                 detail=detail,
                 price_version=self.version_of(deployment.provider, self.candidate.model) if is_priced else "",
             )
+            if self.on_end is not None:
+                self.on_end(self)
         return self.record
 
     def fail(self, error: PerpetuoError, spent: Usage | None = None) -> AttemptRecord:
@@ -133,12 +138,16 @@ class Attempt:
         return self.end(error.reason, error.message[:500])
 
 
+Watch = Callable[[Attempt], None]
+"""Told of an attempt that begins, or has ended."""
+
+
 @dataclass(slots=True)
 class Trace:
     """The attempts of one operation, in order.
 
     `waited_s` is what it was held back on purpose, in seconds. `told` is whose failure the caller was told of, if all
-    failed. `on_begin` is called when an attempt has begun.
+    failed. `on_begin` is called when an attempt has begun, after `watch`.
     """
 
     clock: Clock
@@ -148,6 +157,8 @@ class Trace:
     told: Candidate | None = None
     version_of: VersionOf = usual_version
     on_begin: Callable[[], None] | None = None
+    is_stream: bool = False
+    watch: Watch | None = None
 
     def use(self, prices: Prices) -> None:
         """Prices the attempts that begin from now on."""
@@ -157,7 +168,10 @@ class Trace:
     def begin(self, candidate: Candidate) -> Attempt:
         """A new attempt, which is counted even if it never connects."""
         attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price, self.version_of)
+        attempt.is_stream = self.is_stream
         self.attempts.append(attempt)
+        if self.watch is not None:
+            self.watch(attempt)
         if self.on_begin is not None:
             self.on_begin()
         return attempt
@@ -189,6 +203,6 @@ class Trace:
         versions = [attempt.record.price_version for attempt in self.attempts if attempt.record is not None]
         return ", ".join(dict.fromkeys(filter(None, versions)))[:_MAX_VERSION_CHARS]
 
-    def records(self) -> tuple[AttemptRecord, ...]:
-        """A record for each attempt; one that still runs is recorded as left by the caller."""
-        return tuple(attempt.end("CLIENT_GONE") for attempt in self.attempts)
+    def records(self, left_for: str = "CLIENT_GONE") -> tuple[AttemptRecord, ...]:
+        """A record for each attempt; one that still runs was given up for the reason `left_for`."""
+        return tuple(attempt.end(left_for) for attempt in self.attempts)

@@ -11,6 +11,7 @@ from server.chat.deployment import Candidate
 from server.errors import PerpetuoError
 from server.routing.ask import Ask
 from server.routing.filters import Filter, Option, Rejected, sift
+from server.routing.load.choice import two_choices
 from server.routing.nobody import nobody_left
 from server.routing.strategies import RULES, Figures, Key, Scores, figures_of, scores_of, shortfall
 from server.routing.world import World
@@ -77,7 +78,32 @@ def _ranked(options: Sequence[Option], ask: Ask, world: World, in_full: bool) ->
             )
             for option, found, score in zip(options, figures, scores, strict=True)
         ]
-    return [item for _, item in sorted(keyed, key=lambda entry: entry[0])]
+    keyed.sort(key=lambda entry: entry[0])
+    return _balanced(keyed, ask, world, 1 if is_plain else _place_of_draw(ask))
+
+
+def _balanced(keyed: Sequence[tuple[Key, Ranked]], ask: Ask, world: World, draw_at: int) -> list[Ranked]:
+    """The candidates in order, after the load was looked at of those that only the draw puts first.
+
+    `draw_at` is the draw's place in the keys: those are equal whose keys are the same before it.
+    """
+    best = keyed[0][0][:draw_at]
+    equals = [item for key, item in keyed if key[:draw_at] == best]
+
+    def load_of(item: Ranked) -> float:
+        candidate = item.candidate
+        return world.load_of(candidate.deployment.provider_id, candidate.model, ask.is_stream)
+
+    first = two_choices(equals, _entry_of, _weight_of, load_of)
+    return [*first, *(item for _, item in keyed[len(equals) :])]
+
+
+def _entry_of(item: Ranked) -> str:
+    return item.candidate.deployment.provider_id
+
+
+def _weight_of(item: Ranked) -> int:
+    return item.candidate.deployment.weight
 
 
 def _draws(options: Sequence[Option], world: World) -> dict[str, float]:
@@ -105,6 +131,13 @@ def _key(option: Option, figures: Figures, scores: Scores, ask: Ask, draws: dict
     if ask.strategy == "default":
         return short, priority, draw, rule, place
     return short, rule, priority, draw, place
+
+
+def _place_of_draw(ask: Ask) -> int:
+    """Where the draw stands in what `_key` gives."""
+    if ask.strategy == "default":
+        return 2 if ask.wants_best else 1
+    return 3
 
 
 def _cut(ranked: Sequence[Ranked], rejected: list[Rejected]) -> list[Ranked]:

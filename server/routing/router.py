@@ -21,7 +21,7 @@ from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
-from server.routing.world import Draw, ModelOf, PriceOf, RestsFor, World, never_rests
+from server.routing.world import Draw, LoadOf, ModelOf, PriceOf, RestsFor, World, loaded_nowhere, never_rests
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 PricesOf = Callable[[str], Awaitable[PriceOf]]
@@ -57,6 +57,7 @@ class Sources:
     prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
     rests_for: RestsFor = never_rests
+    load_of: LoadOf = loaded_nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Router:
             draw=sources.draw,
             measured_of=measured_of,
             rests_for=sources.rests_for,
+            load_of=sources.load_of,
         )
         return decide(ask, world, in_full=in_full)
 

@@ -23,6 +23,9 @@ MeasuredOf = Callable[[str, str, bool], Measured]
 RestsFor = Callable[[str, str], float]
 """Provider entry and model to the seconds for which they must not be asked; 0 for those that may."""
 
+LoadOf = Callable[[str, str, bool], float]
+"""Provider entry, model, and whether the answer is streamed, to how loaded the upstream is; 0 for one at rest."""
+
 Draw = Callable[[], float]
 """A number from 0 (exclusive) to 1."""
 
@@ -37,6 +40,11 @@ def never_rests(provider_id: str, model: str) -> float:
     return 0.0
 
 
+def loaded_nowhere(provider_id: str, model: str, is_stream: bool) -> float:
+    """Every upstream is at rest."""
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The state that a decision is made over. `deployments` are those of the workspace that are enabled."""
@@ -48,3 +56,4 @@ class World:
     draw: Draw
     measured_of: MeasuredOf = measured_nowhere
     rests_for: RestsFor = never_rests
+    load_of: LoadOf = loaded_nowhere

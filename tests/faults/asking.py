@@ -1,6 +1,7 @@
 """One completion asked for through either face, and what the caller saw of it. Knows no fault and no expectation."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +37,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, of whom, by whom, and how long at most, in seconds."""
+    """What is asked, of whom, by whom, and how long at most, in seconds. `knobs` are headers without their prefix."""
 
     key: str
     is_stream: bool
@@ -44,6 +45,7 @@ class Question:
     model: str = MODEL
     prompt: str = PROMPT
     max_tokens: int | None = None
+    knobs: Mapping[str, str] = field(default_factory=dict)
 
 
 async def ask_rest(session: aiohttp.ClientSession, url: str, question: Question) -> Seen:
@@ -52,6 +54,7 @@ async def ask_rest(session: aiohttp.ClientSession, url: str, question: Question)
     body |= {"stream": True} if question.is_stream else {}
     body |= {"max_tokens": question.max_tokens} if question.max_tokens else {}
     headers = {"authorization": f"Bearer {question.key}", "x-request-timeout": f"{question.timeout_s}"}
+    headers |= {f"x-perpetuo-{name}": text for name, text in question.knobs.items()}
     seen = Seen()
     async with session.post(f"{url}/v1/chat/completions", json=body, headers=headers) as answer:
         seen.status = answer.status
@@ -108,7 +111,9 @@ async def ask_grpc(channel: grpc.aio.Channel, question: Question) -> Seen:
         max_tokens=question.max_tokens,
     )
     stub: Any = completions_pb2_grpc.CompletionsServiceStub(channel)
-    more: dict[str, Any] = {"metadata": (("authorization", f"Bearer {question.key}"),), "timeout": question.timeout_s}
+    knobs = [(f"x-perpetuo-{name}", text) for name, text in question.knobs.items()]
+    metadata: Any = (("authorization", f"Bearer {question.key}"), *knobs)
+    more: dict[str, Any] = {"metadata": metadata, "timeout": question.timeout_s}
     seen = Seen()
     if question.is_stream:
         call = stub.StreamChatCompletion(chat_pb2.StreamChatCompletionRequest(request=request), **more)
@@ -121,8 +126,8 @@ async def ask_grpc(channel: grpc.aio.Channel, question: Question) -> Seen:
         else:
             _take_message(await call, seen)
         seen.is_complete, seen.status = True, "OK"
-        metadata = dict(await call.initial_metadata()) | dict(await call.trailing_metadata())
-        seen.request_id = str(metadata["x-request-id"])
+        told = dict(await call.initial_metadata()) | dict(await call.trailing_metadata())
+        seen.request_id = str(told["x-request-id"])
     except grpc.aio.AioRpcError as error:
         seen.is_in_band = bool(seen.text)
         _take_status(error, seen)

@@ -1,6 +1,6 @@
 """The gateways that the faults are tried on, and which of the cells are run."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -18,6 +18,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("cell", chosen, ids=str)
 
 
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Keeps a line for the end of the run, where figures stand."""
+    return lambda line: record_property("figure", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of the tests that told some."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [value for report in reports for name, value in report.user_properties if name == "figure"]
+    if lines:
+        terminalreporter.section("figures")
+    for line in lines:
+        terminalreporter.write_line(str(line))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def patient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     """A gateway with time limits that nothing reaches but what never ends."""
@@ -32,4 +48,12 @@ async def brisk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     """A gateway with time limits of a second."""
     limits = {"connect_timeout_s": 1.0, "first_token_timeout_s": 1.0, "answer_timeout_s": 1.0, "idle_timeout_s": 1.0}
     async with open_lab(tmp_path_factory.mktemp("brisk"), timeout_s=15.0, **limits) as lab:
+        yield lab
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def narrow(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    """A patient gateway that opens one connection to each upstream."""
+    limits = {"connect_timeout_s": 25.0, "first_token_timeout_s": 25.0, "upstream_connections": 1}
+    async with open_lab(tmp_path_factory.mktemp("narrow"), timeout_s=30.0, **limits) as lab:
         yield lab

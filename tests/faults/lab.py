@@ -29,6 +29,12 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.settings import ServerSettings
 from server.upstream.address_book import SystemResolver
 from tests.faults.asking import Question, Seen, ask_grpc, ask_rest
+from tests.faults.asking_messages import ask_messages
+
+PATHS = {"openai-compatible": "/v1", "anthropic": "", "google": "/v1beta"}
+"""The providers whose dialects the mock speaks, and where it does."""
+
+ANY_KEY = NewKey(name="room")
 
 ANSWER_WAIT_S = 20.0
 """How long a test waits for what must come at once, on a busy machine."""
@@ -51,11 +57,13 @@ class Room:
     key: str
     targets: tuple[Target, ...]
 
-    async def ask(self, *, is_stream: bool, is_grpc: bool, **more: Any) -> Seen:
-        """What the caller sees of one request; raises TimeoutError when it hangs."""
+    async def ask(self, *, is_stream: bool, is_grpc: bool = False, is_messages: bool = False, **more: Any) -> Seen:
+        """What the caller sees of one request, by the face of messages if so; raises TimeoutError when it hangs."""
         lab = self.lab
         question = Question(self.key, is_stream, more.pop("timeout_s", lab.timeout_s), **more)
         async with asyncio.timeout(question.timeout_s + ANSWER_WAIT_S):
+            if is_messages:
+                return await ask_messages(lab.session, lab.url, question)
             if is_grpc:
                 return await ask_grpc(lab.channel, question)
             return await ask_rest(lab.session, lab.url, question)
@@ -97,24 +105,22 @@ class Lab:
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @contextlib.asynccontextmanager
-    async def room(self, *upstreams: str) -> AsyncIterator[Room]:
+    async def room(
+        self, *upstreams: str, provider: str = "openai-compatible", key: NewKey = ANY_KEY
+    ) -> AsyncIterator[Room]:
         """A room whose entries are asked in this order. Each is a scenario of a mock, or a base URL."""
         number = next(self.numbers)
         accounts, entries = self.core.stores.accounts, self.core.stores.entries
         workspace = (await accounts.workspaces.create(self.user_id, f"Room {number}")).workspace
-        created = await accounts.create_key(self.user_id, workspace.id, NewKey(name="room"))
+        created = await accounts.create_key(self.user_id, workspace.id, key)
         async with contextlib.AsyncExitStack() as stack:
             targets: list[Target] = []
             for place, upstream in enumerate(upstreams, 1):
                 is_address = "://" in upstream
                 mock = None if is_address else await stack.enter_async_context(MockUpstream(scenarios=[upstream]))
-                base_url = upstream if mock is None else mock.base_url
-                entry = await entries.add(
-                    workspace.id,
-                    NewProvider(
-                        "openai-compatible", f"sk-room-{number}-{place}", place, base_url, name=f"Place {place}"
-                    ),
-                )
+                base_url = upstream if mock is None else mock.origin + PATHS[provider]
+                new = NewProvider(provider, f"sk-room-{number}-{place}", place, base_url, name=f"Place {place}")
+                entry = await entries.add(workspace.id, new)
                 targets.append(Target(entry.id, mock))
             try:
                 yield Room(self, workspace.id, created.secret, tuple(targets))

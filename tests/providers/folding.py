@@ -77,7 +77,14 @@ def _join_calls(into: list[Json], fragments: list[Json]) -> None:
 
 
 def _longer(before: Any, value: Any) -> Any:
-    """Log-probabilities come in pieces; other members of a choice come once."""
+    """Log-probabilities come in pieces; what filters found is told with each piece; other members come once."""
     if isinstance(before, dict) and isinstance(value, dict):
-        return {name: [*(before.get(name) or []), *(value.get(name) or [])] for name in {**before, **value}}
+        return {name: _joined(before.get(name), value.get(name)) for name in {**before, **value}}
     return value
+
+
+def _joined(before: Any, value: Any) -> Any:
+    """Lists one after the other; of anything else what was told last."""
+    if isinstance(before or value, list):
+        return [*(before or []), *(value or [])]
+    return before if value is None else value

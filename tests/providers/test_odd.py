@@ -62,7 +62,7 @@ def is_read(dialect: Dialect, events: list[Event], chance: random.Random) -> boo
     stream = dialect.stream()
     try:
         for event in events:
-            is_odd = chance.random() < 0.2
+            is_odd = chance.random() < 0.2 and event.data != b"[DONE]"
             data = json.dumps(bent(json.loads(event.data), chance)).encode() if is_odd else event.data
             for chunk in stream.feed(SseEvent(data, event.event)):
                 json.loads(chunk.data)

@@ -16,6 +16,8 @@ from server.chat.request import ChatRequest, upstream_body
 from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Chunk, Event
+from server.providers.openai.access import BEARER, Access
+from server.providers.openai.headless import Headless
 from server.providers.openai.repairs import Repairs
 from server.providers.openai.requests import adapted
 from server.providers.openai.text import HALVED, REPLACED, in_utf8, with_whole_characters
@@ -34,12 +36,18 @@ _WHOLE_BODIES: Final = ("application/json", "application/problem+json", "text/ht
 
 @dataclass(frozen=True, slots=True)
 class OpenAiDialect(Vendor):
-    """POST `{base_url}/chat/completions` with a bearer key; what differs between vendors is in the fields."""
+    """POST `{base_url}/chat/completions` with a bearer key; what differs between vendors is in the fields.
+
+    `access` is how the vendor is reached, `own_name` the dialect's name where it is one of its own.
+    """
+
+    access: Access = BEARER
+    own_name: str = "openai"
 
     @property
     def name(self) -> str:
         """The dialect's own name."""
-        return "openai"
+        return self.own_name
 
     @property
     def framing(self) -> Framing:
@@ -55,16 +63,15 @@ class OpenAiDialect(Vendor):
             "Content-Type": "application/json",
             "Accept": "text/event-stream" if is_stream else "application/json",
         }
-        if deployment.api_key:
-            headers["Authorization"] = f"Bearer {deployment.api_key}"
-        return WireRequest("POST", f"{deployment.base_url}/chat/completions", headers, body, is_stream)
+        passed = self.access.credential(deployment)
+        url = self.access.url(deployment, "/chat/completions", candidate.model)
+        return WireRequest("POST", url, headers | passed.headers, body, is_stream, grant=passed.grant)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""
-        headers = {"Accept": "application/json"}
-        if deployment.api_key:
-            headers["Authorization"] = f"Bearer {deployment.api_key}"
-        return WireRequest("GET", f"{deployment.base_url}{self.check_path}", headers, b"")
+        passed = self.access.credential(deployment)
+        url = self.access.url(deployment, self.check_path)
+        return WireRequest("GET", url, {"Accept": "application/json"} | passed.headers, b"", grant=passed.grant)
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Dialect.answer`."""
@@ -114,10 +121,11 @@ class OpenAiDialect(Vendor):
 class OpenAiStream:
     """Reads one stream. States: open -> done ([DONE] came); a failure ends it by raising."""
 
-    __slots__ = ("_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
+    __slots__ = ("_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
 
     def __init__(self, vendor: Vendor) -> None:
         self._malformed = 0
+        self._headless = Headless()
         self.is_done = False
         self.notes: list[str] = []
         self._repairs = Repairs("delta", vendor.reasoning_name, vendor.usage, self.notes)
@@ -149,7 +157,10 @@ class OpenAiStream:
             return []
         if facts.error is not None or event.event == "error":
             raise judged(200, {}, _complaint(facts, data))
-        return [Chunk(data.replace(b"\n", b" ") if b"\n" in data else data, facts)]
+        data = data.replace(b"\n", b" ") if b"\n" in data else data
+        if self._headless.holds(data, facts):
+            return []
+        return [*self._headless.released(data), Chunk(data, facts)]
 
     def _may_be_odd(self, data: bytes, facts: ChunkFacts) -> bool:
         """Whether a chunk has what vendors write otherwise; most chunks are text and nothing else."""

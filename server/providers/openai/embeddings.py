@@ -22,6 +22,7 @@ from server.chat.wire import WireRequest
 from server.errors import ParamUnsupported, UpstreamBadResponse
 from server.providers.delegating import DelegatingDialect
 from server.providers.dialect import Answer, Dialect
+from server.providers.openai.access import BEARER, Access
 from server.providers.openai.dialect import OpenAiDialect
 from server.providers.refusal import complaint_of, judged, refusal
 
@@ -40,7 +41,7 @@ class EmbeddingForm:
 
     `most_inputs` and `most_tokens` (0: not known) bound one request. `takes_base64` and `takes_tokens` say whether it
     knows that encoding, and inputs that are tokens. `dimensions` is its name for the length of a vector, empty where
-    no length can be asked for.
+    no length can be asked for, `access` how it is reached.
     """
 
     most_inputs: int = MOST_INPUTS
@@ -48,6 +49,7 @@ class EmbeddingForm:
     takes_base64: bool = False
     takes_tokens: bool = True
     dimensions: str = "dimensions"
+    access: Access = BEARER
 
 
 class _Vector(Struct):
@@ -99,11 +101,10 @@ class OpenAiEmbeddings(DelegatingDialect):
         if len(bodies) == 1:
             bodies = [_ENCODER.encode(members)]
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        deployment = candidate.deployment
-        if deployment.api_key:
-            headers["Authorization"] = f"Bearer {deployment.api_key}"
-        url = f"{deployment.base_url}/embeddings"
-        return WireRequest("POST", url, headers, bodies[0], others=tuple(bodies[1:]))
+        passed = self._form.access.credential(candidate.deployment)
+        url = self._form.access.url(candidate.deployment, "/embeddings", candidate.model)
+        headers |= passed.headers
+        return WireRequest("POST", url, headers, bodies[0], others=tuple(bodies[1:]), grant=passed.grant)
 
     def _put_form(self, members: dict[str, Any]) -> None:
         """How the vectors are to be, in the vendor's words."""

@@ -11,6 +11,9 @@ from server.providers.bedrock.access import BedrockCredential
 from server.providers.bedrock.dialect import BedrockDialect
 from server.providers.google.dialect import GoogleDialect
 from server.providers.google.embeddings import GoogleEmbeddings
+from server.providers.openai import OpenAiDialect
+from server.providers.openai.azure import AzureAccess, AzureCredential
+from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.responses.native import NativeResponses
@@ -75,5 +78,25 @@ OWN_WIRES: Final = (
         key_env="AWS_BEARER_TOKEN_BEDROCK",
         credential=BedrockCredential(),
         base_url_form="https://bedrock-runtime.REGION.amazonaws.com",
+    ),
+    Provider(
+        "azure",
+        "Azure OpenAI",
+        OpenAiDialect(
+            limit="max_completion_tokens",
+            old_limit_models=OLD_MODELS,
+            developer="developer",
+            effort_off=EFFORT_OFF,
+            access=AzureAccess(),
+            own_name="azure",
+        ),
+        # Deployments have the names that their owners gave them, and that of their model unless told otherwise.
+        default_models=("gpt-6.1-sol", "gpt-6.1-terra", "gpt-5.4-mini", "gpt-4.1", "gpt-4.1-mini", "gpt-4o"),
+        key_env="AZURE_OPENAI_API_KEY",
+        credential=AzureCredential(),
+        base_url_form="https://RESOURCE.openai.azure.com",
+        natives={
+            "embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True, access=AzureAccess()))
+        },
     ),
 )

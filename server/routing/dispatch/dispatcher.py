@@ -24,6 +24,7 @@ from server.errors import (
 from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt
 from server.routing.course import LEAST_TIME_S, Chance, Course, Step
+from server.routing.dispatch.buffered import hold_whole
 from server.routing.dispatch.errand import Errand
 from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.failure import classify
@@ -177,6 +178,8 @@ class Dispatcher:
                 raise dialect.error(response.status, response.headers, await response.read())
             live = LiveStream(response, dialect, attempt, gate_for(errand.request))
             await live.open()
+            if errand.mode == "buffered":
+                await hold_whole(live, errand)
             is_open = True
             return live
         except UpstreamBadResponse as error:

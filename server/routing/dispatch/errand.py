@@ -1,12 +1,24 @@
 """A request on its way to upstreams: what is asked, who may be asked, and until when."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
+from server.chat.calibration import Calibration
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.usage import Usage
+from server.chat.view import StreamMode
 from server.routing.attempt import Trace
+from server.routing.counting import usage_of_stream
+from server.routing.tail import StreamTail
+
+Measure = Callable[[Candidate, StreamTail, int], Usage]
+"""Who answered, the stream as far as it came, and an estimate of the prompt's tokens, to what the call took."""
+
+
+def _by_estimate() -> Measure:
+    return partial(usage_of_stream, Calibration())
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +26,8 @@ class Errand:
     """One request.
 
     `candidates` are asked in their order; there is at least one. `deadline` is absolute, in seconds of the running
-    loop's clock. `trace` keeps what happens. `prompt_tokens` is an estimate of the prompt's size.
+    loop's clock. `trace` keeps what happens. `prompt_tokens` is an estimate of the prompt's size. `mode` is how a
+    stream goes out, and `measure` tells what one has taken that broke.
     """
 
     request: ChatRequest
@@ -22,6 +35,8 @@ class Errand:
     deadline: float
     trace: Trace
     prompt_tokens: int = 0
+    mode: StreamMode = "direct"
+    measure: Measure = field(default_factory=_by_estimate)
 
     def prompt_usage(self) -> Usage:
         """What a call took that may have read the prompt and answered nothing, by estimate."""

@@ -35,6 +35,11 @@ def gate_for(request: ChatRequest) -> Gate:
     return Gate(request.choices, request.choices * max(bounds, default=0))
 
 
+def is_told(usage: Usage | None) -> bool:
+    """Whether it is what a provider says of a whole answer."""
+    return usage is not None and not usage.is_estimated
+
+
 class LiveStream:
     """A stream whose headers have come; once it is open, `held` has what came up to the first content.
 
@@ -62,6 +67,15 @@ class LiveStream:
     def notes(self) -> Sequence[str]:
         """What was odd about the stream and could be lived with."""
         return self._decoder.notes
+
+    def has_all(self, *, wants_usage: bool) -> bool:
+        """Whether `held` has the whole answer and its usage, so that nothing need be waited for."""
+        if self._gate.is_over:
+            return self._failure is None
+        if self._gate.state is not State.ENDING:
+            return False
+        facts = [chunk.facts for chunk in self.held]
+        return any(fact.is_usage_only if wants_usage else is_told(fact.usage) for fact in facts)
 
     async def open(self) -> None:
         """Reads until the first content, or the end of an answer without any; raises what the upstream failed with.

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cli.mock.answers import Asked, Complaint, Message, first_tool, words
+from cli.mock.answers import Asked, Complaint, Message, arguments_of, first_tool, words
 
 
 def asked(body: bytes) -> Asked:
@@ -16,10 +16,16 @@ def test_the_last_role_is_that_of_the_last_message() -> None:
     assert asked(b"{}").last_role == ""
 
 
-def test_the_first_tool_is_found_in_either_shape() -> None:
+def test_the_first_tool_is_found_in_every_shape() -> None:
     assert first_tool(asked(b'{"tools":[{"function":{"name":"a"}},{"function":{"name":"b"}}]}')) == "a"
     assert first_tool(asked(b'{"tools":[{"name":"c","input_schema":{}}]}')) == "c"
+    assert first_tool(asked(b'{"tools":[{"functionDeclarations":[{"name":"d"}]}]}')) == "d"
     assert first_tool(asked(b"{}")) == "get_time"
+
+
+def test_arguments_that_are_no_object_are_none() -> None:
+    assert arguments_of(Message(arguments='{"a":1}')) == {"a": 1}
+    assert arguments_of(Message(arguments='{"a":')) == {}
 
 
 def test_words_join_to_the_text() -> None:

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import anthropic
 import openai
 import pytest
+from yarl import URL
 
 from cli.mock.scenario import ScenarioUnknownError
 from cli.mock.upstream import MockUpstream
@@ -204,3 +206,20 @@ async def test_counts_connections_and_drops_them_when_closed() -> None:
         assert (mock.connections_opened, mock.connections_open) == (1, 1)
     await mock.idle()
     assert mock.connections_open == 0
+
+
+async def test_answers_the_client_of_anthropic(mock: MockUpstream) -> None:
+    async with (
+        anthropic.AsyncAnthropic(base_url=mock.origin, api_key="sk-mock", max_retries=0) as client,
+        client.messages.stream(model="mock/long?n=3", max_tokens=9, messages=MESSAGES) as stream,
+    ):
+        assert await stream.get_final_text() == "token0 token1 token2 "
+
+
+async def test_answers_as_gemini_where_gemini_is_asked(http: aiohttp.ClientSession) -> None:
+    body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    path = "/v1beta/models/mock%2Fno-finish:streamGenerateContent?alt=sse"
+    async with http.post(URL(path, encoded=True), json=body) as answer:
+        text = await answer.text()
+    assert text.startswith('data: {"responseId"')
+    assert "finishReason" not in text

@@ -135,3 +135,47 @@ def test_figures_are_made_only_where_they_are_needed() -> None:
 
     found = decide(ask("best"), world([OPENAI, entry("o2", "openai")], price_of=refuse))
     assert [item.figures for item in found.ranked] == [None, None]
+
+
+BALANCED: list[tuple[str, Ask, list[Deployment], dict[str, float], str]] = [
+    ("the less loaded of two equals is asked first", ask("best"), [entry("a", "openai"), entry("b", "openai")],
+     {"a": 1.0}, "ba"),
+    ("and stays first", ask("best"), [entry("a", "openai"), entry("b", "openai")], {"b": 1.0}, "ab"),
+    ("priorities go first", ask("best"), [entry("a", "openai", 1), entry("b", "openai", 2)], {"a": 1.0}, "ab"),
+    ("another weight is no equal", ask("best"), [entry("a", "openai", 1, 500), entry("b", "openai")], {"a": 1.0}, "ab"),
+    ("equal prices are equal", ask("best", strategy="cheapest"), [entry("a", "openai"), entry("b", "openai")],
+     {"a": 1.0}, "ba"),
+    ("better ones are not", ask("small", strategy="fastest"),
+     [entry("a", "openai"), entry("b", "own", models=("small",))], {"a": 1.0}, "ab"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "entries", "loads", "expected"), [case[1:] for case in BALANCED], ids=[case[0] for case in BALANCED]
+)
+def test_the_load_decides_between_equals(
+    asked: Ask, entries: list[Deployment], loads: dict[str, float], expected: str
+) -> None:
+    made = decide(asked, world(entries, load_of=lambda entry_id, model, is_stream: loads.get(entry_id, 0.0)))
+    assert "".join(item.deployment.provider_id for item in made.candidates) == expected
+
+
+def test_all_models_of_an_entry_change_places_with_those_of_the_other() -> None:
+    entries = [entry("a", "openai"), entry("b", "openai")]
+
+    def drawn(**change: Any) -> list[str]:
+        return order(decide(ask(), world(entries, draw=iter((0.9, 0.1)).__next__, **change)))
+
+    at_rest, loaded = drawn(), drawn(load_of=lambda entry_id, *_: 1.0 if entry_id == "a" else 0.0)
+    assert at_rest[0].startswith("a/")
+    assert loaded == [{"a": "b", "b": "a"}[name[0]] + name[1:] for name in at_rest]
+
+
+def test_the_shares_by_weight_stay_what_they_are_under_load() -> None:
+    rng, first = random.Random(3), Counter[str]()
+    entries = [entry("a", "openai", 1, 3), entry("b", "openai", 1, 1)]
+    for _ in range(4_000):
+        loads = {"a": rng.random(), "b": rng.random()}
+        made = decide(ask("best"), world(entries, draw=rng.random, load_of=lambda name, *_, known=loads: known[name]))
+        first[made.candidates[0].deployment.provider_id] += 1
+    assert 0.72 < first["a"] / 4_000 < 0.78

@@ -148,6 +148,11 @@ def random_rests(rng: random.Random) -> Any:
     return lambda provider_id, model: resting.get(provider_id, 0.0)
 
 
+def random_loads(rng: random.Random) -> Any:
+    loads = {f"prov_{number}": rng.choice([0.0, 0.1, 0.1, 2.0]) for number in range(5)}
+    return lambda provider_id, model, is_stream: loads[provider_id]
+
+
 async def one_round(seed: int) -> str:
     """Explains and serves one random request over one random state; answers what kind of outcome it was."""
     rng = random.Random(seed)
@@ -155,6 +160,7 @@ async def one_round(seed: int) -> str:
     policy = RoutingPolicy(rng.choice(STRATEGIES), Weights(rng.random(), rng.random(), rng.random() + 0.01))
     # A clock that stands still: the state that is explained is the state that is served from.
     parts: dict[str, Any] = {"rests_for": random_rests(rng), "measurements": random_measurements(rng)}
+    parts["load_of"] = random_loads(rng)
     allowed = rng.choice([(), (), (), ("best", "fast", "echo"), ("groq/fast",)])
     explaining = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     asked = await read(explaining, body, allowed)
