@@ -155,7 +155,7 @@ async def keep_responses(database: Database, *, each_day_of: int = 6) -> int:
 
 async def test_old_responses_go(kept: Database) -> None:
     await keep_responses(kept)
-    removed = await retention(kept, replace(RULES, response_days=3)).run_once()
+    removed = await retention(kept, RetentionRules(2, response_days=3)).run_once()
     assert removed.responses == 4
     assert [(await counts(kept, name))["responses"] for name in ("ws_1", "ws_2")] == [4, 4]
     await kept.close()
@@ -166,7 +166,7 @@ async def test_the_oldest_responses_of_a_workspace_that_has_too_much_go(kept: Da
     async with kept.write() as tx:
         for number in range(4):
             await tx.responses.remove("ws_2", f"resp_{9 - number}")
-    removed = await retention(kept, replace(RULES, response_bytes=2 * each_bytes + 1)).run_once()
+    removed = await retention(kept, RetentionRules(2, response_bytes=2 * each_bytes + 1)).run_once()
     assert removed.responses == 4
     async with kept.read() as tx:
         left = [number for number in range(10) if await tx.responses.get("ws_1", f"resp_{number}") is not None]
