@@ -64,8 +64,10 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.load.traffic import Traffic
+from server.routing.load.queue import FairQueue
+from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
@@ -207,7 +209,10 @@ class Core:
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
         self.metering.show_upstreams(client.counts)
-        self._traffic = Traffic(asyncio.get_running_loop().time)
+        self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
+        queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
+        self._line = Line(self._traffic, queue, settings.queue_wait_s)
+        self.metering.show_load(self._traffic, self._line)
         options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
@@ -287,6 +292,7 @@ class Core:
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
                 watch=self._traffic.begin,
+                line=self._line,
             )
         )
 
@@ -301,6 +307,7 @@ class Core:
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
                 load_of=self._traffic.load,
+                is_full=self._traffic.is_full,
             )
         )
 
