@@ -5,7 +5,10 @@ in as `Sources`; nothing is asked of a provider.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from server.chat.deployment import Candidate, Deployment
 from server.chat.estimate import estimate_tokens
@@ -21,7 +24,17 @@ from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
-from server.routing.world import Draw, LoadOf, ModelOf, PriceOf, Resting, World, loaded_nowhere
+from server.routing.world import (
+    Draw,
+    IsFull,
+    LoadOf,
+    ModelOf,
+    PriceOf,
+    Resting,
+    World,
+    loaded_nowhere,
+    never_full,
+)
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 PricesOf = Callable[[str], Awaitable[PriceOf]]
@@ -65,10 +78,10 @@ class Sources:
     policy_of: PolicyOf = usual_policy
     rests_at: RestsAt = never_rests
     load_of: LoadOf = loaded_nowhere
+    is_full: IsFull = never_full
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request that was read: what it asks of routing, how its class was found, and its workspace's policy."""
 
     ask: Ask
@@ -130,6 +143,7 @@ class Router:
             measured_of=measured_of,
             rests_for=lambda candidate: sources.rests_at(candidate, now_s),
             load_of=sources.load_of,
+            is_full=sources.is_full,
         )
         return decide(ask, world, in_full=in_full)
 

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
@@ -68,8 +70,7 @@ class Surroundings:
     draw: Draw = field(default_factory=lambda: random.Random().random)
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """An answer, and the attempt that brought it."""
 
     attempt: Attempt
@@ -184,7 +185,7 @@ class Dispatcher:
             left_s=errand.deadline - attempt.clock.monotonic(),
         )
         response = await self._transport.send(wire, limits)
-        attempt.status = response.status
+        attempt.heard(response.status, response.headers)
         return response
 
     async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
