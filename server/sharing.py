@@ -8,8 +8,9 @@ leads. Who has seen three calls of others fail is told so: providers that keep f
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Final, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights

@@ -1,10 +1,10 @@
 """What the core's parts count is shown, and all of it together stays within the bound."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
 from perpetuo.v1 import errors_pb2
 
 from server.app import Core
