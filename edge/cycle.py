@@ -61,6 +61,7 @@ class Cycle:
         self.body = bytearray()
         self.more_body = True
         self.disconnected = False
+        self.on_departure: Callable[[], object] | None = None
         self.response_started = False
         self.response_complete = False
         self._is_chunked = False
@@ -95,6 +96,24 @@ class Cycle:
         ]
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": _DEFECT})
+
+    def watch(self, on_departure: Callable[[], object]) -> None:
+        """Has `on_departure` called once when the client leaves before the response is complete; soon if it has."""
+        if self.disconnected:
+            asyncio.get_running_loop().call_soon(on_departure)
+            return
+        self.on_departure = on_departure
+        # A connection that is not read from does not tell that it has ended.
+        self.flow.resume_reading()
+
+    def depart(self) -> None:
+        """The connection is lost."""
+        if not self.response_complete:
+            self.disconnected = True
+        self.message_event.set()
+        on_departure, self.on_departure = self.on_departure, None
+        if on_departure is not None and self.disconnected:
+            on_departure()
 
     async def receive(self) -> MutableMapping[str, Any]:
         """The next piece of the body, or the end of the connection."""

@@ -1,12 +1,14 @@
 """Notices that a client has gone, and stops the call that was made for it.
 
-A watch costs a task, so it starts only after a short while: most calls that are over by then never pay for it.
+Behind our own server the connection tells so itself, at once and at no cost. Of any other ASGI server the watch has to
+ask; that takes a task, so it starts only after a short while: most calls that are over by then never pay for it.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from edge.cycle import Cycle
 from edge.intake import Receive
 
 # Long enough for an answer from memory, short against the time in which a call has to be stopped.
@@ -19,18 +21,27 @@ class DepartureWatch:
     The body must have been read, or not be wanted: whatever comes of it is thrown away.
     """
 
-    __slots__ = ("_on_departure", "_receive", "_task", "_timer", "has_gone")
+    __slots__ = ("_cycle", "_on_departure", "_receive", "_task", "_timer", "has_gone")
 
     def __init__(self, receive: Receive, on_departure: Callable[[], object]) -> None:
         self._receive = receive
         self._on_departure = on_departure
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._start)
+        self._timer: asyncio.TimerHandle | None = None
         self.has_gone = False
+        cycle = getattr(receive, "__self__", None)
+        self._cycle = cycle if isinstance(cycle, Cycle) else None
+        if self._cycle is not None:
+            self._cycle.watch(self._depart)
+        else:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._start)
 
     def stop(self) -> None:
         """Ends the watch. Safe to call twice."""
-        self._timer.cancel()
+        if self._cycle is not None:
+            self._cycle.on_departure = None
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -41,5 +52,8 @@ class DepartureWatch:
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._depart()
+
+    def _depart(self) -> None:
         self.has_gone = True
         self._on_departure()

@@ -62,6 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._marked_bytes = 0
         self._reason = _MALFORMED
+        self._answering: Cycle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parses, and refuses a head or trailers that do not end."""
@@ -73,6 +74,12 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._unused_bytes > MAX_HEAD_BYTES + _READ_BYTES and not self.transport.is_closing():
             self._reason = _TOO_MUCH
             self.send_400_response("")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells the request that is being answered, which need not be the last one that came."""
+        super().connection_lost(exc)
+        if self._answering is not None:
+            self._answering.depart()
 
     def on_message_begin(self) -> None:
         """A request begins, maybe behind another in the same piece of data."""
@@ -127,6 +134,10 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""

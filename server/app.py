@@ -189,7 +189,7 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
-        client = HttpTransport(
+        self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
         granted = GrantingTransport(client)
@@ -202,9 +202,10 @@ class Core:
         self._keeping = Keeping(stores.database, rules)
         self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
-        self._sharing = Sharing(answers, asyncio.get_running_loop().time)
+        self._sharing = Sharing(answers, asyncio.get_running_loop().time, settings.request_timeout_s)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
+        self.metering.show_upstreams(client.counts)
         self._traffic = Traffic(asyncio.get_running_loop().time)
         options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)

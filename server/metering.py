@@ -18,6 +18,7 @@ from server.state.state import State
 from server.telemetry.families import Kind, Labels, Name
 from server.telemetry.metrics import Metrics
 from server.telemetry.requests import NameOf, RequestMetrics
+from server.upstream.pool import Counts
 
 _MAX_METHODS: Final = 192
 
@@ -77,6 +78,22 @@ class Metering:
             lambda: {("written",): contents.written_count, ("lost",): contents.dropped_count},
             ("outcome",),
             2,
+        )
+
+    def show_upstreams(self, counts: Callable[[], Counts]) -> None:
+        """Shows the connections to upstreams."""
+
+        def read() -> dict[Labels, float]:
+            found = counts()
+            return {("busy",): found.open - found.idle, ("idle",): found.idle}
+
+        name, text = "perpetuo_upstream_connections", "Connections to providers: with a call on them, and kept for one."
+        self._show(name, text, "gauge", read, ("state",), 2)
+        self._show(
+            "perpetuo_upstream_waiting_calls",
+            "Calls that wait for a connection, because a provider has as many as it may.",
+            "gauge",
+            lambda: {(): counts().waiting},
         )
 
     def show_cache(self, sharing: Sharing, answers: Answers) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from msgspec import Struct
+
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
@@ -69,8 +71,7 @@ class Parts:
     watch: Watch | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A request that was read: its operation, its text, what it asks of routing, its share if any, and its mode."""
 
     operation: Operation
@@ -265,7 +266,8 @@ class Pipeline:
         key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
         if key is None:
             return None
-        share = self._parts.sharing.share(key, use, call.deadline, knobs.stream_mode or "direct")
+        own = principal.workspace_id, key
+        share = self._parts.sharing.share(own, use, call.deadline, knobs.stream_mode or "direct")
         share.notes = operation.notes
         return share
 
@@ -307,7 +309,7 @@ class Pipeline:
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
-            told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
+            told = broken_stream(error, _deadline(prepared), self._parts.clock.monotonic())
             live.count(self._usage_of(operation, live, tail))
             live.end(told)
             raise told from None
@@ -366,12 +368,17 @@ class Pipeline:
         return Errand(
             prepared.request,
             operation.candidates,
-            operation.call.deadline,
+            _deadline(prepared),
             operation.trace,
             operation.prompt_tokens,
             prepared.mode,
             partial(usage_of_stream, self._parts.calibration),
         )
+
+
+def _deadline(prepared: Prepared) -> float:
+    """Until when providers may be asked: until the request's own deadline, or while others may wait with it."""
+    return prepared.operation.call.deadline if prepared.share is None else prepared.share.call_deadline
 
 
 def _reason(error: BaseException) -> PerpetuoError:

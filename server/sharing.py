@@ -1,18 +1,20 @@
 """Answers that serve more than one request: from the cache, or from a call that another request has under way.
 
 Between the pipeline, which knows requests, and the cache, which knows keys and bytes. Every request that may share has
-a `Share`. Whoever starts a call leads it; it goes on without its leader as long as others wait. When it fails, a fault
-of the request is everybody's, and any other failure is the leader's alone: the next one leads.
+a `Share`. Whoever starts a call leads it; it goes on without its leader as long as others wait, and past its leader's
+deadline. When it fails, a fault of the request is everybody's, and any other failure is the leader's alone: the next
+leads. Who has seen three calls of others fail is told so: providers that keep failing are not asked once by everybody.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights
-from server.cache.kept import Answers, KeptAnswer, without_credential
+from server.cache.kept import AnswerKey, Answers, KeptAnswer, without_credential
 from server.cache.pieces import pieces_of, whole_from
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate
@@ -26,6 +28,9 @@ Chunks = list[Chunk]
 Piece = tuple[Candidate, Chunks, Sequence[str]]
 """Who answers, what came, and the notes so far: one list for all pieces, which grows."""
 Call = Flight[Piece, KeptAnswer]
+
+USUAL_TIME_S: Final = 600.0
+MOST_FAILURES: Final = 3
 
 Ask = Callable[[], Awaitable[KeptAnswer]]
 """Gets an answer from a provider."""
@@ -82,19 +87,22 @@ class Stream(Protocol):
 class Sharing:
     """The cache and the calls under way, of all requests. `now_s` is the running loop's clock, in seconds.
 
+    A call that several may wait for has `usual_s` seconds, whatever its leader has, so that none of them loses by it.
+
     It counts how often an answer was here (`kept_count`), under way (`followed_count`), or had to be got (`led_count`).
     """
 
-    def __init__(self, answers: Answers, now_s: Callable[[], float]) -> None:
+    def __init__(self, answers: Answers, now_s: Callable[[], float], usual_s: float = USUAL_TIME_S) -> None:
         self.answers = answers
+        self.usual_s = usual_s
         self.flights: Flights[Piece, KeptAnswer] = Flights()
         self.now_s = now_s
         self.kept_count = 0
         self.followed_count = 0
         self.led_count = 0
 
-    def share(self, key: bytes, use: CacheUse, deadline: float, mode: str = "direct") -> "Share":
-        """A request's part in it, under its fingerprint. `deadline` is absolute, on the same clock.
+    def share(self, key: AnswerKey, use: CacheUse, deadline: float, mode: str = "direct") -> "Share":
+        """A request's part in it. `deadline` is absolute, on the same clock.
 
         Calls under way are shared by those of one `mode`: what they do when a stream breaks is not the same.
         """
@@ -109,16 +117,19 @@ class Share:
     """One request that may get an answer from elsewhere, and may leave one.
 
     `is_hit` says that it got one, `has_followed` that it has waited for another's call. `notes` are those of the
-    request so far, which go along with the answer that it leaves.
+    request so far, which go along with the answer that it leaves. A call that it leads may take until `call_deadline`,
+    which is later than its own if it has less time than usual.
     """
 
-    def __init__(self, sharing: Sharing, key: bytes, use: CacheUse, deadline: float, mode: str = "direct") -> None:
+    def __init__(self, sharing: Sharing, key: AnswerKey, use: CacheUse, deadline: float, mode: str = "direct") -> None:
         self._sharing = sharing
         self._key = key
-        self._flight_key = key + mode.encode()
+        self._flight_key = key[1] + mode.encode()
         self._use = use
         self._deadline = deadline
+        self.call_deadline = max(deadline, sharing.now_s() + sharing.usual_s)
         self._led: Call | None = None
+        self._failures = 0
         self.notes: Sequence[str] = ()
         self.is_hit = False
         self.has_followed = False
@@ -162,12 +173,14 @@ class Share:
         return Replay(kept)
 
     async def in_time(self, awaited: Awaitable[T]) -> T:
-        """Waits for another's call within our own deadline; for one of our own, whose work has that deadline, as is."""
+        """Waits for a call within our own deadline; for one of our own that has no other deadline, as is."""
+        is_as_long = not self.is_hit and self.call_deadline == self._deadline
         try:
-            async with asyncio.timeout_at(self._deadline if self.is_hit else None):
+            async with asyncio.timeout_at(None if is_as_long else self._deadline):
                 return await awaited
         except TimeoutError:
-            raise DeadlineExceeded("The time for this request ran out while an identical one was served.") from None
+            asked = "an identical one was served" if self.is_hit else "a provider was being asked"
+            raise DeadlineExceeded(f"The time for this request ran out while {asked}.") from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -194,7 +207,10 @@ class Share:
         return kept
 
     def _join(self) -> Call | None:
-        call = self._sharing.flights.join(self._flight_key) if self._use.reads else None
+        """Another's call that is under way, unless it may end long before our own time does."""
+        now_s = self._sharing.now_s()
+        enough = now_s + (self._deadline - now_s) / 2
+        call = self._sharing.flights.join(self._flight_key, enough) if self._use.reads else None
         self.is_hit = call is not None
         if call is not None:
             self.has_followed = True
@@ -203,13 +219,21 @@ class Share:
 
     def _lead(self, work: Callable[[Call], Awaitable[KeptAnswer]], *, shows_pieces: bool) -> Call:
         self._sharing.led_count += 1
-        self._led = self._sharing.flights.start(self._flight_key, work, shows_pieces=shows_pieces)
+        self._led = self._sharing.flights.start(
+            self._flight_key, work, shows_pieces=shows_pieces, deadline=self.call_deadline
+        )
         return self._led
 
     def _try_again_after(self, error: PerpetuoError) -> None:
-        """Raises a failure that is our own, or anybody's; after another's we try again."""
+        """Raises a failure that is our own, anybody's, or one too many; after another's we try again."""
         is_ours = not self.is_hit or self._sharing.now_s() >= self._deadline
-        if is_ours or error.reason in _FAULTS_OF_THE_REQUEST or isinstance(error, Draining):
+        self._failures += 1
+        if (
+            is_ours
+            or self._failures >= MOST_FAILURES
+            or error.reason in _FAULTS_OF_THE_REQUEST
+            or isinstance(error, Draining)
+        ):
             self.is_hit = False
             raise error
 

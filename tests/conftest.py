@@ -11,12 +11,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` writes what the code makes into the golden files; the difference is reviewed as code.
 
     `--faults all` tries every fault in every way, `--cells all` every face to every dialect in every scene.
-    `--cuts` says how many streams are cut at a random byte.
+    `--cuts` says how many streams are cut at a random byte, `--leavers` how many clients leave in each state.
     """
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files from what the code makes")
     parser.addoption("--cells", choices=("some", "all"), default="some", help="how many cells of the providers' matrix")
     parser.addoption("--faults", choices=("some", "all"), default="some", help="how many cells of the faults' matrix")
     parser.addoption("--cuts", type=int, default=300, help="how many streams are cut at a random byte")
+    parser.addoption("--leavers", type=int, default=20, help="how many clients leave in each state of a request")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ when nobody waits any more. Who joins a flight decides what its failure means; h
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -17,11 +18,13 @@ _AHEAD = 256
 class Flight(Generic[P, T]):
     """One call. `T` is what it comes to, `P` a piece of it while it is made.
 
-    Everybody who has it must `leave` it, on every path. `shows_pieces` tells whether it shows pieces.
+    Everybody who has it must `leave` it, on every path. `shows_pieces` tells whether it shows pieces, `deadline` when
+    the call ends at the latest, on whatever clock those who wait use.
     """
 
-    def __init__(self, *, shows_pieces: bool) -> None:
+    def __init__(self, *, shows_pieces: bool, deadline: float = math.inf) -> None:
         self.shows_pieces = shows_pieces
+        self.deadline = deadline
         self._task: asyncio.Task[T] | None = None
         self._waiting = 1
         self._pieces: list[P] = []
@@ -124,14 +127,14 @@ class Flights(Generic[P, T]):
     def __len__(self) -> int:
         return len(self._open)
 
-    def join(self, key: bytes) -> Flight[P, T] | None:
-        """The flight of that key if there is one to wait for."""
+    def join(self, key: bytes, until: float = 0.0) -> Flight[P, T] | None:
+        """The flight of that key if there is one to wait for, whose deadline is not before `until`."""
         flight = self._open.get(key)
-        return flight if flight is not None and flight._join() else None
+        return flight if flight is not None and flight.deadline >= until and flight._join() else None
 
-    def start(self, key: bytes, work: "Work[P, T]", *, shows_pieces: bool) -> Flight[P, T]:
+    def start(self, key: bytes, work: "Work[P, T]", *, shows_pieces: bool, deadline: float = math.inf) -> Flight[P, T]:
         """Starts a flight; whoever does is the first to wait for it."""
-        flight: Flight[P, T] = Flight(shows_pieces=shows_pieces)
+        flight: Flight[P, T] = Flight(shows_pieces=shows_pieces, deadline=deadline)
 
         def over() -> None:
             if self._open.get(key) is flight:

@@ -203,6 +203,6 @@ class Trace:
         versions = [attempt.record.price_version for attempt in self.attempts if attempt.record is not None]
         return ", ".join(dict.fromkeys(filter(None, versions)))[:_MAX_VERSION_CHARS]
 
-    def records(self) -> tuple[AttemptRecord, ...]:
-        """A record for each attempt; one that still runs is recorded as left by the caller."""
-        return tuple(attempt.end("CLIENT_GONE") for attempt in self.attempts)
+    def records(self, left_for: str = "CLIENT_GONE") -> tuple[AttemptRecord, ...]:
+        """A record for each attempt; one that still runs was given up for the reason `left_for`."""
+        return tuple(attempt.end(left_for) for attempt in self.attempts)

@@ -5,7 +5,8 @@ made of it, so that what is explained is what happens.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.errors import PerpetuoError
@@ -23,8 +24,7 @@ MAX_CHOSEN_OF_ENTRY = 3
 """How many models of one entry are among them at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(Struct, frozen=True):
     """A candidate in its place. `figures` and `scores` are there if the strategy or the caller needed them."""
 
     candidate: Candidate
@@ -33,8 +33,7 @@ class Ranked:
     scores: Scores | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The candidates, the first to be tried first; `error` is what the caller is told when there is none."""
 
     ranked: tuple[Ranked, ...]

@@ -10,7 +10,7 @@ from server.chat.principal import Call
 from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
-from server.errors import PerpetuoError
+from server.errors import ClientGone, DeadlineExceeded, PerpetuoError
 from server.routing.attempt import Attempt, Trace
 from server.routing.complexity import Complexity
 
@@ -147,11 +147,12 @@ class Operation:
         return bare_start(start) if self.content_policy == "off" else start
 
     def record(self) -> OperationRecord:
-        """The record for the ledger; attempts that still run are recorded as left by the caller.
+        """The record for the ledger; attempts that still run are recorded as left by the caller, or by its deadline.
 
         A caller who left before its answer came pays for what the answer took, and so it is recorded.
         """
-        attempts = self.trace.records()
+        is_late = self.outcome == DeadlineExceeded.reason
+        attempts = self.trace.records(self.outcome if is_late else ClientGone.reason)
         paid = self._paid()
         served = self.served or (paid.candidate if paid is not None else None)
         last = attempts[-1] if attempts else None

@@ -5,7 +5,10 @@ in as `Sources`; nothing is asked of a provider.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from server.chat.deployment import Deployment
 from server.chat.estimate import estimate_tokens
@@ -60,8 +63,7 @@ class Sources:
     load_of: LoadOf = loaded_nowhere
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request that was read: what it asks of routing, how its class was found, and its workspace's policy."""
 
     ask: Ask

@@ -4,7 +4,8 @@ Each member is read and never changed. The members that are functions must answe
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from server.catalogue.catalogue import Model
 from server.chat.deployment import Deployment
@@ -45,8 +46,7 @@ def loaded_nowhere(provider_id: str, model: str, is_stream: bool) -> float:
     return 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """The state that a decision is made over. `deployments` are those of the workspace that are enabled."""
 
     deployments: Sequence[Deployment]

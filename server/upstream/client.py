@@ -21,7 +21,7 @@ from server.upstream.connection import Connection
 from server.upstream.dial import Dialler, Origin
 from server.upstream.egress import GuardedResolver, Resolver, is_numeric
 from server.upstream.failures import no_answer
-from server.upstream.pool import MAX_CONNECTIONS, Pool, Ticket
+from server.upstream.pool import MAX_CONNECTIONS, Counts, Pool, Ticket
 from server.upstream.response import HttpResponse, StaleConnectionError
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
@@ -88,6 +88,10 @@ class HttpTransport:
                 place = self._pool.extra_room(target.origin)
         connection = await self._dial(place, timeouts)
         return await self._exchange(connection, head, request.body, (timeouts, started_s))
+
+    def counts(self) -> Counts:
+        """How many connections there are, and who waits for one."""
+        return self._pool.counts()
 
     async def close(self) -> None:
         """Closes every connection, those in use too."""

@@ -26,6 +26,15 @@ MAX_IDLE: Final = 1024
 _RETRY_AFTER_S: Final = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Connections to all origins: how many are open or being opened, how many of them wait, and who waits for one."""
+
+    open: int
+    idle: int
+    waiting: int
+
+
 @dataclass(slots=True)
 class _Place:
     """What there is of one origin. `count` is all that is open or being opened."""
@@ -51,6 +60,12 @@ class Pool:
         self._places: dict[Origin, _Place] = {}
         self._idle_count = 0
         self._sweep: asyncio.TimerHandle | None = None
+
+    def counts(self) -> Counts:
+        """What there is."""
+        places = self._places.values()
+        waiting = sum(not turn.done() for place in places for turn in place.waiting)
+        return Counts(sum(place.count for place in places), self._idle_count, waiting)
 
     def take(self, origin: Origin, now_s: float) -> Connection | None:
         """The connection that was used last, if one can be used."""

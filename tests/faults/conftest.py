@@ -49,3 +49,11 @@ async def brisk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     limits = {"connect_timeout_s": 1.0, "first_token_timeout_s": 1.0, "answer_timeout_s": 1.0, "idle_timeout_s": 1.0}
     async with open_lab(tmp_path_factory.mktemp("brisk"), timeout_s=15.0, **limits) as lab:
         yield lab
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def narrow(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    """A patient gateway that opens one connection to each upstream."""
+    limits = {"connect_timeout_s": 25.0, "first_token_timeout_s": 25.0, "upstream_connections": 1}
+    async with open_lab(tmp_path_factory.mktemp("narrow"), timeout_s=30.0, **limits) as lab:
+        yield lab

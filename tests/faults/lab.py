@@ -34,6 +34,8 @@ from tests.faults.asking_messages import ask_messages
 PATHS = {"openai-compatible": "/v1", "anthropic": "", "google": "/v1beta"}
 """The providers whose dialects the mock speaks, and where it does."""
 
+ANY_KEY = NewKey(name="room")
+
 ANSWER_WAIT_S = 20.0
 """How long a test waits for what must come at once, on a busy machine."""
 
@@ -112,12 +114,14 @@ class Lab:
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @contextlib.asynccontextmanager
-    async def room(self, *upstreams: "str | Upstream", provider: str = "openai-compatible") -> AsyncIterator[Room]:
+    async def room(
+        self, *upstreams: "str | Upstream", provider: str = "openai-compatible", key: NewKey = ANY_KEY
+    ) -> AsyncIterator[Room]:
         """A room whose entries are asked in this order. Each is a scenario of a mock, more of one, or a base URL."""
         number = next(self.numbers)
         accounts, entries = self.core.stores.accounts, self.core.stores.entries
         workspace = (await accounts.workspaces.create(self.user_id, f"Room {number}")).workspace
-        created = await accounts.create_key(self.user_id, workspace.id, NewKey(name="room"))
+        created = await accounts.create_key(self.user_id, workspace.id, key)
         async with contextlib.AsyncExitStack() as stack:
             targets: list[Target] = []
             for place, given in enumerate(upstreams, 1):

@@ -7,8 +7,9 @@ the stream is committed, and a failure ends it. What happens is written into the
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from server.catalogue.catalogue import Model
 from server.chat.continuation import can_be_continued
@@ -56,8 +57,7 @@ def always(candidate: Candidate) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """An answer, and the attempt that brought it."""
 
     attempt: Attempt

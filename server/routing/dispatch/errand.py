@@ -1,8 +1,9 @@
 """A request on its way to upstreams: what is asked, who may be asked, and until when."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from server.chat.calibration import Calibration
 from server.chat.deployment import Candidate
@@ -22,8 +23,7 @@ def _by_estimate() -> Measure:
     return partial(usage_of_stream, Calibration())
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """One request.
 
     `candidates` are asked in their order; there is at least one. `deadline` is absolute, in seconds of the running

@@ -239,3 +239,13 @@ async def test_a_writer_waits_for_a_reader_that_is_behind() -> None:
     connection.flow.drained.set()
     await writing
     assert connection.transport.written[-1].endswith(b"4\r\nlate\r\n")
+
+
+async def test_who_leaves_after_the_response_has_not_departed() -> None:
+    connection, told = Connection(), list[str]()
+    connection.cycle.watch(lambda: told.append("gone"))
+    assert connection.flow.resumed_count == 1
+    await connection.start(LENGTH_2)
+    await connection.body(b"ok")
+    connection.cycle.depart()
+    assert (connection.cycle.disconnected, told) == (False, [])

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import MutableMapping
+from types import SimpleNamespace
 from typing import Any
 
+from edge.cycle import Cycle
 from edge.departure import PATIENCE_S, DepartureWatch
 
 
@@ -55,3 +57,39 @@ async def test_a_watch_that_was_stopped_tells_nothing() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not client.left.is_set()
+
+
+def cycle() -> Cycle:
+    async def drain() -> None:
+        return
+
+    flow: Any = SimpleNamespace(write_paused=False, drain=drain, resume_reading=lambda: None)
+    transport: Any = SimpleNamespace(is_closing=lambda: False)
+    return Cycle({"type": "http"}, transport, flow, lambda: None, keep_alive=True, expect_100_continue=False)
+
+
+async def test_a_connection_of_our_own_tells_at_once_and_once() -> None:
+    ours, told = cycle(), list[str]()
+    watch = DepartureWatch(ours.receive, lambda: told.append("gone"))
+    ours.depart()
+    assert (watch.has_gone, told) == (True, ["gone"])
+    ours.depart()
+    watch.stop()
+    assert told == ["gone"]
+
+
+async def test_a_connection_of_our_own_that_was_lost_before_tells_soon() -> None:
+    ours, told = cycle(), list[str]()
+    ours.depart()
+    watch = DepartureWatch(ours.receive, lambda: told.append("gone"))
+    assert told == []
+    await asyncio.sleep(0)
+    assert (watch.has_gone, told) == (True, ["gone"])
+
+
+async def test_a_watch_of_our_own_connection_that_was_stopped_tells_nothing() -> None:
+    ours, told = cycle(), list[str]()
+    watch = DepartureWatch(ours.receive, lambda: told.append("gone"))
+    watch.stop()
+    ours.depart()
+    assert (watch.has_gone, told) == (False, [])

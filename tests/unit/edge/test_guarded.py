@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from edge import guarded
+from edge.departure import DepartureWatch
 from edge.serve import serving
 from edge.settings import EdgeSettings
 
@@ -260,3 +263,26 @@ async def test_a_request_that_is_being_answered_is_not_slow(monkeypatch: pytest.
         await Seen()(scope, receive, send)
 
     assert (await exchange(slow, POST + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi", quiet_s=5)).startswith(OK)
+
+
+@pytest.mark.parametrize("way", ["in order", "by a reset"])
+async def test_a_client_that_leaves_is_told_to_whoever_answers_it(way: str) -> None:
+    started, gone = asyncio.Event(), asyncio.Event()
+
+    async def answers(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        watch = DepartureWatch(receive, gone.set)
+        started.set()
+        await gone.wait()
+        watch.stop()
+
+    async with connected(answers) as (_, writer):
+        writer.write(POST + b"Content-Length: 2\r\n\r\nhi")
+        async with asyncio.timeout(10):
+            await started.wait()
+            if way == "in order":
+                writer.close()
+            else:
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+            await gone.wait()

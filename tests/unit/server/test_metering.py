@@ -1,10 +1,10 @@
 """What the core's parts count is shown, and all of it together stays within the bound."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
 from perpetuo.v1 import errors_pb2
 
 from server.app import Core
@@ -39,6 +39,9 @@ async def test_a_cores_parts_are_shown(tmp_path: Path) -> None:
     assert values[of("perpetuo_contents_waiting_bytes")] == 0
     assert values[of("perpetuo_cache_requests_total", result="kept")] == 0
     assert values[of("perpetuo_rpcs_total", method="/perpetuo.v1.KeysService/ListKeys", code="OK")] == 1
+    assert values[of("perpetuo_upstream_connections", state="busy")] == 0
+    assert values[of("perpetuo_upstream_connections", state="idle")] == 0
+    assert values[of("perpetuo_upstream_waiting_calls")] == 0
     assert [name for name, _ in values if name == "perpetuo_build_info"]
 
 

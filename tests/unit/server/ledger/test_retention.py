@@ -1,12 +1,12 @@
 """What is too old goes, what is of a workspace that is gone goes, and nothing else does."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from server.chat.principal import Plan

@@ -11,7 +11,7 @@ from server.errors import Overloaded, PerpetuoError
 from server.upstream import pool
 from server.upstream.client import HttpTransport
 from server.upstream.dial import Origin
-from server.upstream.pool import Pool, Ticket
+from server.upstream.pool import Counts, Pool, Ticket
 from tests.unit.server.upstream.asking import QUICK, chat, read_all
 
 HERE = Origin("here.example", 443, True)
@@ -66,6 +66,19 @@ async def test_room_for_a_second_try_is_always_there() -> None:
         await room(places)
     places.forget(first)
     await room(places)
+
+
+async def test_what_there_is_can_be_counted() -> None:
+    places = Pool(max_connections=1)
+    assert places.counts() == Counts(0, 0, 0)
+    here, there = await room(places), await room(places, THERE)
+    waiting = asyncio.create_task(room(places, within_s=60.0))
+    await asyncio.sleep(0)
+    assert places.counts() == Counts(open=2, idle=0, waiting=1)
+    places.forget(here)
+    places.forget(await waiting)
+    places.forget(there)
+    assert places.counts() == Counts(0, 0, 0)
 
 
 async def test_a_connection_that_becomes_free_serves_who_waits(mock: MockUpstream) -> None:
