@@ -4,11 +4,11 @@ A dialect puts the assistant's words last into the conversation, as it does with
 that stands here. A row without a form takes no prefill: its models would answer anew.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from server.chat.deployment import Candidate
 from server.chat.wire import WireRequest
@@ -50,14 +50,14 @@ class Prefill:
         """A request in OpenAI's form whose last message is to be gone on with; the same where nothing is to be said."""
         url = self._address(wire.url)
         if not (self.mark or self.members):
-            return wire if url == wire.url else replace(wire, url=url)
+            return wire if url == wire.url else structs.replace(wire, url=url)
         members = _MEMBERS.decode(wire.body)
         if self.mark:
             *others, last = _LIST.decode(members["messages"])
             marked = Raw(_ENCODER.encode({**_MEMBERS.decode(last), self.mark: _TRUE}))
             members["messages"] = Raw(_ENCODER.encode([*others, marked]))
         members.update((name, Raw(_ENCODER.encode(value))) for name, value in self.members)
-        return replace(wire, url=url, body=_ENCODER.encode(members))
+        return structs.replace(wire, url=url, body=_ENCODER.encode(members))
 
     def _address(self, url: str) -> str:
         if not self.version_path or not url.endswith(_PATH):

@@ -5,7 +5,6 @@ was to go on with, and what it gets ends without blanks, which it then may say o
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, TypeAlias
 
 import msgspec
@@ -155,7 +154,7 @@ def _facts(facts: ChunkFacts, told: bool) -> ChunkFacts:
 
 def summed(one: Usage, other: Usage) -> Usage:
     """What two calls took together, bucket by bucket; the tier is the later one's."""
-    return replace(
+    return msgspec.structs.replace(
         other,
         input_tokens=one.input_tokens + other.input_tokens,
         cache_read_tokens=one.cache_read_tokens + other.cache_read_tokens,

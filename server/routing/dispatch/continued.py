@@ -5,8 +5,10 @@ cannot be gone on with ends as any other broken stream does. How a candidate is 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec import structs
 
 from server.chat.answer import Identity
 from server.chat.continuation import continuation_of
@@ -136,7 +138,7 @@ class ContinuedStream:
         said_tokens = used.completion_tokens
         request = continuation_of(errand.request, said.rstrip(), said_tokens)
         self._prompt_tokens = errand.prompt_tokens + said_tokens
-        again = replace(
+        again = structs.replace(
             errand,
             request=request,
             candidates=candidates,

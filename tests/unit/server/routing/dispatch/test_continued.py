@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from server import errors
 from server.chat.deployment import Candidate
@@ -195,4 +195,4 @@ async def test_other_modes_have_the_stream_as_it_is() -> None:
     errand = Errand(
         parse_chat_request(BODY, stream=True), [candidate("a")], asyncio.get_running_loop().time() + 9, trace()
     )
-    assert isinstance(await dispatcher.stream(replace(errand, mode="direct")), LiveStream)
+    assert isinstance(await dispatcher.stream(structs.replace(errand, mode="direct")), LiveStream)
