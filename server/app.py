@@ -66,8 +66,10 @@ from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.load.traffic import Traffic
+from server.routing.load.queue import FairQueue
+from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
@@ -85,6 +87,7 @@ from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
+from server.services.response_states import ResponseStates
 from server.services.responses import ResponsesServicer
 from server.services.routing import RoutingServicer
 from server.services.text_completions import TextCompletionsServicer
@@ -198,7 +201,14 @@ class Core:
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
-        rules = KeepingRules(settings.content_retention_days, settings.log_retention_days, settings.content_max_kib)
+        rules = KeepingRules(
+            settings.content_retention_days,
+            settings.log_retention_days,
+            settings.content_max_kib,
+            settings.response_retention_days,
+            settings.response_max_kib,
+            settings.responses_max_mib,
+        )
         self._keeping = Keeping(stores.database, rules)
         self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
@@ -206,7 +216,10 @@ class Core:
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
         self.metering.show_upstreams(client.counts)
-        self._traffic = Traffic(asyncio.get_running_loop().time)
+        self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
+        queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
+        self._line = Line(self._traffic, queue, settings.queue_wait_s)
+        self.metering.show_load(self._traffic, self._line)
         options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
@@ -290,6 +303,7 @@ class Core:
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
                 watch=self._traffic.begin,
+                line=self._line,
             )
         )
 
@@ -304,6 +318,7 @@ class Core:
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
                 load_of=self._traffic.load,
+                is_full=self._traffic.is_full,
             )
         )
 
@@ -348,7 +363,8 @@ class Core:
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
-        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls), registry)
+        states = ResponseStates(self._keeping.responses, accounts.policies.of)
+        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls, states), registry)
         text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
             TextCompletionsServicer(pipeline, calls), registry
         )

@@ -35,6 +35,7 @@ from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import ContinuedStream, Dispatcher, Errand, LiveStream, broken_stream
+from server.routing.dispatch.line import Line, wait_in_line
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
@@ -53,7 +54,7 @@ class Read(Protocol):
 class Parts:
     """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
 
-    `watch` is told of every upstream call that begins.
+    `watch` is told of every upstream call that begins, `line` is where requests wait that no upstream has room for.
     """
 
     router: Router
@@ -69,6 +70,7 @@ class Parts:
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
     watch: Watch | None = None
+    line: Line | None = None
 
 
 class Prepared(Struct, frozen=True):
@@ -277,11 +279,18 @@ class Pipeline:
         decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
         prepared.operation.candidates = decision.candidates
 
+    async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
+        """Waits in line while no candidate takes a call; the call has to begin at once after it."""
+        if not operation.candidates:
+            await self._choose(prepared)
+        line = self._parts.line
+        if line is not None and not line.has_room(operation.candidates):
+            await wait_in_line(line, operation)
+
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
         operation = prepared.operation
-        if not operation.candidates:
-            await self._choose(prepared)
+        await self._find_room(operation, prepared)
         served = await self._parts.dispatcher.complete(self._errand(prepared))
         answer = served.answer
         usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
@@ -293,9 +302,7 @@ class Pipeline:
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
-        operation = prepared.operation
-        if not operation.candidates:
-            await self._choose(prepared)
+        await self._find_room(prepared.operation, prepared)
         return await self._parts.dispatcher.stream(self._errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:

@@ -162,7 +162,7 @@ class Dispatcher:
             left_s=errand.deadline - attempt.clock.monotonic(),
         )
         response = await self._transport.send(wire, limits)
-        attempt.status = response.status
+        attempt.heard(response.status, response.headers)
         return response
 
     async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
