@@ -38,6 +38,7 @@ from server.accounts.price_lists import PriceLists
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
+from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
 from server.grpc_server import CoreServer, ServerOptions
@@ -60,6 +61,7 @@ from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
 from server.providers.choice import dialect_for
 from server.providers.dialect import Dialect
+from server.providers.prefill import Prefill
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
@@ -138,6 +140,11 @@ def _dialect_of(provider: str) -> Dialect:
 
 def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
     return dialect_for(PROVIDERS[provider], request)
+
+
+def _prefill_of(candidate: Candidate) -> Prefill | None:
+    prefill = PROVIDERS[candidate.deployment.provider].prefill
+    return prefill if prefill is not None and prefill.fits(candidate) else None
 
 
 def _clock() -> Clock:
@@ -279,7 +286,11 @@ class Core:
             settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
+        dispatcher = Dispatcher(
+            *(self._transport, _dialect_for, patience, self._flag),
+            model_of=self._catalogue.find,
+            prefill_of=_prefill_of,
+        )
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)

@@ -34,7 +34,7 @@ from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
-from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
+from server.routing.dispatch import ContinuedStream, Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.dispatch.line import Line, wait_in_line
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
@@ -300,7 +300,7 @@ class Pipeline:
         served.attempt.end()
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
-    async def _open(self, prepared: Prepared) -> LiveStream:
+    async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
         await self._find_room(prepared.operation, prepared)
         return await self._parts.dispatcher.stream(self._errand(prepared))
@@ -310,9 +310,7 @@ class Pipeline:
             return await self._open(prepared)
         return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared))
 
-    async def _pump(
-        self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
-    ) -> Usage:
+    async def _pump(self, prepared: Prepared, live: Stream, show: Callable[[list[Chunk]], Awaitable[None]]) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
         operation, tail = prepared.operation, StreamTail(Identity(""), choices=prepared.request.choices)
         try:
@@ -330,7 +328,7 @@ class Pipeline:
         live.end()
         return usage
 
-    async def _read(self, live: LiveStream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
+    async def _read(self, live: Stream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
         chunks: list[Chunk] | None = live.held
         while chunks is not None:
             tail.feed(chunks)
@@ -366,6 +364,8 @@ class Pipeline:
         return operation.usage
 
     def _usage_of(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+        if isinstance(live, ContinuedStream):
+            return live.usage()
         # Of a stream that several follow only the one who reads it learns.
         learns = isinstance(live, LiveStream)
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
