@@ -23,7 +23,7 @@ from server.ledger.log_query import AskedLogs
 from server.ledger.logs import Logs
 from server.ledger.retention import Retention, RetentionRules
 from server.storage.database import Database
-from server.storage.operations import EVERY_OPERATION
+from server.storage.selection import EVERY_OPERATION
 from server.storage.users import User
 from server.storage.workspaces import Workspace
 
