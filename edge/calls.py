@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from edge.departure import DepartureWatch
 from edge.errors import ErrorCatalogue, Failure, headers_of
@@ -50,8 +51,7 @@ class Endpoint:
     max_body_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One request on its way: what to send, and the connection to answer on."""
 
     message: Message

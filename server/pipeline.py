@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from msgspec import Struct
+
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
@@ -32,7 +34,8 @@ from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
-from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
+from server.routing.dispatch import ContinuedStream, Dispatcher, Errand, LiveStream, broken_stream
+from server.routing.dispatch.line import Line, wait_in_line
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
@@ -51,7 +54,7 @@ class Read(Protocol):
 class Parts:
     """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
 
-    `watch` is told of every upstream call that begins.
+    `watch` is told of every upstream call that begins, `line` is where requests wait that no upstream has room for.
     """
 
     router: Router
@@ -67,10 +70,10 @@ class Parts:
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
     watch: Watch | None = None
+    line: Line | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A request that was read: its operation, its text, what it asks of routing, its share if any, and its mode."""
 
     operation: Operation
@@ -276,11 +279,18 @@ class Pipeline:
         decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
         prepared.operation.candidates = decision.candidates
 
+    async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
+        """Waits in line while no candidate takes a call; the call has to begin at once after it."""
+        if not operation.candidates:
+            await self._choose(prepared)
+        line = self._parts.line
+        if line is not None and not line.has_room(operation.candidates):
+            await wait_in_line(line, operation)
+
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
         operation = prepared.operation
-        if not operation.candidates:
-            await self._choose(prepared)
+        await self._find_room(operation, prepared)
         served = await self._parts.dispatcher.complete(self._errand(prepared))
         answer = served.answer
         usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
@@ -290,11 +300,9 @@ class Pipeline:
         served.attempt.end()
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
-    async def _open(self, prepared: Prepared) -> LiveStream:
+    async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
-        operation = prepared.operation
-        if not operation.candidates:
-            await self._choose(prepared)
+        await self._find_room(prepared.operation, prepared)
         return await self._parts.dispatcher.stream(self._errand(prepared))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
@@ -302,9 +310,7 @@ class Pipeline:
             return await self._open(prepared)
         return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared))
 
-    async def _pump(
-        self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
-    ) -> Usage:
+    async def _pump(self, prepared: Prepared, live: Stream, show: Callable[[list[Chunk]], Awaitable[None]]) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
         operation, tail = prepared.operation, StreamTail(Identity(""), choices=prepared.request.choices)
         try:
@@ -322,7 +328,7 @@ class Pipeline:
         live.end()
         return usage
 
-    async def _read(self, live: LiveStream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
+    async def _read(self, live: Stream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
         chunks: list[Chunk] | None = live.held
         while chunks is not None:
             tail.feed(chunks)
@@ -358,6 +364,8 @@ class Pipeline:
         return operation.usage
 
     def _usage_of(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+        if isinstance(live, ContinuedStream):
+            return live.usage()
         # Of a stream that several follow only the one who reads it learns.
         learns = isinstance(live, LiveStream)
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)

@@ -5,7 +5,9 @@ that takes most gives way, so that no workspace can push out what others keep in
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.chat.usage import Usage
@@ -18,18 +20,20 @@ _LARGEST_SHARE = 16
 _KEPT_FINISHES = frozenset({"stop", "length", "tool_calls", "function_call"})
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(Struct, frozen=True):
     """A whole answer: `body` is the JSON of a chat completion as its provider gave it, `usage` what it took.
 
     `candidate` gave it; its credential is not kept. `notes` are what was changed or odd about the request and it.
     """
 
     candidate: Candidate
-    body: bytes = field(repr=False)
+    body: bytes
     usage: Usage
     finish_reason: str | None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"KeptAnswer({self.candidate!r}, {len(self.body)} bytes, {self.usage!r}, {self.finish_reason!r})"
 
     @property
     def size_bytes(self) -> int:

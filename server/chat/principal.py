@@ -1,8 +1,10 @@
 """Who calls, and until when: the identity and the limits of one request, free of any transport."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class Plan(Enum):
@@ -63,8 +65,7 @@ def _to_nobody(_: Iterable[tuple[str, str]]) -> None:
     """Where nobody reads metadata."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request on its way through the pipeline.
 
     `request_id` is ours (`req_…`), `client_request_id` the caller's own, only logged. `received_at` and `deadline` are
@@ -80,5 +81,5 @@ class Call:
     deadline: float
     surface: str = "grpc"
     client_request_id: str | None = None
-    knobs: Mapping[str, str] = field(default_factory=dict)
-    announce: Callable[[Iterable[tuple[str, str]]], None] = field(default=_to_nobody, repr=False, compare=False)
+    knobs: Mapping[str, str] = {}
+    announce: Callable[[Iterable[tuple[str, str]]], None] = _to_nobody

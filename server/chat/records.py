@@ -1,15 +1,14 @@
 """What is written down about a request: one operation, and one attempt for each upstream call."""
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from server.chat.usage import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """One upstream call.
 
     `outcome` is `ok` or the reason of the failure. `status` is the upstream's HTTP status, None when none came.
@@ -32,8 +31,7 @@ class AttemptRecord:
     price_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OperationRecord:
+class OperationRecord(Struct, frozen=True):
     """One client request, settled.
 
     `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`
@@ -64,12 +62,12 @@ class OperationRecord:
     first_token_ms: int | None
     created_at: datetime
     notes: tuple[str, ...] = ()
-    attempts: tuple[AttemptRecord, ...] = field(default=())
+    attempts: tuple[AttemptRecord, ...] = ()
     saved_nanousd: int | None = None
     price_version: str = ""
 
 
-class OperationStart(msgspec.Struct, frozen=True, array_like=True):
+class OperationStart(Struct, frozen=True, array_like=True):
     """A client request that goes upstream, or begins to answer: all that is known should it never be settled.
 
     `number` is that of the attempt that runs, 0 for an answer that is made for another request; `earlier` are those
@@ -104,4 +102,4 @@ def bare(operation: OperationRecord) -> OperationRecord:
 def bare_start(start: OperationStart) -> OperationStart:
     """The same of a request that has begun."""
     earlier = tuple(replace(attempt, detail="") for attempt in start.earlier)
-    return msgspec.structs.replace(start, client_request_id=None, model_requested="", complexity="", earlier=earlier)
+    return replace(start, client_request_id=None, model_requested="", complexity="", earlier=earlier)

@@ -1,10 +1,9 @@
 """Tokens in disjoint buckets: each token is in exactly one, so that none is billed twice."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one upstream call.
 
     `input_tokens` were neither read from nor written to a prompt cache, `output_tokens` are not reasoning.

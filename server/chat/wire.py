@@ -1,9 +1,10 @@
 """One upstream call as data: what a dialect builds and a transport sends, and what comes back."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 
 class Framing(Enum):
@@ -13,8 +14,7 @@ class Framing(Enum):
     EVENT_STREAM = "event-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(Struct, frozen=True):
     """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr.
 
     `sign` is there where the request must be signed at the moment when it is sent. `others` are the bodies of further
@@ -25,20 +25,22 @@ class WireRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
     is_stream: bool = False
-    sign: "Sign | None" = field(default=None, repr=False, compare=False)
-    others: tuple[bytes, ...] = field(default=(), repr=False)
-    grant: "WireRequest | None" = field(default=None, repr=False)
+    sign: "Sign | None" = None
+    others: tuple[bytes, ...] = ()
+    grant: "WireRequest | None" = None
+
+    def __repr__(self) -> str:
+        return f"WireRequest({self.method!r}, {self.url!r}, is_stream={self.is_stream!r})"
 
 
 Sign: TypeAlias = Callable[[WireRequest, float], WireRequest]
 """A request, and the time in seconds since 1970, to the request with its signature."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Bounds of one upstream call, each in seconds.
 
     `connect_s` until the connection stands. `first_byte_s` until the response headers, and of a body that is taken in

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
+from msgspec import Struct
 
 from server.inprocess.metadata import InvalidMetadataError, MetadataLike, Pairs, from_server, size_bytes
 from server.inprocess.payload import Sealed
@@ -28,8 +29,7 @@ class Limits:
     metadata_bytes: int = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a call ended, as the caller sees it."""
 
     code: grpc.StatusCode

@@ -6,10 +6,10 @@ reason of a failure that it finds there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from server.chat.answer import AnswerFacts, ChunkFacts
 from server.chat.deployment import Candidate, Deployment
@@ -18,8 +18,7 @@ from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole answer: `body` is the JSON of a chat completion. `notes` say what was odd and could be lived with."""
 
     body: bytes

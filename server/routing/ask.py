@@ -3,9 +3,10 @@
 Pure. Whoever reads the request builds an `Ask`; the decision is a function of it and of a `World`.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.policy import Weights
 from server.chat.view import Strategy
@@ -28,8 +29,7 @@ QUALITY_NEEDED: Final = {
 _HIGHEST_TIER: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A request, as routing sees it.
 
     `model` is the model that it names, empty when the gateway is to choose; `wants_best` then asks for the highest
@@ -56,8 +56,7 @@ class Ask:
         return _HIGHEST_TIER if self.wants_best else QUALITY_NEEDED[self.complexity]
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What the `model` member and the knobs say together."""
 
     model: str

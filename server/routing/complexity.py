@@ -6,9 +6,10 @@ The rules are data, see `task_words`; thresholds were set on labelled prompts, w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from server.routing.task_words import RIGOUR, TASKS, Task
 
@@ -22,8 +23,7 @@ class Complexity(Enum):
     EXPERT = "expert"
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True):
     """What is known of a conversation.
 
     `text` is what the last user message says, of a long one its beginning and its end. `prompt_tokens` counts the whole
@@ -36,8 +36,7 @@ class Features:
     tools: int
 
 
-@dataclass(frozen=True, slots=True)
-class Points:
+class Points(Struct, frozen=True):
     """What one rule gave, and what it saw."""
 
     rule: str
@@ -45,8 +44,7 @@ class Points:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """The class of a conversation and how it was found."""
 
     level: Complexity

@@ -3,7 +3,7 @@
 What a provider said of the prompt when a stream began is kept when the stream never ends; only the rest is estimated.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from server.chat.calibration import Calibration, Kind
 from server.chat.deployment import Candidate

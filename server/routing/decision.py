@@ -5,7 +5,8 @@ made of it, so that what is explained is what happens.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.errors import PerpetuoError
@@ -23,8 +24,7 @@ MAX_CHOSEN_OF_ENTRY = 3
 """How many models of one entry are among them at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(Struct, frozen=True):
     """A candidate in its place. `figures` and `scores` are there if the strategy or the caller needed them."""
 
     candidate: Candidate
@@ -33,8 +33,7 @@ class Ranked:
     scores: Scores | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The candidates, the first to be tried first; `error` is what the caller is told when there is none."""
 
     ranked: tuple[Ranked, ...]
@@ -85,6 +84,7 @@ def _ranked(options: Sequence[Option], ask: Ask, world: World, in_full: bool) ->
 def _balanced(keyed: Sequence[tuple[Key, Ranked]], ask: Ask, world: World, draw_at: int) -> list[Ranked]:
     """The candidates in order, after the load was looked at of those that only the draw puts first.
 
+    Those that take no more calls for now come last.
     `draw_at` is the draw's place in the keys: those are equal whose keys are the same before it.
     """
     best = keyed[0][0][:draw_at]
@@ -95,7 +95,9 @@ def _balanced(keyed: Sequence[tuple[Key, Ranked]], ask: Ask, world: World, draw_
         return world.load_of(candidate.deployment.provider_id, candidate.model, ask.is_stream)
 
     first = two_choices(equals, _entry_of, _weight_of, load_of)
-    return [*first, *(item for _, item in keyed[len(equals) :])]
+    order = [*first, *(item for _, item in keyed[len(equals) :])]
+    order.sort(key=lambda item: world.is_full(item.candidate.deployment.provider_id, item.candidate.model))
+    return order
 
 
 def _entry_of(item: Ranked) -> str:

@@ -3,7 +3,7 @@
 Pure, and linear in the number of messages and in the last user message.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from server.chat.view import ChatView, Message
 from server.routing.complexity import Features
@@ -13,8 +13,7 @@ _HEAD_CHARACTERS = 700
 _TAIL_CHARACTERS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """What a model must be able to do for a request. `output_tokens` is the longest answer asked for, 0 for any.
 
     `form` is the form that its provider must speak, empty for chat completions; `what` of it, and at which `param`, is

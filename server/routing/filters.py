@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
+
 from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate, Deployment
 from server.chat.model_facts import UNKNOWN_MODEL
@@ -67,8 +69,7 @@ class Rejected:
         return _REASONS[self.filter].format(self.detail)
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """A candidate that passed. `place` is its place in the entry's own list of models."""
 
     candidate: Candidate

@@ -1,9 +1,9 @@
 """MessagesService: Anthropic's Messages in a typed and a raw form over the pipeline of chat completions."""
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 
 from google.api import httpbody_pb2
+from msgspec.structs import replace
 from perpetuo.v1 import messages_pb2, messages_pb2_grpc
 
 from server.chat.estimate import estimate_tokens

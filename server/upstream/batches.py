@@ -6,7 +6,8 @@ the answer to all; what was answered before it is thrown away.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from server.chat.wire import Timeouts, Transport, WireRequest, WireResponse
 from server.errors import UpstreamTimeout

@@ -10,10 +10,11 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from server.chat.wire import Timeouts, Transport, WireRequest, WireResponse
 from server.errors import PerpetuoError, UpstreamAuth, UpstreamBadResponse, UpstreamRateLimited, UpstreamUnavailable

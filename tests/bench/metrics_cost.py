@@ -6,8 +6,9 @@ and milliseconds that a scrape holds up the event loop and takes in its thread.
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from edge.metrics import HttpMetrics
 from server.catalogue.catalogue import Catalogue

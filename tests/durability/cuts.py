@@ -5,8 +5,10 @@ What was whole before the damage is in the database afterwards as it was written
 
 import random
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from server.chat.records import OperationRecord
 from server.ledger.opening import LedgerOptions, open_ledger

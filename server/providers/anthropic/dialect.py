@@ -1,11 +1,12 @@
 """The Anthropic Messages dialect: the verbs, the headers and the addresses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate, Deployment

@@ -5,8 +5,9 @@ events pass one by one, also those that say nothing in chat completions.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from server.chat.deployment import Candidate
 from server.chat.native import NativeRequest, with_native

@@ -5,11 +5,11 @@ with the finish reason and the one with the usage come with `message_stop`, so t
 failed. Blocks are numbered by Anthropic over all kinds; calls are numbered anew from 0.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from server.chat.answer import ChunkFacts, read_usage
 from server.errors import UpstreamBadResponse

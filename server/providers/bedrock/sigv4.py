@@ -7,10 +7,12 @@ Pure: the time is an argument. What is signed is the method, the path, the query
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
+
+from msgspec.structs import replace
 
 from server.chat.wire import WireRequest
 

@@ -1,10 +1,10 @@
 """What the core's parts count is shown, and all of it together stays within the bound."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
 from perpetuo.v1 import errors_pb2
 
 from server.app import Core
@@ -42,6 +42,9 @@ async def test_a_cores_parts_are_shown(tmp_path: Path) -> None:
     assert values[of("perpetuo_upstream_connections", state="busy")] == 0
     assert values[of("perpetuo_upstream_connections", state="idle")] == 0
     assert values[of("perpetuo_upstream_waiting_calls")] == 0
+    assert values[of("perpetuo_calls_in_flight")] == values[of("perpetuo_shed_calls_total", cause="lag")] == 0
+    assert values[of("perpetuo_upstream_calls")] == values[of("perpetuo_queued_requests")] == 0
+    assert values[of("perpetuo_queue_refusals_total", cause="tenant")] == 0
     assert [name for name, _ in values if name == "perpetuo_build_info"]
 
 

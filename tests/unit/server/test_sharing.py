@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from server import errors
 from tests.unit.server.routing.scripted import DONE, FINISH, HI, ROLE, UNARY, USAGE, Reply, whole

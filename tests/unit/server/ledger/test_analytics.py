@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from server.chat.records import AttemptRecord, OperationRecord
 from server.errors import RequestInvalid
@@ -181,7 +182,7 @@ async def test_a_day_that_has_just_begun_is_there(tmp_path_factory: pytest.TempP
     now = datetime(2026, 1, 28, 0, 0, 0, 1, tzinfo=UTC)
     analytics = Analytics(database, (), blames_provider, now=lambda: now)
     async with database.write() as tx:
-        await tx.operations.add_many([replace(MINE[0], created_at=now)], "prices/1")
+        await tx.operations.add_many([structs.replace(MINE[0], created_at=now)], "prices/1")
     assert [sums.requests for _, sums in await analytics.by_day("ws_1", 2)] == [0, 1]
     assert (await analytics.overview("ws_1", "24h")).total.requests == 1
     await database.close()

@@ -4,9 +4,9 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from server.cache.pieces import answer_so_far
 from server.chat.content import ContentPolicy

@@ -1,9 +1,9 @@
 """Refusals are written down up to a number in a minute; everything else always is."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from server.chat.rates import Moment
 from server.chat.records import AttemptRecord, OperationRecord

@@ -1,8 +1,8 @@
 """Request records as messages: every member arrives, and what is not known is not zero."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
 from perpetuo.v1 import logs_pb2
 
 from server.chat.records import AttemptRecord, OperationRecord

@@ -1,9 +1,9 @@
 """Removal takes what it should, so much at a time, and leaves everything else."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from server.storage.contents import KeptContent, packed

@@ -1,7 +1,6 @@
 """The steps of the schema lead to exactly the tables that the code uses, one after the other."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from alembic import command
@@ -9,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from msgspec.structs import replace
 from sqlalchemy import (
     Boolean,
     Connection,

@@ -1,9 +1,9 @@
 """Request records: exact both ways, never doubled, newest first by pages."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from server.chat.rates import Used
 from server.chat.records import AttemptRecord, OperationRecord

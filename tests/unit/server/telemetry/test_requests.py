@@ -1,11 +1,11 @@
 """What a settled request is counted as, and that its labels are nobody's to choose."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage

@@ -1,8 +1,7 @@
 """The choice of a transport by the scheme."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import UpstreamBlocked
