@@ -1,7 +1,7 @@
 """A page through the roll-ups is the page that reading all rows would give, wherever it lies."""
 
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -40,7 +40,7 @@ def agrees(record: OperationRecord, only: OperationFilter) -> bool:
 
 
 @pytest.fixture
-async def filled(database: Database) -> AsyncIterator[Database]:
+async def filled(database: Database) -> Database:
     for start in range(0, len(RECORDS), 500):
         async with database.append() as tx:
             await tx.operations.add_many(RECORDS[start : start + 500], "prices/1")
