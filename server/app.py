@@ -41,6 +41,7 @@ from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
+from server.ending import End
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -66,9 +67,10 @@ from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
-from server.routing.dispatch import Dispatcher
+from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
+from server.routing.health import Health
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
@@ -96,6 +98,7 @@ from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
+from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
 from server.upstream.granting import GrantingTransport
@@ -192,7 +195,10 @@ class Core:
         self._prices = _prices(self._catalogue.price_names)
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._health = Health()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
+        self._under_way = UnderWay()
+        self._end: End | None = None
         self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
@@ -257,9 +263,19 @@ class Core:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
+    def leave(self) -> None:
+        """Says that nothing new shall come, and gives what runs the grace; `stop` has to follow. Safe to repeat.
+
+        Calls over the channel are still taken: who serves them to others stops by itself.
+        """
+        if self._end is None:
+            self._end = End(self.server, self._under_way, self.settings.grace_s)
+
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
-        await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
+        self.leave()
+        assert self._end is not None
+        await asyncio.gather(self._end.come(), self._operator.stop())
         await self._sharing.close()
         self.door.close()
         if self._rewrapping is not None:
@@ -286,11 +302,8 @@ class Core:
             settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
         )
-        dispatcher = Dispatcher(
-            *(self._transport, _dialect_for, patience, self._flag),
-            model_of=self._catalogue.find,
-            prefill_of=_prefill_of,
-        )
+        around = Surroundings(self._catalogue.find, _prefill_of, self._health, random.Random().random)
+        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, around)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
@@ -307,6 +320,7 @@ class Core:
                 refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
+                under_way=self._under_way,
                 watch=self._traffic.begin,
                 line=self._line,
             )
@@ -322,6 +336,7 @@ class Core:
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
+                rests_at=self._health.resting,
                 load_of=self._traffic.load,
                 is_full=self._traffic.is_full,
             )
