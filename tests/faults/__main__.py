@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from server.telemetry.logs import LogFormat, configure
 from tests.faults.down import REFUSED, Plan, all_down
 
 
@@ -20,6 +21,7 @@ def arguments() -> argparse.Namespace:
 
 async def run(options: argparse.Namespace) -> int:
     """Every run; how many are not good."""
+    configure(LogFormat.CONSOLE, "ERROR", sys.stderr)
     bad = 0
     for fault in options.faults.split(","):
         with tempfile.TemporaryDirectory() as folder:
