@@ -27,6 +27,8 @@ LEAST_MAX_CHUNKS: Final = 256
 class State(Enum):
     """Where a stream is."""
 
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
+
     CONNECTING = "connecting"
     HELD = "held"
     COMMITTED = "committed"
@@ -37,6 +39,8 @@ class State(Enum):
 
 class Event(Enum):
     """What an upstream does. EXCESS is more than it may send, MARK its own word that the stream is complete."""
+
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
 
     HEADERS = "headers"
     EMPTY = "empty"

@@ -15,6 +15,10 @@ DEFAULT_EVENT_BYTES = 4 * 1024 * 1024
 """No event of a language model is longer: 4 MiB, all its lines together."""
 
 _BOM = b"\xef\xbb\xbf"
+_END = b"\n\n"
+# As numbers: looking for a number is ten times as fast as looking for one byte.
+_LF = 0x0A
+_CR = 0x0D
 
 
 class SseEvent(msgspec.Struct, frozen=True, gc=False):
@@ -63,16 +67,16 @@ class SseDecoder:
     def _feed_any(self, data: bytes) -> list[SseEvent]:
         if self._start is not None:
             data = self._skip_bom(data)
-        if self._ends_with_cr or b"\r" in data:
+        if self._ends_with_cr or _CR in data:
             data = self._with_lf(data)
         if not data:
             return []
         if self._pending and (joined := self._join(data)) is not None:
             data = joined
-        elif self._pending or b"\n\n" not in data:
+        elif self._pending or data.find(_END) < 0:
             self._keep(data)
             return []
-        *blocks, rest = data.split(b"\n\n")
+        *blocks, rest = data.split(_END)
         if rest:
             self._keep(rest)
         return self._events(blocks)
@@ -82,7 +86,7 @@ class SseDecoder:
         for block in blocks:
             if len(block) > self._max_event_bytes:
                 raise self._too_large()
-            if block.startswith(b"data: ") and b"\n" not in block:
+            if block.startswith(b"data: ") and _LF not in block:
                 events.append(SseEvent(block[6:]))
             elif (event := _parse(block)) is not None:
                 events.append(event)
@@ -90,7 +94,7 @@ class SseDecoder:
 
     def _join(self, data: bytes) -> bytes | None:
         """All that is pending and `data`, if they hold the end of a block."""
-        if b"\n\n" not in data and not (data[0] == 10 and self._pending[-1][-1] == 10):
+        if data.find(_END) < 0 and not (data[0] == _LF and self._pending[-1][-1] == _LF):
             return None
         joined = b"".join((*self._pending, data))
         self._pending.clear()
@@ -130,7 +134,7 @@ class SseDecoder:
 
 def _is_one_plain_event(data: bytes) -> bool:
     """Whether a piece is what nearly every piece of a completion's stream is: one line of data and a blank line."""
-    return data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 and data[-1] == 10 and b"\r" not in data
+    return data.startswith(b"data: ") and data.find(_LF) == len(data) - 2 and data[-1] == _LF and _CR not in data
 
 
 def _parse(block: bytes) -> SseEvent | None:
