@@ -279,6 +279,7 @@ class Accounts:
     async def _create(self, new: NewUser, *, is_only_first: bool) -> CreatedUser:
         email, name = checked_email(new.email), checked_text(new.name, "name")
         check_password(new.password)
+        await self._database.check_writing()
         async with self._database.read() as tx:
             if await tx.users.by_email(email) is not None:
                 raise AlreadyExists("A user with this e-mail exists already; log in instead.", param="email")

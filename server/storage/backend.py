@@ -65,6 +65,9 @@ class Backend(Protocol):
     def migrating(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """As `writing`, for changes of the schema, which may take long."""
 
+    async def check_writing(self) -> None:
+        """Raises what a transaction that writes would raise at once, where the database is known to take none."""
+
     def insert_new(self, table: Table, key: Sequence[str]) -> Insert:
         """An INSERT that leaves alone the rows whose `key` columns are there already."""
 

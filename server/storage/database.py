@@ -148,6 +148,11 @@ class Database:
         async with self._guarded(), self._backend.appending() as connection:
             yield Transaction(connection, self._backend)
 
+    async def check_writing(self) -> None:
+        """For those with much to do before they write. Raises StoreUnavailable if that is known to be in vain."""
+        async with self._guarded():
+            await self._backend.check_writing()
+
     async def check(self) -> None:
         """One round trip, for readiness. Raises StoreUnavailable."""
         async with self._guarded(), self._backend.reading() as connection:

@@ -22,7 +22,7 @@ import psycopg
 from sqlalchemy import Insert, LargeBinary, Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InternalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.errors import StoreUnavailable
@@ -32,10 +32,13 @@ from server.storage.turns import Turns
 
 _OPEN_LIMIT_S = 5.0
 _TURN_WAIT_S = 10.0
+# Of the longest silence: how long a transaction that somebody waits for waits itself, for a connection or for a lock.
+_WAIT_SHARE = 0.7
 _STALE_AFTER_S = 2.0
 _LONGEST_S = 60.0
 _LOCK = 0x7065_7270_6574_756F  # "perpetuo", as a number
 _READ_ONLY_TRANSACTION = "25006"
+_LOCK_NOT_AVAILABLE = "55P03"
 _DRIVER = "postgresql+psycopg"
 
 _BOUNDED = "SET LOCAL statement_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '30s'"
@@ -43,17 +46,21 @@ _BOUNDED = "SET LOCAL statement_timeout = '10s'; SET LOCAL idle_in_transaction_s
 
 @dataclass(frozen=True, slots=True)
 class _Mode:
-    """A kind of transaction: how it begins, whether others like it wait for its end, whether it may take any time."""
+    """A kind of transaction: how it begins, how long it waits for each lock, None for as long as somebody waits for it.
+
+    Others like it wait for the end of one that `is_alone`; one that `is_long` may take any time.
+    """
 
     begin: str
+    lock_timeout: str | None = None
     is_alone: bool = False
     is_long: bool = False
 
 
 _READ = _Mode(f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {_BOUNDED}")
-_APPEND = _Mode(f"BEGIN; {_BOUNDED}; SET LOCAL lock_timeout = '5s'")
-_WRITE = _Mode(f"BEGIN; {_BOUNDED}; SET LOCAL lock_timeout = '5s'", is_alone=True)
-_MIGRATE = _Mode("BEGIN; SET LOCAL lock_timeout = '10min'", is_alone=True, is_long=True)
+_APPEND = _Mode(f"BEGIN; {_BOUNDED}", lock_timeout="5s")
+_WRITE = _Mode(f"BEGIN; {_BOUNDED}", is_alone=True)
+_MIGRATE = _Mode("BEGIN", lock_timeout="10min", is_alone=True, is_long=True)
 
 
 class PostgresqlBackend:
@@ -62,8 +69,11 @@ class PostgresqlBackend:
     def __init__(self, engine: AsyncEngine, bounds: StoreBounds) -> None:
         self._engine = engine
         self._answer_s = bounds.answer_s
+        self._wait_s = bounds.answer_s * _WAIT_SHARE
         self._turns = Turns(bounds.pool_size, _TURN_WAIT_S)
-        self._presence = Presence(self._probe, self._refuse_waiting, bounds.answer_s)
+        # Those of this process wait here and not in the database, where they would hold connections.
+        self._alone = Turns(1, _TURN_WAIT_S)
+        self._presence = Presence(self._probe, self._lost, bounds.answer_s)
         self._inserts: dict[str, str] = {}
         self._is_closed = False
         event.listen(engine.sync_engine, "before_cursor_execute", _drop_nul, retval=True)
@@ -96,7 +106,7 @@ class PostgresqlBackend:
 
     def writing(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that no other of its kind runs beside."""
-        return self._transaction(_WRITE)
+        return self._in_turn(_WRITE)
 
     def appending(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that others may run beside."""
@@ -105,6 +115,10 @@ class PostgresqlBackend:
     def migrating(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that may take long; of several replicas that start, one migrates and the others wait."""
         return self._transaction(_MIGRATE)
+
+    async def check_writing(self) -> None:
+        """Nothing is known of a server that is there."""
+        self._presence.refuse_when_away()
 
     def insert_new(self, table: Table, key: Sequence[str]) -> Insert:
         """INSERT ... ON CONFLICT (key) DO NOTHING."""
@@ -169,6 +183,15 @@ class PostgresqlBackend:
         return await psycopg.AsyncConnection.connect(*arguments, **options)
 
     @asynccontextmanager
+    async def _in_turn(self, mode: _Mode) -> AsyncIterator[AsyncConnection]:
+        await self._alone.take()
+        try:
+            async with self._transaction(mode) as connection:
+                yield connection
+        finally:
+            self._alone.give_back()
+
+    @asynccontextmanager
     async def _transaction(self, mode: _Mode) -> AsyncIterator[AsyncConnection]:
         self._refuse_when_closed()
         self._presence.refuse_when_away()
@@ -179,6 +202,10 @@ class PostgresqlBackend:
             connection = await self._begun(mode, watch)
             yield connection
             await connection.commit()
+        except OperationalError as error:
+            if mode.lock_timeout is None and getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+                self._refuse_waiting("Another program holds a lock in the database; try again.")
+            raise
         except InternalError as error:
             if mode is _READ or getattr(error.orig, "sqlstate", None) != _READ_ONLY_TRANSACTION:
                 raise
@@ -216,7 +243,7 @@ class PostgresqlBackend:
     async def _connected(self) -> AsyncConnection:
         connection = self._engine.connect()
         try:
-            async with asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(self._wait_s):
                 await connection.start()
         except TimeoutError:
             self._presence.lose()
@@ -234,7 +261,8 @@ class PostgresqlBackend:
         # A connection whose other end has vanished would keep silent for minutes, whether the server is there or not.
         stale = asyncio.get_running_loop().call_later(max(_STALE_AFTER_S, self._answer_s), _sever, raw)
         try:
-            await connection.exec_driver_sql(mode.begin)
+            lock_timeout = mode.lock_timeout or f"{int(self._wait_s * 1000)}ms"
+            await connection.exec_driver_sql(f"{mode.begin}; SET LOCAL lock_timeout = '{lock_timeout}'")
         finally:
             stale.cancel()
         if mode.is_alone:
@@ -248,8 +276,12 @@ class PostgresqlBackend:
         await connection.close()
         return Answer.SERVES
 
-    def _refuse_waiting(self) -> None:
-        self._turns.refuse_waiting("The database is away; try again.")
+    def _lost(self) -> None:
+        self._refuse_waiting("The database is away; try again.")
+
+    def _refuse_waiting(self, reason: str) -> None:
+        for turns in (self._turns, self._alone):
+            turns.refuse_waiting(reason)
 
     def _refuse_when_closed(self) -> None:
         if self._is_closed:

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 
 from server.errors import StoreUnavailable
 
-_SUSPECT_AT = 0.5  # of the longest silence; the probe gets most of the rest
+# Of the longest silence: what is left beside both is for telling so.
+_SUSPECT_AT = 0.25
 _PROBE_SHARE = 0.45
 _PROBE_AGAIN_S = 0.25
 

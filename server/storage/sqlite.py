@@ -34,6 +34,7 @@ from server.storage.turns import Turns
 _TURN_WAIT_S = 10.0
 # Of the time that a database may keep silent: the rest is for telling so.
 _LOCK_SHARE = 0.5
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _MAX_LOOKED_UP = 1000
 
 _T = TypeVar("_T")
@@ -42,12 +43,14 @@ _T = TypeVar("_T")
 class SqliteBackend:
     """A database file with one writer and a few readers."""
 
-    def __init__(self, writer: AsyncEngine, readers: AsyncEngine, read_turns: Turns, lock_file: IO[bytes]) -> None:
+    def __init__(self, writer: AsyncEngine, readers: AsyncEngine, bounds: StoreBounds, lock_file: IO[bytes]) -> None:
         self._writer = writer
         self._readers = readers
         self._lock_file = lock_file
         self._write_turn = Turns(1, _TURN_WAIT_S)
-        self._read_turns = read_turns
+        self._read_turns = Turns(bounds.pool_size, _TURN_WAIT_S)
+        self._patience_ms = _patience_ms(bounds)
+        self._is_locked = False
         self._is_closed = False
         self._statements: dict[str, str] = {}
 
@@ -55,8 +58,8 @@ class SqliteBackend:
     async def open(cls, url: URL, bounds: StoreBounds) -> Self:
         """Opens the file, made with mode 0600 if it is not there.
 
-        A statement waits for a lock that another program holds as long as a database may keep silent. Raises ValueError
-        for a database in memory, StoreUnavailable when the file cannot be opened or another process has it.
+        A statement waits for a lock that another program holds, for less time than a database may keep silent. Raises
+        ValueError for a database in memory, StoreUnavailable when the file cannot be opened or another process has it.
         """
         path = _file_of(url)
         try:
@@ -65,11 +68,11 @@ class SqliteBackend:
             raise StoreUnavailable(f"The database file {path} cannot be opened: {error.strerror}.") from error
         writer = _engine(path, 1, "BEGIN IMMEDIATE")
         readers = _engine(path, bounds.pool_size, "BEGIN")
-        busy_timeout_ms = int(bounds.answer_s * 1000 * _LOCK_SHARE)
+        busy_timeout_ms = _patience_ms(bounds)
         writer_pragmas = [f"busy_timeout={busy_timeout_ms}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
         _on_connect(writer, writer_pragmas)
         _on_connect(readers, [f"busy_timeout={busy_timeout_ms}", "query_only=ON"])
-        backend = cls(writer, readers, Turns(bounds.pool_size, _TURN_WAIT_S), lock_file)
+        backend = cls(writer, readers, bounds, lock_file)
         try:
             async with writer.connect():
                 pass
@@ -87,11 +90,41 @@ class SqliteBackend:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction on the one connection that writes; others wait for their turn."""
-        async with self._turn(self._write_turn), self._writer.begin() as connection:
+        async with self._turn(self._write_turn), self._watched(), self._writer.begin() as connection:
             yield connection
 
     appending = writing
     migrating = writing
+
+    async def check_writing(self) -> None:
+        """Takes the lock and lets it go again, which costs next to nothing."""
+        async with self._turn(self._write_turn), self._watched():
+            if not self._is_locked:
+                await self._try_lock(self._patience_ms)
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        """Notes when another program has the lock: who comes after that waits no more, until one of them gets it."""
+        try:
+            if self._is_locked:
+                await self._try_lock(0)
+                self._is_locked = False
+            yield
+        except OperationalError as error:
+            self._is_locked = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _LOCKED
+            raise
+
+    async def _try_lock(self, patience_ms: int) -> None:
+        def work(database: sqlite3.Connection) -> None:
+            database.execute(f"PRAGMA busy_timeout={patience_ms}")
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("ROLLBACK")
+            finally:
+                database.execute(f"PRAGMA busy_timeout={self._patience_ms}")
+
+        async with self._writer.connect() as connection:
+            await _at_once(connection, work)
 
     @asynccontextmanager
     async def _turn(self, turns: Turns) -> AsyncIterator[None]:
@@ -159,6 +192,10 @@ class SqliteBackend:
     def _refuse_when_closed(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("The database is closed: the gateway is stopping.")
+
+
+def _patience_ms(bounds: StoreBounds) -> int:
+    return int(bounds.answer_s * 1000 * _LOCK_SHARE)
 
 
 async def _connected(path: Path) -> "_Connection":

@@ -84,11 +84,13 @@ async def sqlite_away(folder: Path, rate: float, away_s: float) -> Outage:
 
 
 async def _outage(gateway: Gateway, load: Load, away: Away, away_s: float) -> Outage:
-    load.start()
-    await asyncio.sleep(1.0)
     outage = Outage()
-    before = len(load.sent)
     async with httpx2.AsyncClient(base_url=gateway.url, timeout=60) as client:
+        # To make a client takes long; under load it would hold up the load, and be measured.
+        await client.get("/health")
+        load.start()
+        await asyncio.sleep(1.0)
+        before = len(load.sent)
         async with away(away_s):
             await asyncio.gather(asyncio.sleep(away_s), _sign_ups(client, outage, time.monotonic() + away_s))
         outage.asked = load.sent[before:]

@@ -25,11 +25,12 @@ class Killing:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What came of it. `slowest_start_s` is the longest that a start took after a kill, seconds."""
+    """What came of it. `starts_s` is how long each start took after a kill, `start_cpu_s` its share of CPU, seconds."""
 
     verdict: Verdict
     fates: Counter[Fate]
-    slowest_start_s: float
+    starts_s: Sequence[float]
+    start_cpu_s: Sequence[float]
 
 
 async def kill_again_and_again(
@@ -54,4 +55,4 @@ async def kill_again_and_again(
         left = list((folder / "data" / "spool").glob("run_*"))
         if left:
             verdict.wrong.append(f"the spool still holds {[path.name for path in left]}")
-        return Killed(verdict, load.fates(), max(gateway.starts_s[1:]))
+        return Killed(verdict, load.fates(), gateway.starts_s[1:], gateway.start_cpu_s[1:])

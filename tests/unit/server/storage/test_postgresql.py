@@ -141,6 +141,27 @@ async def test_a_nul_is_found_nowhere_and_breaks_nothing(backend: PostgresqlBack
         assert (await writer.execute(SEALED_VALUES.select().where(SEALED_VALUES.c.name == "plain\x00"))).first() is None
 
 
+async def test_nobody_waits_long_for_a_lock_that_another_program_holds(
+    postgres: PostgresServer, backend: PostgresqlBackend, postgres_url: str
+) -> None:
+    hasty = await opened(postgres_url, StoreBounds(answer_s=0.5))
+    async with hasty.reading() as reader:
+        assert (await reader.execute(text("SHOW lock_timeout"))).scalar() == "350ms"
+    async with backend.writing() as writer:
+        await writer.execute(text("CREATE TABLE t (a INTEGER)"))
+    async with backend.writing() as holder:
+        await holder.execute(text("LOCK TABLE t"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            async with hasty.reading() as reader:
+                await reader.execute(text("SELECT a FROM t"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            async with hasty.writing():
+                pass
+    async with hasty.writing() as writer:
+        await writer.execute(text("INSERT INTO t VALUES (1)"))
+    await hasty.close()
+
+
 async def test_nobody_at_the_address_is_told_without_the_password(gate: Gate) -> None:
     port = gate.port
     await gate.close()

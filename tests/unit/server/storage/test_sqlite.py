@@ -15,8 +15,13 @@ from server.storage.backend import StoreBounds
 from server.storage.sqlite import SqliteBackend
 
 
-async def _open(path: Path) -> SqliteBackend:
-    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), StoreBounds(answer_s=0.1))
+async def _open(path: Path, answer_s: float = 0.1) -> SqliteBackend:
+    return await SqliteBackend.open(make_url(f"sqlite:///{path}"), StoreBounds(answer_s=answer_s))
+
+
+async def _write(backend: SqliteBackend) -> None:
+    async with backend.writing():
+        pass
 
 
 async def test_every_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -151,4 +156,26 @@ async def test_a_lock_of_another_program_is_waited_for_and_then_reported(tmp_pat
     other.close()
     async with backend.writing():
         pass
+    await backend.close()
+
+
+async def test_whoever_meets_a_lock_that_is_known_does_not_wait_for_it(tmp_path: Path) -> None:
+    backend = await _open(tmp_path / "a.db", answer_s=1.0)
+    await backend.check_writing()
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"):
+        async with backend.writing():
+            pass
+    # Each of these would wait 0.5 s: together far longer than the limit.
+    async with asyncio.timeout(30):
+        for _ in range(200):
+            with pytest.raises(OperationalError, match="locked"):
+                await backend.check_writing()
+            with pytest.raises(OperationalError, match="locked"):
+                await _write(backend)
+    other.close()
+    await backend.check_writing()
+    async with backend.writing() as writer:
+        assert (await writer.execute(text("PRAGMA busy_timeout"))).scalar() == 500
     await backend.close()
