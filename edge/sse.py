@@ -48,6 +48,17 @@ class Framing:
             event = self.newline.join(event.splitlines())
         return name + self.before + event + self.after
 
+    def frames(self, events: Sequence[bytes]) -> bytes:
+        """Events, framed, one after the other."""
+        if self.is_named:
+            return b"".join([self.frame(event) for event in events])
+        lines: list[bytes] = []
+        for event in events:
+            if _LF in event or _CR in event:
+                event = self.newline.join(event.splitlines())
+            lines += (self.before, event, self.after)
+        return b"".join(lines)
+
 
 class _Typed(msgspec.Struct):
     type: str = "error"
@@ -146,12 +157,7 @@ class StreamWriter:
         """Sends events at once; returns when the connection takes more."""
         framing = self._framing
         self.events += len(events)
-        if framing is None:
-            body = b"".join(events)
-        elif len(events) == 1:
-            body = framing.frame(events[0])
-        else:
-            body = b"".join([framing.frame(event) for event in events])
+        body = b"".join(events) if framing is None else framing.frames(events)
         if body:
             await self._body(body, more_body=True)
 

@@ -19,6 +19,7 @@ Members: TypeAlias = dict[str, Raw]
 _NULL = Raw(b"null")
 _ZERO = Raw(b"0")
 _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
+_EMPTY_BYTES = frozenset((b"null", b'""', b"[]", b"{}"))
 _NOT_SAID = frozenset({"role", "annotations", "extra_content"})
 _CUT = "Input data was truncated"
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
@@ -158,6 +159,14 @@ def peek_chunk(data: bytes) -> ChunkFacts:
     )
 
 
+def text_of_chunk(data: bytes) -> bytes | None:
+    """The `content` of the first choice's delta in a chunk, as JSON; None if there is none. Raises as `peek_chunk`."""
+    choices = _decode(data).choices
+    delta = choices[0].delta if choices else None
+    content = None if delta is None else delta.get("content")
+    return None if content is None else bytes(content)
+
+
 def read_usage(raw: Raw | UnsetType, tier: Raw | UnsetType = UNSET) -> Usage | None:
     """A `usage` member in disjoint buckets; `tier` is the answer's `service_tier`.
 
@@ -267,7 +276,7 @@ def _has_content(members: Members | None) -> bool:
     if not members:
         return False
     for name, value in members.items():  # noqa: SIM110 - a generator doubles the cost of every streamed event
-        if name not in _NOT_SAID and value not in _EMPTY:
+        if name not in _NOT_SAID and bytes(value) not in _EMPTY_BYTES:
             return True
     return False
 

@@ -15,7 +15,9 @@ DEFAULT_EVENT_BYTES = 4 * 1024 * 1024
 """No event of a language model is longer: 4 MiB, all its lines together."""
 
 _BOM = b"\xef\xbb\xbf"
+_DATA = b"data: "
 _END = b"\n\n"
+_BETWEEN = _END + _DATA
 # As numbers: looking for a number is ten times as fast as looking for one byte.
 _LF = 0x0A
 _CR = 0x0D
@@ -50,8 +52,8 @@ class SseDecoder:
 
         Raises UpstreamBadResponse for an event above the limit; the decoder is of no use afterwards.
         """
-        if self._is_at_start_of_event and _is_one_plain_event(data) and len(data) <= self._max_event_bytes:
-            return [SseEvent(data[6:-2])]
+        if self._is_at_start_of_event and len(data) <= self._max_event_bytes and (plain := _plain_events(data)):
+            return plain
         self._is_at_start_of_event = False
         events = self._feed_any(data)
         self._is_at_start_of_event = not (self._pending or self._ends_with_cr or self._start is not None)
@@ -86,8 +88,8 @@ class SseDecoder:
         for block in blocks:
             if len(block) > self._max_event_bytes:
                 raise self._too_large()
-            if block.startswith(b"data: ") and _LF not in block:
-                events.append(SseEvent(block[6:]))
+            if block.startswith(_DATA) and _LF not in block:
+                events.append(SseEvent(block[len(_DATA) :]))
             elif (event := _parse(block)) is not None:
                 events.append(event)
         return events
@@ -132,9 +134,23 @@ class SseDecoder:
         )
 
 
-def _is_one_plain_event(data: bytes) -> bool:
-    """Whether a piece is what nearly every piece of a completion's stream is: one line of data and a blank line."""
-    return data.startswith(b"data: ") and data.find(_LF) == len(data) - 2 and data[-1] == _LF and _CR not in data
+def _plain_events(data: bytes) -> list[SseEvent]:
+    """The events of a piece that is what nearly every piece of a completion's stream is, else none.
+
+    That is: events that are all there, each of one line of data and a blank line.
+    """
+    if not data.startswith(_DATA) or not data.endswith(_END) or _CR in data:
+        return []
+    events: list[SseEvent] = []
+    start, last = len(_DATA), len(data) - len(_END)
+    while True:
+        end = data.find(_LF, start)
+        events.append(SseEvent(data[start:end]))
+        if end == last:
+            return events
+        if not data.startswith(_BETWEEN, end):
+            return []
+        start = end + len(_BETWEEN)
 
 
 def _parse(block: bytes) -> SseEvent | None:

@@ -17,6 +17,7 @@ from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Chunk, Event
 from server.providers.openai.access import BEARER, Access
+from server.providers.openai.alike import Alike
 from server.providers.openai.headless import Headless
 from server.providers.openai.repairs import Repairs
 from server.providers.openai.requests import adapted
@@ -122,11 +123,12 @@ class OpenAiDialect(Vendor):
 class OpenAiStream:
     """Reads one stream. States: open -> done ([DONE] came); a failure ends it by raising."""
 
-    __slots__ = ("_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
+    __slots__ = ("_alike", "_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
 
     def __init__(self, vendor: Vendor) -> None:
         self._malformed = 0
         self._headless = Headless()
+        self._alike = Alike()
         self.is_done = False
         self.notes: list[str] = []
         self._repairs = Repairs("delta", vendor.reasoning_name, vendor.usage, self.notes)
@@ -139,14 +141,24 @@ class OpenAiStream:
         data = event.data
         if self.is_done or not data:
             return []
+        if not data.isascii():
+            data = _noted(data, in_utf8(data), REPLACED, self.notes)
+        known = self._alike.facts_of(data)
+        if known is not None and event.event != "error" and self._headless.is_empty:
+            return [Chunk(data, known)]
+        return self._feed_any(data, event)
+
+    def _feed_any(self, data: bytes, event: Event) -> list[Chunk]:
+        """Takes an event that is not just more text."""
         if data == b"[DONE]":
             self.is_done = True
             return []
-        if not data.isascii():
-            data = _noted(data, in_utf8(data), REPLACED, self.notes)
+        is_usual = False
         try:
             data, facts = self._read(data)
-            if facts.error is None and self._may_be_odd(data, facts):
+            if facts.error is not None or not self._may_be_odd(data, facts):
+                is_usual = facts.error is None
+            else:
                 repaired = self._repairs.repaired(data)
                 if repaired is not data:
                     data, facts = repaired, peek_chunk(repaired)
@@ -159,6 +171,8 @@ class OpenAiStream:
         if facts.error is not None or event.event == "error":
             raise judged(200, {}, _complaint(facts, data))
         data = data.replace(b"\n", b" ") if _LF in data else data
+        if is_usual:
+            self._alike.learn(data, facts)
         if self._headless.holds(data, facts):
             return []
         return [*self._headless.released(data), Chunk(data, facts)]
