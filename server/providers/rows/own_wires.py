@@ -9,11 +9,14 @@ from server.providers.anthropic.dialect import AnthropicDialect
 from server.providers.anthropic.native import NativeAnthropic
 from server.providers.bedrock.access import BedrockCredential
 from server.providers.bedrock.dialect import BedrockDialect
+from server.providers.cohere.dialect import CohereDialect
+from server.providers.cohere.embeddings import CohereEmbeddings
 from server.providers.google.dialect import GoogleDialect
 from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.openai import OpenAiDialect
 from server.providers.openai.azure import AzureAccess, AzureCredential
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
+from server.providers.prefill import Prefill
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.responses.native import NativeResponses
@@ -35,6 +38,7 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+        prefill=Prefill(must_be_known=True),
         natives={"messages": NativeAnthropic},
     ),
     Provider(
@@ -77,6 +81,7 @@ OWN_WIRES: Final = (
         ),
         key_env="AWS_BEARER_TOKEN_BEDROCK",
         credential=BedrockCredential(),
+        prefill=Prefill(models=("anthropic.claude",), must_be_known=True),
         base_url_form="https://bedrock-runtime.REGION.amazonaws.com",
     ),
     Provider(
@@ -98,5 +103,14 @@ OWN_WIRES: Final = (
         natives={
             "embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True, access=AzureAccess()))
         },
+    ),
+    Provider(
+        "cohere",
+        "Cohere",
+        CohereDialect(),
+        "https://api.cohere.com",
+        ("command-a-03-2025", "command-r-plus-08-2024", "command-r-08-2024", "command-r7b-12-2024"),
+        "COHERE_API_KEY",
+        natives={"embeddings": CohereEmbeddings},
     ),
 )
