@@ -38,8 +38,10 @@ from server.accounts.price_lists import PriceLists
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
+from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
+from server.ending import End
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -51,6 +53,7 @@ from server.ledger.logs import Logs
 from server.ledger.opening import open_ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
+from server.limits.door import Door, Time
 from server.limits.plans import PLAN_LIMITS
 from server.limits.refusals import Refusals
 from server.metering import Metering
@@ -59,13 +62,16 @@ from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
 from server.providers.choice import dialect_for
 from server.providers.dialect import Dialect
+from server.providers.prefill import Prefill
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher
+from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.load.traffic import Traffic
+from server.routing.load.queue import FairQueue
+from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.services.admin import AdminServicer
@@ -83,6 +89,7 @@ from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
+from server.services.response_states import ResponseStates
 from server.services.responses import ResponsesServicer
 from server.services.routing import RoutingServicer
 from server.services.text_completions import TextCompletionsServicer
@@ -90,6 +97,7 @@ from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
+from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
 from server.upstream.granting import GrantingTransport
@@ -134,6 +142,11 @@ def _dialect_of(provider: str) -> Dialect:
 
 def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
     return dialect_for(PROVIDERS[provider], request)
+
+
+def _prefill_of(candidate: Candidate) -> Prefill | None:
+    prefill = PROVIDERS[candidate.deployment.provider].prefill
+    return prefill if prefill is not None and prefill.fits(candidate) else None
 
 
 def _clock() -> Clock:
@@ -182,6 +195,8 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
+        self._under_way = UnderWay()
+        self._end: End | None = None
         self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
@@ -191,7 +206,14 @@ class Core:
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
-        rules = KeepingRules(settings.content_retention_days, settings.log_retention_days, settings.content_max_kib)
+        rules = KeepingRules(
+            settings.content_retention_days,
+            settings.log_retention_days,
+            settings.content_max_kib,
+            settings.response_retention_days,
+            settings.response_max_kib,
+            settings.responses_max_mib,
+        )
         self._keeping = Keeping(stores.database, rules)
         self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
@@ -199,8 +221,14 @@ class Core:
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
         self.metering.show_upstreams(client.counts)
-        self._traffic = Traffic(asyncio.get_running_loop().time)
-        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
+        self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
+        queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
+        self._line = Line(self._traffic, queue, settings.queue_wait_s)
+        self.metering.show_load(self._traffic, self._line)
+        loop_time = Time(time.monotonic, asyncio.get_running_loop().call_later)
+        self.door = Door(loop_time, settings.max_in_flight, settings.max_lag_ms / 1000)
+        self.metering.show_door(self.door)
+        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port, door=self.door)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 
@@ -233,10 +261,21 @@ class Core:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
+    def leave(self) -> None:
+        """Says that nothing new shall come, and gives what runs the grace; `stop` has to follow. Safe to repeat.
+
+        Calls over the channel are still taken: who serves them to others stops by itself.
+        """
+        if self._end is None:
+            self._end = End(self.server, self._under_way, self.settings.grace_s)
+
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
-        await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
+        self.leave()
+        assert self._end is not None
+        await asyncio.gather(self._end.come(), self._operator.stop())
         await self._sharing.close()
+        self.door.close()
         if self._rewrapping is not None:
             self._rewrapping.cancel()
             await asyncio.wait([self._rewrapping])
@@ -261,7 +300,11 @@ class Core:
             settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
+        dispatcher = Dispatcher(
+            *(self._transport, _dialect_for, patience, self._flag),
+            model_of=self._catalogue.find,
+            prefill_of=_prefill_of,
+        )
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
@@ -278,7 +321,9 @@ class Core:
                 refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
+                under_way=self._under_way,
                 watch=self._traffic.begin,
+                line=self._line,
             )
         )
 
@@ -293,6 +338,7 @@ class Core:
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
                 load_of=self._traffic.load,
+                is_full=self._traffic.is_full,
             )
         )
 
@@ -337,7 +383,8 @@ class Core:
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
-        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls), registry)
+        states = ResponseStates(self._keeping.responses, accounts.policies.of)
+        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls, states), registry)
         text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
             TextCompletionsServicer(pipeline, calls), registry
         )

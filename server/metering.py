@@ -12,7 +12,10 @@ from server.catalogue.catalogue import Catalogue
 from server.ledger.contents import ContentWriter
 from server.ledger.ledger import BatchLedger
 from server.limits.admission import Admission
+from server.limits.door import Door
 from server.limits.refusals import Refusals
+from server.routing.dispatch.line import Line
+from server.routing.load.traffic import Traffic
 from server.sharing import Sharing
 from server.state.state import State
 from server.telemetry.families import Kind, Labels, Name
@@ -130,6 +133,47 @@ class Metering:
             "Refused model calls without a request record, because there were too many in a minute.",
             "counter",
             lambda: {(): refusals.left_out_count},
+        )
+
+    def show_door(self, door: Door) -> None:
+        """Shows how many calls are inside, and whom the gateway had no time for."""
+        self._show("perpetuo_calls_in_flight", "Calls being served.", "gauge", lambda: {(): door.inside})
+        self._show(
+            "perpetuo_shed_calls_total",
+            "Calls refused at the door, because too many were inside or the event loop was too late.",
+            "counter",
+            lambda: {(why,): count for why, count in door.refused.items()},
+            ("cause",),
+            2,
+        )
+
+    def show_load(self, traffic: Traffic, line: Line) -> None:
+        """Shows what is under way, who waits, who was refused a place, and what upstreams have taught."""
+        self._show("perpetuo_upstream_calls", "Calls under way.", "gauge", lambda: {(): traffic.under_way})
+        self._show("perpetuo_queued_requests", "Requests that wait for a place.", "gauge", lambda: {(): len(line)})
+        self._show(
+            "perpetuo_queue_refusals_total",
+            "Requests refused a place, by what ran out: the queue, the tenant's share of it, patience before or after.",
+            "counter",
+            lambda: {(why,): count for why, count in line.refused.items()},
+            ("cause",),
+            4,
+        )
+        self._show(
+            "perpetuo_upstream_limited",
+            "Upstreams of a provider whose limit of calls was learned.",
+            "gauge",
+            lambda: {(provider,): len(limits) for provider, limits in traffic.limits().items()},
+            ("provider",),
+            12,
+        )
+        self._show(
+            "perpetuo_upstream_limit_calls",
+            "The learned limits together.",
+            "gauge",
+            lambda: {(provider,): sum(limits) for provider, limits in traffic.limits().items()},
+            ("provider",),
+            12,
         )
 
     def show_state(self, state: State) -> None:

@@ -100,6 +100,22 @@ class ServerSettings(BaseSettings):
         default=30.0, gt=0, description="Longest time in which a stream says nothing, seconds."
     )
     upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
+    max_in_flight: int = Field(
+        default=16_000, ge=0, description="Calls that are served at the same time; more are refused. 0 for no bound."
+    )
+    max_lag_ms: float = Field(
+        default=100.0,
+        ge=0,
+        description="How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.",
+    )
+    max_upstream_calls: int = Field(
+        default=12_000, ge=0, description="Calls of providers at the same time; more wait in a queue. 0 for no bound."
+    )
+    queue_length: int = Field(
+        default=1000, ge=0, description="Requests that may wait for a provider; more are refused with 503."
+    )
+    queue_per_tenant: int = Field(default=100, ge=1, description="Of these, of one user in one workspace at most.")
+    queue_wait_s: float = Field(default=10.0, gt=0, description="Longest wait in the queue, seconds.")
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
     log_retention_days: int = Field(default=0, ge=0, description="Days that logs are kept; 0 keeps them for ever.")
@@ -108,6 +124,15 @@ class ServerSettings(BaseSettings):
     )
     content_max_kib: int = Field(
         default=256, ge=1, le=32768, description="How much of a prompt, and of its answer, is kept, KiB."
+    )
+    response_retention_days: int = Field(
+        default=30, ge=1, description="Days that responses are kept whose callers want that."
+    )
+    response_max_kib: int = Field(
+        default=4096, ge=1, le=65536, description="Largest response that is kept, with its conversation, KiB."
+    )
+    responses_max_mib: int = Field(
+        default=256, ge=1, description="Kept responses of a workspace, compressed, MiB; beyond it the oldest go."
     )
     metrics: Literal["open", "private", "off"] = Field(
         default="private",

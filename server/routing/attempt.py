@@ -1,6 +1,6 @@
 """One upstream call while it runs, and the record that it leaves."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -60,8 +60,8 @@ class Attempt:
     """A call to `candidate` that runs, or has ended. It leaves exactly one record.
 
     `answered_s` is how long the upstream took for the whole answer, of a stream for the first content; None as long as
-    there is neither. `was_in_vain`: what it took is only supposed, and nothing of it reached the caller. `on_end` is
-    called once, with the record there.
+    there is neither. `was_in_vain`: what it took is only supposed, and nothing of it reached the caller. `watcher` is
+    told once that it has ended.
     """
 
     number: int
@@ -78,7 +78,7 @@ class Attempt:
     was_in_vain: bool = False
     record: AttemptRecord | None = None
     is_stream: bool = False
-    on_end: "Watch | None" = None
+    watcher: "Watcher | None" = None
 
     def __post_init__(self) -> None:
         self.started_at = self.clock.now()
@@ -98,6 +98,12 @@ class Attempt:
         """Notes that the upstream has done its part: what follows is ours."""
         if self.answered_s is None:
             self.answered_s = self.clock.exact() - self.began
+
+    def heard(self, status: int, headers: Mapping[str, str]) -> None:
+        """Notes the head of the answer."""
+        self.status = status
+        if self.watcher is not None:
+            self.watcher.heard(self, headers)
 
     def cost_nanousd(self) -> int | None:
         """What the attempt's tokens cost; None without tokens or without a known price."""
@@ -126,8 +132,8 @@ class Attempt:
                 detail=detail,
                 price_version=self.version_of(deployment.provider, self.candidate.model) if is_priced else "",
             )
-            if self.on_end is not None:
-                self.on_end(self)
+            if self.watcher is not None:
+                self.watcher.ended(self)
         return self.record
 
     def fail(self, error: PerpetuoError, spent: Usage | None = None) -> AttemptRecord:
@@ -138,8 +144,18 @@ class Attempt:
         return self.end(error.reason, error.message[:500])
 
 
-Watch = Callable[[Attempt], None]
-"""Told of an attempt that begins, or has ended."""
+class Watcher(Protocol):
+    """Watches one attempt."""
+
+    def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
+        """The head of the answer has come."""
+
+    def ended(self, attempt: Attempt) -> None:
+        """The attempt has ended, and left its record; told once."""
+
+
+Watch = Callable[[Attempt], Watcher]
+"""Told of every attempt that begins, to who watches it."""
 
 
 @dataclass(slots=True)
@@ -171,7 +187,7 @@ class Trace:
         attempt.is_stream = self.is_stream
         self.attempts.append(attempt)
         if self.watch is not None:
-            self.watch(attempt)
+            attempt.watcher = self.watch(attempt)
         if self.on_begin is not None:
             self.on_begin()
         return attempt

@@ -84,6 +84,7 @@ def _ranked(options: Sequence[Option], ask: Ask, world: World, in_full: bool) ->
 def _balanced(keyed: Sequence[tuple[Key, Ranked]], ask: Ask, world: World, draw_at: int) -> list[Ranked]:
     """The candidates in order, after the load was looked at of those that only the draw puts first.
 
+    Those that take no more calls for now come last.
     `draw_at` is the draw's place in the keys: those are equal whose keys are the same before it.
     """
     best = keyed[0][0][:draw_at]
@@ -94,7 +95,9 @@ def _balanced(keyed: Sequence[tuple[Key, Ranked]], ask: Ask, world: World, draw_
         return world.load_of(candidate.deployment.provider_id, candidate.model, ask.is_stream)
 
     first = two_choices(equals, _entry_of, _weight_of, load_of)
-    return [*first, *(item for _, item in keyed[len(equals) :])]
+    order = [*first, *(item for _, item in keyed[len(equals) :])]
+    order.sort(key=lambda item: world.is_full(item.candidate.deployment.provider_id, item.candidate.model))
+    return order
 
 
 def _entry_of(item: Ranked) -> str:

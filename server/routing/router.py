@@ -24,7 +24,18 @@ from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
-from server.routing.world import Draw, LoadOf, ModelOf, PriceOf, RestsFor, World, loaded_nowhere, never_rests
+from server.routing.world import (
+    Draw,
+    IsFull,
+    LoadOf,
+    ModelOf,
+    PriceOf,
+    RestsFor,
+    World,
+    loaded_nowhere,
+    never_full,
+    never_rests,
+)
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
 PricesOf = Callable[[str], Awaitable[PriceOf]]
@@ -61,6 +72,7 @@ class Sources:
     policy_of: PolicyOf = usual_policy
     rests_for: RestsFor = never_rests
     load_of: LoadOf = loaded_nowhere
+    is_full: IsFull = never_full
 
 
 class Asked(Struct, frozen=True):
@@ -125,6 +137,7 @@ class Router:
             measured_of=measured_of,
             rests_for=sources.rests_for,
             load_of=sources.load_of,
+            is_full=sources.is_full,
         )
         return decide(ask, world, in_full=in_full)
 

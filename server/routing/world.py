@@ -27,6 +27,9 @@ RestsFor = Callable[[str, str], float]
 LoadOf = Callable[[str, str, bool], float]
 """Provider entry, model, and whether the answer is streamed, to how loaded the upstream is; 0 for one at rest."""
 
+IsFull = Callable[[str, str], bool]
+"""Provider entry and model to whether the upstream takes no more calls for now."""
+
 Draw = Callable[[], float]
 """A number from 0 (exclusive) to 1."""
 
@@ -46,6 +49,11 @@ def loaded_nowhere(provider_id: str, model: str, is_stream: bool) -> float:
     return 0.0
 
 
+def never_full(provider_id: str, model: str) -> bool:
+    """Every upstream takes more calls."""
+    return False
+
+
 class World(Struct, frozen=True):
     """The state that a decision is made over. `deployments` are those of the workspace that are enabled."""
 
@@ -57,3 +65,4 @@ class World(Struct, frozen=True):
     measured_of: MeasuredOf = measured_nowhere
     rests_for: RestsFor = never_rests
     load_of: LoadOf = loaded_nowhere
+    is_full: IsFull = never_full

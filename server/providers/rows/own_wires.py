@@ -18,6 +18,7 @@ from server.providers.openai.azure import AzureAccess, AzureCredential
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
 from server.providers.openai.mistral import MistralDialect
 from server.providers.openai.vendor import PARTS
+from server.providers.prefill import Prefill
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.responses.native import NativeResponses
@@ -39,6 +40,7 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+        prefill=Prefill(must_be_known=True),
         natives={"messages": NativeAnthropic},
     ),
     Provider(
@@ -81,6 +83,7 @@ OWN_WIRES: Final = (
         ),
         key_env="AWS_BEARER_TOKEN_BEDROCK",
         credential=BedrockCredential(),
+        prefill=Prefill(models=("anthropic.claude",), must_be_known=True),
         base_url_form="https://bedrock-runtime.REGION.amazonaws.com",
     ),
     Provider(
@@ -143,6 +146,7 @@ OWN_WIRES: Final = (
         "https://api.mistral.ai/v1",
         ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
         "MISTRAL_API_KEY",
+        prefill=Prefill("prefix", echoes=True),
         natives={"embeddings": embedder(EmbeddingForm(128, 16_000, takes_tokens=False, dimensions="output_dimension"))},
     ),
 )

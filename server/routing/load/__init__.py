@@ -1,1 +1,1 @@
-"""How loaded upstreams are, who is asked of those that are equal, and who has to wait for a place."""
+"""How loaded upstreams are, how much they take, who is asked of equals, and whose turn it is."""

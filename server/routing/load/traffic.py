@@ -1,14 +1,16 @@
-"""What is under way at each upstream and how long it takes, from which follows how loaded it is.
+"""What is under way at each upstream, how long it takes, and whether there is room for more.
 
-Fed by the attempts themselves: one begins, and one ends exactly once. An upstream is a provider entry and a model. Only
-numbers in memory; nothing here waits, and nobody is refused.
+Fed by the attempts themselves: one begins, hears the head of its answer, and ends exactly once. An upstream is a
+provider entry, which has one credential, and a model. Only numbers in memory; nothing here waits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from server.routing.attempt import Attempt
+from server.providers.remaining import remaining_requests, remaining_tokens
+from server.routing.attempt import Attempt, Watcher
 from server.routing.failure import blames_provider
+from server.routing.load.ceiling import Ceiling
 from server.routing.load.peak import PeakLatency
 
 FAILURE_S: Final = 5.0
@@ -20,78 +22,203 @@ UNSEEN_S: Final = 1.0
 MAX_UPSTREAMS: Final = 10_000
 
 _OK: Final = "ok"
+_NO_ROOM_STATUSES: Final = frozenset({429, 529})
+_WATCHED_CALLS: Final = 10
+"""An allowance is watched that is used up after so many calls and twice those under way."""
+
+_USUAL_TOKENS: Final = 1_000.0
+_NEWEST_WEIGHS: Final = 0.1
+
+Upstream = tuple[str, str]
+"""A provider entry and a model."""
 
 
-class Upstream:
-    """What is known of one upstream: calls under way, and how long streams and other answers take."""
+class Flow:
+    """What is known of one upstream.
 
-    __slots__ = ("in_flight", "stream", "unary")
+    Calls under way, places that are promised to who waits for one, and how many calls there have been; how long streams
+    and other answers take, and how many tokens; the limit that was learned, if any.
+    """
+
+    __slots__ = ("begun", "ceiling", "promised", "provider", "stream", "tokens", "unary", "under_way")
 
     def __init__(self) -> None:
-        self.in_flight = 0
+        self.provider = ""
+        self.under_way = 0
+        self.promised = 0
+        self.begun = 0
         self.stream = PeakLatency()
         self.unary = PeakLatency()
+        self.tokens = _USUAL_TOKENS
+        self.ceiling: Ceiling | None = None
 
     def latency(self, *, is_stream: bool) -> PeakLatency:
         """To the first content of streams, to the whole of other answers."""
         return self.stream if is_stream else self.unary
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it can be forgotten without a loss that matters."""
+        return not (self.under_way or self.promised or self.ceiling)
+
+    def allow(self, headers: Mapping[str, str], since: int, now_s: float, date_s: float) -> None:
+        """Takes what the provider allows, if that is little. It does not know of the calls begun `since` the one."""
+        watched = 2.0 * self.under_way + _WATCHED_CALLS
+        requests = remaining_requests(headers, watched, date_s)
+        tokens = remaining_tokens(headers, watched * self.tokens, date_s)
+        told = [(float(requests.left), requests.reset_s)] if requests is not None else []
+        if tokens is not None:
+            told.append((tokens.left / max(self.tokens, 1.0), tokens.reset_s))
+        if told:
+            left, reset_s = min(told)
+            self.ceiling = self.ceiling or Ceiling(now_s)
+            self.ceiling.allow(int(left) - since, reset_s, self.under_way, now_s)
+
+    def learn(self, attempt: Attempt, began_s: float, now_s: float) -> None:
+        """Takes what the end of a call says; it still counts as under way."""
+        record = attempt.record
+        assert record is not None
+        latency, took_s = self.latency(is_stream=attempt.is_stream), attempt.answered_s or 0.0
+        if record.outcome == _OK:
+            latency.observe(took_s, now_s)
+        elif blames_provider(record.outcome):
+            latency.observe(max(took_s, FAILURE_S), now_s)
+        else:
+            latency.at_least(took_s, now_s)
+        if attempt.usage is not None:
+            self.tokens += _NEWEST_WEIGHS * (attempt.usage.total_tokens - self.tokens)
+        if record.status not in _NO_ROOM_STATUSES and self.ceiling is None:
+            return
+        ceiling = self.ceiling or Ceiling(now_s)
+        if record.status in _NO_ROOM_STATUSES:
+            ceiling.refused(self.under_way, began_s, now_s)
+        elif record.outcome == _OK:
+            ceiling.answered(self.under_way, now_s)
+        self.ceiling = None if ceiling.is_over(now_s) else ceiling
+
+
+class _Call:
+    """One call under way, by its number among those of its upstream."""
+
+    __slots__ = ("began_s", "flow", "number", "traffic")
+
+    def __init__(self, traffic: "Traffic", flow: Flow, began_s: float) -> None:
+        self.traffic = traffic
+        self.flow = flow
+        self.number = flow.begun
+        self.began_s = began_s
+
+    def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
+        """See `Watcher`."""
+        flow, traffic = self.flow, self.traffic
+        flow.allow(headers, flow.begun - self.number, traffic.now_s(), traffic.date_s())
+
+    def ended(self, attempt: Attempt) -> None:
+        """See `Watcher`."""
+        flow, traffic = self.flow, self.traffic
+        flow.learn(attempt, self.began_s, traffic.now_s())
+        flow.under_way -= 1
+        traffic.under_way -= 1
+        if traffic.on_room is not None:
+            traffic.on_room()
+
 
 class Traffic:
-    """All upstreams. `now_s` is any steady clock; at most `max_upstreams` that are at rest are remembered."""
+    """All upstreams. `now_s` is any steady clock, `date_s` the seconds since 1970.
 
-    def __init__(self, now_s: Callable[[], float], max_upstreams: int = MAX_UPSTREAMS) -> None:
-        self._now_s = now_s
+    `max_calls` are under way at the same time, 0 for no bound. At most `max_upstreams` that are at rest are remembered.
+    `on_room` is called when a call has ended, if there is somebody to be told.
+    """
+
+    def __init__(
+        self,
+        now_s: Callable[[], float],
+        date_s: Callable[[], float],
+        max_calls: int = 0,
+        max_upstreams: int = MAX_UPSTREAMS,
+    ) -> None:
+        self.now_s = now_s
+        self.date_s = date_s
+        self._max_calls = max_calls or float("inf")
         self._max_upstreams = max_upstreams
-        self._upstreams: dict[tuple[str, str], Upstream] = {}
-        self.in_flight = 0
+        self._flows: dict[Upstream, Flow] = {}
+        self.under_way = 0
+        self.promised = 0
+        self.on_room: Callable[[], None] | None = None
 
-    def begin(self, attempt: Attempt) -> None:
+    def begin(self, attempt: Attempt) -> Watcher:
         """Counts a call until it ends."""
         candidate = attempt.candidate
-        self._at((candidate.deployment.provider_id, candidate.model)).in_flight += 1
-        self.in_flight += 1
-        attempt.on_end = self._end
+        flow = self._at((candidate.deployment.provider_id, candidate.model))
+        flow.provider = candidate.deployment.provider
+        flow.under_way += 1
+        flow.begun += 1
+        self.under_way += 1
+        if flow.ceiling is not None:
+            flow.ceiling.begin()
+        return _Call(self, flow, self.now_s())
 
     def load(self, provider_id: str, model: str, is_stream: bool) -> float:
         """How loaded an upstream is: what one more call would have to wait for, in seconds; 0 if nothing is known."""
-        upstream = self._upstreams.get((provider_id, model))
-        if upstream is None:
+        flow = self._flows.get((provider_id, model))
+        if flow is None:
             return 0.0
-        latency_s = upstream.latency(is_stream=is_stream).at(self._now_s())
-        if not latency_s and upstream.in_flight:
+        latency_s = flow.latency(is_stream=is_stream).at(self.now_s())
+        if not latency_s and flow.under_way:
             latency_s = UNSEEN_S
-        return latency_s * (upstream.in_flight + 1)
+        return latency_s * (flow.under_way + 1)
 
-    def under_way(self, provider_id: str, model: str) -> int:
+    def is_full(self, provider_id: str, model: str) -> bool:
+        """Whether an upstream has no room for one more call."""
+        flow = self._flows.get((provider_id, model))
+        if flow is None or flow.ceiling is None:
+            return False
+        return not flow.ceiling.has_room(flow.under_way, flow.promised, self.now_s())
+
+    @property
+    def is_full_of_calls(self) -> bool:
+        """Whether there are as many calls in all as there may be."""
+        return self.under_way + self.promised >= self._max_calls
+
+    def promise(self, upstream: Upstream) -> None:
+        """Keeps a place for who has waited for it, until it is taken back."""
+        self._at(upstream).promised += 1
+        self.promised += 1
+
+    def take_back(self, upstream: Upstream) -> None:
+        """The place is not kept any more."""
+        self._at(upstream).promised -= 1
+        self.promised -= 1
+
+    def calls_at(self, upstream: Upstream) -> int:
         """How many calls an upstream has."""
-        upstream = self._upstreams.get((provider_id, model))
-        return 0 if upstream is None else upstream.in_flight
+        flow = self._flows.get(upstream)
+        return 0 if flow is None else flow.under_way
 
-    def _end(self, attempt: Attempt) -> None:
-        record = attempt.record
-        assert record is not None
-        upstream = self._at((record.provider_id, record.model))
-        upstream.in_flight -= 1
-        self.in_flight -= 1
-        latency, took_s = upstream.latency(is_stream=attempt.is_stream), attempt.answered_s or 0.0
-        if record.outcome == _OK:
-            latency.observe(took_s, self._now_s())
-        elif blames_provider(record.outcome):
-            latency.observe(max(took_s, FAILURE_S), self._now_s())
-        else:
-            latency.at_least(took_s, self._now_s())
+    def reopens_at_s(self, upstream: Upstream) -> float | None:
+        """When an upstream takes calls again that it does not allow for now; None if it does, or is full otherwise."""
+        flow = self._flows.get(upstream)
+        return None if flow is None or flow.ceiling is None else flow.ceiling.reopens_at_s(self.now_s())
 
-    def _at(self, key: tuple[str, str]) -> Upstream:
-        found = self._upstreams.get(key)
+    def limits(self) -> dict[str, list[float]]:
+        """The limits that were learned, by provider."""
+        learned: dict[str, list[float]] = {}
+        now_s = self.now_s()
+        for flow in self._flows.values():
+            if flow.ceiling is not None and not flow.ceiling.is_over(now_s):
+                learned.setdefault(flow.provider, []).append(flow.ceiling.limit)
+        return learned
+
+    def _at(self, upstream: Upstream) -> Flow:
+        found = self._flows.get(upstream)
         if found is None:
-            if len(self._upstreams) >= self._max_upstreams:
+            if len(self._flows) >= self._max_upstreams:
                 self._forget_one()
-            found = self._upstreams[key] = Upstream()
+            found = self._flows[upstream] = Flow()
         return found
 
     def _forget_one(self) -> None:
         """Forgets the one that has been known longest of those at rest; all of them may be at work."""
-        resting = next((key for key, upstream in self._upstreams.items() if not upstream.in_flight), None)
+        resting = next((key for key, flow in self._flows.items() if flow.is_at_rest), None)
         if resting is not None:
-            del self._upstreams[resting]
+            del self._flows[resting]

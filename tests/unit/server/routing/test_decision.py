@@ -179,3 +179,9 @@ def test_the_shares_by_weight_stay_what_they_are_under_load() -> None:
         made = decide(ask("best"), world(entries, draw=rng.random, load_of=lambda name, *_, known=loads: known[name]))
         first[made.candidates[0].deployment.provider_id] += 1
     assert 0.72 < first["a"] / 4_000 < 0.78
+
+
+def test_who_takes_no_more_calls_for_now_comes_last() -> None:
+    entries = [entry("a", "openai", 1), entry("b", "openai", 2), entry("c", "openai", 3)]
+    made = decide(ask("best"), world(entries, is_full=lambda entry_id, model: entry_id in "ac"))
+    assert order(made) == ["b/best", "a/best", "c/best"]

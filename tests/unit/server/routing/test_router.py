@@ -153,6 +153,11 @@ def random_loads(rng: random.Random) -> Any:
     return lambda provider_id, model, is_stream: loads[provider_id]
 
 
+def random_fullness(rng: random.Random) -> Any:
+    full = {f"prov_{number}" for number in range(5) if rng.random() < 0.2}
+    return lambda provider_id, model: provider_id in full
+
+
 async def one_round(seed: int) -> str:
     """Explains and serves one random request over one random state; answers what kind of outcome it was."""
     rng = random.Random(seed)
@@ -160,7 +165,7 @@ async def one_round(seed: int) -> str:
     policy = RoutingPolicy(rng.choice(STRATEGIES), Weights(rng.random(), rng.random(), rng.random() + 0.01))
     # A clock that stands still: the state that is explained is the state that is served from.
     parts: dict[str, Any] = {"rests_for": random_rests(rng), "measurements": random_measurements(rng)}
-    parts["load_of"] = random_loads(rng)
+    parts |= {"load_of": random_loads(rng), "is_full": random_fullness(rng)}
     allowed = rng.choice([(), (), (), ("best", "fast", "echo"), ("groq/fast",)])
     explaining = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     asked = await read(explaining, body, allowed)
