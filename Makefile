@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-down faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-down faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check faults-storage faults-replicas build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -112,6 +112,9 @@ conformance-peers: $(DEV) ## The same for other gateways, installed from the reg
 
 faults-storage: $(DEV) ## Kill the gateway, take its database away, damage its spool; figures: ARGS="--kills 20 --rate 200"
 	$(PY) -m tests.durability $(ARGS)
+
+faults-replicas: $(DEV) ## Hold two replicas to one limit for some minutes, with and without Valkey; minutes: ARGS="--windows 5"
+	$(PY) -m tests.replicas $(ARGS)
 
 contract: $(DEV) ## Hold every exchange of both REST references against a running gateway, on each database
 	$(PY) -m tests.contract.rest.run $(ARGS)
