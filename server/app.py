@@ -86,6 +86,7 @@ from server.services.metrics import HopsOf, MetricsServicer
 from server.services.models import Described, ModelsServicer
 from server.services.prices import PricesServicer
 from server.services.providers import ProvidersServicer
+from server.services.response_states import ResponseStates
 from server.services.responses import ResponsesServicer
 from server.services.routing import RoutingServicer
 from server.services.text_completions import TextCompletionsServicer
@@ -194,7 +195,14 @@ class Core:
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)
-        rules = KeepingRules(settings.content_retention_days, settings.log_retention_days, settings.content_max_kib)
+        rules = KeepingRules(
+            settings.content_retention_days,
+            settings.log_retention_days,
+            settings.content_max_kib,
+            settings.response_retention_days,
+            settings.response_max_kib,
+            settings.responses_max_mib,
+        )
         self._keeping = Keeping(stores.database, rules)
         self.metering.show_contents(self._keeping.contents)
         answers = Answers(settings.cache_max_mib * _MIB, settings.cache_ttl_s)
@@ -349,7 +357,8 @@ class Core:
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
-        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls), registry)
+        states = ResponseStates(self._keeping.responses, accounts.policies.of)
+        responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls, states), registry)
         text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
             TextCompletionsServicer(pipeline, calls), registry
         )

@@ -1,30 +1,41 @@
-"""What is kept beside the records, and for how long: prompts and answers, and the removal of all that is too old."""
+"""What is kept beside the records, and for how long: prompts, answers, responses, and the removal of what is old."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from server.cache.pieces import answer_so_far
 from server.ledger.contents import ContentBounds, ContentWriter
+from server.ledger.responses import KeptResponses
 from server.ledger.retention import Retention, RetentionRules
 from server.storage.database import Database
 
 _KIB = 1024
+_MIB = 1024 * _KIB
 
 
 @dataclass(frozen=True, slots=True)
 class KeepingRules:
-    """Days of content and of logs (0: for ever), and how much of a prompt and of an answer is kept, in KiB."""
+    """Days of content and of logs (0: for ever), and how much of a prompt and of an answer is kept, in KiB.
+
+    Of responses that callers want kept: days, the largest in KiB, and how much of a workspace's in MiB.
+    """
 
     content_days: int
     log_days: int
     content_max_kib: int
+    response_days: int = 30
+    response_max_kib: int = 4096
+    responses_max_mib: int = 256
 
 
 class Keeping:
     """Made in the event loop that it belongs to; `start` it and `close` it."""
 
     def __init__(self, database: Database, rules: KeepingRules) -> None:
-        self._rules = RetentionRules(rules.content_days, rules.log_days)
+        self._rules = RetentionRules(
+            rules.content_days, rules.log_days, rules.response_days, rules.responses_max_mib * _MIB
+        )
+        self.responses = KeptResponses(database, rules.response_max_kib * _KIB)
         self.contents = ContentWriter(database, ContentBounds(rules.content_max_kib * _KIB), answer_so_far)
         self._retention = Retention(database, self._rules)
 

@@ -125,6 +125,15 @@ class ServerSettings(BaseSettings):
     content_max_kib: int = Field(
         default=256, ge=1, le=32768, description="How much of a prompt, and of its answer, is kept, KiB."
     )
+    response_retention_days: int = Field(
+        default=30, ge=1, description="Days that responses are kept whose callers want that."
+    )
+    response_max_kib: int = Field(
+        default=4096, ge=1, le=65536, description="Largest response that is kept, with its conversation, KiB."
+    )
+    responses_max_mib: int = Field(
+        default=256, ge=1, description="Kept responses of a workspace, compressed, MiB; beyond it the oldest go."
+    )
     metrics: Literal["open", "private", "off"] = Field(
         default="private",
         description="Who may read GET /metrics: everybody, callers from private networks, or nobody.",

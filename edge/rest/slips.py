@@ -19,7 +19,7 @@ def corrected(raw_path: bytes) -> bytes | None:
     if match is None:
         return None
     collection, rest = match.groups()
-    if rest and collection != b"models":
+    if rest and collection not in (b"models", b"responses"):
         return None
     path = b"/v1/" + _SLASHES.sub(b"/", collection) + (b"/" + rest if rest else b"")
     return path if path != raw_path else None

@@ -1,4 +1,5 @@
-"""Removes what is no longer to be kept, behind everything else: old content, old logs, and what is left of workspaces.
+"""Removes what is no longer to be kept, behind everything else: old content, responses and logs, and what is left of
+workspaces.
 
 It goes by small batches with pauses, so that requests and the ledger never wait for long, and begins anew every few
 minutes, so that nothing stays an hour longer than it should. Sums stay, but for those by minute, which only recent
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from server.errors import StoreUnavailable
@@ -28,10 +30,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RetentionRules:
-    """Content is kept for `content_days` days; logs for `log_days` whole days in UTC and today, 0 being for ever."""
+    """Content is kept for `content_days` days; logs for `log_days` whole days in UTC and today, 0 being for ever.
+
+    Responses are kept for `response_days` days, and of a workspace the newest that take `response_bytes` together.
+    """
 
     content_days: int
     log_days: int = 0
+    response_days: int = 30
+    response_bytes: int = 256 * 1024 * 1024
 
     def logs_from(self, now: datetime) -> datetime | None:
         """The moment from which on logs are kept; None for all."""
@@ -47,6 +54,7 @@ class Removed:
     contents: int = 0
     operations: int = 0
     sums: int = 0
+    responses: int = 0
 
 
 class Retention:
@@ -84,6 +92,7 @@ class Retention:
         now = self._now()
         content_end = now - timedelta(days=self._rules.content_days)
         removed.contents += await self._drain(lambda tx: tx.contents.remove_before(content_end, BATCH_ROWS))
+        removed.responses += await self._bound_responses(now - timedelta(days=self._rules.response_days))
         async with self._database.read() as tx:
             known = await tx.expiry.workspaces()
             gone = frozenset(await tx.expiry.gone(known))
@@ -93,6 +102,21 @@ class Retention:
             else:
                 await self._thin_out(workspace_id, now, removed)
         return removed
+
+    async def _bound_responses(self, end: datetime) -> int:
+        """Removes responses that are too old, and the oldest of workspaces that have too much."""
+        count = await self._drain(lambda tx: tx.responses.remove_before(end, BATCH_ROWS))
+        async with self._database.read() as tx:
+            shares = await tx.responses.shares(self._rules.response_bytes)
+        for workspace_id in shares:
+            count += await self._drain(partial(self._remove_beyond, workspace_id))
+        return count
+
+    async def _remove_beyond(self, workspace_id: str, tx: Transaction) -> int:
+        beyond = (await tx.responses.shares(self._rules.response_bytes)).get(
+            workspace_id, 0
+        ) - self._rules.response_bytes
+        return 0 if beyond <= 0 else await tx.responses.remove_bytes(workspace_id, beyond, BATCH_ROWS)
 
     async def _thin_out(self, workspace_id: str, now: datetime, removed: Removed) -> None:
         minutes_end = now - MINUTES_KEPT - _MINUTES_MARGIN
@@ -106,6 +130,7 @@ class Retention:
     async def _clear(self, workspace_id: str, now: datetime, removed: Removed) -> None:
         """Removes a workspace that is gone. Today's requests of users who are still there count for their limits."""
         removed.contents += await self._drain(lambda tx: tx.contents.remove_of(workspace_id, BATCH_ROWS))
+        removed.responses += await self._drain(lambda tx: tx.responses.remove_of(workspace_id, BATCH_ROWS))
         removed.operations += await self._drain(
             lambda tx: tx.expiry.remove_operations(workspace_id, _midnight(now), BATCH_ROWS)
         )

@@ -76,7 +76,8 @@ _CODES: Final[Mapping[str, type[PerpetuoError]]] = {
 _TEXTS: Final = (
     (
         re.compile(
-            r"context (length|window|size|limit)|maximum (context|prompt|input) length|too many (input )?tokens"
+            r"context (length|window|size|limit)|maximum (context|prompt|input) length"
+            r"|too many (input )?tokens(?!: max tokens)"
             r"|token count .{0,60}exceeds the maximum"
             r"|exceeds max length|exceeded model token limit|range of input length"
             r"|prompt is too long|reduce the length of the (messages|prompt)|input is too long|longer than the maximum",

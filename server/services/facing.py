@@ -3,7 +3,7 @@
 What every face's servicer does; which face it is, and how its messages look, the servicer knows.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from server.chat.principal import Call
@@ -13,13 +13,18 @@ from server.pipeline import Pipeline
 
 JSON = "application/json"
 
+End = Callable[[list[bytes]], Awaitable[list[bytes]]]
+"""What is still to be done before the events go out that end a stream which is whole; answers these events."""
+
 
 async def complete(pipeline: Pipeline, call: Call, body: bytes, face: WholeFace) -> bytes:
     """The answer in one piece. Raises the reason when there is none."""
     return face.whole(await pipeline.complete(call, body, face.read))
 
 
-async def stream(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> AsyncGenerator[list[bytes], None]:
+async def stream(
+    pipeline: Pipeline, call: Call, body: bytes, face: Face, end: End | None = None
+) -> AsyncGenerator[list[bytes], None]:
     """The answer as it is written: lists of events that came together, never empty. Raises as the pipeline does."""
     try:
         async with aclosing(_fed(pipeline, call, body, face)) as lists:
@@ -29,7 +34,10 @@ async def stream(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> Asy
         if events := face.failed(error):
             yield events
         raise
-    if events := face.finish():
+    events = face.finish()
+    if events and end is not None:
+        events = await end(events)
+    if events:
         yield events
 
 

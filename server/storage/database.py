@@ -28,6 +28,7 @@ from server.storage.migrate import upgrade
 from server.storage.operations import Operations
 from server.storage.prices import Prices
 from server.storage.providers import ProviderEntries
+from server.storage.responses import Responses
 from server.storage.sealed import SealedValues
 from server.storage.tokens import RevokedTokens
 from server.storage.users import Users
@@ -94,6 +95,11 @@ class Transaction:
     def contents(self) -> Contents:
         """Prompts and answers."""
         return Contents(self._connection, self._backend)
+
+    @cached_property
+    def responses(self) -> Responses:
+        """Responses that their callers want kept."""
+        return Responses(self._connection, self._backend)
 
     @cached_property
     def expiry(self) -> Expiry:

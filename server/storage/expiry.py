@@ -20,6 +20,7 @@ from server.storage.tables import (
     LATENCY_DAYS,
     LATENCY_HOURS,
     OPERATIONS,
+    RESPONSES,
     USAGE_DAYS,
     USAGE_HOURS,
     USAGE_MINUTES,
@@ -39,8 +40,9 @@ class Expiry:
 
     async def workspaces(self) -> tuple[str, ...]:
         """Every workspace of which anything is recorded."""
-        both = union(select(USAGE_DAYS.c.workspace_id), select(CONTENTS.c.workspace_id))
-        return tuple((await self._connection.execute(both.order_by("workspace_id"))).scalars())
+        tables = (USAGE_DAYS, CONTENTS, RESPONSES)
+        all_of_them = union(*(select(table.c.workspace_id) for table in tables))
+        return tuple((await self._connection.execute(all_of_them.order_by("workspace_id"))).scalars())
 
     async def gone(self, workspace_ids: Sequence[str]) -> tuple[str, ...]:
         """Those of the workspaces that are there no more."""

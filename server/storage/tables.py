@@ -233,6 +233,21 @@ CONTENTS = Table(
     Index(None, "workspace_id"),
 )
 
+# Responses that their callers want kept, with the items that they answer; compressed with zlib. `size_bytes` is what a
+# row takes of its workspace's share.
+RESPONSES = Table(
+    "responses",
+    METADATA,
+    Column("workspace_id", _ID, primary_key=True),
+    Column("response_id", _ID, primary_key=True),
+    Column("created_at", UtcMicros, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("items", LargeBinary, nullable=False),
+    Column("response", LargeBinary, nullable=False),
+    Index(None, "created_at"),
+    Index(None, "workspace_id", "size_bytes"),
+)
+
 
 def _rollup(name: str, key: Sequence[Column[Any]], sums: Sequence[str], first: str = "start_us") -> Table:
     """A table of sums, clustered by its key where the database can do that; `sums` are counters that only grow.

@@ -1,7 +1,8 @@
 """Holds a JSON value against the types of a vendor's SDK, more strictly than the SDK itself would.
 
-A TypedDict must have its required members and no unknown ones; a union must have an alternative that fits. Models of
-answers, which SDKs allow in requests for convenience, are no alternative.
+A TypedDict must have its required members and no unknown ones, and so must a model where a vendor has nothing else; a
+union must have an alternative that fits. Models of answers, which SDKs allow in requests for convenience, are no
+alternative to a TypedDict.
 """
 
 import collections.abc
@@ -10,6 +11,7 @@ import typing
 from typing import Annotated, Any, Literal, NotRequired, Required, get_args, get_origin
 
 import typing_extensions
+from pydantic import BaseModel
 
 
 def faults(value: object, kind: Any, path: str = "$") -> list[str]:
@@ -23,6 +25,8 @@ def faults(value: object, kind: Any, path: str = "$") -> list[str]:
         return [] if value in get_args(kind) else [f"{path}: {value!r} is none of {get_args(kind)}"]
     if typing_extensions.is_typeddict(kind):
         return _typed_dict(value, kind, path)
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and isinstance(value, dict):
+        return _model(value, kind, path)
     if origin in (list, collections.abc.Iterable, collections.abc.Sequence) or _is_sequence(kind):
         return _list(value, get_args(kind), path)
     if origin in (dict, collections.abc.Mapping):
@@ -45,6 +49,16 @@ def _typed_dict(value: object, kind: Any, path: str) -> list[str]:
     for name, member in value.items():
         if name in hints:
             found += faults(member, hints[name], f"{path}.{name}")
+    return found
+
+
+def _model(value: dict[str, object], kind: type[BaseModel], path: str) -> list[str]:
+    fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+    found = [f"{path}.{name}: unknown" for name in value if name not in fields]
+    found += [f"{path}.{name}: missing" for name, field in fields.items() if field.is_required() and name not in value]
+    for name, member in value.items():
+        if name in fields:
+            found += faults(member, fields[name].annotation, f"{path}.{name}")
     return found
 
 

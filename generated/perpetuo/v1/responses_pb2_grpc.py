@@ -56,6 +56,26 @@ class ResponsesServiceStub:
                 request_serializer=perpetuo_dot_v1_dot_responses__pb2.StreamRawResponseRequest.SerializeToString,
                 response_deserializer=perpetuo_dot_v1_dot_responses__pb2.StreamRawResponseResponse.FromString,
                 _registered_method=True)
+        self.GetResponse = channel.unary_unary(
+                '/perpetuo.v1.ResponsesService/GetResponse',
+                request_serializer=perpetuo_dot_v1_dot_responses__pb2.GetResponseRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_responses__pb2.GetResponseResponse.FromString,
+                _registered_method=True)
+        self.GetRawResponse = channel.unary_unary(
+                '/perpetuo.v1.ResponsesService/GetRawResponse',
+                request_serializer=perpetuo_dot_v1_dot_responses__pb2.GetRawResponseRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_responses__pb2.GetRawResponseResponse.FromString,
+                _registered_method=True)
+        self.ListInputItems = channel.unary_unary(
+                '/perpetuo.v1.ResponsesService/ListInputItems',
+                request_serializer=perpetuo_dot_v1_dot_responses__pb2.ListInputItemsRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_responses__pb2.ListInputItemsResponse.FromString,
+                _registered_method=True)
+        self.DeleteResponse = channel.unary_unary(
+                '/perpetuo.v1.ResponsesService/DeleteResponse',
+                request_serializer=perpetuo_dot_v1_dot_responses__pb2.DeleteResponseRequest.SerializeToString,
+                response_deserializer=perpetuo_dot_v1_dot_responses__pb2.DeleteResponseResponse.FromString,
+                _registered_method=True)
 
 
 class ResponsesServiceServicer:
@@ -91,6 +111,34 @@ class ResponsesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetResponse(self, request, context):
+        """A response that is kept, typed. For stubs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRawResponse(self, request, context):
+        """A response that is kept, as it was answered: one that was made with `"store": true`, by any key of the same workspace.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInputItems(self, request, context):
+        """What a kept response answered, in pages: the conversation before it, and its own input.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteResponse(self, request, context):
+        """Forgets a kept response. Those that went on from it stay as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ResponsesServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +161,26 @@ def add_ResponsesServiceServicer_to_server(servicer, server):
                     servicer.StreamRawResponse,
                     request_deserializer=perpetuo_dot_v1_dot_responses__pb2.StreamRawResponseRequest.FromString,
                     response_serializer=perpetuo_dot_v1_dot_responses__pb2.StreamRawResponseResponse.SerializeToString,
+            ),
+            'GetResponse': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetResponse,
+                    request_deserializer=perpetuo_dot_v1_dot_responses__pb2.GetResponseRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_responses__pb2.GetResponseResponse.SerializeToString,
+            ),
+            'GetRawResponse': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRawResponse,
+                    request_deserializer=perpetuo_dot_v1_dot_responses__pb2.GetRawResponseRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_responses__pb2.GetRawResponseResponse.SerializeToString,
+            ),
+            'ListInputItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInputItems,
+                    request_deserializer=perpetuo_dot_v1_dot_responses__pb2.ListInputItemsRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_responses__pb2.ListInputItemsResponse.SerializeToString,
+            ),
+            'DeleteResponse': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteResponse,
+                    request_deserializer=perpetuo_dot_v1_dot_responses__pb2.DeleteResponseRequest.FromString,
+                    response_serializer=perpetuo_dot_v1_dot_responses__pb2.DeleteResponseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,6 +293,114 @@ class ResponsesService:
             '/perpetuo.v1.ResponsesService/StreamRawResponse',
             perpetuo_dot_v1_dot_responses__pb2.StreamRawResponseRequest.SerializeToString,
             perpetuo_dot_v1_dot_responses__pb2.StreamRawResponseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetResponse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.ResponsesService/GetResponse',
+            perpetuo_dot_v1_dot_responses__pb2.GetResponseRequest.SerializeToString,
+            perpetuo_dot_v1_dot_responses__pb2.GetResponseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRawResponse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.ResponsesService/GetRawResponse',
+            perpetuo_dot_v1_dot_responses__pb2.GetRawResponseRequest.SerializeToString,
+            perpetuo_dot_v1_dot_responses__pb2.GetRawResponseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInputItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.ResponsesService/ListInputItems',
+            perpetuo_dot_v1_dot_responses__pb2.ListInputItemsRequest.SerializeToString,
+            perpetuo_dot_v1_dot_responses__pb2.ListInputItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteResponse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perpetuo.v1.ResponsesService/DeleteResponse',
+            perpetuo_dot_v1_dot_responses__pb2.DeleteResponseRequest.SerializeToString,
+            perpetuo_dot_v1_dot_responses__pb2.DeleteResponseResponse.FromString,
             options,
             channel_credentials,
             insecure,

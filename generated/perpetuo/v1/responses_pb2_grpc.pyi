@@ -43,6 +43,14 @@ class ResponsesServiceStub:
     """Raw, in one piece. For whoever holds the JSON already, the REST face first of all."""
     StreamRawResponse: _grpc.UnaryStreamMultiCallable[_responses_pb2.StreamRawResponseRequest, _responses_pb2.StreamRawResponseResponse]
     """Raw, as it is written: each entry is the data of one server-sent event."""
+    GetResponse: _grpc.UnaryUnaryMultiCallable[_responses_pb2.GetResponseRequest, _responses_pb2.GetResponseResponse]
+    """A response that is kept, typed. For stubs."""
+    GetRawResponse: _grpc.UnaryUnaryMultiCallable[_responses_pb2.GetRawResponseRequest, _responses_pb2.GetRawResponseResponse]
+    """A response that is kept, as it was answered: one that was made with `"store": true`, by any key of the same workspace."""
+    ListInputItems: _grpc.UnaryUnaryMultiCallable[_responses_pb2.ListInputItemsRequest, _responses_pb2.ListInputItemsResponse]
+    """What a kept response answered, in pages: the conversation before it, and its own input."""
+    DeleteResponse: _grpc.UnaryUnaryMultiCallable[_responses_pb2.DeleteResponseRequest, _responses_pb2.DeleteResponseResponse]
+    """Forgets a kept response. Those that went on from it stay as they are."""
 
 @_typing.type_check_only
 class ResponsesServiceAsyncStub(ResponsesServiceStub):
@@ -59,6 +67,14 @@ class ResponsesServiceAsyncStub(ResponsesServiceStub):
     """Raw, in one piece. For whoever holds the JSON already, the REST face first of all."""
     StreamRawResponse: _aio.UnaryStreamMultiCallable[_responses_pb2.StreamRawResponseRequest, _responses_pb2.StreamRawResponseResponse]  # type: ignore[assignment]
     """Raw, as it is written: each entry is the data of one server-sent event."""
+    GetResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.GetResponseRequest, _responses_pb2.GetResponseResponse]  # type: ignore[assignment]
+    """A response that is kept, typed. For stubs."""
+    GetRawResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.GetRawResponseRequest, _responses_pb2.GetRawResponseResponse]  # type: ignore[assignment]
+    """A response that is kept, as it was answered: one that was made with `"store": true`, by any key of the same workspace."""
+    ListInputItems: _aio.UnaryUnaryMultiCallable[_responses_pb2.ListInputItemsRequest, _responses_pb2.ListInputItemsResponse]  # type: ignore[assignment]
+    """What a kept response answered, in pages: the conversation before it, and its own input."""
+    DeleteResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.DeleteResponseRequest, _responses_pb2.DeleteResponseResponse]  # type: ignore[assignment]
+    """Forgets a kept response. Those that went on from it stay as they are."""
 
 class ResponsesServiceServicer(metaclass=_abc_1.ABCMeta):
     """Responses in OpenAI's form, answered by any provider. What the answering provider cannot take is told in the notes of
@@ -96,5 +112,37 @@ class ResponsesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_responses_pb2.StreamRawResponseResponse], _abc.AsyncIterator[_responses_pb2.StreamRawResponseResponse]]:
         """Raw, as it is written: each entry is the data of one server-sent event."""
+
+    @_abc_1.abstractmethod
+    def GetResponse(
+        self,
+        request: _responses_pb2.GetResponseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_responses_pb2.GetResponseResponse, _abc.Awaitable[_responses_pb2.GetResponseResponse]]:
+        """A response that is kept, typed. For stubs."""
+
+    @_abc_1.abstractmethod
+    def GetRawResponse(
+        self,
+        request: _responses_pb2.GetRawResponseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_responses_pb2.GetRawResponseResponse, _abc.Awaitable[_responses_pb2.GetRawResponseResponse]]:
+        """A response that is kept, as it was answered: one that was made with `"store": true`, by any key of the same workspace."""
+
+    @_abc_1.abstractmethod
+    def ListInputItems(
+        self,
+        request: _responses_pb2.ListInputItemsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_responses_pb2.ListInputItemsResponse, _abc.Awaitable[_responses_pb2.ListInputItemsResponse]]:
+        """What a kept response answered, in pages: the conversation before it, and its own input."""
+
+    @_abc_1.abstractmethod
+    def DeleteResponse(
+        self,
+        request: _responses_pb2.DeleteResponseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_responses_pb2.DeleteResponseResponse, _abc.Awaitable[_responses_pb2.DeleteResponseResponse]]:
+        """Forgets a kept response. Those that went on from it stay as they are."""
 
 def add_ResponsesServiceServicer_to_server(servicer: ResponsesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -29,7 +29,7 @@ def response_from(body: bytes, request: ChatRequest, frame: Frame) -> bytes:
     """
     answer = read_completion(body)
     if isinstance(answer.native, Raw):
-        return with_metadata(answer.native, answer.gateway_metadata)
+        return with_metadata(frame.own(answer.native), answer.gateway_metadata)
     choice = answer.choices[0] if answer.choices else Choice()
     usage = read_usage(answer.usage)
     if usage is None:
@@ -53,6 +53,17 @@ def with_metadata(native: Raw, metadata: RawMember) -> bytes:
     if isinstance(metadata, Raw):
         members["gateway_metadata"] = metadata
     return ENCODER.encode(members)
+
+
+def not_kept(answer: bytes, why: str) -> bytes:
+    """A response, or the event that ends it, which should have been kept and is not: it says so in a note."""
+    members: Members = {**_MEMBERS.decode(answer)}
+    if isinstance(members.get("response"), Raw):
+        members["response"] = Raw(not_kept(bytes(members["response"]), why))
+        return ENCODER.encode(members)
+    metadata = msgspec.json.decode(members["gateway_metadata"]) if "gateway_metadata" in members else {}
+    metadata["notes"] = [*metadata.get("notes", ()), f"The response is not kept: {why}."]
+    return ENCODER.encode({**members, "store": False, "gateway_metadata": metadata})
 
 
 def _output(choice: Choice, frame: Frame, status: str) -> list[Members]:

@@ -6,6 +6,7 @@ Members that were not sent have the value that OpenAI documents as their default
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Raw
 
 from server.ingress.reading import is_set
@@ -34,11 +35,19 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
+_OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
+_TRUE: Final = Raw(b"true")
+
+
 class Frame:
-    """The response of one request. `id` begins with `resp_`; ids of items are made of what follows."""
+    """The response of one request. `id` begins with `resp_`; ids of items are made of what follows.
+
+    `is_kept` says that the request wants it kept.
+    """
 
     def __init__(self, response_id: str, members: Mapping[str, Raw]) -> None:
         self.id = response_id
+        self.is_kept = bytes(members.get("store", b"")) == b"true"
         self.created_at = 0
         self.model = ""
         self._echo: Members = {
@@ -63,6 +72,16 @@ class Frame:
             "output": list(output),
             "usage": None,
             **self._echo,
-            "store": False,
+            "store": self.is_kept,
             **members,
         }
+
+    def own(self, native: Raw) -> Raw:
+        """A provider's own response with what the gateway did: what it goes on from, and where it is kept its id."""
+        before = self._echo["previous_response_id"]
+        if not self.is_kept and before is None:
+            return native
+        members: Members = {**_OBJECT.decode(native), "previous_response_id": before}
+        if self.is_kept:
+            members |= {"id": self.id, "store": _TRUE}
+        return Raw(msgspec.json.encode(members))

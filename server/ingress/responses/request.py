@@ -82,7 +82,7 @@ def read_response(body: bytes, *, stream: bool, history: Sequence[Raw] = ()) -> 
 
 
 def _check(view: ResponsesView, members: Members) -> None:
-    """Refuses what no provider can do for a gateway that keeps nothing by itself."""
+    """Refuses what no provider can do for a gateway that answers while the caller waits."""
     if not is_set(members.get("prompt")) and not is_set(view.previous_response_id):
         required(view.input, "input")
     if isinstance(view.tool_choice, str):
@@ -90,10 +90,6 @@ def _check(view: ResponsesView, members: Members) -> None:
     if view.background is True:
         raise ParamUnsupported(
             "Answers are not made in the background here; leave out 'background'.", param="background"
-        )
-    if is_set(view.previous_response_id):
-        raise ParamUnsupported(
-            "Responses are not kept here; send the items of the conversation.", param="previous_response_id"
         )
     if is_set(members.get("conversation")):
         raise ParamUnsupported(

@@ -26,9 +26,12 @@ Members = dict[str, Any]
 _ENDS: Final = frozenset({"response.completed", "response.incomplete"})
 
 
+_NULL: Final = Raw(b"null")
+
+
 class _Typed(Struct, gc=False):
     type: str = ""
-    response: Raw = Raw(b"null")
+    response: Raw = _NULL
 
 
 _TYPED: Final = msgspec.json.Decoder(_Typed)
@@ -96,7 +99,8 @@ class ResponseEvents:
         if not self._is_begun or self._number == 0:
             return []
         fault = {"code": error_code(error.reason), "message": error.message}
-        self.emit("response.failed", response=self._frame.snapshot("failed", self._output, error=fault))
+        response = self._frame.snapshot("failed", self._output, error=fault, store=False)
+        self.emit("response.failed", response=response)
         return self._taken()
 
     def start_call(self, call: PendingCall) -> None:
@@ -210,14 +214,17 @@ class ResponseEvents:
     def _pass(self, event: Raw) -> None:
         """Passes an event of the provider's own on; the last one waits for the end."""
         self._is_begun = True
-        if _TYPED.decode(event).type in _ENDS:
+        typed = _TYPED.decode(event)
+        if typed.type in _ENDS:
             self._ending = event
-        else:
+        elif typed.response == _NULL or (own := self._frame.own(typed.response)) is typed.response:
             self._out.append(bytes(event))
+        else:
+            self._out.append(ENCODER.encode({**_MEMBERS.decode(event), "response": own}))
 
     def _native_end(self, event: Raw) -> bytes:
         members: Members = {**_MEMBERS.decode(event)}
-        self.result = with_metadata(members["response"], self._metadata)
+        self.result = with_metadata(self._frame.own(members["response"]), self._metadata)
         return ENCODER.encode({**members, "response": Raw(self.result)})
 
 

@@ -9,6 +9,8 @@ from server.providers.anthropic.dialect import AnthropicDialect
 from server.providers.anthropic.native import NativeAnthropic
 from server.providers.bedrock.access import BedrockCredential
 from server.providers.bedrock.dialect import BedrockDialect
+from server.providers.cohere.dialect import CohereDialect
+from server.providers.cohere.embeddings import CohereEmbeddings
 from server.providers.google.dialect import GoogleDialect
 from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.openai import OpenAiDialect
@@ -98,5 +100,14 @@ OWN_WIRES: Final = (
         natives={
             "embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True, access=AzureAccess()))
         },
+    ),
+    Provider(
+        "cohere",
+        "Cohere",
+        CohereDialect(),
+        "https://api.cohere.com",
+        ("command-a-03-2025", "command-r-plus-08-2024", "command-r-08-2024", "command-r7b-12-2024"),
+        "COHERE_API_KEY",
+        natives={"embeddings": CohereEmbeddings},
     ),
 )

@@ -21,6 +21,7 @@ from edge.rest.slips import corrected
         (b"/models/meta-llama/Llama-3", b"/v1/models/meta-llama/Llama-3"),
         (b"/messages", b"/v1/messages"),
         (b"/responses/", b"/v1/responses"),
+        (b"/responses/resp_1/input_items", b"/v1/responses/resp_1/input_items"),
         (b"/v1/v1/completions", b"/v1/completions"),
         (b"/embeddings", b"/v1/embeddings"),
         (b"/v1/v1/messages", b"/v1/messages"),

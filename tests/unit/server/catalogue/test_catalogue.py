@@ -14,7 +14,7 @@ from tests.unit.server.routing.worlds import model
 CATALOGUE = Catalogue.load()
 PRICES = PriceBook(aliases=CATALOGUE.price_names)
 # Providers whose wire is not spoken yet, or which have no row of their own: listed, but nothing is sent there.
-WITHOUT_A_ROW = {"bedrock", "cerebras", "cohere", "minimax", "moonshot", "perplexity", "zai"}
+WITHOUT_A_ROW = {"bedrock", "cerebras", "minimax", "moonshot", "perplexity", "zai"}
 
 
 def test_there_are_many_models_of_many_providers() -> None:

@@ -16,6 +16,7 @@ from server.ledger.log_query import AskedLogs
 from server.ledger.retention import Removed, Retention, RetentionRules
 from server.storage.contents import KeptContent, packed
 from server.storage.database import Database
+from server.storage.responses import KeptResponse, packed_response
 from server.storage.tables import METADATA
 from server.storage.users import User
 from server.storage.workspaces import Workspace
@@ -54,7 +55,7 @@ async def counts(database: Database, workspace_id: str) -> dict[str, int]:
     found = {}
     async with database.read() as tx:
         for name, table in METADATA.tables.items():
-            if name.partition("_")[0] in {"operations", "contents", "usage", "call", "latency"}:
+            if name.partition("_")[0] in {"operations", "contents", "responses", "usage", "call", "latency"}:
                 query = select(func.count()).select_from(table).where(table.c.workspace_id == workspace_id)
                 found[name] = (await tx.expiry._connection.execute(query)).scalar_one()
     return found
@@ -135,6 +136,51 @@ async def test_records_that_come_late_go_in_the_next_round(kept: Database) -> No
         await tx.operations.add_many([late], "prices/1")
     await retention(kept).run_once()
     assert set((await counts(kept, "ws_1")).values()) == {0}
+    await kept.close()
+
+
+async def keep_responses(database: Database, *, each_day_of: int = 6) -> int:
+    """Some responses of each workspace, the oldest first; how many bytes one takes."""
+    rows = [
+        packed_response(KeptResponse(f"ws_{number}", f"resp_{9 - age}", NOW - age * DAY, b"[]", b"{}"))
+        for number in (1, 2)
+        for age in range(each_day_of)
+    ]
+    async with database.append() as tx:
+        for row in rows:
+            await tx.responses.add(row)
+    size_bytes: int = rows[0]["size_bytes"]
+    return size_bytes
+
+
+async def test_old_responses_go(kept: Database) -> None:
+    await keep_responses(kept)
+    removed = await retention(kept, RetentionRules(2, response_days=3)).run_once()
+    assert removed.responses == 4
+    assert [(await counts(kept, name))["responses"] for name in ("ws_1", "ws_2")] == [4, 4]
+    await kept.close()
+
+
+async def test_the_oldest_responses_of_a_workspace_that_has_too_much_go(kept: Database) -> None:
+    each_bytes = await keep_responses(kept)
+    async with kept.write() as tx:
+        for number in range(4):
+            await tx.responses.remove("ws_2", f"resp_{9 - number}")
+    removed = await retention(kept, RetentionRules(2, response_bytes=2 * each_bytes + 1)).run_once()
+    assert removed.responses == 4
+    async with kept.read() as tx:
+        left = [number for number in range(10) if await tx.responses.get("ws_1", f"resp_{number}") is not None]
+    assert left == [8, 9]
+    assert (await counts(kept, "ws_2"))["responses"] == 2
+    await kept.close()
+
+
+async def test_responses_of_a_workspace_that_is_gone_go(kept: Database) -> None:
+    await keep_responses(kept)
+    async with kept.write() as tx:
+        await tx.workspaces.remove("ws_1")
+    await retention(kept).run_once()
+    assert [(await counts(kept, name))["responses"] for name in ("ws_1", "ws_2")] == [0, 6]
     await kept.close()
 
 

@@ -1,5 +1,6 @@
 """A call through a face, over a pipeline that answers what it is told."""
 
+import contextlib
 import json
 from collections.abc import AsyncGenerator
 from typing import Any, cast
@@ -92,3 +93,19 @@ async def test_a_face_that_said_nothing_says_no_more_than_the_reason() -> None:
     with pytest.raises(UpstreamStreamInterrupted):
         await kinds(Answers(error=UpstreamStreamInterrupted("It broke.")), ResponsesFace("resp_1"), found)
     assert found == []
+
+
+async def test_what_is_to_be_done_before_the_end_is_done_then_and_only_for_a_whole_stream() -> None:
+    sent: list[bytes] = []
+
+    async def end(events: list[bytes]) -> list[bytes]:
+        assert sent
+        return [*events, b'{"type":"more"}']
+
+    for error in (None, UpstreamStreamInterrupted("It broke.")):
+        sent.clear()
+        answers = Answers(chunk({"content": "Hi"}), chunk({}, "stop"), error=error)
+        with contextlib.suppress(UpstreamStreamInterrupted):
+            async for events in facing.stream(pipeline(answers), CALL, body(), MessagesFace(), end):
+                sent += events
+        assert (sent[-1] == b'{"type":"more"}') is (error is None)

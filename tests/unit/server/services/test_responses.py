@@ -102,3 +102,45 @@ async def test_the_record_names_the_face(core: Core, stub: "responses_pb2_grpc.R
                 break
             await asyncio.sleep(0.01)
     assert [(record.surface, record.outcome) for record in records] == [("grpc/responses", "ok")]
+
+
+async def test_a_kept_response_is_read_listed_gone_on_from_and_deleted(
+    stub: "responses_pb2_grpc.ResponsesServiceAsyncStub",
+) -> None:
+    made = json.loads((await stub.CreateRawResponse(raw(store=True), metadata=DEMO)).body.data)
+    assert made["store"] is True
+    got = await stub.GetRawResponse(responses_pb2.GetRawResponseRequest(response_id=made["id"]), metadata=DEMO)
+    assert (got.body.content_type, json.loads(got.body.data)) == ("application/json", made)
+    typed = await stub.GetResponse(responses_pb2.GetResponseRequest(response_id=made["id"]), metadata=DEMO)
+    assert (typed.response.id, typed.response.store) == (made["id"], True)
+    listing = await stub.ListInputItems(responses_pb2.ListInputItemsRequest(response_id=made["id"]), metadata=DEMO)
+    assert json.loads(listing.data[0])["content"] == [{"type": "input_text", "text": "one two"}]
+    assert (len(listing.data), listing.has_more, listing.first_id) == (1, False, listing.last_id)
+    next_one = responses_pb2.CreateResponseRequest()
+    next_one.CopyFrom(TYPED)
+    next_one.previous_response_id, next_one.input.text = made["id"], "three"
+    answer = await stub.CreateResponse(next_one, metadata=DEMO)
+    assert answer.previous_response_id == made["id"]
+    assert answer.usage.input_tokens > made["usage"]["input_tokens"]
+    gone = await stub.DeleteResponse(responses_pb2.DeleteResponseRequest(response_id=made["id"]), metadata=DEMO)
+    assert (gone.id, gone.object, gone.deleted) == (made["id"], "response", True)
+    again = stub.GetResponse(responses_pb2.GetResponseRequest(response_id=made["id"]), metadata=DEMO)
+    assert (await refused(again))[0] == "RESOURCE_NOT_FOUND"
+
+
+async def test_a_stream_is_kept_as_it_ended(stub: "responses_pb2_grpc.ResponsesServiceAsyncStub") -> None:
+    request = responses_pb2.StreamRawResponseRequest(body=raw(store=True).body)
+    events = [
+        json.loads(event)
+        async for message in stub.StreamRawResponse(request, metadata=DEMO)
+        for event in message.events
+    ]
+    last = events[-1]["response"]
+    got = await stub.GetRawResponse(responses_pb2.GetRawResponseRequest(response_id=last["id"]), metadata=DEMO)
+    assert json.loads(got.body.data) == last
+    assert {event["response"]["id"] for event in events if "response" in event} == {last["id"]}
+
+
+async def test_a_kept_response_is_not_streamed_again(stub: "responses_pb2_grpc.ResponsesServiceAsyncStub") -> None:
+    request = responses_pb2.GetRawResponseRequest(response_id="resp_1", stream=True)
+    assert await refused(stub.GetRawResponse(request, metadata=DEMO)) == ("PARAM_UNSUPPORTED", "stream")

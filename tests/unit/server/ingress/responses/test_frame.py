@@ -28,3 +28,11 @@ def test_what_was_sent_is_repeated_as_it_came() -> None:
 def test_items_have_ids_of_their_own() -> None:
     frame = Frame("resp_1", {})
     assert [frame.item_id("msg", 0), frame.item_id("fc", 1)] == ["msg_1_0", "fc_1_1"]
+
+
+def test_a_providers_own_response_is_as_it_came_unless_the_gateway_did_something() -> None:
+    native = Raw(b'{"id":"resp_theirs","store":false}')
+    assert Frame("resp_1", {}).own(native) is native
+    assert Frame("resp_1", {"store": Raw(b"false")}).own(native) is native
+    kept = json.loads(bytes(Frame("resp_1", {"store": Raw(b"true")}).own(native)))
+    assert kept == {"id": "resp_1", "store": True, "previous_response_id": None}

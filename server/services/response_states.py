@@ -1,0 +1,62 @@
+"""What is kept of responses, around a call: looked up before it, and written before its end goes out."""
+
+from collections.abc import Awaitable, Callable
+
+from server.chat.policy import RoutingPolicy
+from server.chat.principal import Call
+from server.errors import ParamUnsupported, PerpetuoError, RequestInvalid, ResourceNotFound
+from server.ingress.responses.face import Before, ResponsesFace, Wish, wish_of
+from server.ingress.responses.kept import history_of
+from server.ledger.responses import KeptResponses, NewResponse
+
+PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
+"""The policy of a workspace, by its id."""
+
+
+class ResponseStates:
+    """States of responses, by the workspace of the caller's key and as its content policy allows."""
+
+    def __init__(self, kept: KeptResponses, policy_of: PolicyOf) -> None:
+        self.kept = kept
+        self._policy_of = policy_of
+
+    async def face(self, call: Call, body: bytes) -> ResponsesFace:
+        """The face of a request; what it goes on from is looked up, and refused when it is read."""
+        wish = wish_of(body)
+        response_id = "resp_" + call.request_id.removeprefix("req_")
+        if not wish.store and not wish.previous_response_id:
+            return ResponsesFace(response_id)
+        try:
+            return ResponsesFace(response_id, await self._before(call.principal.workspace_id, wish))
+        except PerpetuoError as error:
+            return ResponsesFace(response_id, Before(refusal=error))
+
+    async def end(self, call: Call, face: ResponsesFace, events: list[bytes]) -> list[bytes]:
+        """Keeps a response whose end these events, or this answer, are; tells in them if that was not possible."""
+        if not face.is_kept:
+            return events
+        new = NewResponse(
+            call.principal.workspace_id, face.id, face.items, face.result, is_redacted=face.before.is_redacted
+        )
+        why = await self.kept.keep(new)
+        return face.without_keeping(events, why) if why else events
+
+    async def _before(self, workspace_id: str, wish: Wish) -> Before:
+        policy = (await self._policy_of(workspace_id)).content
+        if wish.store and policy == "off":
+            raise ParamUnsupported(
+                "The workspace's content policy is 'off', so that no response is kept; leave out 'store' and send the "
+                "items of the conversation.",
+                param="store",
+            )
+        if not wish.previous_response_id:
+            return Before(is_redacted=policy == "redacted")
+        try:
+            kept = await self.kept.get(workspace_id, wish.previous_response_id)
+        except ResourceNotFound:
+            raise RequestInvalid(
+                "'previous_response_id' names no response that is kept for this key's workspace; make it with "
+                "'\"store\": true', or send the items of the conversation.",
+                param="previous_response_id",
+            ) from None
+        return Before(history_of(kept.items, kept.response), is_redacted=policy == "redacted")
