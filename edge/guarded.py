@@ -14,6 +14,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.cycle import Cycle
+from edge.gate import Gate
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
@@ -51,7 +52,9 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. The `gate`, if there is one, answers requests for which there is no time."""
+
+    gate: Gate | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -129,11 +132,24 @@ class GuardedProtocol(HttpToolsProtocol):
             expect_100_continue=self.expect_100_continue,
         )
         self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
-        if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
-        else:
+        if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+        elif self.gate is None or not self._refuse(cycle):
+            self._start_asgi_task(self.cycle, self.app)
+
+    def _refuse(self, cycle: Cycle) -> bool:
+        """Answers a request in the place of the application, if there is no time for it."""
+        assert self.gate is not None
+        scope = cycle.scope
+        # A client that waits for leave to send its body may send it all the same, or not.
+        closes = not cycle.keep_alive or self.expect_100_continue
+        response = self.gate.answer(scope["method"], scope["raw_path"], self.headers, closes=closes)
+        if response is None:
+            return False
+        cycle.keep_alive = not closes
+        cycle.refuse(response)
+        return True
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answering = cycle

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.gate import Gate
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
@@ -75,10 +76,18 @@ async def serve_app(
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, settings: EdgeSettings, *, beside: socket.socket | None = None, shares_port: bool = False
+    app: ASGIApp,
+    settings: EdgeSettings,
+    *,
+    beside: socket.socket | None = None,
+    shares_port: bool = False,
+    gate: Gate | None = None,
 ) -> AsyncIterator[int]:
-    """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on."""
-    config = _config(app, settings)
+    """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on.
+
+    The `gate` answers requests for which there is no time.
+    """
+    config = _config(app, settings, gate)
     config.load()
     listener = bind(settings.host, settings.port, shares_port=shares_port)
     server = _Server(config)
@@ -97,11 +106,15 @@ async def serving(
         listener.close()
 
 
-def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: EdgeSettings, gate: Gate | None) -> uvicorn.Config:
+    class Protocol(GuardedProtocol):
+        """A connection of this server."""
+
+    Protocol.gate = gate
     return uvicorn.Config(
         app,
         loop="none",
-        http=GuardedProtocol,
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
