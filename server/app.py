@@ -38,8 +38,10 @@ from server.accounts.price_lists import PriceLists
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
+from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
+from server.ending import End
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -60,6 +62,7 @@ from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
 from server.providers.choice import dialect_for
 from server.providers.dialect import Dialect
+from server.providers.prefill import Prefill
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
@@ -94,6 +97,7 @@ from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
+from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
 from server.upstream.granting import GrantingTransport
@@ -138,6 +142,11 @@ def _dialect_of(provider: str) -> Dialect:
 
 def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
     return dialect_for(PROVIDERS[provider], request)
+
+
+def _prefill_of(candidate: Candidate) -> Prefill | None:
+    prefill = PROVIDERS[candidate.deployment.provider].prefill
+    return prefill if prefill is not None and prefill.fits(candidate) else None
 
 
 def _clock() -> Clock:
@@ -186,6 +195,8 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
+        self._under_way = UnderWay()
+        self._end: End | None = None
         self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
@@ -250,9 +261,19 @@ class Core:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
+    def leave(self) -> None:
+        """Says that nothing new shall come, and gives what runs the grace; `stop` has to follow. Safe to repeat.
+
+        Calls over the channel are still taken: who serves them to others stops by itself.
+        """
+        if self._end is None:
+            self._end = End(self.server, self._under_way, self.settings.grace_s)
+
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
-        await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
+        self.leave()
+        assert self._end is not None
+        await asyncio.gather(self._end.come(), self._operator.stop())
         await self._sharing.close()
         self.door.close()
         if self._rewrapping is not None:
@@ -279,7 +300,11 @@ class Core:
             settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
         )
-        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, model_of=self._catalogue.find)
+        dispatcher = Dispatcher(
+            *(self._transport, _dialect_for, patience, self._flag),
+            model_of=self._catalogue.find,
+            prefill_of=_prefill_of,
+        )
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
@@ -296,6 +321,7 @@ class Core:
                 refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
+                under_way=self._under_way,
                 watch=self._traffic.begin,
                 line=self._line,
             )

@@ -25,7 +25,7 @@ from server.chat.records import bare
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs, StreamMode
-from server.errors import ClientGone, PerpetuoError
+from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
 from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
@@ -34,13 +34,14 @@ from server.limits.refusals import Refusals
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
-from server.routing.dispatch import Dispatcher, Errand, LiveStream, broken_stream
+from server.routing.dispatch import ContinuedStream, Dispatcher, Errand, LiveStream, broken_stream
 from server.routing.dispatch.line import Line, wait_in_line
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Replay, Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
+from server.under_way import UnderWay
 
 
 class Read(Protocol):
@@ -69,6 +70,7 @@ class Parts:
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
+    under_way: UnderWay = field(default_factory=UnderWay)
     watch: Watch | None = None
     line: Line | None = None
 
@@ -94,6 +96,7 @@ class Pipeline:
 
         `read` is how the face that was called reads its requests.
         """
+        visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
         try:
@@ -113,10 +116,12 @@ class Pipeline:
             await self._settle_before_the_end(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
-            operation.fail(_reason(error))
+            operation.fail(visit.reason(error))
             call.announce(operation.headers())
+            visit.tell(error)
             raise
         finally:
+            self._parts.under_way.leave(visit)
             self._settle_after(operation, share)
 
     async def stream(
@@ -126,6 +131,7 @@ class Pipeline:
 
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
         """
+        visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
@@ -146,21 +152,24 @@ class Pipeline:
                 self._parts.ledger.begin(operation.start())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
-                operation.is_committed = True
+                operation.is_committed = visit.is_away = True
                 if operation.content is not None:
                     operation.content.add(ready)
                 yield ready
+                visit.back()
             last = self._last(operation, live, tail)
             if operation.content is not None:
                 operation.content.add(last)
             await self._settle_before_the_end(operation, share)
             yield last
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
-            operation.fail(_reason(error))
+            operation.fail(visit.reason(error))
             if operation.served is None:
                 call.announce(operation.headers())
+            visit.tell(error)
             raise
         finally:
+            self._parts.under_way.leave(visit)
             if live is not None:
                 await live.close()
                 self._count(operation, live, tail)
@@ -300,7 +309,7 @@ class Pipeline:
         served.attempt.end()
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
-    async def _open(self, prepared: Prepared) -> LiveStream:
+    async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
         await self._find_room(prepared.operation, prepared)
         return await self._parts.dispatcher.stream(self._errand(prepared))
@@ -310,9 +319,7 @@ class Pipeline:
             return await self._open(prepared)
         return await prepared.share.stream(partial(self._open, prepared), partial(self._pump, prepared))
 
-    async def _pump(
-        self, prepared: Prepared, live: LiveStream, show: Callable[[list[Chunk]], Awaitable[None]]
-    ) -> Usage:
+    async def _pump(self, prepared: Prepared, live: Stream, show: Callable[[list[Chunk]], Awaitable[None]]) -> Usage:
         """Reads a stream that several may follow, and settles its attempt."""
         operation, tail = prepared.operation, StreamTail(Identity(""), choices=prepared.request.choices)
         try:
@@ -330,7 +337,7 @@ class Pipeline:
         live.end()
         return usage
 
-    async def _read(self, live: LiveStream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
+    async def _read(self, live: Stream, tail: StreamTail, show: Callable[[list[Chunk]], Awaitable[None]]) -> None:
         chunks: list[Chunk] | None = live.held
         while chunks is not None:
             tail.feed(chunks)
@@ -366,6 +373,8 @@ class Pipeline:
         return operation.usage
 
     def _usage_of(self, operation: Operation, live: Stream, tail: StreamTail) -> Usage:
+        if isinstance(live, ContinuedStream):
+            return live.usage()
         # Of a stream that several follow only the one who reads it learns.
         learns = isinstance(live, LiveStream)
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
@@ -386,7 +395,3 @@ class Pipeline:
 def _deadline(prepared: Prepared) -> float:
     """Until when providers may be asked: until the request's own deadline, or while others may wait with it."""
     return prepared.operation.call.deadline if prepared.share is None else prepared.share.call_deadline
-
-
-def _reason(error: BaseException) -> PerpetuoError:
-    return error if isinstance(error, PerpetuoError) else ClientGone("The caller left.")

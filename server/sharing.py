@@ -21,7 +21,6 @@ from server.chat.deployment import Candidate
 from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, Draining, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk
-from server.routing.dispatch import LiveStream
 
 T = TypeVar("T")
 
@@ -36,10 +35,10 @@ MOST_FAILURES: Final = 3
 Ask = Callable[[], Awaitable[KeptAnswer]]
 """Gets an answer from a provider."""
 
-Open = Callable[[], Awaitable[LiveStream]]
+Open = Callable[[], Awaitable["Stream"]]
 """Gets a committed stream from a provider."""
 
-Pump = Callable[[LiveStream, Callable[[Chunks], Awaitable[None]]], Awaitable[Usage]]
+Pump = Callable[["Stream", Callable[[Chunks], Awaitable[None]]], Awaitable[Usage]]
 """Reads a stream to its end and shows its chunks as they come, the held ones first; raises when it breaks. Answers what
 it took."""
 

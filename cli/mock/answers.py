@@ -35,9 +35,19 @@ class Asked(msgspec.Struct, gc=False):
     @property
     def last_role(self) -> str:
         """Whose the last message is."""
+        return str(self._last().get("role", ""))
+
+    @property
+    def begun(self) -> str:
+        """What the assistant has said already, if the last message is the assistant's."""
+        last = self._last()
+        content = last.get("content")
+        return content if last.get("role") == "assistant" and isinstance(content, str) else ""
+
+    def _last(self) -> dict[str, Any]:
         messages = msgspec.json.decode(self.messages)
         last = messages[-1] if isinstance(messages, list) and messages else {}
-        return str(last.get("role", "")) if isinstance(last, dict) else ""
+        return last if isinstance(last, dict) else {}
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -27,7 +27,24 @@ def message_of(asked: Asked, scenario: Scenario) -> Message:
         name = scenario.value("tool", "name") or answers.first_tool(asked)
         arguments, shape = scenario.value("tool", "arguments"), scenario.value("tool", "shape")
         return Message((), name, arguments, shape, finish, model)
-    return Message(_pieces(scenario), finish=finish, model=model)
+    return Message(_begun(_pieces(scenario), asked, scenario), finish=finish, model=model)
+
+
+def _begun(pieces: tuple[str, ...], asked: Asked, scenario: Scenario) -> tuple[str, ...]:
+    """What is left to say after what the assistant has said already, or all of it again if it echoes."""
+    if "prefills" not in scenario or scenario.number("prefills", "echo"):
+        return pieces
+    text, begun = "".join(pieces), asked.begun
+    if not begun or not text.startswith(begun):
+        return pieces
+    left = len(text) - len(begun)
+    kept: list[str] = []
+    for piece in reversed(pieces):
+        if left <= 0:
+            break
+        kept.append(piece[-left:] if left < len(piece) else piece)
+        left -= len(piece)
+    return tuple(reversed(kept))
 
 
 def _pieces(scenario: Scenario) -> tuple[str, ...]:

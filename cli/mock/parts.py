@@ -135,6 +135,11 @@ PARTS: Final[Mapping[str, Part]] = {
     "finish": Part(Kind.CONTENT, "Finishes for `reason`.", {"reason": "content_filter"}),
     "named": Part(Kind.CONTENT, "The answer calls its model `value`.", {"value": "mock-model"}),
     "no-prefill": Part(Kind.CONTENT, "Refuses a conversation whose last message is the assistant's, with a 400."),
+    "prefills": Part(
+        Kind.CONTENT,
+        "Goes on where a last message of the assistant ends, if the text begins with it; with `echo` says that again.",
+        {"echo": 0},
+    ),
     "models": Part(Kind.CONTENT, "For GET /v1/models: the list is `ids`, separated by commas.", {"ids": ""}),
     # When.
     "times": Part(Kind.WHEN, "Holds for the first `n` requests that name the scenario, later ones are fine.", {"n": 1}),

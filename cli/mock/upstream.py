@@ -193,7 +193,7 @@ class MockUpstream:
             return simple(400, wire.error(_NO_PREFILL))
         elif "status-NNN" in scenario and scenario.value("status-NNN", "retry_date"):
             return plan(asked, scenario, wire, time.time())
-        tool = answers.first_tool(asked) if "tool" in scenario else ""
+        tool = answers.first_tool(asked) if "tool" in scenario else asked.begun if "prefills" in scenario else ""
         key = (wire, scenario.text, asked.model, bool(asked.stream), asked.wants_usage, asked.n or 1, tool)
         found = self._plans.get(key)
         if found is None:

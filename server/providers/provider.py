@@ -6,6 +6,7 @@ from typing import Protocol
 
 from server.chat.native import NativeRequest
 from server.providers.dialect import Dialect
+from server.providers.prefill import Prefill
 
 
 class CredentialRules(Protocol):
@@ -27,6 +28,7 @@ class Provider:
     key is needed. A built-in provider is part of the gateway: no address, no key, and no models beyond those listed.
     `credential` are the rules of a credential that is more than a key, `base_url_form` how an address is written where
     every entry must name its own.
+    `prefill` is how a model is told to go on with what the assistant has begun to say; None where none does.
     `natives` makes dialects for requests in the form of a face that the provider speaks itself, by the face's name.
     """
 
@@ -39,4 +41,5 @@ class Provider:
     is_builtin: bool = False
     credential: CredentialRules | None = None
     base_url_form: str = ""
+    prefill: Prefill | None = None
     natives: Mapping[str, Callable[[NativeRequest], Dialect]] = field(default_factory=dict)

@@ -59,10 +59,23 @@ class Chance:
 class Course:
     """The course of one request over its candidates, of which there is at least one."""
 
-    __slots__ = ("_chance", "_deadline_s", "_first", "_is_over", "_plain", "_soon", "_untried", "failures")
+    __slots__ = (
+        "_chance",
+        "_deadline_s",
+        "_first",
+        "_is_over",
+        "_max_calls",
+        "_plain",
+        "_soon",
+        "_untried",
+        "failures",
+    )
 
-    def __init__(self, candidates: Sequence[Candidate], deadline_s: float, chance: Chance) -> None:
-        """`deadline_s` is absolute, on the clock of `next`."""
+    def __init__(
+        self, candidates: Sequence[Candidate], deadline_s: float, chance: Chance, max_calls: int = MAX_CALLS
+    ) -> None:
+        """`deadline_s` is absolute, on the clock of `next`; `max_calls` are made at most."""
+        self._max_calls = max_calls
         self._untried = deque(candidates)
         self._deadline_s = deadline_s
         self._chance = chance
@@ -74,7 +87,7 @@ class Course:
 
     def next(self, now_s: float) -> Step | None:
         """The next call, None when there is none, or no time for it."""
-        if self._is_over or len(self.failures) >= MAX_CALLS:
+        if self._is_over or len(self.failures) >= self._max_calls:
             return None
         step, self._soon = self._soon, None
         if step is not None and self._is_possible(step, now_s):

@@ -41,6 +41,15 @@ ANSWER_WAIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """An upstream to be: what its mock plays, what that answers otherwise, and as whose it is entered."""
+
+    scenario: str
+    plain: str = ""
+    provider: str = "openai-compatible"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An upstream of a room: its entry, and the mock behind it if it is one."""
 
@@ -106,22 +115,27 @@ class Lab:
 
     @contextlib.asynccontextmanager
     async def room(
-        self, *upstreams: str, provider: str = "openai-compatible", key: NewKey = ANY_KEY
+        self, *upstreams: "str | Upstream", provider: str = "openai-compatible", key: NewKey = ANY_KEY
     ) -> AsyncIterator[Room]:
-        """A room whose entries are asked in this order. Each is a scenario of a mock, or a base URL."""
+        """A room whose entries are asked in this order. Each is a scenario of a mock, more of one, or a base URL."""
         number = next(self.numbers)
         accounts, entries = self.core.stores.accounts, self.core.stores.entries
         workspace = (await accounts.workspaces.create(self.user_id, f"Room {number}")).workspace
         created = await accounts.create_key(self.user_id, workspace.id, key)
         async with contextlib.AsyncExitStack() as stack:
             targets: list[Target] = []
-            for place, upstream in enumerate(upstreams, 1):
-                is_address = "://" in upstream
-                mock = None if is_address else await stack.enter_async_context(MockUpstream(scenarios=[upstream]))
-                base_url = upstream if mock is None else mock.origin + PATHS[provider]
-                new = NewProvider(provider, f"sk-room-{number}-{place}", place, base_url, name=f"Place {place}")
-                entry = await entries.add(workspace.id, new)
-                targets.append(Target(entry.id, mock))
+            for place, given in enumerate(upstreams, 1):
+                wanted = Upstream(given, provider=provider) if isinstance(given, str) else given
+                mock = None
+                if "://" not in wanted.scenario:
+                    mock = await stack.enter_async_context(
+                        MockUpstream(scenarios=[wanted.scenario], plain=wanted.plain)
+                    )
+                path = PATHS.get(wanted.provider, PATHS["openai-compatible"])
+                base_url = wanted.scenario if mock is None else mock.origin + path
+                secret = f"sk-room-{number}-{place}"
+                new = NewProvider(wanted.provider, secret, place, base_url, name=f"Place {place}")
+                targets.append(Target((await entries.add(workspace.id, new)).id, mock))
             try:
                 yield Room(self, workspace.id, created.secret, tuple(targets))
             finally:

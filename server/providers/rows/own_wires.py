@@ -16,6 +16,7 @@ from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.openai import OpenAiDialect
 from server.providers.openai.azure import AzureAccess, AzureCredential
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
+from server.providers.prefill import Prefill
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
 from server.providers.responses.native import NativeResponses
@@ -37,6 +38,7 @@ OWN_WIRES: Final = (
             "claude-haiku-4-5",
         ),
         "ANTHROPIC_API_KEY",
+        prefill=Prefill(must_be_known=True),
         natives={"messages": NativeAnthropic},
     ),
     Provider(
@@ -79,6 +81,7 @@ OWN_WIRES: Final = (
         ),
         key_env="AWS_BEARER_TOKEN_BEDROCK",
         credential=BedrockCredential(),
+        prefill=Prefill(models=("anthropic.claude",), must_be_known=True),
         base_url_form="https://bedrock-runtime.REGION.amazonaws.com",
     ),
     Provider(

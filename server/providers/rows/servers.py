@@ -8,6 +8,7 @@ from typing import Final
 from server.providers.openai import OpenAiDialect
 from server.providers.openai.embeddings import EmbeddingForm, embedder
 from server.providers.openai.vendor import MEDIA
+from server.providers.prefill import Prefill
 from server.providers.provider import Provider
 
 SERVERS: Final = (
@@ -29,6 +30,7 @@ SERVERS: Final = (
         "vllm",
         "vLLM",
         OpenAiDialect(takes=frozenset({"top_k"}), parts=MEDIA, reasoning_back="always", reasoning_name="reasoning"),
+        prefill=Prefill(members=(("continue_final_message", True), ("add_generation_prompt", False))),
         natives={"embeddings": embedder(EmbeddingForm(takes_base64=True))},
     ),
     Provider(
@@ -43,6 +45,7 @@ SERVERS: Final = (
         "llama.cpp",
         OpenAiDialect(limit="max_tokens", takes=frozenset({"top_k"}), reasoning_back="always"),
         "http://127.0.0.1:8080/v1",
+        prefill=Prefill(),
         natives={"embeddings": embedder(EmbeddingForm(dimensions=""))},
     ),
 )

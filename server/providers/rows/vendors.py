@@ -8,6 +8,7 @@ from typing import Final
 from server.providers.openai import OpenAiDialect, UsageForm
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
 from server.providers.openai.vendor import MEDIA, PARTS, TOOLS
+from server.providers.prefill import Prefill
 from server.providers.provider import Provider
 from server.providers.responses.native import NativeResponses
 
@@ -15,6 +16,8 @@ _CACHED: Final = ("cached_tokens", "prompt_tokens_details.cached_tokens")
 OLD_MODELS: Final = ("gpt-3.5", "gpt-4", "chatgpt-4o", "ft:gpt-3.5", "ft:gpt-4")
 
 """What the names of OpenAI's models begin with that do not reason."""
+CLAUDE_WITH_PREFILL: Final = ("claude-3", "claude-opus-4.1", "claude-opus-4.5", "claude-sonnet-4.5", "claude-haiku-4.5")
+"""Parts of the names of Claude's models that take a prefill, where the catalogue may not know them."""
 EFFORT_OFF: Final = (("gpt-5.", "none"), ("gpt-5", "minimal"), ("gpt-", "none"))
 """By which effort OpenAI's models do not reason."""
 
@@ -99,6 +102,7 @@ VENDORS: Final = (
         "https://api.deepseek.com/v1",
         ("deepseek-v4-flash", "deepseek-v4-pro"),
         "DEEPSEEK_API_KEY",
+        prefill=Prefill("prefix", version_path="/beta"),
     ),
     Provider(
         "xai",
@@ -129,6 +133,7 @@ VENDORS: Final = (
             "deepseek/deepseek-v4-flash",
         ),
         "OPENROUTER_API_KEY",
+        prefill=Prefill(models=CLAUDE_WITH_PREFILL),
         natives={"embeddings": embedder()},
     ),
     Provider(
@@ -188,6 +193,7 @@ VENDORS: Final = (
         "https://api.moonshot.ai/v1",
         ("kimi-k3", "kimi-k3.1-pro", "kimi-k2.7-code", "kimi-k2.6"),
         "MOONSHOT_API_KEY",
+        prefill=Prefill("partial"),
     ),
     Provider(
         "qwen",
@@ -203,6 +209,7 @@ VENDORS: Final = (
         ),
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         key_env="DASHSCOPE_API_KEY",
+        prefill=Prefill("partial"),
         natives={"embeddings": embedder(EmbeddingForm(10, takes_tokens=False))},
     ),
     Provider(
@@ -232,6 +239,7 @@ VENDORS: Final = (
         "https://api.mistral.ai/v1",
         ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
         "MISTRAL_API_KEY",
+        prefill=Prefill("prefix", echoes=True),
         natives={"embeddings": embedder(EmbeddingForm(128, 16_000, takes_tokens=False, dimensions="output_dimension"))},
     ),
 )

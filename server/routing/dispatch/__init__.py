@@ -1,7 +1,9 @@
 """The attempt loop: requests go to upstreams here, and only here does routing wait for anything."""
 
-from server.routing.dispatch.dispatcher import Dispatcher, broken_stream
+from server.routing.dispatch.broken import broken_stream
+from server.routing.dispatch.continued import ContinuedStream
+from server.routing.dispatch.dispatcher import Dispatcher
 from server.routing.dispatch.errand import Errand
 from server.routing.dispatch.live import LiveStream
 
-__all__ = ["Dispatcher", "Errand", "LiveStream", "broken_stream"]
+__all__ = ["ContinuedStream", "Dispatcher", "Errand", "LiveStream", "broken_stream"]

@@ -12,20 +12,16 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from server.catalogue.catalogue import Model
+from server.chat.continuation import can_be_continued
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import Transport, WireResponse
-from server.errors import (
-    ClientGone,
-    DeadlineExceeded,
-    PerpetuoError,
-    UpstreamBadResponse,
-    UpstreamStreamInterrupted,
-)
+from server.errors import DeadlineExceeded, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt
 from server.routing.course import LEAST_TIME_S, Chance, Course, Step
 from server.routing.dispatch.buffered import hold_whole
+from server.routing.dispatch.continued import ContinuedStream, PrefillOf, Ways
 from server.routing.dispatch.errand import Errand
 from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.failure import classify
@@ -48,6 +44,11 @@ _log: Final = logging.getLogger(__name__)
 
 def no_model(provider: str, model: str) -> None:
     """A catalogue that knows nothing."""
+    return
+
+
+def takes_none(candidate: Candidate) -> None:
+    """Nobody goes on with a text."""
     return
 
 
@@ -79,25 +80,30 @@ class Dispatcher:
         flag: Flag,
         *,
         model_of: ModelOf = no_model,
+        prefill_of: PrefillOf = takes_none,
     ) -> None:
-        """`model_of` is what is known of a provider's model."""
+        """`model_of` is what is known of a provider's model, `prefill_of` how it is told to go on with a text."""
         self._transport = transport
         self._dialect_of = dialect_of
         self._patience = patience
         self._flag = flag
         self._model_of = model_of
+        self._prefill_of = prefill_of
         self._chance = Chance(lambda: 0.0, self._window_of, always)
 
     async def complete(self, errand: Errand) -> Served:
         """The first answer that a candidate gives in one piece. Raises the verdict over all failures."""
         return await self._go(errand, self._ask)
 
-    async def stream(self, errand: Errand) -> LiveStream:
+    async def stream(self, errand: Errand) -> LiveStream | ContinuedStream:
         """A committed stream of the first candidate that has content. Raises the verdict over all failures."""
-        return await self._go(errand, self._open)
+        live = await self._go(errand, self._open)
+        if errand.mode != "continue" or not can_be_continued(errand.request):
+            return live
+        return ContinuedStream(live, errand, Ways(self._prefill_of, lambda again: self._go(again, self._open)))
 
     async def _go(self, errand: Errand, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T:
-        course = Course(errand.candidates, errand.deadline, self._chance)
+        course = Course(errand.candidates, errand.deadline, self._chance, errand.max_calls)
         clock = errand.trace.clock
         while (step := course.next(clock.monotonic())) is not None:
             if step.wait_s > 0.0:
@@ -147,6 +153,8 @@ class Dispatcher:
         request.forget()  # what was noted for a candidate that failed does not concern the next
         request = request.without_usage() if step.is_plain else request
         wire = dialect.build(request, step.candidate, is_stream=is_stream)
+        if errand.goes_on and (prefill := self._prefill_of(step.candidate)) is not None:
+            wire = prefill.marked(wire)
         limits = self._patience.limits(
             is_stream=is_stream,
             is_reasoning=reasons(request.view, self._facts_of(step.candidate)),
@@ -201,14 +209,3 @@ def _as_deadline(error: PerpetuoError, attempt: Attempt, deadline: float) -> Per
     if error.reason == "UPSTREAM_TIMEOUT" and deadline - attempt.clock.monotonic() < LEAST_TIME_S:
         return DeadlineExceeded("The time for this request ran out while a provider was being asked.")
     return error
-
-
-def broken_stream(error: PerpetuoError, deadline: float, now: float) -> PerpetuoError:
-    """What a client is told of a stream that failed after its first content."""
-    if isinstance(error, ClientGone | DeadlineExceeded | UpstreamStreamInterrupted):
-        return error
-    if deadline - now < LEAST_TIME_S:
-        return DeadlineExceeded("The time for this request ran out while the answer was being written.")
-    return UpstreamStreamInterrupted(
-        f"The provider's stream broke before it was complete: {error.message}", details={"cause": error.reason}
-    )

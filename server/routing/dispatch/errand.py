@@ -12,6 +12,7 @@ from server.chat.usage import Usage
 from server.chat.view import StreamMode
 from server.routing.attempt import Trace
 from server.routing.counting import usage_of_stream
+from server.routing.course import MAX_CALLS
 from server.routing.tail import StreamTail
 
 Measure = Callable[[Candidate, StreamTail, int], Usage]
@@ -27,7 +28,8 @@ class Errand(Struct, frozen=True):
 
     `candidates` are asked in their order; there is at least one. `deadline` is absolute, in seconds of the running
     loop's clock. `trace` keeps what happens. `prompt_tokens` is an estimate of the prompt's size. `mode` is how a
-    stream goes out, and `measure` tells what one has taken that broke.
+    stream goes out, and `measure` tells what one has taken that broke. `max_calls` are made at most; `goes_on`: the
+    assistant's last message is to be gone on with.
     """
 
     request: ChatRequest
@@ -37,6 +39,8 @@ class Errand(Struct, frozen=True):
     prompt_tokens: int = 0
     mode: StreamMode = "direct"
     measure: Measure = field(default_factory=_by_estimate)
+    max_calls: int = MAX_CALLS
+    goes_on: bool = False
 
     def prompt_usage(self) -> Usage:
         """What a call took that may have read the prompt and answered nothing, by estimate."""

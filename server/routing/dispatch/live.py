@@ -64,6 +64,11 @@ class LiveStream:
         return self.attempt.candidate
 
     @property
+    def has_exceeded(self) -> bool:
+        """Whether more came than the request lets it."""
+        return self._has_exceeded
+
+    @property
     def notes(self) -> Sequence[str]:
         """What was odd about the stream and could be lived with."""
         return self._decoder.notes

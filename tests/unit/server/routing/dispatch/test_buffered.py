@@ -39,7 +39,9 @@ def errand(names: str, seen: Trace, body: bytes = BODY) -> Errand:
 
 async def held(script: list[Reply | PerpetuoError], asked: Errand) -> LiveStream:
     dispatcher = Dispatcher(ScriptedTransport(script), lambda *_: OpenAiDialect(), Patience(), lambda *_: None)
-    return await dispatcher.stream(asked)
+    live = await dispatcher.stream(asked)
+    assert isinstance(live, LiveStream)
+    return live
 
 
 def texts(chunks: Sequence[Chunk]) -> int:

@@ -10,7 +10,7 @@ from server.chat.request import ChatRequest, parse_chat_request
 from server.errors import PerpetuoError
 from server.providers.openai import OpenAiDialect
 from server.routing.attempt import Trace
-from server.routing.dispatch import Dispatcher, Errand, broken_stream
+from server.routing.dispatch import Dispatcher, Errand
 from server.routing.patience import Patience
 from tests.unit.server.routing.scripted import (
     DONE,
@@ -266,17 +266,3 @@ async def test_a_failure_that_came_with_the_first_content_moves_on() -> None:
     live = await dispatcher(transport).stream(errand("ab", stream=True))
     await live.close()
     assert live.candidate.deployment.provider_id == "b"
-
-
-@pytest.mark.parametrize(
-    ("error", "left_s", "reason"),
-    [
-        (errors.UpstreamReset("x"), 5.0, "UPSTREAM_STREAM_INTERRUPTED"),
-        (errors.UpstreamTimeout("x"), 5.0, "UPSTREAM_STREAM_INTERRUPTED"),
-        (errors.UpstreamTimeout("x"), 0.0, "DEADLINE_EXCEEDED"),
-        (errors.DeadlineExceeded("x"), 5.0, "DEADLINE_EXCEEDED"),
-        (errors.ClientGone("x"), 5.0, "CLIENT_GONE"),
-    ],
-)
-def test_what_is_told_of_a_broken_stream(error: PerpetuoError, left_s: float, reason: str) -> None:
-    assert broken_stream(error, left_s, 0.0).reason == reason
