@@ -58,20 +58,18 @@ class Found:
         """The figures in words."""
         health = self.health
         share = self.goodput / self.capacity if self.capacity else 0.0
+        streams = f"; {sum(self.streams)} of {len(self.streams)} streams ran through it" if self.streams else ""
         return [
             f"capacity {self.capacity:.0f}/s, p99 {_ms(self.usual_p99_s)}",
             f"offered {self.offered:.0f}/s ({self.offered / self.capacity:.1f} times): "
             f"{', '.join(f'{count} with {status}' for status, count in sorted(self.statuses.items()))}",
-            f"goodput {self.goodput:.0f}/s, {share:.0%} of the capacity; p50 {_ms(_at(self.served_s, 0.5))}, "
-            f"p99 {_ms(_at(self.served_s, 0.99))}",
-            f"refused in {_ms(_at(self.shed_s, 0.5))} (p50), {_ms(_at(self.shed_s, 0.99))} (p99); "
-            f"{self.bare_refusals} of them without Retry-After; counted {self.shed_counted:.0f}",
-            f"health meanwhile: REST {_ms(_at(health.rest_s, 0.5))} (p50), {_ms(_at(health.rest_s, 0.99))} (p99), gRPC "
-            f"{_ms(_at(health.grpc_s, 0.5))}, {_ms(_at(health.grpc_s, 0.99))}; {health.failures} of "
-            f"{2 * len(health.rest_s)} failed",
+            f"goodput {self.goodput:.0f}/s, {share:.0%} of the capacity; {_both(self.served_s)}",
+            f"refused in {_both(self.shed_s)}; {self.bare_refusals} without Retry-After; "
+            f"{self.shed_counted:.0f} were counted",
+            f"health meanwhile: REST {_both(health.rest_s)}, gRPC {_both(health.grpc_s)}; {health.failures} failed",
             f"calls over gRPC meanwhile: {', '.join(f'{count} {why}' for why, count in sorted(health.calls.items()))}",
-            f"streams that ran through it: {sum(self.streams)} of {len(self.streams)} whole",
-            f"back to normal after {self.recovery_s:.2f} s; at rest afterwards: {'yes' if self.is_at_rest else 'NO'}",
+            f"back to normal after {self.recovery_s:.2f} s; at rest afterwards: {'yes' if self.is_at_rest else 'NO'}"
+            f"{streams}",
         ]
 
     def faults(self) -> list[str]:
@@ -95,10 +93,10 @@ class Found:
         """What was not reached."""
         checks = {
             f"goodput below {expected.goodput:.0%} of the capacity": self.goodput >= expected.goodput * self.capacity,
-            f"refusals slower than {_ms(expected.shed_p99_s)}": _at(self.shed_s, 0.99) <= expected.shed_p99_s,
+            f"refusals slower than {_ms(expected.shed_p99_s)}": percentile(self.shed_s, 0.99) <= expected.shed_p99_s,
             f"slower to recover than {expected.recovery_s:g} s": self.recovery_s <= expected.recovery_s,
             f"health checks slower than {_ms(expected.health_p99_s)}": max(
-                _at(self.health.rest_s, 0.99), _at(self.health.grpc_s, 0.99)
+                percentile(self.health.rest_s, 0.99), percentile(self.health.grpc_s, 0.99)
             )
             <= expected.health_p99_s,
         }
@@ -116,7 +114,7 @@ async def overload(stage: Stage, inside: int, seconds: float, most: float = floa
     calm = await stage.client.saturate(stage.request, inside, CALM_S)
     served = [asked for asked in calm if asked.status == 200]
     found.capacity = len(served) / (max(asked.at_s + asked.took_s for asked in calm) - calm[0].at_s)
-    found.usual_p99_s = _at([asked.took_s for asked in served], 0.99)
+    found.usual_p99_s = percentile([asked.took_s for asked in served], 0.99)
     found.offered = min(OFFERED * found.capacity, most)
     watching = asyncio.ensure_future(watch(stage, found.health))
     try:
@@ -149,18 +147,25 @@ async def _recovered(stage: Stage, found: Found) -> float:
     while (passed_s := loop.time() - began_s) < _RECOVERY_LIMIT_S:
         asked = await stage.client.offer(stage.request, found.capacity / 2, _SETTLED_AFTER / (found.capacity / 2))
         # A busy machine is slow now and then: of the others half must be as usual.
-        if all(each.status == 200 for each in asked) and _at([e.took_s for e in asked], 0.5) < 2 * found.usual_p99_s:
+        if (
+            all(each.status == 200 for each in asked)
+            and percentile([e.took_s for e in asked], 0.5) < 2 * found.usual_p99_s
+        ):
             return passed_s
     return passed_s
 
 
-def _at(values: Sequence[float], share: float) -> float:
+def percentile(values: Sequence[float], share: float) -> float:
     """A percentile; 0 of nothing."""
     if not values:
         return 0.0
     if share == 0.5:
         return statistics.median(values)
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+def _both(values: Sequence[float]) -> str:
+    return f"{_ms(percentile(values, 0.5))} (p50), {_ms(percentile(values, 0.99))} (p99)"
 
 
 def _ms(seconds: float) -> str:

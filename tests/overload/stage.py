@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from perpetuo.v1 import completions_pb2, completions_pb2_grpc
 
 from tests.bench import payload
 from tests.bench.processes import program, wait_until_listening
+from tests.bench.upstream import upstreams
 from tests.durability.stage import Gateway
 from tests.e2e.gateway import ROOT, Account, add_provider, sign_up
 from tests.overload.client import Client, get, post
@@ -129,21 +130,40 @@ def _told(error: grpc.aio.AioRpcError) -> str:
     return f"{error.code().name} {' '.join(reasons)}{' with a wait' if has_wait else ''}"
 
 
-@contextlib.asynccontextmanager
-async def staged(folder: Path, options: tuple[str, ...], stream_s: float) -> AsyncIterator[Stage]:
-    """A gateway that serves, with an upstream in a process of its own, whose streams take `stream_s` seconds."""
+@contextlib.contextmanager
+def _slow_upstream(folder: Path, stream_s: float) -> Iterator[tuple[str, str]]:
     port, log = steady_port(), folder / "upstream.log"
     command = [sys.executable, "-m", "tests.bench.paced", str(port), str(1000 * stream_s / payload.EVENTS)]
     with contextlib.chdir(ROOT), program(command, core=None, log=log) as pid:
-        await asyncio.to_thread(wait_until_listening, port, pid, log)
+        wait_until_listening(port, pid, log)
+        yield f"http://127.0.0.1:{port}/slow", f"http://127.0.0.1:{port}/paced"
+
+
+@contextlib.contextmanager
+def _quick_upstream(folder: Path, stream_s: float) -> Iterator[tuple[str, str]]:
+    gap_ms = 1000 * stream_s / payload.EVENTS
+    with contextlib.chdir(ROOT), upstreams(folder, measured=None, load=None, gap_ms=gap_ms) as up:
+        yield up.base_url("whole"), up.base_url("paced")
+
+
+@contextlib.asynccontextmanager
+async def staged(
+    folder: Path, options: tuple[str, ...], stream_s: float, *, is_quick: bool = False
+) -> AsyncIterator[Stage]:
+    """A gateway that serves, with an upstream in a process of its own, whose streams take `stream_s` seconds.
+
+    Its whole answers take `UPSTREAM_S`, or no time if `is_quick`, which needs nginx.
+    """
+    upstream = _quick_upstream if is_quick else _slow_upstream
+    with upstream(folder, stream_s) as (whole_url, streams_url):
         gateway = Gateway(folder, options=("--log-level", "warning", *options))
         await gateway.start()
         client = Client(gateway.port)
         try:
             whole = await sign_up(gateway.url, "whole@example.com")
-            await add_provider(gateway.url, whole, f"http://127.0.0.1:{port}/slow")
+            await add_provider(gateway.url, whole, whole_url)
             streams = await sign_up(gateway.url, "streams@example.com")
-            await add_provider(gateway.url, streams, f"http://127.0.0.1:{port}/paced")
+            await add_provider(gateway.url, streams, streams_url)
             yield Stage(gateway, client, whole, streams)
         finally:
             client.close()
