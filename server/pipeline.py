@@ -107,7 +107,7 @@ class Pipeline:
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.note(answer.notes)
-            identity = self._identity(call)._replace(model=answer.candidate.model)
+            identity = self._identity(call, answer.candidate.model)
             finished = finish_answer(answer.body, identity=identity, metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
@@ -175,8 +175,8 @@ class Pipeline:
                 self._count(operation, live, tail)
             self._settle_after(operation, share)
 
-    def _identity(self, call: Call) -> Identity:
-        return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()))
+    def _identity(self, call: Call, model: str = "") -> Identity:
+        return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()), model)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
-from server.chat.deployment import Deployment
+from server.chat.deployment import Candidate, Deployment
 from server.chat.estimate import estimate_tokens
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
@@ -30,11 +30,10 @@ from server.routing.world import (
     LoadOf,
     ModelOf,
     PriceOf,
-    RestsFor,
+    Resting,
     World,
     loaded_nowhere,
     never_full,
-    never_rests,
 )
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
@@ -42,6 +41,8 @@ PricesOf = Callable[[str], Awaitable[PriceOf]]
 """Workspace to what a usual mix of tokens costs there, by provider and model."""
 
 PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
+RestsAt = Callable[[Candidate, float], Resting | None]
+"""How a candidate rests at a time, in seconds of the router's clock; None for one that may be asked."""
 
 
 def no_model(provider: str, model: str) -> None:
@@ -52,6 +53,11 @@ def no_model(provider: str, model: str) -> None:
 async def no_prices(workspace_id: str) -> PriceOf:
     """Price books that know nothing."""
     return lambda provider, model: None
+
+
+def never_rests(candidate: Candidate, now_s: float) -> None:
+    """No upstream rests."""
+    return
 
 
 async def usual_policy(workspace_id: str) -> RoutingPolicy:
@@ -70,7 +76,7 @@ class Sources:
     model_of: ModelOf = no_model
     prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
-    rests_for: RestsFor = never_rests
+    rests_at: RestsAt = never_rests
     load_of: LoadOf = loaded_nowhere
     is_full: IsFull = never_full
 
@@ -135,7 +141,7 @@ class Router:
             price_of=price_of,
             draw=sources.draw,
             measured_of=measured_of,
-            rests_for=sources.rests_for,
+            rests_for=lambda candidate: sources.rests_at(candidate, now_s),
             load_of=sources.load_of,
             is_full=sources.is_full,
         )
