@@ -51,7 +51,7 @@ class Gate:
         if wait_s is None:
             return None
         self._metrics.answered(method, _ROUTE, _STATUS, 0.0)
-        key = self._styles.of(None, raw_path, headers), round(wait_s), closes
+        key = self._styles.of(None, raw_path, [name for name, _ in headers]), round(wait_s), closes
         written = self._written.get(key)
         if written is None:
             written = self._written[key] = self._write(*key)
