@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-down faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check faults-storage faults-replicas build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-down faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check faults-storage faults-replicas faults-overload build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -103,6 +103,9 @@ faults-down: $(DEV) ## Take all upstreams away under load, and print what they a
 
 faults-stop: $(DEV) ## Stop a gateway under load, so many times, and count what its clients see: ARGS=20
 	$(PY) -m pytest tests/faults/test_stop.py -q --rounds $(or $(ARGS),20)
+
+faults-overload: $(DEV) ## Offer three times what the gateway can do; figures: ARGS="--seconds 60 --inside 40"
+	$(PY) -m tests.overload $(ARGS)
 
 conformance: $(DEV) ## Play sixteen well-known faults and more behind the gateway, and print how it did
 	$(PY) -m tests.scoreboard perpetuo --profile $(PROFILE) $(ARGS)
