@@ -95,7 +95,7 @@ faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
 faults-cuts: $(DEV) ## Cut streams of three dialects at random bytes, so many: ARGS=10000
 	$(PY) -m pytest tests/faults/test_cuts.py -q --cuts $(or $(ARGS),10000)
 
-faults-cancel: $(DEV) ## Let clients leave in each of five states, so many, and print how soon they are rid of: ARGS=1000
+faults-cancel: $(DEV) ## Let clients leave in each state, so many, and print how soon they are rid of: ARGS=1000
 	$(PY) -m pytest tests/faults/test_leaving.py -q --leavers $(or $(ARGS),1000)
 
 faults-stop: $(DEV) ## Stop a gateway under load, so many times, and count what its clients see: ARGS=20

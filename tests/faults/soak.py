@@ -31,6 +31,8 @@ HELD = (
     "perpetuo_http_requests_open",
     "perpetuo_upstream_connections",
     "perpetuo_upstream_waiting_calls",
+    "perpetuo_upstream_calls",
+    "perpetuo_queued_requests",
     "perpetuo_ledger_pending_records",
 )
 """The gauges that are 0 at rest."""
