@@ -208,7 +208,7 @@ class Pipeline:
         operation.is_settled = True
         operation.trace.on_begin = None
         record = operation.record()
-        self._parts.router.note(record.attempts, is_stream=record.is_stream)
+        self._parts.router.note(record.attempts, is_stream=record.is_stream, bond=operation.bond)
         if operation.grant is not None:
             self._parts.admission.settle(operation.grant, operation.trace.used_tokens())
         if self._parts.refusals.are_recorded(record):
@@ -230,7 +230,7 @@ class Pipeline:
             operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
         request.is_strict = knobs.strict is True
         asked = await router.read(request, knobs, call)
-        operation.strategy = asked.ask.strategy
+        operation.strategy, operation.bond = asked.ask.strategy, asked.ask.bond
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
         share = await self._share(operation, request, knobs, asked)

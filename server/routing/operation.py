@@ -13,6 +13,7 @@ from server.chat.usage import Usage
 from server.errors import ClientGone, DeadlineExceeded, PerpetuoError
 from server.routing.attempt import Attempt, Trace
 from server.routing.complexity import Complexity
+from server.routing.sticky import Bond
 
 _NANO = 1_000_000_000
 
@@ -21,7 +22,8 @@ _NANO = 1_000_000_000
 class Operation:
     """What is known of a request so far.
 
-    `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
+    `prompt_tokens` is an estimate of the prompt's size, `bond` what the conversation is known by. `is_committed` says
+    that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
     `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
     was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
@@ -35,6 +37,7 @@ class Operation:
     strategy: str = "default"
     complexity: Complexity = Complexity.SIMPLE
     prompt_tokens: int = 0
+    bond: Bond | None = None
     candidates: Sequence[Candidate] = ()
     served: Candidate | None = None
     usage: Usage | None = None
