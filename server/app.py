@@ -52,6 +52,7 @@ from server.ledger.logs import Logs
 from server.ledger.opening import open_ledger
 from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow
 from server.limits.admission import Admission
+from server.limits.door import Door, Time
 from server.limits.plans import PLAN_LIMITS
 from server.limits.refusals import Refusals
 from server.metering import Metering
@@ -220,7 +221,10 @@ class Core:
         queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
         self._line = Line(self._traffic, queue, settings.queue_wait_s)
         self.metering.show_load(self._traffic, self._line)
-        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port)
+        loop_time = Time(time.monotonic, asyncio.get_running_loop().call_later)
+        self.door = Door(loop_time, settings.max_in_flight, settings.max_lag_ms / 1000)
+        self.metering.show_door(self.door)
+        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port, door=self.door)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 
@@ -257,6 +261,7 @@ class Core:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
         await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
         await self._sharing.close()
+        self.door.close()
         if self._rewrapping is not None:
             self._rewrapping.cancel()
             await asyncio.wait([self._rewrapping])

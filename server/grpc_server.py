@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
+from server.interceptors.shedding import Door, SheddingInterceptor
 from server.interceptors.status import StatusInterceptor, count_nowhere
 from server.services.reflection import add_reflection
 from server.telemetry.logs import LineLogger
@@ -27,7 +28,8 @@ class ServerOptions:
 
     `message_bytes` bounds a message either way, `metadata_bytes` all metadata of one direction of a call. Calls beyond
     `concurrent_calls` are refused with RESOURCE_EXHAUSTED; None is no bound. `shares_port` lets several processes
-    listen on one port. `count_call` is told the method and the status of every call that has ended.
+    listen on one port. `count_call` is told the method and the status of every call that has ended. At the `door` calls
+    are refused when there are too many.
     """
 
     message_bytes: int = 32 * 1024 * 1024
@@ -37,6 +39,7 @@ class ServerOptions:
     has_access_log: bool = True
     shares_port: bool = False
     count_call: Callable[[str, str], None] = count_nowhere
+    door: Door | None = None
 
 
 class CoreServer:
@@ -58,6 +61,7 @@ class CoreServer:
         self._access_log = LineLogger("access")
         interceptors = (
             StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call),
+            *(() if options.door is None else (SheddingInterceptor(options.door),)),
             AuthenticateInterceptor(authenticator, access_table(registry.service_names())),
         )
         limit = options.concurrent_calls

@@ -12,6 +12,7 @@ from server.catalogue.catalogue import Catalogue
 from server.ledger.contents import ContentWriter
 from server.ledger.ledger import BatchLedger
 from server.limits.admission import Admission
+from server.limits.door import Door
 from server.limits.refusals import Refusals
 from server.routing.dispatch.line import Line
 from server.routing.load.traffic import Traffic
@@ -132,6 +133,18 @@ class Metering:
             "Refused model calls without a request record, because there were too many in a minute.",
             "counter",
             lambda: {(): refusals.left_out_count},
+        )
+
+    def show_door(self, door: Door) -> None:
+        """Shows how many calls are inside, and whom the gateway had no time for."""
+        self._show("perpetuo_calls_in_flight", "Calls being served.", "gauge", lambda: {(): door.inside})
+        self._show(
+            "perpetuo_shed_calls_total",
+            "Calls refused at the door, because too many were inside or the event loop was too late.",
+            "counter",
+            lambda: {(why,): count for why, count in door.refused.items()},
+            ("cause",),
+            2,
         )
 
     def show_load(self, traffic: Traffic, line: Line) -> None:

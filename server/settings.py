@@ -100,6 +100,14 @@ class ServerSettings(BaseSettings):
         default=30.0, gt=0, description="Longest time in which a stream says nothing, seconds."
     )
     upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
+    max_in_flight: int = Field(
+        default=16_000, ge=0, description="Calls that are served at the same time; more are refused. 0 for no bound."
+    )
+    max_lag_ms: float = Field(
+        default=100.0,
+        ge=0,
+        description="How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.",
+    )
     max_upstream_calls: int = Field(
         default=12_000, ge=0, description="Calls of providers at the same time; more wait in a queue. 0 for no bound."
     )

@@ -42,6 +42,7 @@ async def test_a_cores_parts_are_shown(tmp_path: Path) -> None:
     assert values[of("perpetuo_upstream_connections", state="busy")] == 0
     assert values[of("perpetuo_upstream_connections", state="idle")] == 0
     assert values[of("perpetuo_upstream_waiting_calls")] == 0
+    assert values[of("perpetuo_calls_in_flight")] == values[of("perpetuo_shed_calls_total", cause="lag")] == 0
     assert values[of("perpetuo_upstream_calls")] == values[of("perpetuo_queued_requests")] == 0
     assert values[of("perpetuo_queue_refusals_total", cause="tenant")] == 0
     assert [name for name, _ in values if name == "perpetuo_build_info"]

@@ -1,0 +1,101 @@
+"""Who is let in at all: a count of the calls inside, and a look at how late the event loop is.
+
+Asked before anything else is done for a call, so it must cost next to nothing: a number up and a number down. Calls
+that are inside are never put out. While there are any, one timer looks at the loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from server.errors import Overloaded
+from server.limits.delay import StandingDelay
+
+LOOK_EVERY_S: Final = 0.025
+FEW_CALLS: Final = 100
+"""With fewer calls inside a late loop is not their fault, and nobody is refused for it."""
+
+_WAITS_S: Final = 3
+
+
+class Timer(Protocol):
+    """A call that is still to come."""
+
+    def cancel(self) -> None:
+        """It is not to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Time, as an argument: `now_s` is a steady and exact clock, `call_later` that of the event loop."""
+
+    now_s: Callable[[], float]
+    call_later: Callable[[float, Callable[[], None]], Timer]
+
+
+class Door:
+    """Counts calls in and out.
+
+    `max_inside` bounds how many are inside, `max_lag_s` how late the loop may be for longer than a moment; 0 is no
+    bound. `refused` counts those that were not let in, by what was the reason.
+    """
+
+    def __init__(self, time: Time, max_inside: int, max_lag_s: float) -> None:
+        self._time = time
+        self._max_inside = max_inside or float("inf")
+        self._lag = StandingDelay(max_lag_s)
+        self._looks = max_lag_s > 0.0
+        self._timer: Timer | None = None
+        self._due_s = 0.0
+        self.inside = 0
+        self.refused = {"calls": 0, "lag": 0}
+
+    def enter(self) -> None:
+        """Lets a call in, which has to `leave`. Raises Overloaded."""
+        if self.inside >= self._max_inside or self._lag.is_standing:
+            self._refuse()
+        self.inside += 1
+        if self._looks and self._timer is None:
+            self._look_later()
+
+    def leave(self) -> None:
+        """The call is over."""
+        self.inside -= 1
+
+    def turn_away(self) -> float | None:
+        """The seconds after which somebody may try again who is not let in now; None for who would be.
+
+        Who is turned away counts as refused.
+        """
+        if self.inside >= self._max_inside:
+            cause = "calls"
+        elif self._lag.is_standing and self.inside >= FEW_CALLS:
+            cause = "lag"
+        else:
+            return None
+        self.refused[cause] += 1
+        # Not all at the same moment again.
+        return 1.0 + sum(self.refused.values()) % _WAITS_S
+
+    def close(self) -> None:
+        """Looks no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self) -> None:
+        wait_s = self.turn_away()
+        if wait_s is not None:
+            raise Overloaded("The gateway has more to do than it can. Try again later.", retry_after_s=wait_s)
+
+    def _look(self) -> None:
+        now_s = self._time.now_s()
+        self._lag.observe(now_s - self._due_s, now_s)
+        if self.inside or self._lag.is_standing:
+            self._look_later()
+        else:
+            self._timer = None
+
+    def _look_later(self) -> None:
+        self._due_s = self._time.now_s() + LOOK_EVERY_S
+        self._timer = self._time.call_later(LOOK_EVERY_S, self._look)

@@ -1,0 +1,107 @@
+"""Who is let in, and that the loop is looked at only while somebody is inside."""
+
+import asyncio
+
+import pytest
+
+from server.errors import Overloaded
+from server.limits.delay import INTERVAL_S
+from server.limits.door import FEW_CALLS, LOOK_EVERY_S, Door, Time
+from tests.unit.server.virtual_time import VirtualLoop, run
+
+
+def loop() -> VirtualLoop:
+    found = asyncio.get_running_loop()
+    assert isinstance(found, VirtualLoop)
+    return found
+
+
+def door_of(max_inside: int, max_lag_s: float) -> Door:
+    return Door(Time(loop().time, loop().call_later), max_inside, max_lag_s)
+
+
+async def late_for(duration_s: float, by_s: float = 0.2) -> None:
+    """Lets the loop be late by so much, again and again."""
+    until_s = loop().time() + duration_s
+    while loop().time() < until_s:
+        loop()._jumping.now_s += by_s
+        await asyncio.sleep(0)
+        await asyncio.sleep(LOOK_EVERY_S / 100)
+
+
+def test_so_many_are_let_in_and_one_more_for_each_that_leaves() -> None:
+    async def main() -> None:
+        door = door_of(2, 0.0)
+        door.enter()
+        door.enter()
+        for _ in range(3):
+            with pytest.raises(Overloaded):
+                door.enter()
+        door.leave()
+        door.enter()
+        assert door.inside == 2
+        assert door.refused == {"calls": 3, "lag": 0}
+
+    run(main())
+
+
+def test_those_who_are_refused_are_told_different_times() -> None:
+    async def main() -> None:
+        door = door_of(1, 0.0)
+        assert door.turn_away() is None
+        door.enter()
+        assert [door.turn_away() for _ in range(4)] == [2.0, 3.0, 1.0, 2.0]
+        with pytest.raises(Overloaded) as refused:
+            door.enter()
+        assert refused.value.retry_after_s == 3.0
+
+    run(main())
+
+
+def test_without_bounds_everybody_is_let_in() -> None:
+    async def main() -> None:
+        door = door_of(0, 0.0)
+        for _ in range(1_000):
+            door.enter()
+        await late_for(2.0)
+        door.enter()
+        assert sum(door.refused.values()) == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize(("inside", "is_refused"), [(FEW_CALLS, True), (FEW_CALLS - 1, False)], ids=["many", "few"])
+def test_a_loop_that_stays_late_lets_nobody_in_while_many_are_inside(inside: int, is_refused: bool) -> None:
+    async def main() -> None:
+        door = door_of(0, 0.1)
+        for _ in range(inside):
+            door.enter()
+        await late_for(INTERVAL_S / 2)
+        assert door.turn_away() is None
+        await late_for(INTERVAL_S)
+        assert (door.turn_away() is not None) is is_refused
+        assert door.refused == {"calls": 0, "lag": int(is_refused)}
+        await asyncio.sleep(3 * LOOK_EVERY_S)
+        assert door.turn_away() is None
+        door.close()
+
+    run(main())
+
+
+def test_nobody_looks_while_nobody_is_inside() -> None:
+    async def main() -> None:
+        door = door_of(0, 0.1)
+        assert door._timer is None
+        door.enter()
+        timer = door._timer
+        assert timer is not None
+        door.enter()
+        assert door._timer is timer
+        door.leave()
+        await asyncio.sleep(2 * LOOK_EVERY_S)
+        assert door._timer is not None
+        door.leave()
+        await asyncio.sleep(2 * LOOK_EVERY_S)
+        assert door._timer is None
+
+    run(main())
