@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +97,9 @@ faults-cuts: $(DEV) ## Cut streams of three dialects at random bytes, so many: A
 
 faults-cancel: $(DEV) ## Let clients leave in each of five states, so many, and print how soon they are rid of: ARGS=1000
 	$(PY) -m pytest tests/faults/test_leaving.py -q --leavers $(or $(ARGS),1000)
+
+faults-stop: $(DEV) ## Stop a gateway under load, so many times, and count what its clients see: ARGS=20
+	$(PY) -m pytest tests/faults/test_stop.py -q --rounds $(or $(ARGS),20)
 
 conformance: $(DEV) ## Play sixteen well-known faults and more behind the gateway, and print how it did
 	$(PY) -m tests.scoreboard perpetuo --profile $(PROFILE) $(ARGS)

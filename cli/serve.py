@@ -59,6 +59,7 @@ async def _serve(settings: ServeSettings, began: float) -> None:
                 write_ready_file(settings.ready_file, (port, grpc_port), demo_key)
             collect_garbage_seldom()
             await stop.wait()
+            core.leave()
 
 
 async def _serve_beside(settings: ServeSettings, site: Site) -> None:
@@ -75,6 +76,7 @@ async def _serve_beside(settings: ServeSettings, site: Site) -> None:
                 write_worker_file(settings.ready_file, own.getsockname()[1])
             collect_garbage_seldom()
             await stop.wait()
+            core.leave()
 
 
 def _stop_signal() -> asyncio.Event:

@@ -105,6 +105,10 @@ class Caller:
             initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
         except grpc.aio.AioRpcError as error:
             return await self._refuse_call(error, exchange)
+        except asyncio.CancelledError:
+            if _is_stopped():
+                await self._refuse_late(exchange)
+            raise
         headers = _answer_headers(initial, trailing, exchange.te)
         try:
             body = binding.encode(answer)
@@ -122,6 +126,10 @@ class Caller:
             initial = await call.initial_metadata()
         except grpc.aio.AioRpcError as error:
             return await self._refuse_call(error, exchange)
+        except asyncio.CancelledError:
+            if _is_stopped():
+                await self._refuse_late(exchange)
+            raise
         headers = _answer_headers(initial, (), "")
         framing = None
         if binding.raw is None:
@@ -140,6 +148,11 @@ class Caller:
             _LOGGER.exception("A streamed message of %s has no JSON form", binding.rpc)
             failure = self.catalogue.of_status(_INTERNAL, _request_id(headers))
             await writer.fail(error_body(failure, style, writer.events))
+        except asyncio.CancelledError:
+            if _is_stopped():
+                failure = self.catalogue.of_status(_UNAVAILABLE, _request_id(headers))
+                await writer.fail(error_body(failure, style, writer.events))
+            raise
         finally:
             writer.stop()
         return 200
@@ -161,11 +174,21 @@ class Caller:
         headers = _metadata_headers(error.initial_metadata(), error.trailing_metadata(), exchange.te)
         return await self.refuse(failure, exchange.send, exchange.style, headers)
 
+    async def _refuse_late(self, exchange: Exchange) -> None:
+        failure = self.catalogue.of_status(_UNAVAILABLE, new_request_id())
+        await self.refuse(failure, exchange.send, exchange.style)
+
     async def _refuse_defect(self, binding: Binding, headers: HeaderList, exchange: Exchange) -> int:
         request_id = _request_id(headers)
         _LOGGER.exception("The answer of %s to %s has no JSON form", binding.rpc, request_id)
         failure = self.catalogue.of_status(_INTERNAL, request_id)
         return await self.refuse(failure, exchange.send, exchange.style)
+
+
+def _is_stopped() -> bool:
+    """Whether this task is cancelled, as only a server does that stops, and not the call that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def respond(send: Send, status: int, headers: HeaderList, body: bytes) -> None:

@@ -74,7 +74,8 @@ class Cycle:
         try:
             await app(self.scope, self.receive, self.send)
         except BaseException as error:
-            _LOGGER.error("Exception in ASGI application", exc_info=error)
+            if not isinstance(error, asyncio.CancelledError):  # the server stops, and was waited for long enough
+                _LOGGER.error("Exception in ASGI application", exc_info=error)
             await self._give_up()
         else:
             if not self.response_complete and not self.disconnected:

@@ -14,6 +14,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.cycle import Cycle
+from edge.doorman import Doorman, TooManyConnectionsError
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
@@ -27,6 +28,9 @@ HEAD_TIMEOUT_S: Final = 10.0
 BODY_WINDOW_S: Final = 10.0
 MIN_BODY_BYTES: Final = 1024
 """What has to come of a body in every window while we are reading, unless it ends sooner."""
+
+READER_TIMEOUT_S: Final = 60.0
+"""How long a client may take nothing of an answer that waits for it."""
 
 SWEEP_S: Final = 1.0
 
@@ -53,8 +57,10 @@ class _Trailers(list[tuple[bytes, bytes]]):
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, doorman: Doorman, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._doorman = doorman
+        self._name: str | None = None
         self._phase = _HEAD
         self._since_s = self.loop.time()
         self._chunk_bytes = 0
@@ -63,6 +69,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._marked_bytes = 0
         self._reason = _MALFORMED
         self._answering: Cycle | None = None
+        self._stuck_since_s = 0.0
+        self._stuck_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Takes a connection, unless its address has too many."""
+        super().connection_made(transport)
+        try:
+            self._name = self._doorman.enter(self.client[0] if self.client else None)
+        except TooManyConnectionsError:
+            self._refuse(503, b"Service Unavailable", "There are too many connections from this address.", "overloaded")
 
     def data_received(self, data: bytes) -> None:
         """Parses, and refuses a head or trailers that do not end."""
@@ -78,6 +94,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the request that is being answered, which need not be the last one that came."""
         super().connection_lost(exc)
+        if self._name is not None:
+            self._doorman.leave(self._name)
+            self._name = None
         if self._answering is not None:
             self._answering.depart()
 
@@ -125,7 +144,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport,
             self.flow,
             self.on_response_complete,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=version != "1.0" and self.parser.should_keep_alive() and not self._doorman.is_closing,
             expect_100_continue=self.expect_100_continue,
         )
         self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
@@ -152,11 +171,22 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Tells what was wrong in the form of all errors, and closes."""
-        error = {"message": self._reason, "type": "invalid_request_error", "code": "request_invalid", "param": None}
-        body = msgspec.json.encode({"error": {**error, "request_id": None, "details": {}}})
+        self._refuse(400, b"Bad Request", self._reason, "request_invalid")
+
+    def _refuse(self, status: int, phrase: bytes, message: str, code: str) -> None:
+        kind = "invalid_request_error" if status == 400 else "overloaded_error"
+        error: dict[str, Any] = {
+            "message": message,
+            "type": kind,
+            "code": code,
+            "param": None,
+            "request_id": None,
+            "details": {},
+        }
+        body = msgspec.json.encode({"error": error})
         head = (
-            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
-            b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
+            b"connection: close\r\ncontent-length: %d\r\n\r\n" % (status, phrase, len(body))
         )
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
@@ -166,8 +196,28 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         self.transport.close()
 
+    def wind_up(self) -> None:
+        """The response under way is the last on this connection."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Closes a connection on which nothing has come that is not answered; what has begun to come is."""
+        self.wind_up()
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if is_answered and (self._phase == _IDLE or (self._phase == _HEAD and not self._unused_bytes)):
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Cuts the connection."""
+        self.transport.abort()
+
     def check_pace(self, now_s: float) -> None:
-        """Closes a connection whose request comes too slowly."""
+        """Closes a connection whose request comes too slowly, or whose reader takes nothing of the answer."""
+        if self.flow.write_paused:
+            self._check_reader(now_s)
+        else:
+            self._stuck_since_s = now_s
         took_s = now_s - self._since_s
         if self._phase == _HEAD and took_s > HEAD_TIMEOUT_S:
             self.transport.abort()
@@ -175,6 +225,13 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._body_bytes - self._marked_bytes < MIN_BODY_BYTES and not self.flow.read_paused:
                 self.transport.abort()
             self._since_s, self._marked_bytes = now_s, self._body_bytes
+
+    def _check_reader(self, now_s: float) -> None:
+        left_bytes = self.transport.get_write_buffer_size()
+        if left_bytes != self._stuck_bytes:
+            self._stuck_since_s, self._stuck_bytes = now_s, left_bytes
+        elif now_s - self._stuck_since_s > READER_TIMEOUT_S:
+            self.transport.abort()
 
 
 async def sweep(connections: set[Any], pause_s: float) -> None:

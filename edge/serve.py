@@ -5,13 +5,17 @@ is known, and told, before the first request.
 """
 
 import asyncio
+import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.doorman import Doorman
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
@@ -19,20 +23,68 @@ _BACKLOG = 2048
 # Longer than the idle time of common connection pools, so that the client closes first.
 _KEEP_ALIVE_S = 75
 
+NOTICE_S: Final = 0.3
+"""From being told to stop to refusing what is new, at most a quarter of the grace: time for others to learn of it."""
+
+LAST_WORDS_S: Final = 0.5
+"""What comes on top of the grace: the core gives up what has not ended by then, and its error has to go out."""
+
+_PARTING_S: Final = 0.2
+_LOOK_S: Final = 0.02
+
 OnReady = Callable[[int], Awaitable[None] | None]
 """Told the port once requests are taken."""
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals alone and tells when it has started."""
+    """A server that leaves signals alone, tells when it has started, and stops without losing a request.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    At first everything is served as before, but for the last time on its connection; then nothing new is taken and
+    idle connections are closed; what runs on is cancelled once the grace is over.
+    """
+
+    def __init__(self, config: uvicorn.Config, doorman: Doorman, grace_s: float) -> None:
         super().__init__(config)
         self.up = asyncio.get_running_loop().create_future()
+        self._doorman = doorman
+        self._grace_s = grace_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.up.set_result(None)
+
+    def leave(self) -> None:
+        """Begins to stop."""
+        self.should_exit = self._doorman.is_closing = True
+        self._of_all("wind_up")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        state, now_s = self.server_state, asyncio.get_running_loop().time
+        due_s = now_s() + self._grace_s + LAST_WORDS_S
+        self.leave()
+        await asyncio.sleep(min(NOTICE_S, self._grace_s / 4))
+        for closing in (*self.servers, *(sockets or ())):
+            closing.close()
+        self._of_all("shutdown")
+        await self._ended(due_s)
+        for task in tuple(state.tasks):
+            task.cancel()
+        await self._ended(now_s() + _PARTING_S)
+        self._of_all("abort")
+        for server in self.servers:
+            await server.wait_closed()
+
+    def _of_all(self, what: str) -> None:
+        for connection in tuple(self.server_state.connections):
+            getattr(connection, what)()
+
+    async def _ended(self, by_s: float) -> None:
+        """Waits until there is neither a connection nor a request, but not for ever."""
+        state, now_s = self.server_state, asyncio.get_running_loop().time
+        for _ in range(math.ceil(max(by_s - now_s(), 0.0) / _LOOK_S)):
+            if not (state.connections or state.tasks):
+                return
+            await asyncio.sleep(_LOOK_S)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -78,10 +130,11 @@ async def serving(
     app: ASGIApp, settings: EdgeSettings, *, beside: socket.socket | None = None, shares_port: bool = False
 ) -> AsyncIterator[int]:
     """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on."""
-    config = _config(app, settings)
+    doorman = Doorman(settings.max_connections_per_address, settings.trusted_proxies)
+    config = _config(app, settings, doorman)
     config.load()
     listener = bind(settings.host, settings.port, shares_port=shares_port)
-    server = _Server(config)
+    server = _Server(config, doorman, settings.grace_s)
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener, *([beside] if beside else [])]))
     sweeping = asyncio.get_running_loop().create_task(sweep(server.server_state.connections, SWEEP_S))
     try:
@@ -92,16 +145,17 @@ async def serving(
         yield listener.getsockname()[1]
     finally:
         sweeping.cancel()
-        server.should_exit = True
+        server.leave()
         await task
         listener.close()
 
 
-def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman) -> uvicorn.Config:
+    protocol: Any = partial(GuardedProtocol, doorman)
     return uvicorn.Config(
         app,
         loop="none",
-        http=GuardedProtocol,
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -111,7 +165,6 @@ def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.trusted_proxies) or None,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, round(settings.grace_s)),
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )

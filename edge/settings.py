@@ -40,6 +40,9 @@ class EdgeSettings(BaseSettings):
         default=(),
         description="Addresses or networks of proxies whose X-Forwarded-For is believed, by commas; `*` for all.",
     )
+    max_connections_per_address: int = Field(
+        default=1000, ge=0, description="Connections from one address at most, trusted proxies apart; 0 for any number."
+    )
     ready_file: Path | None = Field(default=None, description="File written with port and process id once it serves.")
     grace_s: float = Field(
         default=10.0, ge=0, description="Time that running requests get when the edge stops, seconds."

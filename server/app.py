@@ -41,6 +41,7 @@ from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
+from server.ending import End
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -96,6 +97,7 @@ from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
+from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
 from server.upstream.granting import GrantingTransport
@@ -193,6 +195,8 @@ class Core:
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
+        self._under_way = UnderWay()
+        self._end: End | None = None
         self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections
         )
@@ -257,9 +261,19 @@ class Core:
             self._rewrapping = asyncio.ensure_future(Rewrap(self.stores.database, self.stores.vault).run())
         return port
 
+    def leave(self) -> None:
+        """Says that nothing new shall come, and gives what runs the grace; `stop` has to follow. Safe to repeat.
+
+        Calls over the channel are still taken: who serves them to others stops by itself.
+        """
+        if self._end is None:
+            self._end = End(self.server, self._under_way, self.settings.grace_s)
+
     async def stop(self) -> None:
         """Takes nothing new, lets running calls end within the grace, then writes out what is still in memory."""
-        await asyncio.gather(self.server.stop(self.settings.grace_s), self._operator.stop())
+        self.leave()
+        assert self._end is not None
+        await asyncio.gather(self._end.come(), self._operator.stop())
         await self._sharing.close()
         self.door.close()
         if self._rewrapping is not None:
@@ -307,6 +321,7 @@ class Core:
                 refusals=refusals,
                 metrics=self.metering.requests,
                 contents=self._keeping.contents,
+                under_way=self._under_way,
                 watch=self._traffic.begin,
                 line=self._line,
             )

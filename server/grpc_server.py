@@ -86,9 +86,17 @@ class CoreServer:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return bound
 
+    async def announce_end(self) -> None:
+        """Says NOT_SERVING; calls are taken as before. Safe to repeat."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop_port(self, grace_s: float) -> None:
+        """Refuses new calls at the port and gives running ones `grace_s` seconds; the channel goes on."""
+        await self._server.stop(grace_s)
+
     async def stop(self, grace_s: float) -> None:
         """Says NOT_SERVING first, then refuses new calls and gives running ones `grace_s` seconds. Safe to repeat."""
-        await self._health.enter_graceful_shutdown()
+        await self.announce_end()
         await asyncio.gather(self._server.stop(grace_s), self.channel.stop(grace_s))
         self._access_log.flush()
 

@@ -25,7 +25,7 @@ from server.chat.records import bare
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs, StreamMode
-from server.errors import ClientGone, PerpetuoError
+from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
 from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
@@ -41,6 +41,7 @@ from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Replay, Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
+from server.under_way import UnderWay
 
 
 class Read(Protocol):
@@ -69,6 +70,7 @@ class Parts:
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
     contents: ContentKeeper = field(default_factory=NoContent)
     calibration: Calibration = field(default_factory=Calibration)
+    under_way: UnderWay = field(default_factory=UnderWay)
     watch: Watch | None = None
     line: Line | None = None
 
@@ -94,6 +96,7 @@ class Pipeline:
 
         `read` is how the face that was called reads its requests.
         """
+        visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
         try:
@@ -113,10 +116,12 @@ class Pipeline:
             await self._settle_before_the_end(operation, share)
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
-            operation.fail(_reason(error))
+            operation.fail(visit.reason(error))
             call.announce(operation.headers())
+            visit.tell(error)
             raise
         finally:
+            self._parts.under_way.leave(visit)
             self._settle_after(operation, share)
 
     async def stream(
@@ -126,6 +131,7 @@ class Pipeline:
 
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
         """
+        visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=True)
         share: Share | None = None
         live: Stream | None = None
@@ -146,21 +152,24 @@ class Pipeline:
                 self._parts.ledger.begin(operation.start())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
-                operation.is_committed = True
+                operation.is_committed = visit.is_away = True
                 if operation.content is not None:
                     operation.content.add(ready)
                 yield ready
+                visit.back()
             last = self._last(operation, live, tail)
             if operation.content is not None:
                 operation.content.add(last)
             await self._settle_before_the_end(operation, share)
             yield last
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
-            operation.fail(_reason(error))
+            operation.fail(visit.reason(error))
             if operation.served is None:
                 call.announce(operation.headers())
+            visit.tell(error)
             raise
         finally:
+            self._parts.under_way.leave(visit)
             if live is not None:
                 await live.close()
                 self._count(operation, live, tail)
@@ -386,7 +395,3 @@ class Pipeline:
 def _deadline(prepared: Prepared) -> float:
     """Until when providers may be asked: until the request's own deadline, or while others may wait with it."""
     return prepared.operation.call.deadline if prepared.share is None else prepared.share.call_deadline
-
-
-def _reason(error: BaseException) -> PerpetuoError:
-    return error if isinstance(error, PerpetuoError) else ClientGone("The caller left.")

@@ -11,13 +11,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` writes what the code makes into the golden files; the difference is reviewed as code.
 
     `--faults all` tries every fault in every way, `--cells all` every face to every dialect in every scene.
-    `--cuts` says how many streams are cut at a random byte, `--leavers` how many clients leave in each state.
+    `--cuts` says how many streams are cut at a random byte, `--leavers` how many clients leave in each state,
+    `--rounds` how often a gateway under load is stopped.
     """
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files from what the code makes")
     parser.addoption("--cells", choices=("some", "all"), default="some", help="how many cells of the providers' matrix")
     parser.addoption("--faults", choices=("some", "all"), default="some", help="how many cells of the faults' matrix")
     parser.addoption("--cuts", type=int, default=300, help="how many streams are cut at a random byte")
     parser.addoption("--leavers", type=int, default=20, help="how many clients leave in each state of a request")
+    parser.addoption("--rounds", type=int, default=1, help="how often a gateway is stopped under load")
 
 
 @pytest.fixture(scope="session")

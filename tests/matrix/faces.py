@@ -1,4 +1,4 @@
-"""The faces of the gateway, each through the SDK that people use for it."""
+"""What a face of the gateway is to the matrix, and the two that most people use, each through its own SDK."""
 
 import json
 from collections.abc import Callable
@@ -30,6 +30,8 @@ class Asking:
     """Whom to ask, for what, and how; `on_text` is called when the first text of a stream was heard."""
 
     url: str
+    target: str
+    """Where gRPC is served."""
     key: str
     model: str
     scene: Scene
@@ -40,12 +42,19 @@ class Asking:
 class Face(Protocol):
     """A way to ask the gateway."""
 
+    def lacks(self, scene: Scene) -> str:
+        """Why a scene cannot be played on this face, because of what the face itself is; empty if it can."""
+
     async def ask(self, asking: Asking) -> Heard:
         """What is heard when a scene is asked."""
 
 
 class ChatFace:
     """Chat completions, by the `openai` SDK."""
+
+    def lacks(self, scene: Scene) -> str:
+        """See `Face`."""
+        return ""
 
     async def ask(self, asking: Asking) -> Heard:
         sdk = openai.AsyncOpenAI(base_url=f"{asking.url}/v1", api_key=asking.key, max_retries=0)
@@ -151,6 +160,10 @@ STOPS = {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls", "
 class MessagesFace:
     """Anthropic's Messages, by the `anthropic` SDK."""
 
+    def lacks(self, scene: Scene) -> str:
+        """See `Face`."""
+        return ""
+
     async def ask(self, asking: Asking) -> Heard:
         sdk = anthropic.AsyncAnthropic(base_url=asking.url, api_key=asking.key, max_retries=0)
         members = self._members(asking.model, asking.scene)
@@ -207,7 +220,3 @@ class MessagesFace:
         prompt = usage.input_tokens + cached + (usage.cache_creation_input_tokens or 0)
         finish = STOPS.get(message.stop_reason, message.stop_reason)
         return Heard(text, reasoning, calls, finish, (prompt, cached, usage.output_tokens))
-
-
-FACES: dict[str, Face] = {"chat": ChatFace(), "messages": MessagesFace()}
-"""Every face by its name."""

@@ -5,8 +5,10 @@ the vendor's SDK. Dialects are found in the registry, so that one without a wire
 """
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
-from tests.matrix.faces import FACES, Asking
+from tests.matrix.every_face import FACES
+from tests.matrix.faces import Asking, Face
 from tests.matrix.scenes import SCENES, Scene, expected
 from tests.matrix.stage import Stage
 from tests.matrix.upstream import WIRES, dialects, playable, wire_of
@@ -15,6 +17,7 @@ DIALECTS = playable()
 HELPERS = {"marks"}
 SOME = {("unary", "tool-results"), ("stream", "parallel-tools")}
 """The modes and scenes that are tried in every run; the others are tried by `--cells all`."""
+SOME_OF_TEXT = {("unary", "length"), ("stream", "text")}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -23,14 +26,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     wants_all = metafunc.config.getoption("--cells") == "all"
     cells = [
-        pytest.param(face, dialect, mode == "stream", scene, id=f"{face}>{dialect}>{mode}>{scene.name}")
+        _cell(face, dialect, mode, scene)
         for face in FACES
         for dialect in DIALECTS
         for mode in ("unary", "stream")
         for scene in SCENES.values()
-        if (mode == "stream" or not scene.breaks) and (wants_all or (mode, scene.name) in SOME)
+        if (mode == "stream" or not scene.breaks) and (wants_all or _is_among_some(FACES[face], mode, scene))
     ]
     metafunc.parametrize(("face", "dialect", "is_stream", "scene"), cells)
+
+
+def _cell(face: str, dialect: str, mode: str, scene: Scene) -> ParameterSet:
+    why = FACES[face].lacks(scene)
+    marks = [pytest.mark.skip(reason=why)] if why else []
+    name = f"{face}>{dialect}>{mode}>{scene.name}"
+    return pytest.param(face, dialect, mode == "stream", scene, id=name, marks=marks)
+
+
+def _is_among_some(face: Face, mode: str, scene: Scene) -> bool:
+    """A face that has no tools is tried with texts."""
+    some = SOME_OF_TEXT if face.lacks(SCENES["tools"]) else SOME
+    return (mode, scene.name) in some
 
 
 def test_every_dialect_has_a_wire_and_every_wire_a_dialect() -> None:
@@ -44,7 +60,9 @@ async def test_what_is_heard_is_what_was_said(
     behind = stage.upstream
     behind.forget()
     model = f"{DIALECTS[dialect]}/{scene.name}"
-    asking = Asking(stage.gateway.url, stage.account.key, model, scene, is_stream, behind.has_heard.set)
+    asking = Asking(
+        stage.gateway.url, stage.gateway.target, stage.account.key, model, scene, is_stream, behind.has_heard.set
+    )
     heard = await FACES[face].ask(asking)
     assert behind.faults == []
     assert behind.asked == [scene.name]

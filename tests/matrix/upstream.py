@@ -101,7 +101,8 @@ class Upstream:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers one call."""
         dialect, _, path = request.path.removeprefix("/").partition("/")
-        wire, body = wire_of(dialect), await request.read()
+        # A provider of chat completions that has the Responses API too is asked by it for requests of that form.
+        wire, body = wire_of("responses" if path == "responses" else dialect), await request.read()
         path = f"{path}?{request.query_string}" if request.query_string else path
         scene = SCENES[wire.scene_of(path, body)]
         self.asked.append(scene.name)

@@ -286,3 +286,48 @@ async def test_a_client_that_leaves_is_told_to_whoever_answers_it(way: str) -> N
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
             await gone.wait()
+
+
+async def test_an_address_that_has_too_many_connections_is_told_so() -> None:
+    settings = EdgeSettings(port=0, grace_s=0, max_connections_per_address=1)
+    async with serving(Seen(), settings) as port, asyncio.timeout(20):
+        _, first = await asyncio.open_connection("127.0.0.1", port)
+        said = b""
+        while not said.startswith(b"HTTP/1.1 503 Service Unavailable"):
+            said = await asked(port)
+        assert b'"code":"overloaded"' in said
+        first.close()
+        while not (await asked(port)).startswith(OK):
+            pass
+
+
+async def asked(port: int) -> bytes:
+    """What a request on a connection of its own is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(POST + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi")
+    try:
+        return await reader.read()
+    except OSError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "READER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("edge.serve.SWEEP_S", 0.01)
+    gone = asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        watch = DepartureWatch(receive, gone.set)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not gone.is_set():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        watch.stop()
+
+    async with connected(endless) as (_, writer):
+        writer.write(POST + b"Content-Length: 2\r\n\r\nhi")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport of a socket has it
+        async with asyncio.timeout(20):
+            await gone.wait()

@@ -12,6 +12,7 @@ from edge.app import EdgeOptions, create_app
 from edge.rest.services import gateway_reasons
 from edge.serve import bind, serve_app, serving
 from edge.settings import EdgeSettings
+from tests.unit.edge.echo import service, serving_core
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -92,3 +93,65 @@ async def test_a_defect_costs_one_request_and_not_the_next_on_its_connection() -
     assert head.startswith(b"HTTP/1.1 500 ")
     assert b"\r\nconnection: close" in head.lower()
     assert b"boom" not in body
+
+
+async def raw(port: int, *pieces: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in pieces:
+        writer.write(piece)
+    return reader, writer
+
+
+async def test_a_connection_in_use_is_told_before_it_is_closed() -> None:
+    stop, ports = asyncio.Event(), asyncio.Queue[int]()
+    settings = EdgeSettings(port=0, grace_s=30)
+    task = asyncio.create_task(serve_app(app, settings, on_ready=ports.put_nowait, stop=stop))
+    reader, writer = await raw(await ports.get())
+    said = b""
+    async with asyncio.timeout(20):
+        while b"connection: close" not in said.lower():
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            said = await reader.readuntil(b"127.0.0.1")
+            stop.set()
+        assert await reader.read() == b""
+        writer.close()
+        await task
+
+
+async def test_a_request_that_has_begun_to_come_when_the_server_stops_is_answered() -> None:
+    async with serving(app, EdgeSettings(port=0, grace_s=30)) as port:
+        reader, writer = await raw(port, b"GET /slow HTTP/1.1\r\n")
+        await asyncio.sleep(0.05)
+        asyncio.get_running_loop().call_later(0.5, writer.write, b"Host: a\r\n\r\n")
+    assert (await reader.read()).endswith(b"127.0.0.1")
+    writer.close()
+
+
+async def test_idle_connections_do_not_keep_a_server_from_stopping() -> None:
+    async with asyncio.timeout(20):
+        async with serving(app, EdgeSettings(port=0, grace_s=600)) as port:
+            fresh = await raw(port)
+            used = await raw(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await used[0].readuntil(b"127.0.0.1")
+        for reader, writer in (fresh, used):
+            assert await reader.read() == b""
+            writer.close()
+
+
+@pytest.mark.parametrize("form", ["a unary call", "a stream"])
+async def test_what_outlasts_the_grace_is_told_so(form: str) -> None:
+    async with serving_core() as core, grpc.aio.insecure_channel(f"127.0.0.1:{core.port}") as channel:
+        options = EdgeOptions(services=[service()], reasons=gateway_reasons())
+        async with serving(create_app(channel, options), EdgeSettings(port=0, grace_s=0)) as port:
+            body = b'{"stream":true ,"x":"hang"}'
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+            sent = head + body if form == "a stream" else b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n"
+            reader, writer = await raw(port, sent)
+            async with asyncio.timeout(20):
+                await core.began.wait()
+                before = await reader.readuntil(b'{"n":2}') if form == "a stream" else b""
+        said = before + await reader.read()
+        writer.close()
+    assert b'"code":"draining"' in said
+    assert said.startswith(b"HTTP/1.1 200" if form == "a stream" else b"HTTP/1.1 503")
+    assert b"[DONE]" not in said

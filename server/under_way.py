@@ -1,0 +1,80 @@
+"""The requests under way in this process, so that they can be told to end when the gateway stops.
+
+A request belongs to the task that serves it. One that is given up is cancelled like one whose caller has left, and this
+is where the two are told apart. While what was made is being sent, the task is not ours to cancel: the request is told
+when it comes back for more. This must not decide when anything ends.
+"""
+
+import asyncio
+
+from server.errors import ClientGone, Draining, PerpetuoError
+
+
+class Visit:
+    """One request. `is_away` says that its task does something else for it, as sending what is there."""
+
+    __slots__ = ("is_away", "is_given_up", "task")
+
+    def __init__(self, task: "asyncio.Task[object]") -> None:
+        self.task = task
+        self.is_away = False
+        self.is_given_up = False
+
+    def give_up(self) -> None:
+        """Ends the request."""
+        self.is_given_up = True
+        if not self.is_away:
+            self.task.cancel()
+
+    def back(self) -> None:
+        """The task is back. Raises Draining if the request was given up meanwhile."""
+        self.is_away = False
+        if self.is_given_up:
+            raise _draining()
+
+    def reason(self, error: BaseException) -> PerpetuoError:
+        """Why the request has ended: what was raised, or who cancelled it."""
+        if isinstance(error, PerpetuoError):
+            return error
+        return _draining() if self.is_given_up else ClientGone("The caller left.")
+
+    def tell(self, error: BaseException) -> None:
+        """Raises Draining in the place of our own cancellation: the caller is still there to be told."""
+        if self.is_given_up and isinstance(error, asyncio.CancelledError):
+            self.task.uncancel()
+            raise _draining() from None
+
+
+class UnderWay:
+    """All of them. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._visits: set[Visit] = set()
+        self._is_over = False
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    def enter(self) -> Visit:
+        """Notes a request of the running task; it must `leave`. Raises Draining once everything was given up."""
+        if self._is_over:
+            raise _draining()
+        task = asyncio.current_task()
+        assert task is not None
+        visit = Visit(task)
+        self._visits.add(visit)
+        return visit
+
+    def leave(self, visit: Visit) -> None:
+        """The request is over."""
+        self._visits.discard(visit)
+
+    def give_up(self) -> None:
+        """Ends every request, and lets none begin any more."""
+        self._is_over = True
+        for visit in tuple(self._visits):
+            visit.give_up()
+
+
+def _draining() -> Draining:
+    return Draining("The gateway is stopping and had to give this request up; ask again.", retry_after_s=1.0)
