@@ -24,9 +24,9 @@ class Operation:
 
     `prompt_tokens` is an estimate of the prompt's size, `bond` what the conversation is known by. `is_committed` says
     that a stream's content has begun: what fails after that keeps the HTTP status 200. `is_cache_hit` says that the
-    answer was made for another request. `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
-    was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
-    was said, if that is to be kept, and `grant` what limits have counted.
+    answer was made for another request. `is_settled` says that its record was left with the ledger. `began` is when it
+    began and `answered_at` when there was something to send, on the stopwatch; the latter is None if that was not this
+    request's work. `content` is what was said, if that is to be kept, and `grant` what limits have counted.
     """
 
     call: Call
