@@ -67,9 +67,10 @@ from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
-from server.routing.dispatch import Dispatcher
+from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
+from server.routing.health import Health
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
@@ -194,6 +195,7 @@ class Core:
         self._prices = _prices(self._catalogue.price_names)
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._health = Health()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         self._under_way = UnderWay()
         self._end: End | None = None
@@ -300,11 +302,8 @@ class Core:
             settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
         )
-        dispatcher = Dispatcher(
-            *(self._transport, _dialect_for, patience, self._flag),
-            model_of=self._catalogue.find,
-            prefill_of=_prefill_of,
-        )
+        around = Surroundings(self._catalogue.find, _prefill_of, self._health, random.Random().random)
+        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, around)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
@@ -337,6 +336,7 @@ class Core:
                 model_of=self._catalogue.find,
                 policy_of=self.stores.accounts.policies.of,
                 prices_of=self._pricing.routing_prices_of,
+                rests_at=self._health.resting,
                 load_of=self._traffic.load,
                 is_full=self._traffic.is_full,
             )

@@ -28,8 +28,8 @@ Draw = Callable[[], float]
 WindowOf = Callable[[Candidate], int]
 """The context window of a candidate in tokens, 0 for one that is not known."""
 
-MayRepeat = Callable[[Candidate], bool]
-"""Whether the budget has room for asking the same once more; asking takes it."""
+MayRepeat = Callable[[Candidate, float], bool]
+"""Whether the budget has room at a time, in seconds, for asking the same once more; asking takes it."""
 
 
 def backoff_s(failures: int, draw: Draw) -> float:
@@ -97,6 +97,11 @@ class Course:
         step = Step(self._untried.popleft())
         return step if self._is_possible(step, now_s) else None
 
+    @property
+    def is_at_last(self) -> bool:
+        """Whether nobody is left to be asked next, and nobody has failed."""
+        return not self._untried and not self.failures
+
     def failed(self, step: Step, failure: Failure) -> None:
         """A call failed."""
         self.failures.append(failure)
@@ -127,7 +132,7 @@ class Course:
         """Whether there is time for it, and room in the budget if it needs some."""
         if now_s + step.wait_s + LEAST_TIME_S > self._deadline_s:
             return False
-        return not step.is_repeated or self._chance.may_repeat(step.candidate)
+        return not step.is_repeated or self._chance.may_repeat(step.candidate, now_s)
 
     def has_larger_window(self, than: Candidate, other: Candidate) -> bool:
         """Whether it is known that a candidate takes longer prompts than another."""

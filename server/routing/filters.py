@@ -16,7 +16,7 @@ from server.chat.deployment import Candidate, Deployment
 from server.chat.model_facts import UNKNOWN_MODEL
 from server.routing.ask import Ask
 from server.routing.candidates import is_allowed, models_of, serves
-from server.routing.world import World
+from server.routing.world import Resting, World
 
 # An estimate of the prompt above the window by this factor certainly does not fit.
 _CERTAINLY = 0.8
@@ -50,18 +50,19 @@ _REASONS = {
     Filter.TOOLS: "it does not call tools",
     Filter.FORM: "its provider does not serve {}",
     Filter.RETIRED: "it is no longer served since {}",
-    Filter.HEALTH: "it rests for {} s after failures",
+    Filter.HEALTH: "it rests for {}",
     Filter.SURPLUS: "enough better ones are tried first",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A candidate that a filter took away. `detail` is the figure in its reason."""
+    """A candidate that a filter took away. `detail` is the figure in its reason, `resting` how it rests, if it does."""
 
     candidate: Candidate
     filter: Filter
     detail: str = ""
+    resting: Resting | None = None
 
     @property
     def reason(self) -> str:
@@ -78,7 +79,10 @@ class Option(Struct, frozen=True):
 
 
 def sift(ask: Ask, world: World) -> tuple[list[Option], list[Rejected]]:
-    """Who passes every filter, in the order of the entries, and who does not. The same input gives the same output."""
+    """Who passes every filter, in the order of the entries, and who does not. The same input gives the same output.
+
+    Where all that are left rest, the one whose rest ends first passes if it may be asked all the same.
+    """
     rejected: list[Rejected] = []
     possible = _naming(ask, world, rejected) if ask.model else list(_choosing(world))
     options = []
@@ -88,6 +92,9 @@ def sift(ask: Ask, world: World) -> tuple[list[Option], list[Rejected]]:
             options.append(option)
         else:
             rejected.append(bar)
+    if not options and (last := _last_resort(rejected)) is not None:
+        rejected.remove(last)
+        options = [option for option in possible if option.candidate is last.candidate]
     return options if ask.model else _known_first(options), rejected
 
 
@@ -171,10 +178,26 @@ def _bar(ask: Ask, option: Option, world: World) -> Rejected | None:
         found = _inability(ask, option.facts)
         if found is not None:
             return Rejected(candidate, *found)
-    rests_s = world.rests_for(candidate.deployment.provider_id, candidate.model)
-    if rests_s > 0.0:
-        return Rejected(candidate, Filter.HEALTH, f"{rests_s:.1f}")
-    return None
+    resting = world.rests_for(candidate)
+    return None if resting is None else rejected_as_resting(candidate, resting)
+
+
+def rejected_as_resting(candidate: Candidate, resting: Resting) -> Rejected:
+    """A candidate that is left alone for a while."""
+    return Rejected(candidate, Filter.HEALTH, f"{resting.rests_s:.1f} s because {resting.cause}", resting)
+
+
+def _last_resort(rejected: Sequence[Rejected]) -> Rejected | None:
+    """The one that may be asked although it rests, of those whose rest ends first."""
+    found: Rejected | None = None
+    shortest_s = 0.0
+    for item in rejected:
+        resting = item.resting
+        if resting is None or resting.askable_in_s > 0.0:
+            continue
+        if found is None or resting.rests_s < shortest_s:
+            found, shortest_s = item, resting.rests_s
+    return found
 
 
 def _inability(ask: Ask, facts: Model) -> tuple[Filter, str] | None:

@@ -4,7 +4,7 @@ Pure. Resting upstreams come first, because waiting helps; then what the caller 
 before abilities; then the key. When nobody was even near, the model is unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from server.errors import (
@@ -14,6 +14,7 @@ from server.errors import (
     NoHealthyRoute,
     ParamUnsupported,
     PerpetuoError,
+    UpstreamRateLimited,
 )
 from server.routing.ask import AUTO, Ask
 from server.routing.candidates import is_allowed, models_of, unknown_model
@@ -38,8 +39,7 @@ def nobody_left(ask: Ask, world: World, rejected: Sequence[Rejected]) -> Perpetu
     told = _told(near)
     details = {item.value: _who(near, item) for item in Filter if item in filters}
     if Filter.HEALTH in filters:
-        wait_s = min(float(item.detail) for item in near if item.filter is Filter.HEALTH)
-        return NoHealthyRoute(f"No candidate is left: {told}.", retry_after_s=wait_s, details=details)
+        return _all_rest(near, details)
     if Filter.CONTEXT in filters:
         message = f"The request is about {ask.prompt_tokens} tokens long, and no candidate is left: {told}."
         return ContextTooLong(message, param="messages", details=details)
@@ -52,6 +52,19 @@ def nobody_left(ask: Ask, world: World, rejected: Sequence[Rejected]) -> Perpetu
         hint = " GET /v1/models lists those that it may use."
         return ModelNotAllowed(message + hint, param="model", details={"model": ask.model[:200] or AUTO, **details})
     return ModelUnknown(f"No candidate is left: {told}.", param="model", details=details)
+
+
+def nobody_awake(resting: Sequence[Rejected]) -> PerpetuoError:
+    """The error for a request whose candidates all rest; there is at least one."""
+    return _all_rest(resting, {Filter.HEALTH.value: _who(resting, Filter.HEALTH)})
+
+
+def _all_rest(near: Sequence[Rejected], details: Mapping[str, str]) -> PerpetuoError:
+    """When to come again: as soon as one of them may be asked. A limit is told as such where it is all there is."""
+    resting = [item.resting for item in near if item.resting is not None]
+    kind = UpstreamRateLimited if all(item.is_limit for item in resting) else NoHealthyRoute
+    wait_s = min(item.askable_in_s for item in resting)
+    return kind(f"No candidate is left: {_told(near)}.", retry_after_s=wait_s, details=details)
 
 
 def _told(near: Sequence[Rejected]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
-from server.chat.deployment import Deployment
+from server.chat.deployment import Candidate, Deployment
 from server.chat.estimate import estimate_tokens
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
@@ -31,11 +31,10 @@ from server.routing.world import (
     LoadOf,
     ModelOf,
     PriceOf,
-    RestsFor,
+    Resting,
     World,
     loaded_nowhere,
     never_full,
-    never_rests,
 )
 
 DeploymentsOf = Callable[[str], Awaitable[Sequence[Deployment]]]
@@ -43,6 +42,8 @@ PricesOf = Callable[[str], Awaitable[PriceOf]]
 """Workspace to what a usual mix of tokens costs there, by provider and model."""
 
 PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
+RestsAt = Callable[[Candidate, float], Resting | None]
+"""How a candidate rests at a time, in seconds of the router's clock; None for one that may be asked."""
 
 
 def no_model(provider: str, model: str) -> None:
@@ -53,6 +54,11 @@ def no_model(provider: str, model: str) -> None:
 async def no_prices(workspace_id: str) -> PriceOf:
     """Price books that know nothing."""
     return lambda provider, model: None
+
+
+def never_rests(candidate: Candidate, now_s: float) -> None:
+    """No upstream rests."""
+    return
 
 
 async def usual_policy(workspace_id: str) -> RoutingPolicy:
@@ -71,7 +77,7 @@ class Sources:
     model_of: ModelOf = no_model
     prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
-    rests_for: RestsFor = never_rests
+    rests_at: RestsAt = never_rests
     load_of: LoadOf = loaded_nowhere
     is_full: IsFull = never_full
 
@@ -138,7 +144,7 @@ class Router:
             price_of=price_of,
             draw=sources.draw,
             measured_of=measured_of,
-            rests_for=sources.rests_for,
+            rests_for=lambda candidate: sources.rests_at(candidate, now_s),
             load_of=sources.load_of,
             is_full=sources.is_full,
             home_of=lambda bond: self._homes.of(bond, now_s),

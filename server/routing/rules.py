@@ -37,9 +37,9 @@ class Then(Enum):
 class Health(Enum):
     """What a failure says about whom. ENDPOINT and DEPLOYMENT are failures of the upstream; AGAIN only the second time.
 
-    An endpoint is a base URL, a deployment one model of an entry. CREDENTIAL and MODEL keep the credential, or the
-    entry's model, out of use for a while. SHAKY counts for a deployment's share of failures, but not for its row of
-    them: what broke had begun well.
+    An endpoint is the base URL of an entry, a deployment one model of it. CREDENTIAL and MODEL keep the credential, or
+    the entry's model, out of use for a while; providers limit each model by itself. SHAKY counts for a deployment's
+    share of failures, but not for its row of them: what broke had begun well.
     """
 
     NEUTRAL = "nothing"
@@ -97,7 +97,7 @@ RULES: Final[Mapping[FailureClass, Rule]] = MappingProxyType(
         _F.BROKEN_STREAM: Rule(_T.STOP, _H.SHAKY, _B.DELIVERED),
         _F.SERVER_ERROR: Rule(_T.SAME, _H.DEPLOYMENT),
         _F.OVERLOADED: Rule(_T.IF_ALONE, _H.DEPLOYMENT),
-        _F.LIMITED: Rule(_T.WHEN_TOLD, _H.CREDENTIAL),
+        _F.LIMITED: Rule(_T.WHEN_TOLD, _H.MODEL),
         _F.QUOTA: Rule(_T.OTHER_ACCOUNT, _H.CREDENTIAL, notice=_N.FLAG),
         _F.CREDENTIAL: Rule(_T.OTHER_ACCOUNT, _H.CREDENTIAL, notice=_N.FLAG),
         _F.FORBIDDEN: Rule(_T.NEXT, _H.MODEL, notice=_N.FLAG),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from server.catalogue.catalogue import Model
-from server.chat.deployment import Deployment
+from server.chat.deployment import Candidate, Deployment
 from server.routing.candidates import FactsOf
 from server.routing.measured import NOTHING, Measured
 from server.routing.sticky import Bond, Home
@@ -22,8 +22,22 @@ PriceOf = Callable[[str, str], int | None]
 MeasuredOf = Callable[[str, str, bool], Measured]
 """Provider entry, model, and whether the answer is streamed, to what was seen lately."""
 
-RestsFor = Callable[[str, str], float]
-"""Provider entry and model to the seconds for which they must not be asked; 0 for those that may."""
+
+class Resting(Struct, frozen=True):
+    """A candidate that is left alone for a while.
+
+    `rests_s` is for how long, in seconds, `askable_in_s` when it may be asked if nobody else can be, not later than
+    that; 0 for now. `cause` is why, in words. `is_limit`: only because its provider limits the account.
+    """
+
+    rests_s: float
+    askable_in_s: float
+    cause: str
+    is_limit: bool = False
+
+
+RestsFor = Callable[[Candidate], Resting | None]
+"""How a candidate rests; None for one that may be asked."""
 
 LoadOf = Callable[[str, str, bool], float]
 """Provider entry, model, and whether the answer is streamed, to how loaded the upstream is; 0 for one at rest."""
@@ -43,9 +57,9 @@ def measured_nowhere(provider_id: str, model: str, is_stream: bool) -> Measured:
     return NOTHING
 
 
-def never_rests(provider_id: str, model: str) -> float:
+def never_rests(candidate: Candidate) -> None:
     """No upstream rests."""
-    return 0.0
+    return
 
 
 def loaded_nowhere(provider_id: str, model: str, is_stream: bool) -> float:

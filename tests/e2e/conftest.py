@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from cli.mock.upstream import MockUpstream
-from tests.e2e.gateway import Account, Gateway, add_provider, gateway, sign_up
+from tests.e2e.gateway import Account, Gateway, add_provider, change_credential, gateway, sign_up
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -30,3 +30,11 @@ async def account(perpetuo: Gateway, upstream: MockUpstream) -> Account:
     made = await sign_up(perpetuo.url, "tester@example.com")
     await add_provider(perpetuo.url, made, upstream.base_url)
     return made
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nothing_held_against_the_upstream(request: pytest.FixtureRequest) -> None:
+    """Gives the entry another credential for each test: what tests before have made of the upstream is forgotten."""
+    if "account" in request.fixturenames and "perpetuo" in request.fixturenames:
+        perpetuo, account = request.getfixturevalue("perpetuo"), request.getfixturevalue("account")
+        await change_credential(perpetuo.url, account)

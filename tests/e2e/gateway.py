@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -123,3 +124,14 @@ async def add_provider(gateway_url: str, account: Account, base_url: str, **memb
         assert answer.status_code == 200, answer.text
         found: str = answer.json()["data"]["id"]
         return found
+
+
+async def change_credential(gateway_url: str, account: Account) -> None:
+    """Gives each provider entry of a user that is of no vendor another API key."""
+    path = f"/workspaces/{account.workspace_id}/providers"
+    async with httpx2.AsyncClient(base_url=gateway_url, headers=account.bearer) as client:
+        entries = (await client.get(path)).json()["providers"]
+        for entry in [each for each in entries if each["provider"] == "openai-compatible"]:
+            change = {"api_key": f"sk-{secrets.token_hex(4)}-upstream-secret-1234"}
+            answer = await client.patch(f"{path}/{entry['id']}", json=change)
+            assert answer.status_code == 200, answer.text

@@ -20,7 +20,7 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 from perpetuo.v1 import chat_pb2, completions_pb2, completions_pb2_grpc
 
-from tests.e2e.gateway import Gateway
+from tests.e2e.gateway import Account, Gateway, add_provider, sign_up
 
 REQUEST: dict[str, Any] = {
     "model": "demo/echo",
@@ -200,12 +200,21 @@ REFUSED = [
 ]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def other(perpetuo: Gateway) -> Account:
+    """Somebody with an entry of its own for the same upstream, of whose failures nothing is known yet."""
+    made = await sign_up(perpetuo.url, "other-way@example.com")
+    await add_provider(perpetuo.url, made, "", provider="demo", api_key="")
+    return made
+
+
 @pytest.mark.parametrize(
     ("key", "change", "code", "status", "reason"), [case[1:] for case in REFUSED], ids=[c[0] for c in REFUSED]
 )
 async def test_every_way_is_refused_alike(
     perpetuo: Gateway,
     stub: completions_pb2_grpc.CompletionsServiceAsyncStub,
+    other: Account,
     key: str | None,
     change: dict[str, Any],
     code: grpc.StatusCode,
@@ -222,8 +231,9 @@ async def test_every_way_is_refused_alike(
     trailing = caught.value.trailing_metadata()
     assert trailing is not None
     assert str(dict(trailing)["x-request-id"]).startswith("req_")
+    headers = {"authorization": f"Bearer {other.key}"} if key == "" else dict(pairs)
     async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
-        answer = await client.post("/v1/chat/completions", content=body, headers=dict(pairs))
+        answer = await client.post("/v1/chat/completions", content=body, headers=headers)
     assert answer.status_code == status
     error = answer.json()["error"]
     assert error["message"] == caught.value.details()

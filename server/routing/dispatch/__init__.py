@@ -2,8 +2,8 @@
 
 from server.routing.dispatch.broken import broken_stream
 from server.routing.dispatch.continued import ContinuedStream
-from server.routing.dispatch.dispatcher import Dispatcher
+from server.routing.dispatch.dispatcher import Dispatcher, Surroundings
 from server.routing.dispatch.errand import Errand
 from server.routing.dispatch.live import LiveStream
 
-__all__ = ["ContinuedStream", "Dispatcher", "Errand", "LiveStream", "broken_stream"]
+__all__ = ["ContinuedStream", "Dispatcher", "Errand", "LiveStream", "Surroundings", "broken_stream"]

@@ -1,12 +1,15 @@
 """The attempt loop: candidates in order, until one answers or none is left.
 
 Before the first content every failure of a provider moves on by the table of `rules`, unseen by the client; after it
-the stream is committed, and a failure ends it. What happens is written into the errand's trace, attempt by attempt.
+the stream is committed, and a failure ends it. What happens is written into the errand's trace, attempt by attempt, and
+told to the health of the upstreams, which says whom to leave alone.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -19,12 +22,15 @@ from server.chat.wire import Transport, WireResponse
 from server.errors import DeadlineExceeded, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt
-from server.routing.course import LEAST_TIME_S, Chance, Course, Step
+from server.routing.course import LEAST_TIME_S, Chance, Course, Draw, Step
 from server.routing.dispatch.buffered import hold_whole
 from server.routing.dispatch.continued import ContinuedStream, PrefillOf, Ways
 from server.routing.dispatch.errand import Errand
 from server.routing.dispatch.live import LiveStream, gate_for
-from server.routing.failure import classify
+from server.routing.failure import FailureClass, classify
+from server.routing.filters import Rejected, rejected_as_resting
+from server.routing.health import Health
+from server.routing.nobody import nobody_awake
 from server.routing.patience import Patience, reasons
 from server.routing.rules import RULES, Bill, Notice
 from server.routing.verdict import Failure, verdict
@@ -52,9 +58,19 @@ def takes_none(candidate: Candidate) -> None:
     return
 
 
-def always(candidate: Candidate) -> bool:
-    """A budget without a bound."""
-    return True
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a dispatcher goes by beside the request.
+
+    `model_of` is what is known of a provider's model, `prefill_of` how it is told to go on with a text. `health` says
+    whom to leave alone, and hears what calls come to. `draw` gives a number from 0 to 1, for waits before the same is
+    asked again.
+    """
+
+    model_of: ModelOf = no_model
+    prefill_of: PrefillOf = takes_none
+    health: Health = field(default_factory=Health)
+    draw: Draw = field(default_factory=lambda: random.Random().random)
 
 
 class Served(Struct, frozen=True):
@@ -78,18 +94,17 @@ class Dispatcher:
         dialect_of: DialectOf,
         patience: Patience,
         flag: Flag,
-        *,
-        model_of: ModelOf = no_model,
-        prefill_of: PrefillOf = takes_none,
+        surroundings: Surroundings | None = None,
     ) -> None:
-        """`model_of` is what is known of a provider's model, `prefill_of` how it is told to go on with a text."""
+        around = surroundings or Surroundings()
         self._transport = transport
         self._dialect_of = dialect_of
         self._patience = patience
         self._flag = flag
-        self._model_of = model_of
-        self._prefill_of = prefill_of
-        self._chance = Chance(lambda: 0.0, self._window_of, always)
+        self._model_of = around.model_of
+        self._prefill_of = around.prefill_of
+        self._health = around.health
+        self._chance = Chance(around.draw, self._window_of, around.health.may_repeat)
 
     async def complete(self, errand: Errand) -> Served:
         """The first answer that a candidate gives in one piece. Raises the verdict over all failures."""
@@ -104,20 +119,37 @@ class Dispatcher:
 
     async def _go(self, errand: Errand, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T:
         course = Course(errand.candidates, errand.deadline, self._chance, errand.max_calls)
-        clock = errand.trace.clock
-        while (step := course.next(clock.monotonic())) is not None:
+        now = errand.trace.clock.monotonic
+        resting: list[Rejected] = []
+        while (step := course.next(now())) is not None:
             if step.wait_s > 0.0:
                 await self._wait(errand, step.wait_s)
+            visit = self._health.enter(step.candidate, now(), is_repeated=step.is_repeated, is_last=course.is_at_last)
+            if visit is None:
+                resting += self._as_resting(step.candidate, now())
+                continue
             attempt = errand.trace.begin(step.candidate)
             try:
-                return await call(errand, step, attempt)
+                found = await call(errand, step, attempt)
+                visit.answered(now())
+                return found
             except PerpetuoError as error:
-                course.failed(step, self._note(errand, attempt, error))
-        if not course.failures:
-            raise DeadlineExceeded("The time for this request ran out before a provider could be asked.")
-        told = verdict(course.failures)
-        errand.trace.told = told.candidate
-        raise told.error
+                failure = self._note(errand, attempt, error)
+                visit.failed(failure.kind, failure.error.retry_after_s, now())
+                course.failed(step, failure)
+            finally:
+                visit.leave()
+        raise _told(errand, course, resting)
+
+    def _as_resting(self, candidate: Candidate, now_s: float) -> list[Rejected]:
+        """A candidate that was not asked, with the reason if it still holds."""
+        resting = self._health.resting(candidate, now_s)
+        return [] if resting is None else [rejected_as_resting(candidate, resting)]
+
+    def _broke(self, attempt: Attempt, failure: PerpetuoError) -> None:
+        """A stream failed after its first content."""
+        if classify(failure) is FailureClass.BROKEN_STREAM:
+            self._health.broke(attempt.candidate, attempt.clock.monotonic())
 
     async def _wait(self, errand: Errand, wait_s: float) -> None:
         clock = errand.trace.clock
@@ -184,7 +216,7 @@ class Dispatcher:
         try:
             if not dialect.is_stream(response.status, response.headers):
                 raise dialect.error(response.status, response.headers, await response.read())
-            live = LiveStream(response, dialect, attempt, gate_for(errand.request))
+            live = LiveStream(response, dialect, attempt, gate_for(errand.request), self._broke)
             await live.open()
             if errand.mode == "buffered":
                 await hold_whole(live, errand)
@@ -195,6 +227,17 @@ class Dispatcher:
         finally:
             if not is_open:
                 await response.close()
+
+
+def _told(errand: Errand, course: Course, resting: Sequence[Rejected]) -> PerpetuoError:
+    """What the caller is told when nobody has answered."""
+    if not course.failures:
+        if resting:
+            return nobody_awake(resting)
+        return DeadlineExceeded("The time for this request ran out before a provider could be asked.")
+    told = verdict(course.failures)
+    errand.trace.told = told.candidate
+    return told.error
 
 
 def _as_page(error: UpstreamBadResponse, response: WireResponse) -> UpstreamBadResponse:

@@ -4,7 +4,7 @@ What comes is progress only if it says something; pings and empty events do not 
 has finished, the end and the usage have two seconds more.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from server.chat.deployment import Candidate
@@ -19,6 +19,9 @@ from server.upstream.framing import event_decoder
 
 END_WAIT_S: Final = 2.0
 
+OnFailure = Callable[[Attempt, PerpetuoError], None]
+"""Takes the attempt of a stream that failed, and how."""
+
 _INCOMPLETE: Final = {
     (State.HELD, Event.EXCESS): "The provider sent only empty chunks.",
     (State.HELD, Event.MARK): "The provider ended the stream without any content.",
@@ -26,6 +29,10 @@ _INCOMPLETE: Final = {
     (State.COMMITTED, Event.EXCESS): "The provider sent far more than the request lets it.",
     (State.COMMITTED, Event.EOF): "The provider closed the stream before the answer was complete.",
 }
+
+
+def nobody_minds(attempt: Attempt, failure: PerpetuoError) -> None:
+    """A failure that nobody waits for."""
 
 
 def gate_for(request: ChatRequest) -> Gate:
@@ -46,7 +53,15 @@ class LiveStream:
     Whoever has it must `close` it, on every path.
     """
 
-    def __init__(self, response: WireResponse, dialect: Dialect, attempt: Attempt, gate: Gate) -> None:
+    def __init__(
+        self,
+        response: WireResponse,
+        dialect: Dialect,
+        attempt: Attempt,
+        gate: Gate,
+        on_failure: OnFailure = nobody_minds,
+    ) -> None:
+        """`on_failure` is called once if the stream fails after it was opened."""
         self._response = response
         self._source: AsyncIterator[bytes] = response.chunks()
         self._events = event_decoder(dialect.framing)
@@ -55,6 +70,7 @@ class LiveStream:
         self._has_exceeded = False
         self._gate = gate
         self._gate.take(Event.HEADERS)
+        self._on_failure = on_failure
         self.attempt = attempt
         self.held: list[Chunk] = []
 
@@ -159,8 +175,9 @@ class LiveStream:
         """Notes that the stream is complete, or broke."""
         if failure is None:
             self.attempt.end()
-        else:
+        elif self.attempt.record is None:
             self.attempt.fail(failure)
+            self._on_failure(self.attempt, failure)
 
     async def close(self) -> None:
         """Ends the upstream call; what was not read is not paid attention to."""

@@ -21,7 +21,9 @@ from server.limits.plans import PLAN_LIMITS
 from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
-from server.routing.dispatch import Dispatcher
+from server.routing.dispatch import Dispatcher, Surroundings
+from server.routing.health import Health
+from server.routing.health.records import Records
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
@@ -63,6 +65,13 @@ class Upstream:
         return None
 
 
+class Forgetful(Records):
+    """Holds nothing against any upstream, however often it fails."""
+
+    def find(self, deployment: Deployment) -> None:
+        return None
+
+
 class Gateway:
     """A pipeline with everything of it that a test looks at."""
 
@@ -81,7 +90,10 @@ class Gateway:
         async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
             return entries
 
-        dispatcher = Dispatcher(self.upstream, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
+        around = Surroundings(health=Health(records=Forgetful()), draw=lambda: 0.0)
+        dispatcher = Dispatcher(
+            self.upstream, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None, around
+        )
         sharing = Sharing(Answers(1_000_000, 60.0), asyncio.get_running_loop().time)
         router = Router(Sources(deployments_of, lambda _: ProviderFacts(), clock(), lambda: 0.5))
         parts = Parts(

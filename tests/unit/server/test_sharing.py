@@ -104,15 +104,15 @@ async def test_a_kept_stream_is_answered_in_one_piece() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(whole(b"{}", 401), id="an error"),
+        pytest.param(whole(b"{}", 400), id="an error"),
         pytest.param(whole(UNARY.replace(b'"stop"', b'"content_filter"')), id="a filtered answer"),
     ],
 )
 async def test_what_is_not_an_answer_is_not_kept(reply: Reply) -> None:
     on = stage(reply, whole())
-    with_error = reply.status == 401
+    with_error = reply.status == 400
     if with_error:
-        with pytest.raises(errors.UpstreamAuth):
+        with pytest.raises(errors.RequestInvalid):
             await complete(on)
     else:
         await complete(on)

@@ -28,7 +28,7 @@ A, B, C, D, E = (at(name) for name in "abcde")
 
 
 def chance(*, draw: float = 1.0, may_repeat: bool = True) -> Chance:
-    return Chance(lambda: draw, lambda candidate: WINDOWS.get(candidate.model, 0), lambda candidate: may_repeat)
+    return Chance(lambda: draw, lambda candidate: WINDOWS.get(candidate.model, 0), lambda candidate, now_s: may_repeat)
 
 
 def played(
@@ -162,7 +162,7 @@ def test_an_empty_budget_allows_no_second_call_but_all_others() -> None:
 def test_the_budget_is_asked_only_when_a_call_is_repeated() -> None:
     asked: list[Candidate] = []
 
-    def may_repeat(candidate: Candidate) -> bool:
+    def may_repeat(candidate: Candidate, now_s: float) -> bool:
         asked.append(candidate)
         return True
 

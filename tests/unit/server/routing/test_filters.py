@@ -5,12 +5,12 @@ import pytest
 from server.routing.ask import Ask
 from server.routing.features import Needs
 from server.routing.filters import sift
-from server.routing.world import World
+from server.routing.world import Resting, World
 from tests.unit.server.routing.worlds import ask, entry, world
 
 OPENAI = entry("o", "openai")
 GROQ = entry("g", "groq", 2)
-RESTING = world([OPENAI], rests_for=lambda provider_id, model: 2.5)
+RESTING = world([OPENAI], rests_for=lambda candidate: Resting(2.5, 2.5, "its calls failed"))
 
 CASES: list[tuple[str, Ask, World, str, str]] = [
     ("a key that may not", ask("best", allowed_models=("x",)), world([OPENAI]), "key", "allow-list"),
@@ -21,7 +21,7 @@ CASES: list[tuple[str, Ask, World, str, str]] = [
     ("a prompt that is certainly too long", ask("small", prompt_tokens=20_000), world([OPENAI]), "context", "8000"),
     ("images for a model that sees none", ask("small", needs=Needs(images=True)), world([OPENAI]), "vision", "images"),
     ("tools for a model that calls none", ask("plain", needs=Needs(tools=True)), world([OPENAI]), "tools", "tools"),
-    ("a model that rests", ask("best"), RESTING, "health", "2.5 s"),
+    ("a model that rests", ask("best"), RESTING, "health", "2.5 s because its calls failed"),
 ]  # fmt: skip
 
 
@@ -32,6 +32,20 @@ def test_a_filter(asked: Ask, state: World, name: str, words: str) -> None:
     _, rejected = sift(asked, state)
     assert [item.filter.value for item in rejected] == [name]
     assert words in rejected[0].reason
+
+
+def test_where_all_rest_the_first_to_be_back_is_asked_if_it_may_be() -> None:
+    rests = {"a": Resting(1.0, 0.5, "x"), "b": Resting(9.0, 0.0, "x"), "c": Resting(4.0, 0.0, "x")}
+    entries = [entry(name, "openai") for name in rests]
+    state = world(entries, rests_for=lambda candidate: rests[candidate.deployment.provider_id])
+    options, rejected = sift(ask("best"), state)
+    assert [option.candidate.deployment.provider_id for option in options] == ["c"]
+    assert [item.candidate.deployment.provider_id for item in rejected] == ["a", "b"]
+    well = world(
+        [*entries, entry("d", "openai")], rests_for=lambda candidate: rests.get(candidate.deployment.provider_id)
+    )
+    options, _ = sift(ask("best"), well)
+    assert [option.candidate.deployment.provider_id for option in options] == ["d"]
 
 
 def test_a_named_model_gets_the_benefit_of_the_doubt_about_its_length() -> None:

@@ -2,14 +2,28 @@
 
 import pytest
 
+from server.chat.deployment import Candidate
 from server.routing.ask import Ask
 from server.routing.decision import decide
 from server.routing.features import Needs
-from server.routing.world import World
+from server.routing.filters import rejected_as_resting
+from server.routing.nobody import nobody_awake
+from server.routing.world import Resting, World
 from tests.unit.server.routing.worlds import ask, entry, world
 
 OPENAI, GROQ, DEMO = entry("o", "openai"), entry("g", "groq"), entry("d", "demo")
-RESTING = world([OPENAI, GROQ], rests_for=lambda provider_id, model: 9.0 if provider_id == "o" else 4.0)
+
+
+def resting(*, is_limit: bool = False) -> World:
+    """A world whose upstreams all rest, one of them for longer."""
+
+    def rests_for(candidate: Candidate) -> Resting:
+        rests_s = 9.0 if candidate.deployment.provider_id == "o" else 4.0
+        return Resting(rests_s, rests_s - 1.0, "of a test", is_limit)
+
+    return world([OPENAI, GROQ], rests_for=rests_for)
+
+
 HUGE = 10**7
 
 CASES: list[tuple[str, Ask, World, str, list[str], list[str]]] = [
@@ -25,7 +39,9 @@ CASES: list[tuple[str, Ask, World, str, list[str], list[str]]] = [
     ("sound that nobody hears", ask(needs=Needs(audio=True)), world([GROQ]), "PARAM_UNSUPPORTED", ["sound"], ["audio"]),
     ("a key that may use nothing here", ask(allowed_models=("x",)), world([GROQ]), "MODEL_NOT_ALLOWED",
      ["groq/fast, groq/big", "allow-list"], ["key"]),
-    ("resting upstreams say when", ask("best"), RESTING, "NO_HEALTHY_ROUTE", ["rests for"], ["health"]),
+    ("resting upstreams say when", ask("best"), resting(), "NO_HEALTHY_ROUTE",
+     ["rests for 9.0 s because of a test"], ["health"]),
+    ("upstreams that only limit", ask("best"), resting(is_limit=True), "UPSTREAM_RATE_LIMITED", ["rests"], ["health"]),
     ("several filters are all told", ask(needs=Needs(images=True), prompt_tokens=150_000), world([OPENAI, GROQ]),
      "CONTEXT_TOO_LONG", ["openai/best", "groq/big: it does not take images"], ["context", "vision", "retired"]),
 ]  # fmt: skip
@@ -42,10 +58,18 @@ def test_nobody_left(asked: Ask, state: World, reason: str, words: list[str], fi
     assert [name for name in filters if name not in error.details] == []
 
 
-def test_the_wait_is_that_of_the_first_to_be_back() -> None:
-    error = decide(ask(), RESTING).error
+def test_the_wait_is_that_until_the_first_may_be_asked() -> None:
+    error = decide(ask(), resting()).error
     assert error is not None
-    assert error.retry_after_s == 4.0
+    assert error.retry_after_s == 3.0
+
+
+def test_those_who_were_not_asked_because_they_rest_are_told_alike() -> None:
+    item = rejected_as_resting(Candidate(OPENAI, "best"), Resting(5.0, 2.0, "its calls failed"))
+    error = nobody_awake([item])
+    assert (error.reason, error.retry_after_s) == ("NO_HEALTHY_ROUTE", 2.0)
+    assert error.details == {"health": "openai/best"}
+    assert "openai/best: it rests for 5.0 s because its calls failed" in error.message
 
 
 def test_names_that_the_key_may_not_use_are_not_suggested() -> None:

@@ -21,11 +21,11 @@ from server.pipeline import Parts, Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.complexity import Complexity
 from server.routing.course import MAX_CALLS
-from server.routing.dispatch import Dispatcher
+from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.measured import Measurements
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
-from server.routing.world import PriceOf
+from server.routing.world import PriceOf, Resting
 from server.sharing import Sharing
 from tests.stores.ledgers import Nowhere
 from tests.unit.server.routing.admitting import unlimited
@@ -168,8 +168,13 @@ def random_measurements(rng: random.Random) -> Measurements:
 
 
 def random_rests(rng: random.Random) -> Any:
-    resting = {f"prov_{number}": round(rng.random() * 9, 1) for number in range(5) if rng.random() < 0.2}
-    return lambda provider_id, model: resting.get(provider_id, 0.0)
+    resting = {f"prov_{number}": random_rest(rng) for number in range(5) if rng.random() < 0.2}
+    return lambda candidate, now_s: resting.get(candidate.deployment.provider_id)
+
+
+def random_rest(rng: random.Random) -> Resting:
+    rests_s = 0.1 + rng.random() * 9
+    return Resting(rests_s, rng.choice([0.0, rests_s, rests_s, rests_s]), "of a test", rng.random() < 0.3)
 
 
 def random_loads(rng: random.Random) -> Any:
@@ -188,7 +193,7 @@ async def one_round(seed: int) -> str:
     entries, body = random_entries(rng), random_body(rng)
     policy = RoutingPolicy(rng.choice(STRATEGIES), Weights(rng.random(), rng.random(), rng.random() + 0.01))
     # A clock that stands still: the state that is explained is the state that is served from.
-    parts: dict[str, Any] = {"rests_for": random_rests(rng), "measurements": random_measurements(rng)}
+    parts: dict[str, Any] = {"rests_at": random_rests(rng), "measurements": random_measurements(rng)}
     parts |= {"load_of": random_loads(rng), "is_full": random_fullness(rng)}
     allowed = rng.choice([(), (), (), ("best", "fast", "echo"), ("groq/fast",)])
     explaining = router_over(entries, policy, draw=random.Random(seed).random, **parts)
@@ -200,7 +205,8 @@ async def one_round(seed: int) -> str:
             router.note(served_last, is_stream=False, bond=asked.ask.bond)
     explained = await explaining.decide(asked.ask, "ws_1", in_full=True)
 
-    dispatcher = Dispatcher(DownTransport(), lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
+    around = Surroundings(draw=lambda: 0.0)
+    dispatcher = Dispatcher(DownTransport(), lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None, around)
     ledger = LastLedger()
     sharing = Sharing(Answers(0, 1.0), clock().monotonic)
     pipeline = Pipeline(Parts(serving, sharing, dispatcher, ledger, clock(), nano_per_token, unlimited()))
@@ -221,5 +227,12 @@ async def one_round(seed: int) -> str:
 
 async def test_what_is_explained_is_what_happens() -> None:
     seen = [await one_round(seed) for seed in range(ROUNDS)]
-    assert {"served", "MODEL_UNKNOWN", "MODEL_NOT_ALLOWED", "CONTEXT_TOO_LONG", "NO_HEALTHY_ROUTE"} <= set(seen)
+    assert {
+        "served",
+        "MODEL_UNKNOWN",
+        "MODEL_NOT_ALLOWED",
+        "CONTEXT_TOO_LONG",
+        "NO_HEALTHY_ROUTE",
+        "UPSTREAM_RATE_LIMITED",
+    } <= set(seen)
     assert seen.count("served") > ROUNDS // 3

@@ -16,7 +16,7 @@ from server.providers.dialect import Chunk
 from server.providers.openai import OpenAiDialect
 from server.providers.prefill import Prefill
 from server.routing.attempt import Trace
-from server.routing.dispatch import ContinuedStream, Dispatcher, Errand, LiveStream
+from server.routing.dispatch import ContinuedStream, Dispatcher, Errand, LiveStream, Surroundings
 from server.routing.patience import Patience
 from tests.unit.server.routing.scripted import DONE, FINISH, HI, ROLE, Reply, ScriptedTransport, candidate, chunk, trace
 
@@ -57,7 +57,8 @@ def everybody(candidate: Candidate) -> Prefill | None:
 async def opened(
     transport: ScriptedTransport, names: str, seen: Trace, prefill_of: Any = everybody, body: bytes = BODY
 ) -> LiveStream | ContinuedStream:
-    dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda *_: None, prefill_of=prefill_of)
+    around = Surroundings(prefill_of=prefill_of, draw=lambda: 0.0)
+    dispatcher = Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda *_: None, around)
     deadline = asyncio.get_running_loop().time() + 10
     request = parse_chat_request(body, stream=True)
     return await dispatcher.stream(Errand(request, [candidate(name) for name in names], deadline, seen, 7, "continue"))

@@ -10,7 +10,9 @@ from server.chat.request import ChatRequest, parse_chat_request
 from server.errors import PerpetuoError
 from server.providers.openai import OpenAiDialect
 from server.routing.attempt import Trace
-from server.routing.dispatch import Dispatcher, Errand
+from server.routing.dispatch import Dispatcher, Errand, Surroundings
+from server.routing.failure import FailureClass
+from server.routing.health import Health
 from server.routing.patience import Patience
 from tests.unit.server.routing.scripted import (
     DONE,
@@ -266,3 +268,106 @@ async def test_a_failure_that_came_with_the_first_content_moves_on() -> None:
     live = await dispatcher(transport).stream(errand("ab", stream=True))
     await live.close()
     assert live.candidate.deployment.provider_id == "b"
+
+
+FAR = 100.0
+
+
+def dispatcher_of(transport: ScriptedTransport, health: Health) -> Dispatcher:
+    around = Surroundings(health=health, draw=lambda: 0.0)
+    return Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda entry, why: None, around)
+
+
+async def test_an_upstream_that_failed_five_times_is_left_alone() -> None:
+    script: Script = [REFUSED_CONNECTION if number % 2 == 0 else whole() for number in range(10)]
+    script.append(whole())
+    loop, seen = dispatcher_of(ScriptedTransport(script), Health()), trace()
+    for _ in range(5):
+        await loop.complete(errand("ab"))
+    await loop.complete(errand("ab", seen))
+    assert [attempt.candidate.deployment.provider_id for attempt in seen.attempts] == ["b"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["in one piece", "streamed"])
+async def test_where_all_rest_nobody_is_asked_and_the_wait_is_told(stream: bool) -> None:
+    transport, health = ScriptedTransport([REFUSED_CONNECTION] * 10), Health()
+    loop, seen = dispatcher_of(transport, health), trace()
+    for _ in range(5):
+        with pytest.raises(errors.UpstreamUnavailable):
+            await loop.complete(errand("ab"))
+    with pytest.raises(errors.NoHealthyRoute) as caught:
+        await (loop.stream if stream else loop.complete)(errand("ab", seen, stream=stream))
+    assert (seen.attempts, len(transport.sent)) == ([], 10)
+    assert caught.value.retry_after_s is not None
+    assert 5.0 < caught.value.retry_after_s <= 10.0
+
+
+async def test_the_last_one_whose_credential_rests_is_looked_at_again() -> None:
+    transport, health = ScriptedTransport([unary(404), whole()]), Health()
+    loop = dispatcher_of(transport, health)
+    with pytest.raises(errors.ModelUnknown):
+        await loop.complete(errand("a"))
+    assert (await loop.complete(errand("a"))).candidate.deployment.provider_id == "a"
+
+
+async def test_a_repeat_that_the_budget_has_no_room_for_is_not_made() -> None:
+    transport, health = ScriptedTransport([unary(500), whole()] * 4), Health()
+    loop, seen = dispatcher_of(transport, health), trace()
+    for _ in range(3):
+        await loop.complete(errand("ab"))
+    await loop.complete(errand("ab", seen))
+    assert [attempt.candidate.deployment.provider_id for attempt in seen.attempts] == ["a", "b"]
+
+
+async def test_a_wait_before_a_repeat_is_drawn() -> None:
+    transport, seen = ScriptedTransport([unary(500), whole()]), trace()
+    around = Surroundings(draw=lambda: 0.1)
+    loop = Dispatcher(transport, lambda *_: OpenAiDialect(), Patience(), lambda entry, why: None, around)
+    await loop.complete(errand("a", seen))
+    assert seen.waited_s >= 0.024
+
+
+def test_by_default_no_two_draws_are_the_same() -> None:
+    draw = Surroundings().draw
+    assert len({draw() for _ in range(100)}) == 100
+
+
+async def test_a_caller_who_leaves_while_probing_lets_another_probe() -> None:
+    health, asked = Health(), candidate("a")
+    now_s = asyncio.get_running_loop().time()
+    for _ in range(5):
+        visit = health.enter(asked, now_s - FAR)
+        assert visit is not None
+        visit.failed(FailureClass.REFUSED, None, now_s - FAR)
+    reply = Reply((ROLE, 60.0), 200)
+    loop = dispatcher_of(ScriptedTransport([reply, whole()]), health)
+    task = asyncio.ensure_future(loop.stream(errand("a", stream=True)))
+    await reply.is_read.wait()
+    with pytest.raises(errors.NoHealthyRoute):
+        await loop.complete(errand("a"))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await loop.complete(errand("a"))
+
+
+async def test_a_stream_that_breaks_after_its_content_speaks_against_its_upstream_once() -> None:
+    health = Health()
+    loop = dispatcher_of(ScriptedTransport([Reply((HI,)) for _ in range(20)]), health)
+    for _ in range(20):
+        assert health.resting(candidate("a"), asyncio.get_running_loop().time()) is None
+        live = await loop.stream(errand("a", stream=True))
+        for _ in range(2):
+            live.end(errors.UpstreamStreamInterrupted("It broke."))
+        await live.close()
+    assert health.resting(candidate("a"), asyncio.get_running_loop().time()) is not None
+
+
+async def test_a_caller_who_leaves_a_stream_says_nothing_about_its_upstream() -> None:
+    health = Health()
+    loop = dispatcher_of(ScriptedTransport([Reply((HI,)) for _ in range(30)]), health)
+    for _ in range(30):
+        live = await loop.stream(errand("a", stream=True))
+        live.end(errors.ClientGone("The caller left."))
+        await live.close()
+    assert health.resting(candidate("a"), asyncio.get_running_loop().time()) is None

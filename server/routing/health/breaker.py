@@ -1,0 +1,137 @@
+"""A circuit breaker as a state machine: closed, open for a while, then half open for one probe at a time. Pure.
+
+Time is an argument, in seconds of any steady clock. What calls that began before it opened come to is not heard while
+it is open: only a probe closes it, or opens it anew.
+"""
+
+from collections import deque
+from enum import Enum
+from typing import Final
+
+OPEN_S: Final = 10.0
+"""How long it is open, and how long a probe has before another may be made."""
+
+FAILURES_IN_A_ROW: Final = 5
+"""As many open it; they count as a row as long as no more than `WINDOW_S` seconds lie between two."""
+
+WINDOW_S: Final = 30.0
+LEAST_CALLS: Final = 20
+SHARE: Final = 0.5
+"""Of the calls within the window, if they are as many as `LEAST_CALLS`: so many failures open it."""
+
+_SLOT_S: Final = 3.0
+_SLOTS: Final = round(WINDOW_S / _SLOT_S)
+
+
+class State(Enum):
+    """Whether calls go through."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class _Window:
+    """Calls and failures of the last half minute, in slots of three seconds."""
+
+    __slots__ = ("_slots",)
+
+    def __init__(self) -> None:
+        self._slots: deque[list[int]] = deque(maxlen=_SLOTS)
+
+    def add(self, now_s: float, calls: int, failures: int) -> None:
+        number = int(now_s // _SLOT_S)
+        if not self._slots or self._slots[-1][0] < number:
+            self._slots.append([number, 0, 0])
+        slot = self._slots[-1]
+        slot[1] += calls
+        slot[2] += failures
+
+    def sums(self, now_s: float) -> tuple[int, int]:
+        oldest = int(now_s // _SLOT_S) - _SLOTS
+        recent = [slot for slot in self._slots if slot[0] > oldest]
+        return sum(slot[1] for slot in recent), sum(slot[2] for slot in recent)
+
+    def clear(self) -> None:
+        self._slots.clear()
+
+
+class Breaker:
+    """One breaker. Whoever calls asks `wait_s` first, then `enter`s, and tells what came of it exactly once."""
+
+    __slots__ = ("_failed_s", "_probe", "_probe_until_s", "_row", "_until_s", "_window", "openings")
+
+    def __init__(self) -> None:
+        self._window = _Window()
+        self._row = 0
+        self._failed_s = 0.0
+        self._until_s: float | None = None
+        self._probe = 0
+        self._probe_until_s: float | None = None
+        self.openings = 0
+        """How often it opened, by failed probes too."""
+
+    def state(self, now_s: float) -> State:
+        """Its state now."""
+        if self._until_s is None:
+            return State.CLOSED
+        return State.OPEN if now_s < self._until_s else State.HALF_OPEN
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds for which it lets nobody through, 0 if a call may go."""
+        if self._until_s is None:
+            return 0.0
+        until_s = self._until_s if self._probe_until_s is None else max(self._until_s, self._probe_until_s)
+        return max(until_s - now_s, 0.0)
+
+    def enter(self, now_s: float) -> int:
+        """A call goes through: the number of the probe that it is, 0 for none."""
+        if self._until_s is None:
+            return 0
+        self._probe += 1
+        self._probe_until_s = now_s + OPEN_S
+        return self._probe
+
+    def succeeded(self, now_s: float, probe: int = 0) -> None:
+        """A call was answered."""
+        if probe and self._until_s is not None:
+            self._until_s = self._probe_until_s = None
+            self._window.clear()
+        if self._until_s is None:
+            self._row = 0
+            self._window.add(now_s, 1, 0)
+
+    def failed(self, now_s: float, probe: int = 0) -> None:
+        """A call failed."""
+        if self._until_s is not None:
+            if probe:
+                self._open(now_s)
+            return
+        self._row = self._row + 1 if now_s - self._failed_s <= WINDOW_S else 1
+        self._failed_s = now_s
+        self._window.add(now_s, 1, 1)
+        if self._row >= FAILURES_IN_A_ROW or self._is_too_much(now_s):
+            self._open(now_s)
+
+    def broke(self, now_s: float) -> None:
+        """A call that had been taken for answered failed after all: that counts for the share, not for the row."""
+        if self._until_s is None:
+            self._window.add(now_s, 0, 1)
+            if self._is_too_much(now_s):
+                self._open(now_s)
+
+    def left(self, probe: int) -> None:
+        """A call came to nothing that says anything: if it was the probe, another may be made."""
+        if probe and probe == self._probe:
+            self._probe_until_s = None
+
+    def _open(self, now_s: float) -> None:
+        self._until_s = now_s + OPEN_S
+        self._probe_until_s = None
+        self._row = 0
+        self._window.clear()
+        self.openings += 1
+
+    def _is_too_much(self, now_s: float) -> bool:
+        calls, failures = self._window.sums(now_s)
+        return calls >= LEAST_CALLS and failures >= SHARE * calls

@@ -1,0 +1,96 @@
+"""What is kept of one provider entry and of its models: breakers, rests and a budget. State only, in bounds."""
+
+from collections import OrderedDict
+from typing import Final
+
+from server.chat.deployment import Deployment
+from server.routing.health.breaker import Breaker
+from server.routing.health.budget import FLOOR_PER_S, Budget
+from server.routing.health.rest import Rest
+
+MAX_ENTRIES: Final = 10_000
+MAX_MODELS: Final = 64
+"""Of one entry. Callers may name what models they like; those named longest ago go first."""
+
+
+class ModelRecord:
+    """One model of an entry. `limits` is how often it was limited in a row."""
+
+    __slots__ = ("breaker", "limits", "name", "rest")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.breaker = Breaker()
+        self.rest: Rest | None = None
+        self.limits = 0
+
+
+class EntryRecord:
+    """One provider entry as it is now: with another address or credential it is another one.
+
+    `had_reset`: a connection has ended without an answer since the last one that did not. `asked_s` is when a call
+    went out last.
+    """
+
+    __slots__ = ("_api_key", "_base_url", "asked_s", "breaker", "budget", "had_reset", "models", "provider",
+                 "rest")  # fmt: skip
+
+    def __init__(self, deployment: Deployment, now_s: float) -> None:
+        self._base_url = deployment.base_url
+        self._api_key = deployment.api_key
+        self.provider = deployment.provider
+        self.breaker = Breaker()
+        self.budget = Budget(FLOOR_PER_S, now_s)
+        self.rest: Rest | None = None
+        self.models: OrderedDict[str, ModelRecord] = OrderedDict()
+        self.had_reset = False
+        self.asked_s = now_s
+
+    def is_of(self, deployment: Deployment) -> bool:
+        """Whether it is about the entry as it is now."""
+        return self._base_url == deployment.base_url and self._api_key == deployment.api_key
+
+    def model(self, name: str) -> ModelRecord:
+        """What is kept of a model, made if there is nothing."""
+        found = self.models.get(name)
+        if found is None:
+            if len(self.models) >= MAX_MODELS:
+                self.models.popitem(last=False)
+            found = self.models[name] = ModelRecord(name)
+        else:
+            self.models.move_to_end(name)
+        return found
+
+
+class Records:
+    """The entries, at most `max_entries`; those asked longest ago go first."""
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
+        self._entries: OrderedDict[str, EntryRecord] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, deployment: Deployment) -> EntryRecord | None:
+        """What is kept of an entry as it is now, None if nothing."""
+        found = self._entries.get(deployment.provider_id)
+        return found if found is not None and found.is_of(deployment) else None
+
+    def get(self, deployment: Deployment, now_s: float) -> EntryRecord:
+        """What is kept of an entry, made if there is nothing; it counts as just asked."""
+        found = self.find(deployment)
+        if found is None:
+            if len(self._entries) >= self._max_entries:
+                self._entries.popitem(last=False)
+            found = self._entries[deployment.provider_id] = EntryRecord(deployment, now_s)
+        self._entries.move_to_end(deployment.provider_id)
+        return found
+
+    def by_id(self, entry_id: str) -> EntryRecord | None:
+        """What is kept of an entry of that id, None if nothing."""
+        return self._entries.get(entry_id)
+
+    def all(self) -> tuple[EntryRecord, ...]:
+        """All of them, for figures."""
+        return tuple(self._entries.values())

@@ -1,0 +1,41 @@
+"""What is kept of entries stays in bounds, and is dropped with the credential that it was about."""
+
+from dataclasses import replace
+
+from server.routing.health.records import MAX_MODELS, EntryRecord, Records
+from tests.unit.server.routing.worlds import entry
+
+OPENAI = entry("o", "openai")
+
+
+def test_an_entry_is_made_once_and_found_again() -> None:
+    records = Records()
+    assert records.find(OPENAI) is None
+    made = records.get(OPENAI, 1.0)
+    assert records.find(OPENAI) is records.get(OPENAI, 2.0) is records.by_id("o") is made
+    assert (records.all(), made.provider) == ((made,), "openai")
+
+
+def test_another_address_or_credential_is_another_entry() -> None:
+    records = Records()
+    made = records.get(OPENAI, 1.0)
+    for changed in (replace(OPENAI, api_key="sk-new"), replace(OPENAI, base_url="https://new.example/v1")):
+        assert records.find(changed) is None
+        assert records.get(changed, 2.0) is not made
+        assert len(records) == 1
+
+
+def test_those_asked_longest_ago_go_first() -> None:
+    records = Records(max_entries=3)
+    for name in "abcad":
+        records.get(entry(name, "openai"), 1.0)
+    assert [name for name in "abcd" if records.by_id(name)] == ["a", "c", "d"]
+
+
+def test_an_entry_keeps_so_many_models_and_no_more() -> None:
+    record = EntryRecord(OPENAI, 0.0)
+    first = record.model("first")
+    for number in range(MAX_MODELS * 3):
+        record.model(f"model-{number}")
+        assert record.model("first") is first
+    assert len(record.models) == MAX_MODELS
