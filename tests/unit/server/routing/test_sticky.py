@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.view import Strategy
 from server.routing.decision import decide
 from server.routing.measured import Measured
 from server.routing.sticky import Bond, Home, Homes, bond_of, eased, pull, pulls
+from server.routing.world import Resting
 from tests.unit.server.routing.worlds import ask, entry, measured, world
 
 SYSTEM = {"role": "system", "content": "Be brief."}
@@ -142,13 +144,17 @@ def test_figures_that_come_and_go_do_not_move_it() -> None:
     assert first("fastest", None, a=100.0, b=160.0) == "a"
 
 
+def rests(candidate: Candidate) -> Resting | None:
+    return Resting(9.0, 9.0, "its calls failed") if candidate.deployment.provider_id == "b" else None
+
+
 REASONS: list[tuple[str, Home | None, dict[str, Any], str]] = [
     ("nobody yet", None, {}, "by the hash"),
     ("the same", Home("a", "best"), {}, "it served the conversation last"),
     (
         "one that rests",
         Home("b", "best"),
-        {"rests_for": lambda entry, _: 9.0 if entry == "b" else 0.0},
+        {"rests_for": rests},
         "left out (health",
     ),
     ("one that is full", Home("b", "best"), {"is_full": lambda entry, _: entry == "b"}, "takes no more calls"),
