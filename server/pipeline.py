@@ -83,6 +83,7 @@ class Prepared(Struct, frozen=True):
     asked: Asked
     share: Share | None
     mode: StreamMode = "direct"
+    hedges: bool = False
 
 
 class Pipeline:
@@ -243,7 +244,7 @@ class Pipeline:
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
         share = await self._share(operation, request, knobs, asked)
-        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct")
+        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct", knobs.hedge is True)
         if prepared.share is None or not prepared.share.has_kept():
             await self._choose(prepared)
         return prepared
@@ -389,6 +390,7 @@ class Pipeline:
             operation.prompt_tokens,
             prepared.mode,
             partial(usage_of_stream, self._parts.calibration),
+            hedges=prepared.hedges,
         )
 
 

@@ -157,7 +157,6 @@ class Operation:
         attempts = self.trace.records(self.outcome if is_late else ClientGone.reason)
         paid = self._paid()
         served = self.served or (paid.candidate if paid is not None else None)
-        last = attempts[-1] if attempts else None
         call, principal = self.call, self.call.principal
         return OperationRecord(
             request_id=call.request_id,
@@ -179,7 +178,9 @@ class Operation:
             usage=self.usage or (paid.usage if paid is not None else None),
             cost_nanousd=self.cost_nanousd(),
             latency_ms=self.latency_ms(),
-            first_token_ms=last.first_token_ms if last else None,
+            first_token_ms=next(
+                (each.first_token_ms for each in reversed(attempts) if each.first_token_ms is not None), None
+            ),
             created_at=self.trace.clock.now(),
             notes=tuple(self.notes),
             attempts=attempts,

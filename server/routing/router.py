@@ -155,8 +155,9 @@ class Router:
         """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
         now_s = self._sources.clock.monotonic()
         self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
-        if bond is not None and attempts and attempts[-1].outcome == "ok":
-            self._homes.keep(bond, Home(attempts[-1].provider_id, attempts[-1].model), now_s)
+        served = next((each for each in reversed(attempts) if each.outcome == "ok"), None) if bond is not None else None
+        if bond is not None and served is not None:
+            self._homes.keep(bond, Home(served.provider_id, served.model), now_s)
 
 
 def _needs_of(request: ChatRequest) -> Needs:
