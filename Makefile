@@ -104,16 +104,14 @@ faults-down: $(DEV) ## Take all upstreams away under load, and print what they a
 faults-stop: $(DEV) ## Stop a gateway under load, so many times, and count what its clients see: ARGS=20
 	$(PY) -m pytest tests/faults/test_stop.py -q --rounds $(or $(ARGS),20)
 
-<<<<<<< HEAD
 faults-overload: $(DEV) ## Offer three times what the gateway can do; figures: ARGS="--seconds 60 --inside 40"
 	$(PY) -m tests.overload $(ARGS)
-=======
+
 soak-cancel: $(DEV) ## Soak the gateway in streams whose clients leave, and print its memory: ARGS=50000
 	$(PY) -m tests.faults.soak --streams $(or $(ARGS),50000)
 
 siege: $(DEV) ## Attack the gateway with so many slow sockets, and with resets, headers and pings by HTTP/2: ARGS=2000
 	$(PY) -m tests.faults.siege --sockets $(or $(ARGS),2000)
->>>>>>> stop
 
 conformance: $(DEV) ## Play sixteen well-known faults and more behind the gateway, and print how it did
 	$(PY) -m tests.scoreboard perpetuo --profile $(PROFILE) $(ARGS)
