@@ -138,6 +138,15 @@ class Metering:
             5,
         )
         self._show(
+            "perpetuo_held_back_calls_total",
+            "Calls that were not made because their upstream had come to rest since it was chosen.",
+            "counter",
+            lambda: {(): health.held_back},
+        )
+        self._show_repeats(health)
+
+    def _show_repeats(self, health: Health) -> None:
+        self._show(
             "perpetuo_repeats_total",
             "Times that the same upstream was asked once more, and that a budget had no room for it.",
             "counter",
@@ -147,12 +156,6 @@ class Metering:
             },
             ("outcome",),
             3,
-        )
-        self._show(
-            "perpetuo_held_back_calls_total",
-            "Calls that were not made because their upstream had come to rest since it was chosen.",
-            "counter",
-            lambda: {(): health.held_back},
         )
 
     def _show_breakers(self, health: Health, now_s: Callable[[], float]) -> None:
