@@ -169,11 +169,14 @@ class Pipeline:
             visit.tell(error)
             raise
         finally:
-            self._parts.under_way.leave(visit)
-            if live is not None:
-                await live.close()
-                self._count(operation, live, tail)
-            self._settle_after(operation, share)
+            end = partial(self._end, operation, live, tail, share)
+            await self._parts.under_way.leave_stream(visit, live, tail, end)
+
+    async def _end(self, operation: Operation, live: Stream | None, tail: StreamTail, share: Share | None) -> None:
+        if live is not None:
+            await live.close()
+            self._count(operation, live, tail)
+        self._settle_after(operation, share)
 
     def _identity(self, call: Call, model: str = "") -> Identity:
         return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()), model)
@@ -380,16 +383,9 @@ class Pipeline:
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
 
     def _errand(self, prepared: Prepared) -> Errand:
-        operation = prepared.operation
-        return Errand(
-            prepared.request,
-            operation.candidates,
-            _deadline(prepared),
-            operation.trace,
-            operation.prompt_tokens,
-            prepared.mode,
-            partial(usage_of_stream, self._parts.calibration),
-        )
+        operation, usage_of = prepared.operation, partial(usage_of_stream, self._parts.calibration)
+        asked = prepared.request, operation.candidates, _deadline(prepared)
+        return Errand(*asked, operation.trace, operation.prompt_tokens, prepared.mode, usage_of)
 
 
 def _deadline(prepared: Prepared) -> float:
