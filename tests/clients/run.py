@@ -95,11 +95,16 @@ async def serving(directory: Path) -> AsyncIterator[Mapping[str, str]]:
     ):
         account = await sign_up(running.url, "clients@example.com")
         await add_provider(running.url, account, upstream.base_url)
+        # An entry whose credential was refused rests for minutes, so that each such test needs one of its own.
+        refused = [await sign_up(running.url, f"refused-{number}@example.com") for number in range(2)]
+        for each in refused:
+            await add_provider(running.url, each, upstream.base_url)
         yield {
             "PERPETUO_URL": running.url,
             "PERPETUO_TARGET": running.target,
             "PERPETUO_DEMO_KEY": running.demo_key,
             "PERPETUO_KEY": account.key,
+            "PERPETUO_REFUSED_KEYS": " ".join(each.key for each in refused),
             "MOCK_URL": upstream.origin,
         }
 
