@@ -199,7 +199,7 @@ class RestFace:
 
     def _style(self, endpoint: Endpoint | None, scope: Scope) -> Style:
         binding = None if endpoint is None else endpoint.binding
-        return self._styles.of(binding, _raw_path(scope), scope["headers"])
+        return self._styles.of(binding, _raw_path(scope), {name for name, _ in scope["headers"]})
 
     def _match(self, method: str, raw_path: bytes) -> Match[Endpoint] | NoMatch:
         match = self._router.match(method, raw_path)
@@ -240,7 +240,7 @@ class RestFace:
             receive=receive,
             send=send,
             te=_text(headers, b"te") or "",
-            style=self._style(endpoint, scope),
+            style=self._styles.of(endpoint.binding, _raw_path(scope), headers),
         )
         return await self._caller.serve(endpoint, exchange)
 

@@ -206,11 +206,15 @@ def own_headers() -> HeaderList:
 
 def _answer_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
     """The headers that metadata make, with the request's id under both its names, ours if the call brought none."""
-    headers = _metadata_headers(initial, trailing, te)
-    request_id = _request_id(headers) or new_request_id()
-    kept = [entry for entry in headers if entry[0] != _REQUEST_ID]
-    encoded = request_id.encode()
-    return [(_REQUEST_ID, encoded), (b"request-id", encoded), *kept]
+    request_id = b""
+    kept: HeaderList = []
+    for entry in _metadata_headers(initial, trailing, te):
+        if entry[0] != _REQUEST_ID:
+            kept.append(entry)
+        else:
+            request_id = request_id or entry[1]
+    request_id = request_id or new_request_id().encode()
+    return [(_REQUEST_ID, request_id), (b"request-id", request_id), *kept]
 
 
 def _metadata_headers(initial: Any, trailing: Any, te: str) -> HeaderList:

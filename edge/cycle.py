@@ -175,7 +175,7 @@ class Cycle:
             count += 1
         lines.append(b"\r\n")
         head = b"".join(lines)
-        if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
+        if head.count(b"\n") != count or head.count(b"\r") != count or 0 in head:
             raise RuntimeError("A header of the response holds what no header may hold.")
         self.response_started = True
         self.waiting_for_100_continue = False

@@ -37,6 +37,8 @@ SWEEP_S: Final = 1.0
 # The most that comes in one piece, of which we do not know how much belongs to what came before.
 _READ_BYTES: Final = 256 * 1024
 _IDLE, _HEAD, _BODY = range(3)
+_QUESTION: Final = ord("?")
+_HASH: Final = ord("#")
 _TOO_MUCH: Final = "The head of the request is larger than the gateway accepts."
 _MALFORMED: Final = "The request is not well-formed HTTP/1.1."
 
@@ -126,7 +128,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Hands the request to the application, or keeps it until the one before it on the connection is answered."""
         url = self.url
         scope: Any = self.scope
-        if url[:1] == b"/" and b"?" not in url and b"#" not in url:
+        if url[:1] == b"/" and _QUESTION not in url and _HASH not in url:
             raw_path, query = url, b""
         else:
             parsed = httptools.parse_url(url)

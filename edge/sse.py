@@ -19,6 +19,10 @@ HeaderList = list[tuple[bytes, bytes]]
 
 DEFAULT_HEARTBEAT_S: Final = 15.0
 
+# As numbers: looking for a number is ten times as fast as looking for one byte.
+_LF: Final = 0x0A
+_CR: Final = 0x0D
+
 
 @dataclass(frozen=True, slots=True)
 class Framing:
@@ -40,9 +44,20 @@ class Framing:
     def frame(self, event: bytes) -> bytes:
         """One event, framed."""
         name = b"event: %b\n" % _type_of(event) if self.is_named else b""
-        if b"\n" in event or b"\r" in event:
+        if _LF in event or _CR in event:
             event = self.newline.join(event.splitlines())
         return name + self.before + event + self.after
+
+    def frames(self, events: Sequence[bytes]) -> bytes:
+        """Events, framed, one after the other."""
+        if self.is_named:
+            return b"".join([self.frame(event) for event in events])
+        lines: list[bytes] = []
+        for event in events:
+            if _LF in event or _CR in event:
+                event = self.newline.join(event.splitlines())
+            lines += (self.before, event, self.after)
+        return b"".join(lines)
 
 
 class _Typed(msgspec.Struct):
@@ -142,12 +157,7 @@ class StreamWriter:
         """Sends events at once; returns when the connection takes more."""
         framing = self._framing
         self.events += len(events)
-        if framing is None:
-            body = b"".join(events)
-        elif len(events) == 1:
-            body = framing.frame(events[0])
-        else:
-            body = b"".join([framing.frame(event) for event in events])
+        body = b"".join(events) if framing is None else framing.frames(events)
         if body:
             await self._body(body, more_body=True)
 

@@ -5,7 +5,7 @@ methods with typed errors has them too. A caller that shows by a header that it 
 but where answers are wrapped. Facts about failures come from the catalogue and are not judged here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -86,15 +86,15 @@ class Styles:
         typed = (each.template.text for each in bindings if is_typed(each))
         self._typed_paths = tuple(sorted({text.partition("{")[0].rstrip("/").encode() for text in typed}))
 
-    def of(self, binding: Binding | None, raw_path: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Style:
-        """The style for a request, `binding` being the method that it reached, if any."""
+    def of(self, binding: Binding | None, raw_path: bytes, names: Collection[bytes]) -> Style:
+        """The style for a request, `binding` being the method that it reached, if any, `names` those of its headers."""
         if self._has_status_errors:
             return Style.STATUS
         if binding is not None and binding.is_wrapped:
             return Style.WRAPPED
         if is_typed(binding) if binding is not None else self._is_below(raw_path):
             return Style.TYPED
-        if self._header and any(name == self._header for name, _ in headers):
+        if self._header and self._header in names:
             return Style.TYPED
         return Style.PLAIN
 

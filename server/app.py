@@ -41,6 +41,7 @@ from server.catalogue.catalogue import Catalogue
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
+from server.draining import DrainRules
 from server.ending import End
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
@@ -197,7 +198,7 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         self._health = Health()
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
-        self._under_way = UnderWay()
+        self._under_way = UnderWay(DrainRules(settings.drain_providers, settings.drain_streams, settings.drain_s))
         self._end: End | None = None
         self.upstreams = client = HttpTransport(
             allow_private_upstreams=settings.allow_private_upstreams, max_connections=settings.upstream_connections

@@ -108,7 +108,7 @@ class Pipeline:
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.note(answer.notes)
-            identity = self._identity(call)._replace(model=answer.candidate.model)
+            identity = self._identity(call, answer.candidate.model)
             finished = finish_answer(answer.body, identity=identity, metadata=operation.metadata())
             self._answered(operation, share)
             call.announce(operation.headers())
@@ -170,14 +170,17 @@ class Pipeline:
             visit.tell(error)
             raise
         finally:
-            self._parts.under_way.leave(visit)
-            if live is not None:
-                await live.close()
-                self._count(operation, live, tail)
-            self._settle_after(operation, share)
+            end = partial(self._end, operation, live, tail, share)
+            await self._parts.under_way.leave_stream(visit, live, tail, end)
 
-    def _identity(self, call: Call) -> Identity:
-        return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()))
+    async def _end(self, operation: Operation, live: Stream | None, tail: StreamTail, share: Share | None) -> None:
+        if live is not None:
+            await live.close()
+            self._count(operation, live, tail)
+        self._settle_after(operation, share)
+
+    def _identity(self, call: Call, model: str = "") -> Identity:
+        return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()), model)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         self._parts.metrics.begin()
@@ -381,17 +384,10 @@ class Pipeline:
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
 
     def _errand(self, prepared: Prepared) -> Errand:
-        operation = prepared.operation
-        return Errand(
-            prepared.request,
-            operation.candidates,
-            _deadline(prepared),
-            operation.trace,
-            operation.prompt_tokens,
-            prepared.mode,
-            partial(usage_of_stream, self._parts.calibration),
-            hedges=prepared.hedges,
-        )
+        operation, usage_of = prepared.operation, partial(usage_of_stream, self._parts.calibration)
+        asked = prepared.request, operation.candidates, _deadline(prepared)
+        mode, hedges = prepared.mode, prepared.hedges
+        return Errand(*asked, operation.trace, operation.prompt_tokens, mode, usage_of, hedges=hedges)
 
 
 def _deadline(prepared: Prepared) -> float:

@@ -99,6 +99,12 @@ class ServerSettings(BaseSettings):
     idle_timeout_s: float = Field(
         default=30.0, gt=0, description="Longest time in which a stream says nothing, seconds."
     )
+    drain_providers: NameList = Field(
+        default=(),
+        description="Providers, by commas, whose streams are read to their end when the caller leaves: usage is exact.",
+    )
+    drain_streams: int = Field(default=100, ge=0, description="Streams at most that are read on without their callers.")
+    drain_s: float = Field(default=60.0, gt=0, description="Longest time in which such a stream is read on, seconds.")
     upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
     max_in_flight: int = Field(
         default=16_000, ge=0, description="Calls that are served at the same time; more are refused. 0 for no bound."
@@ -148,9 +154,9 @@ class ServerSettings(BaseSettings):
         default="auto", description="Form of log lines on standard error."
     )
 
-    @field_validator("trusted_edges", mode="before")
+    @field_validator("trusted_edges", "drain_providers", mode="before")
     @classmethod
-    def _split_edges(cls, value: object) -> object:
+    def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value

@@ -75,6 +75,10 @@ def check(settings: ServerSettings) -> None:
         raise SettingsError(f"--state-url cannot be served: {error}.") from None
     if settings.replicas > 1 and settings.state_url == MEMORY:
         raise SettingsError("--replicas is for gateways that share their state: name it with --state-url.")
+    if unknown := sorted(set(settings.drain_providers) - set(PROVIDERS)):
+        raise SettingsError(
+            f"--drain-providers names {', '.join(unknown)}, which is no provider; docs/providers.md lists them."
+        )
     if settings.require_log and not settings.spool_max_mib:
         raise SettingsError("--require-log needs a spool; --spool-max-mib is 0. Leave out one of them.")
 

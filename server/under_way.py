@@ -6,19 +6,25 @@ when it comes back for more. This must not decide when anything ends.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
+from server.draining import NO_DRAINS, Counting, DrainRules, Drains, Readable
 from server.errors import ClientGone, Draining, PerpetuoError
 
 
 class Visit:
-    """One request. `is_away` says that its task does something else for it, as sending what is there."""
+    """One request. `is_away` says that its task does something else for it, as sending what is there.
 
-    __slots__ = ("is_away", "is_given_up", "task")
+    `has_left` says that its caller has.
+    """
+
+    __slots__ = ("has_left", "is_away", "is_given_up", "task")
 
     def __init__(self, task: "asyncio.Task[object]") -> None:
         self.task = task
         self.is_away = False
         self.is_given_up = False
+        self.has_left = False
 
     def give_up(self) -> None:
         """Ends the request."""
@@ -36,7 +42,10 @@ class Visit:
         """Why the request has ended: what was raised, or who cancelled it."""
         if isinstance(error, PerpetuoError):
             return error
-        return _draining() if self.is_given_up else ClientGone("The caller left.")
+        if self.is_given_up:
+            return _draining()
+        self.has_left = True
+        return ClientGone("The caller left.")
 
     def tell(self, error: BaseException) -> None:
         """Raises Draining in the place of our own cancellation: the caller is still there to be told."""
@@ -46,11 +55,12 @@ class Visit:
 
 
 class UnderWay:
-    """All of them. Belongs to one event loop."""
+    """All of them. Belongs to one event loop. `drains` are the streams that are read on without their callers."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: DrainRules = NO_DRAINS) -> None:
         self._visits: set[Visit] = set()
         self._is_over = False
+        self.drains = Drains(rules)
 
     def __len__(self) -> int:
         return len(self._visits)
@@ -68,6 +78,15 @@ class UnderWay:
     def leave(self, visit: Visit) -> None:
         """The request is over."""
         self._visits.discard(visit)
+
+    async def leave_stream(
+        self, visit: Visit, live: Readable | None, counting: Counting, end: Callable[[], Awaitable[None]]
+    ) -> None:
+        """A request for a stream is over, and `end` follows: now, or once what is left of the stream was read."""
+        self.leave(visit)
+        has_left = visit.has_left and not self._is_over
+        if live is None or not has_left or not self.drains.take(live, counting, end):
+            await end()
 
     def give_up(self) -> None:
         """Ends every request, and lets none begin any more."""

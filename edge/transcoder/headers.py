@@ -7,6 +7,7 @@ Names that the transport owns are refused, because the channel itself would let 
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -33,6 +34,8 @@ _INBOUND: Final = MappingProxyType(
 )
 _INBOUND_PREFIX: Final = b"x-perpetuo-"
 _METADATA_PREFIX: Final = b"grpc-metadata-"
+_TRAILER_PREFIX: Final = b"grpc-trailer-"
+_MAX_KNOWN_NAMES: Final = 512
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _RESERVED: Final = frozenset({"connection", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-host"})
 _NAME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
@@ -73,11 +76,12 @@ def inbound(headers: Headers, peer: str | None) -> Metadata:
 
 def outbound(initial: Iterable[tuple[str, str | bytes]]) -> list[tuple[bytes, bytes]]:
     """The response headers for a call's initial metadata: allowed ones as they are, others as `grpc-metadata-…`."""
-    return [
-        (name.encode() if _is_allowed_out(name) else b"grpc-metadata-" + name.encode(), _text(name, value))
-        for name, value in initial
-        if not _is_swallowed(name)
-    ]
+    made: list[tuple[bytes, bytes]] = []
+    for name, value in initial:
+        header = _header_name(name, _METADATA_PREFIX)
+        if header is not None:
+            made.append((header, _text(value)))
+    return made
 
 
 def outbound_trailers(
@@ -88,9 +92,9 @@ def outbound_trailers(
     `accepts_trailers` is whether the request said `TE: trailers`.
     """
     return [
-        (name.encode() if _is_allowed_out(name) else b"grpc-trailer-" + name.encode(), _text(name, value))
+        (header, _text(value))
         for name, value in trailing
-        if not _is_swallowed(name) and (accepts_trailers or _is_allowed_out(name))
+        if (header := _header_name(name, _TRAILER_PREFIX)) is not None and (accepts_trailers or _is_allowed_out(name))
     ]
 
 
@@ -134,11 +138,19 @@ def _is_allowed_out(name: str) -> bool:
     return name in _OUTBOUND or name.startswith(_OUTBOUND_PREFIXES)
 
 
+@lru_cache(maxsize=_MAX_KNOWN_NAMES)
+def _header_name(name: str, prefix: bytes) -> bytes | None:
+    """The header for an entry of metadata, behind the prefix unless it goes out as it is; None for what does not."""
+    if _is_swallowed(name):
+        return None
+    return name.encode() if _is_allowed_out(name) else prefix + name.encode()
+
+
 def _is_swallowed(name: str) -> bool:
     return name in _SWALLOWED or name.startswith(("grpc-", ":")) or not _NAME_CHARS.issuperset(name)
 
 
-def _text(name: str, value: str | bytes) -> bytes:
+def _text(value: str | bytes) -> bytes:
     """A metadata value as a header value: binary as base64 without padding, other text with nothing but ASCII."""
     if isinstance(value, bytes):
         return base64.b64encode(value).rstrip(b"=")

@@ -26,6 +26,8 @@ Tokens = Annotated[int, Meta(ge=1)]
 Input = Literal["text", "image", "audio", "file"]
 
 _FILE: Final = "models.json"
+_MAX_REMEMBERED: Final = 4096
+_MAX_REMEMBERED_CHARS: Final = 200
 _REGION: Final = re.compile(r"(?:us|us-gov|eu|apac|au|ca|jp|global)\.")
 _SNAPSHOT: Final = re.compile(r"-(?:20\d\d-\d\d-\d\d|20\d{6})\Z")
 
@@ -98,6 +100,7 @@ class Catalogue:
         self.same_models = dict(same_models or {})
         self.version = f"perpetuo/{as_of.isoformat()}"
         self.price_names = dict(price_names or {})
+        self._found: dict[tuple[str, str], Model | None] = {}
         self._by_names = {
             (model.provider, name): model for model in models for name in (*reversed(model.aliases), model.id)
         }
@@ -111,6 +114,18 @@ class Catalogue:
 
     def find(self, provider: str, model: str) -> Model | None:
         """What is known of a provider's model; None when nothing is."""
+        names = provider, model
+        try:
+            return self._found[names]
+        except KeyError:
+            if len(self._found) >= _MAX_REMEMBERED:  # callers can make up as many names as they like
+                self._found.clear()
+            found = self._find(provider, model)
+            if len(model) <= _MAX_REMEMBERED_CHARS:
+                self._found[names] = found
+            return found
+
+    def _find(self, provider: str, model: str) -> Model | None:
         provider = self.same_models.get(provider, provider)
         found = self._by_names.get((provider, model))
         if found is None and (snapshot := _SNAPSHOT.search(model)):

@@ -19,9 +19,11 @@ Members: TypeAlias = dict[str, Raw]
 _NULL = Raw(b"null")
 _ZERO = Raw(b"0")
 _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
+_EMPTY_BYTES = frozenset((b"null", b'""', b"[]", b"{}"))
 _NOT_SAID = frozenset({"role", "annotations", "extra_content"})
 _CUT = "Input data was truncated"
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
+_USUAL_RAW_TIERS = frozenset({b"null", *(f'"{tier}"'.encode() for tier in _USUAL_TIERS)})
 
 
 class AnswerFacts(Struct, frozen=True, gc=False):
@@ -104,6 +106,8 @@ class _Usage(Struct, gc=False):
     completion_tokens_details: _OutputDetails | None = None
 
 
+_NO_INPUT = _InputDetails()
+_NO_OUTPUT = _OutputDetails()
 _ANSWER = msgspec.json.Decoder(_Answer)
 _USAGE = msgspec.json.Decoder(_Usage)
 _MEMBERS = msgspec.json.Decoder(Members)
@@ -122,7 +126,7 @@ def peek_answer(body: bytes) -> AnswerFacts:
         answer.model,
         (choices[0].finish_reason or None) if choices else None,
         read_usage(answer.usage, answer.service_tier),
-        any(_has_content(choice.message) for choice in choices or ()),
+        _says_something(choices),
         error,
     )
 
@@ -155,6 +159,14 @@ def peek_chunk(data: bytes) -> ChunkFacts:
     )
 
 
+def text_of_chunk(data: bytes) -> bytes | None:
+    """The `content` of the first choice's delta in a chunk, as JSON; None if there is none. Raises as `peek_chunk`."""
+    choices = _decode(data).choices
+    delta = choices[0].delta if choices else None
+    content = None if delta is None else delta.get("content")
+    return None if content is None else bytes(content)
+
+
 def read_usage(raw: Raw | UnsetType, tier: Raw | UnsetType = UNSET) -> Usage | None:
     """A `usage` member in disjoint buckets; `tier` is the answer's `service_tier`.
 
@@ -173,9 +185,11 @@ def read_usage(raw: Raw | UnsetType, tier: Raw | UnsetType = UNSET) -> Usage | N
 
 
 def _in_buckets(usage: _Usage, tier: str) -> Usage:
-    inside = usage.prompt_tokens_details or _InputDetails()
-    outside = usage.completion_tokens_details or _OutputDetails()
+    inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
     prompt_tokens, completion_tokens = _count(usage.prompt_tokens), _count(usage.completion_tokens)
+    if inside is None and outside is None:
+        return Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens, tier=tier)
+    inside, outside = inside or _NO_INPUT, outside or _NO_OUTPUT
     cache_read = min(_count(inside.cached_tokens), prompt_tokens)
     cache_write = min(_count(inside.cache_write_tokens), prompt_tokens - cache_read)
     fresh = prompt_tokens - cache_read - cache_write
@@ -197,7 +211,7 @@ def _in_buckets(usage: _Usage, tier: str) -> Usage:
 
 def _tier(raw: Raw | UnsetType) -> str:
     """The service tier that an answer names, empty for the usual one."""
-    if not isinstance(raw, Raw) or raw == _NULL:
+    if not isinstance(raw, Raw) or bytes(raw) in _USUAL_RAW_TIERS:
         return ""
     try:
         tier = msgspec.json.decode(raw)
@@ -262,7 +276,14 @@ def _has_content(members: Members | None) -> bool:
     if not members:
         return False
     for name, value in members.items():  # noqa: SIM110 - a generator doubles the cost of every streamed event
-        if name not in _NOT_SAID and value not in _EMPTY:
+        if name not in _NOT_SAID and bytes(value) not in _EMPTY_BYTES:
+            return True
+    return False
+
+
+def _says_something(choices: list[_Choice] | None) -> bool:
+    for choice in choices or ():  # noqa: SIM110 - a generator costs more than what it goes over
+        if _has_content(choice.message):
             return True
     return False
 

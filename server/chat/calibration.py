@@ -24,6 +24,8 @@ _SNAPSHOT: Final = re.compile(r"[-@](?:20\d\d-\d\d-\d\d|20\d{6})\Z")
 class Kind(Enum):
     """What was estimated, since each is estimated in its own way."""
 
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
+
     PROMPT = "prompt"
     ANSWER = "answer"
     STREAM = "stream"

@@ -10,6 +10,8 @@ from msgspec import Struct
 class Plan(Enum):
     """What a user may do; the limits of each plan are the documented ones."""
 
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
+
     FREE = "free"
     PRO = "pro"
     ENTERPRISE = "enterprise"

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 class Window(Enum):
     """The span in which is counted: the last so many seconds at any moment, or a day in UTC, whose `span_s` is 0."""
 
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
+
     MINUTE = ("minute", 60.0)
     QUARTER_HOUR = ("quarter of an hour", 900.0)
     HOUR = ("hour", 3600.0)
@@ -25,6 +27,8 @@ class Window(Enum):
 
 class Measure(Enum):
     """What is counted."""
+
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
 
     REQUESTS = "requests"
     TOKENS = "tokens"

@@ -84,7 +84,7 @@ def _is_deeper(document: object, max_depth: int) -> bool:
 def _count_colons(body: bytes) -> int:
     """The colons of a valid text, those that a string writes as an escape counted too."""
     colons = body.count(b":")
-    if b"\\u003" in body:
+    if body.find(b"\\u003") >= 0:
         # Pairs of backslashes gone, each that is left begins an escape.
         escapes = body.replace(b"\\\\", b"")
         colons += escapes.count(b"\\u003a") + escapes.count(b"\\u003A")

@@ -6,6 +6,7 @@ The rules are those of gRPC over HTTP/2: keys of `[0-9a-z_.-]`, printable ASCII 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import grpc
 
@@ -18,6 +19,7 @@ _RESERVED_PREFIX = "grpc-"
 _CLIENT_MAY_SEND = frozenset({"grpc-trace-bin", "grpc-tags-bin", "grpc-previous-rpc-attempts"})
 _SERVER_MAY_SEND = frozenset({"grpc-status-details-bin", "grpc-retry-pushback-ms", "grpc-server-stats-bin"})
 _ENTRY_OVERHEAD_BYTES = 32
+_MAX_KNOWN_KEYS = 512
 
 
 class InvalidMetadataError(grpc.aio.InternalError):
@@ -47,11 +49,9 @@ def size_bytes(pairs: Pairs) -> int:
 
 
 def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str | bytes]:
-    if not isinstance(key, str) or not key or key.strip(_KEY_CHARACTERS):
-        raise InvalidMetadataError(f"metadata key {key!r} has characters other than 0-9 a-z _ . -")
-    if (key.startswith(_RESERVED_PREFIX) and key not in allowed) or key in _PROTOCOL_NAMES:
-        raise InvalidMetadataError(f"metadata key {key!r} belongs to the protocol")
-    if key.endswith("-bin"):
+    if not isinstance(key, str):
+        raise InvalidMetadataError(f"metadata key {key!r} is not text")
+    if _takes_bytes(key, allowed):
         if not isinstance(value, bytes):
             raise InvalidMetadataError(f"metadata {key!r} ends in -bin, so its value must be bytes")
         return key, value
@@ -60,3 +60,13 @@ def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise InvalidMetadataError(f"the value of metadata {key!r} is not printable ASCII")
     return key, value
+
+
+@lru_cache(maxsize=_MAX_KNOWN_KEYS)
+def _takes_bytes(key: str, allowed: frozenset[str]) -> bool:
+    """Whether values of the key are bytes. Raises for a key that may not be sent; the same few keys always come."""
+    if not key or key.strip(_KEY_CHARACTERS):
+        raise InvalidMetadataError(f"metadata key {key!r} has characters other than 0-9 a-z _ . -")
+    if (key.startswith(_RESERVED_PREFIX) and key not in allowed) or key in _PROTOCOL_NAMES:
+        raise InvalidMetadataError(f"metadata key {key!r} belongs to the protocol")
+    return key.endswith("-bin")

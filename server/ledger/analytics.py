@@ -23,6 +23,13 @@ MINUTES_KEPT = timedelta(hours=48)
 """For how long sums by minute are there to be read."""
 
 _NOTHING = UsageSums()
+
+
+def minutes_from(now: datetime) -> datetime:
+    """From when on sums by minute are there."""
+    return now - MINUTES_KEPT
+
+
 _OK = "ok"
 
 
@@ -176,9 +183,7 @@ class Analytics:
         frame = read_timeframe(timeframe, now)
         group_by = ("is_cache_hit", "outcome")
         async with self._database.read() as tx:
-            found = await tx.figures.usage(
-                workspace_id, group_by, Stretch(frame.start), minutes_from=now - MINUTES_KEPT
-            )
+            found = await tx.figures.usage(workspace_id, group_by, Stretch(frame.start), minutes_from=minutes_from(now))
             times = await tx.figures.latencies(
                 workspace_id, REQUEST_MS, to_micros(frame.times_start), grain=frame.grain
             )
@@ -217,17 +222,19 @@ class Analytics:
         skip, only = (query.page - 1) * query.limit, since(query.only, self._kept_from())
         records: tuple[OperationRecord, ...] = ()
         async with self._database.read() as tx:
-            minutes_from = self._now() - MINUTES_KEPT
-            total = await tx.figures.count(workspace_id, only, minutes_from=minutes_from)
+            minutes = minutes_from(self._now())
+            total = await tx.figures.count(workspace_id, only, minutes_from=minutes)
             if skip < total:
-                records = await tx.operations.recent(workspace_id, query.limit, only=only, skip=skip)
+                records = await tx.operations.recent(
+                    workspace_id, query.limit, only=only, skip=skip, minutes_from=minutes
+                )
         return RequestPage(records, query.page, query.limit, total)
 
     async def _sums(
         self, workspace_id: str, group_by: tuple[str, ...], stretch: Stretch
     ) -> dict[tuple[Any, ...], UsageSums]:
         async with self._database.read() as tx:
-            return await tx.figures.usage(workspace_id, group_by, stretch, minutes_from=self._now() - MINUTES_KEPT)
+            return await tx.figures.usage(workspace_id, group_by, stretch, minutes_from=minutes_from(self._now()))
 
 
 def _total(sums: Iterable[UsageSums]) -> UsageSums:

@@ -13,10 +13,12 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from server.errors import RequestInvalid
+from server.ledger.analytics import minutes_from
 from server.ledger.log_query import AskedLogs, read_filter, since
 from server.storage.columns import from_micros
 from server.storage.database import Database
-from server.storage.operations import EXPORTED, OperationFilter
+from server.storage.operations import EXPORTED
+from server.storage.selection import OperationFilter
 
 PAGE_ROWS: Final = 1000
 CONTENT_TYPE: Final = "text/csv; charset=utf-8; header=present"
@@ -60,7 +62,9 @@ class Exports:
         header: Sequence[Any] | None = COLUMNS
         while True:
             async with self._database.read() as tx:
-                rows = await tx.operations.export(workspace_id, self._page_rows, before, only=only)
+                rows = await tx.operations.export(
+                    workspace_id, self._page_rows, before, only=only, minutes_from=minutes_from(datetime.now(UTC))
+                )
             # Not on the loop: a page takes longer than other requests should wait.
             piece = await asyncio.to_thread(_written, rows, header)
             if piece:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from server.errors import RequestInvalid
-from server.storage.operations import OperationFilter
+from server.storage.selection import OperationFilter
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from server.chat.records import OperationRecord
 from server.errors import ResourceNotFound
+from server.ledger.analytics import minutes_from
 from server.ledger.log_query import AskedLogs, read_query, since
 from server.storage.contents import KeptContent
 from server.storage.database import Database
@@ -42,6 +43,7 @@ class Logs:
                 query.before,
                 only=since(query.only, self._kept_from()),
                 skip=query.skip,
+                minutes_from=minutes_from(datetime.now(UTC)),
             )
         records = found[: query.limit]
         if len(found) == len(records):

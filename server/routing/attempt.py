@@ -109,6 +109,8 @@ class Attempt:
         """What the attempt's tokens cost; None without tokens or without a known price."""
         if self.usage is None:
             return None
+        if self.record is not None and self.record.usage is self.usage:
+            return self.record.cost_nanousd
         return self.price(self.candidate.deployment.provider, self.candidate.model, self.usage)
 
     def end(self, outcome: str = "ok", detail: str = "") -> AttemptRecord:
@@ -197,10 +199,15 @@ class Trace:
 
         What is only supposed of attempts in vain stands in their own records.
         """
-        used = self.paid()
-        costs = [attempt.cost_nanousd() for attempt in used]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if used and len(known) == len(costs) else None
+        total, is_known = 0, False
+        for attempt in self.attempts:
+            if attempt.usage is not None and not attempt.was_in_vain:
+                cost = attempt.cost_nanousd()
+                if cost is None:
+                    return None
+                total += cost
+                is_known = True
+        return total if is_known else None
 
     def used_tokens(self) -> int:
         """How many tokens are known of the attempts together."""
@@ -212,7 +219,10 @@ class Trace:
 
     def upstream_s(self) -> float:
         """How long upstreams took until they had answered or failed, in seconds."""
-        return sum(attempt.answered_s or 0.0 for attempt in self.attempts)
+        total_s = 0.0
+        for attempt in self.attempts:
+            total_s += attempt.answered_s or 0.0
+        return total_s
 
     def price_version(self) -> str:
         """Where the prices behind the cost come from; several by commas, cut short."""
@@ -221,4 +231,4 @@ class Trace:
 
     def records(self, left_for: str = "CLIENT_GONE") -> tuple[AttemptRecord, ...]:
         """A record for each attempt; one that still runs was given up for the reason `left_for`."""
-        return tuple(attempt.end(left_for) for attempt in self.attempts)
+        return tuple([attempt.end(left_for) for attempt in self.attempts])

@@ -7,6 +7,7 @@ The rules are data, see `task_words`; thresholds were set on labelled prompts, w
 
 from collections.abc import Mapping
 from enum import Enum
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
@@ -45,11 +46,29 @@ class Points(Struct, frozen=True):
 
 
 class Judgement(Struct, frozen=True):
-    """The class of a conversation and how it was found."""
+    """The class of a conversation and how it was found. `words` are those that name its task."""
 
     level: Complexity
     score: int
-    points: tuple[Points, ...]
+    features: Features
+    words: frozenset[str]
+
+    @property
+    def points(self) -> tuple[Points, ...]:
+        """What each rule gave, as far as it gave anything. Written down only when somebody asks."""
+        features = self.features
+        found = [
+            Points(rule, points, f"{value} {unit}")
+            for rule, value, table, unit in _measures(features)
+            if (points := _from_table(value, table))
+        ]
+        found += [
+            Points(task.name, points, ", ".join([word.strip() for word in task.words if word in self.words][:_SHOWN]))
+            for task in TASKS
+            if (points := _from_words(task, self.words))
+        ]
+        mark = _code_mark(features.text)
+        return (*found, Points("code", _CODE_POINTS, mark.strip())) if mark else tuple(found)
 
 
 # Pairs of a least value and the points that it gives, the highest first.
@@ -64,8 +83,12 @@ _MOST_WITHOUT_RIGOUR: Final = 8
 _THRESHOLDS: Final = ((9, Complexity.EXPERT), (5, Complexity.COMPLEX), (2, Complexity.MODERATE))
 
 _BEGINNING: Final = 3
+_begin: Final = itemgetter(slice(_BEGINNING))
+_SHOWN: Final = 4
 _WORDS: Final = tuple(dict.fromkeys(word for task in TASKS for word in task.words))
 _WITHOUT_SPACES: Final = tuple(word for word in _WORDS if word[0] != " ")
+_OF_TASK: Final[Mapping[str, frozenset[str]]] = {task.name: frozenset(task.words) for task in TASKS}
+_NO_WORDS: Final[frozenset[str]] = frozenset()
 _BY_BEGINNING: Final[Mapping[str, tuple[str, ...]]] = {
     beginning: tuple(word for word in _WORDS if word[0] == " " and word[1 : 1 + _BEGINNING] == beginning)
     for beginning in {word[1 : 1 + _BEGINNING] for word in _WORDS if word[0] == " "}
@@ -75,26 +98,25 @@ _BY_BEGINNING: Final[Mapping[str, tuple[str, ...]]] = {
 def judge(features: Features) -> Judgement:
     """The class of a conversation with its points. The same features always give the same answer."""
     text = features.text
-    found = [
-        _from_table("prompt length", features.prompt_tokens, _PROMPT_TOKENS, "tokens"),
-        _from_table("length of the question", len(text), _ASKED_CHARACTERS, "characters"),
-        _from_table("depth", features.turns, _TURNS, "messages"),
-        _from_table("tools", features.tools, _TOOLS, "tools"),
-    ]
+    score = 0
+    for _, value, table, _ in _measures(features):
+        score += _from_table(value, table)
     # A space before a word stands for its beginning.
-    lowered = " " + text.lower().replace("\n", " ")
-    words = _words_in(lowered)
+    words = _words_in(" " + text.lower().replace("\n", " "))
+    has_rigour = False
     if words:
-        found += [_from_words(task, words) for task in TASKS]
-    mark = next((mark for mark in _CODE_MARKS if mark in text), None)
-    if mark is not None:
-        found.append(Points("code", _CODE_POINTS, mark.strip()))
-    points = tuple(item for item in found if item is not None)
-    score = sum(item.points for item in points)
-    if not any(item.rule == RIGOUR.name for item in points):
+        for task in TASKS:
+            points = _from_words(task, words)
+            score += points
+            has_rigour = has_rigour or (points > 0 and task is RIGOUR)
+    if _code_mark(text):
+        score += _CODE_POINTS
+    if not has_rigour:
         score = min(score, _MOST_WITHOUT_RIGOUR)
-    level = next((level for least, level in _THRESHOLDS if score >= least), Complexity.SIMPLE)
-    return Judgement(level, score, points)
+    for least, level in _THRESHOLDS:
+        if score >= least:
+            return Judgement(level, score, features, words)
+    return Judgement(Complexity.SIMPLE, score, features, words)
 
 
 def classify(features: Features) -> Complexity:
@@ -102,26 +124,44 @@ def classify(features: Features) -> Complexity:
     return judge(features).level
 
 
-def _from_table(rule: str, value: int, table: tuple[tuple[int, int], ...], unit: str) -> Points | None:
+def _measures(features: Features) -> tuple[tuple[str, int, tuple[tuple[int, int], ...], str], ...]:
+    """What is measured of a conversation: the rule, the value, its table and the unit."""
+    return (
+        ("prompt length", features.prompt_tokens, _PROMPT_TOKENS, "tokens"),
+        ("length of the question", len(features.text), _ASKED_CHARACTERS, "characters"),
+        ("depth", features.turns, _TURNS, "messages"),
+        ("tools", features.tools, _TOOLS, "tools"),
+    )
+
+
+def _from_table(value: int, table: tuple[tuple[int, int], ...]) -> int:
     for least, points in table:
         if value >= least:
-            return Points(rule, points, f"{value} {unit}")
-    return None
+            return points
+    return 0
 
 
-def _words_in(lowered: str) -> set[str]:
+def _code_mark(text: str) -> str:
+    """The first of the marks of code that stands in a text, empty if none does."""
+    for mark in _CODE_MARKS:
+        if mark in text:
+            return mark
+    return ""
+
+
+def _words_in(lowered: str) -> frozenset[str]:
     """The words of all tasks that stand in a text. Only those are looked for whose first letters begin a word of it."""
-    beginnings = {word[:_BEGINNING] for word in set(lowered.split(" "))}
-    candidates = [word for beginning in _BY_BEGINNING.keys() & beginnings for word in _BY_BEGINNING[beginning]]
+    # In one step of C for each word, because prompts have many.
+    beginnings = _BY_BEGINNING.keys() & set(map(_begin, set(lowered.split(" "))))
+    candidates = [word for beginning in beginnings for word in _BY_BEGINNING[beginning]]
     if not lowered.isascii():
         candidates += _WITHOUT_SPACES
-    return {word for word in candidates if word in lowered}
+    if not candidates:
+        return _NO_WORDS
+    return frozenset([word for word in candidates if word in lowered])
 
 
-def _from_words(task: Task, words: set[str]) -> Points | None:
+def _from_words(task: Task, words: frozenset[str]) -> int:
     """The points of a kind of task: more for the first of its words than for the others, up to its bound."""
-    hits = [word for word in task.words if word in words]
-    if not hits:
-        return None
-    points = min(task.most, task.first + task.more * (len(hits) - 1))
-    return Points(task.name, points, ", ".join(word.strip() for word in hits[:4]))
+    hits = len(words & _OF_TASK[task.name])
+    return min(task.most, task.first + task.more * (hits - 1)) if hits else 0

@@ -11,6 +11,7 @@ from server.routing.complexity import Features
 # What is asked for mostly stands at an end of a message, and what is between them costs time to read.
 _HEAD_CHARACTERS = 700
 _TAIL_CHARACTERS = 300
+_SYSTEM = frozenset({"system", "developer"})
 
 
 class Needs(Struct, frozen=True):
@@ -35,12 +36,19 @@ _NOTHING_SPECIAL = Needs()
 def features_of(view: ChatView, prompt_tokens: int) -> Features:
     """The features of a conversation; `prompt_tokens` is an estimate of the whole."""
     messages = view.messages
-    last = next((message for message in reversed(messages) if message.role == "user"), None)
+    last: Message | None = None
+    turns = 0
+    for message in messages:
+        role = message.role
+        if role == "user":
+            last = message
+        if role not in _SYSTEM:
+            turns += 1
     return Features(
-        text="" if last is None else _ends(_text(last)),
-        prompt_tokens=prompt_tokens,
-        turns=sum(1 for message in messages if message.role not in ("system", "developer")),
-        tools=len(view.tools) if isinstance(view.tools, list) else 0,
+        "" if last is None else _ends(_text(last)),
+        prompt_tokens,
+        turns,
+        len(view.tools) if isinstance(view.tools, list) else 0,
     )
 
 
@@ -53,12 +61,17 @@ def needs_of(view: ChatView) -> Needs:
                 images = images or bool(part.image_url)
                 audio = audio or bool(part.input_audio)
     tools = bool(view.tools or view.functions)
-    output_tokens = min(
-        (bound for bound in (view.max_tokens, view.max_completion_tokens) if isinstance(bound, int)), default=0
-    )
+    output_tokens = _least(view.max_tokens, view.max_completion_tokens)
     if not (images or audio or tools or output_tokens):
         return _NOTHING_SPECIAL
     return Needs(images, audio, tools, output_tokens)
+
+
+def _least(one: object, other: object) -> int:
+    """The lesser of two bounds, as far as there are any; 0 for none."""
+    if isinstance(one, int) and isinstance(other, int):
+        return min(one, other)
+    return one if isinstance(one, int) else other if isinstance(other, int) else 0
 
 
 def _ends(text: str) -> str:

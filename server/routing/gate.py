@@ -27,6 +27,8 @@ LEAST_MAX_CHUNKS: Final = 256
 class State(Enum):
     """Where a stream is."""
 
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
+
     CONNECTING = "connecting"
     HELD = "held"
     COMMITTED = "committed"
@@ -37,6 +39,8 @@ class State(Enum):
 
 class Event(Enum):
     """What an upstream does. EXCESS is more than it may send, MARK its own word that the stream is complete."""
+
+    __hash__ = object.__hash__  # in C: it is a key for every event or request
 
     HEADERS = "headers"
     EMPTY = "empty"
@@ -111,13 +115,16 @@ class Gate:
 
     def chunk(self, facts: ChunkFacts, size_bytes: int) -> State:
         """The state that a chunk of `size_bytes` leads to."""
+        if self.state is State.COMMITTED and facts.has_content and facts.finish_reason is None:
+            # What nearly every chunk is, for which the table need not be asked.
+            self._content_chunks += 1
+            return self.take(Event.EXCESS) if self._content_chunks > self._max_chunks > 0 else State.COMMITTED
         if facts.finish_reason is not None:
             self._finished += 1 + facts.more_finished
             return self.take(Event.FINISH if self._finished >= self._choices else Event.CONTENT)
         if facts.has_content:
             self._content_chunks += 1
-            is_endless = self._content_chunks > self._max_chunks > 0 and self.state is State.COMMITTED
-            return self.take(Event.EXCESS if is_endless else Event.CONTENT)
+            return self.take(Event.CONTENT)
         if self.state is not State.HELD:
             return self.take(Event.EMPTY)
         self._held_chunks += 1

@@ -57,7 +57,9 @@ class Operation:
 
     def note(self, notes: Iterable[str]) -> None:
         """Takes over notes, those that are there already not again."""
-        self.notes.extend(note for note in dict.fromkeys(notes) if note not in self.notes)
+        for note in notes:
+            if note not in self.notes:
+                self.notes.append(note)
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""

@@ -53,7 +53,7 @@ class StreamTail:
         facts = chunk.facts
         if facts.usage is not None:
             self._count(facts.usage)
-        data = self._with_our_id(chunk.data, facts)
+        data = chunk.data if self._rewrites_id is False else self._with_our_id(chunk.data, facts)
         if facts.is_usage_only:
             self._usage_chunk = data
             return

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.storage.operations import EVERY_OPERATION, OperationFilter
 from server.storage.rollups import MAX_MODEL_CHARS
+from server.storage.selection import EVERY_OPERATION, OperationFilter
 from server.storage.spans import ALL_TIME, Grain, Piece, Stretch
 from server.storage.tables import (
     CALL_DAYS,

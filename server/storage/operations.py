@@ -4,12 +4,11 @@ Rows are only ever added, and adding one twice is the same as adding it once, so
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, and_, func, or_, select, tuple_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Row, func, or_, select, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.chat.rates import Used
@@ -17,7 +16,10 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.storage.backend import Addition, Backend
 from server.storage.columns import to_json, to_micros
-from server.storage.rollups import rollup_additions
+from server.storage.rollups import MAX_MODEL_CHARS, rollup_additions
+from server.storage.seeking import Seeker, Wanted
+from server.storage.selection import EVERY_OPERATION, OperationFilter
+from server.storage.spans import Stretch
 from server.storage.tables import ATTEMPTS, OPERATIONS
 
 _USAGE_FIELDS = (
@@ -42,29 +44,17 @@ EXPORTED = (
 )  # fmt: skip
 """The columns of an export."""
 
+Place = tuple[datetime, str]
+"""The time and the id of a row."""
+
+NO_MINUTES = datetime.max.replace(tzinfo=UTC)
+"""From when on sums by minute are there, if none are."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_LAST = NO_MINUTES - _MICROSECOND
 _ATTEMPT_KEY = ("request_id", "number")
 _NO_USAGE: tuple[Any, ...] = (None,) * len(_USAGE_FIELDS)
 _usage_values = attrgetter(*_USAGE_FIELDS)
-
-
-@dataclass(frozen=True, slots=True)
-class OperationFilter:
-    """Which operations: those that agree with everything that is not None.
-
-    `model` is the one that answered, or where none did the one asked for. `is_ok` are those whose outcome is `ok`, or
-    all others. They were settled from `start` on and before `end`.
-    """
-
-    provider: str | None = None
-    model: str | None = None
-    status: int | None = None
-    is_ok: bool | None = None
-    key_id: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-
-
-EVERY_OPERATION = OperationFilter()
 
 
 class Operations:
@@ -110,39 +100,46 @@ class Operations:
         self,
         workspace_id: str,
         limit: int,
-        before: tuple[datetime, str] | None = None,
+        before: Place | None = None,
         *,
         only: OperationFilter = EVERY_OPERATION,
         skip: int = 0,
+        minutes_from: datetime = NO_MINUTES,
     ) -> tuple[OperationRecord, ...]:
         """The workspace's newest operations, newest first, without their attempts.
 
         `before` is the time and the id of the last one seen: the answer goes on after it. `skip` leaves out so many,
-        which reads them all: it is for pages by number.
+        for pages by number; not both. Sums by minute are read from `minutes_from` on.
         """
-        found = select(OPERATIONS.c.request_id).where(OPERATIONS.c.workspace_id == workspace_id, *_conditions(only))
-        if before is not None:
-            found = found.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
-        # What is skipped is read from the index alone where the filter allows it.
-        page = found.order_by(*_NEWEST_FIRST).limit(limit).offset(skip).subquery()
-        query = select(OPERATIONS).join(page, page.c.request_id == OPERATIONS.c.request_id).order_by(*_NEWEST_FIRST)
-        return tuple(_operation(row, ()) for row in await self._connection.execute(query))
+        stretch = _stretch(only, before)
+        if only.takes_all and not skip:
+            query = select(OPERATIONS).where(*_own(workspace_id, stretch, before)).limit(limit)
+        else:
+            seeker = Seeker(self._connection, workspace_id, only, minutes_from)
+            ids = await seeker.ids(Wanted(stretch, limit, skip, before))
+            query = select(OPERATIONS).where(OPERATIONS.c.request_id.in_(ids))
+        return tuple(_operation(row, ()) for row in await self._connection.execute(query.order_by(*_NEWEST_FIRST)))
 
     async def export(
         self,
         workspace_id: str,
         limit: int,
-        before: tuple[datetime, str] | None = None,
+        before: Place | None = None,
         *,
         only: OperationFilter = EVERY_OPERATION,
+        minutes_from: datetime = NO_MINUTES,
     ) -> Sequence[Sequence[Any]]:
         """As `recent`, but the values of the columns `EXPORTED` alone, with the time in microseconds since 1970."""
         time, *others = (OPERATIONS.c[name] for name in EXPORTED)
-        query = select(type_coerce(time, BigInteger), *others)
-        query = query.where(OPERATIONS.c.workspace_id == workspace_id, *_conditions(only))
-        if before is not None:
-            query = query.where(tuple_(OPERATIONS.c.created_at, OPERATIONS.c.request_id) < before)
-        query = query.order_by(*_NEWEST_FIRST).limit(limit)
+        query = select(type_coerce(time, BigInteger), *others).order_by(*_NEWEST_FIRST)
+        stretch = _stretch(only, before)
+        if only.takes_all:
+            query = query.where(*_own(workspace_id, stretch, before)).limit(limit)
+        else:
+            ids = await Seeker(self._connection, workspace_id, only, minutes_from).ids(
+                Wanted(stretch, limit, 0, before)
+            )
+            query = query.where(OPERATIONS.c.request_id.in_(ids))
         return (await self._connection.execute(query)).all()
 
     async def used(self, user_id: str, key_id: str | None, start: datetime, end: datetime) -> Used:
@@ -178,23 +175,24 @@ class Operations:
         return (await self._connection.execute(query)).scalar_one()
 
 
-def _conditions(only: OperationFilter) -> Iterator[ColumnElement[bool]]:
+def _stretch(only: OperationFilter, before: Place | None) -> Stretch:
+    """The time in which rows are, the newest that may be left included."""
+    end = only.end
+    if before is not None:
+        after = min(before[0], _LAST) + _MICROSECOND
+        end = after if end is None else min(end, after)
+    return Stretch(only.start, end)
+
+
+def _own(workspace_id: str, stretch: Stretch, before: Place | None) -> Iterator[ColumnElement[bool]]:
     columns = OPERATIONS.c
-    if only.provider is not None:
-        yield columns.provider == only.provider
-    if only.model is not None:
-        asked = and_(columns.model == "", columns.model_requested == only.model)
-        yield or_(columns.model == only.model, asked)
-    if only.status is not None:
-        yield columns.status == only.status
-    if only.is_ok is not None:
-        yield columns.outcome == "ok" if only.is_ok else columns.outcome != "ok"
-    if only.key_id is not None:
-        yield columns.key_id == only.key_id
-    if only.start is not None:
-        yield columns.created_at >= only.start
-    if only.end is not None:
-        yield columns.created_at < only.end
+    yield columns.workspace_id == workspace_id
+    if stretch.start is not None:
+        yield columns.created_at >= stretch.start
+    if before is not None:
+        yield tuple_(columns.created_at, columns.request_id) < before
+    if stretch.end is not None:
+        yield columns.created_at < stretch.end
 
 
 def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any, ...]:
@@ -207,7 +205,7 @@ def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any,
         operation.surface,
         None if operation.client_request_id is None else _plain(operation.client_request_id),
         _plain(operation.model_requested),
-        operation.model,
+        operation.model[:MAX_MODEL_CHARS],
         operation.provider,
         operation.provider_id,
         operation.strategy,

@@ -158,6 +158,8 @@ SEALED_VALUES = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
+_FILTERED = ("provider", "model", "status", "outcome", "key_id")
+
 OPERATIONS = Table(
     "operations",
     METADATA,
@@ -168,7 +170,7 @@ OPERATIONS = Table(
     Column("surface", String(16), nullable=False),
     Column("client_request_id", Text),
     Column("model_requested", Text, nullable=False),
-    Column("model", Text, nullable=False),
+    Column("model", Text, nullable=False),  # at most 200 characters: it is in an index
     Column("provider", String(64), nullable=False),
     Column("provider_id", _ID, nullable=False),
     Column("strategy", String(32), nullable=False),
@@ -190,7 +192,8 @@ OPERATIONS = Table(
     Column("created_at", UtcMicros, nullable=False),
     Column("notes", StringTuple, nullable=False),
     Column("saved_nanousd", BigInteger),
-    Index(None, "workspace_id", "created_at", "request_id"),
+    # What filters ask for stands in the index itself: what does not agree is passed over without its row.
+    Index("ix_operations_page", "workspace_id", "created_at", "request_id", *_FILTERED),
     Index(None, "user_id", "created_at"),
 )
 

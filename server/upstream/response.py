@@ -4,7 +4,7 @@ The connection tells it what comes; its reader is who called. It must not parse,
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from server.chat.wire import Timeouts
@@ -36,7 +36,10 @@ class StaleConnectionError(Exception):
 
 
 class HttpResponse:
-    """An answer on its way, and then its body; see `server.chat.wire.WireResponse`."""
+    """An answer on its way, and then its body; see `server.chat.wire.WireResponse`.
+
+    `headers` have their names in lower case.
+    """
 
     __slots__ = (
         "_counts_bytes",
@@ -51,9 +54,7 @@ class HttpResponse:
         "_loop",
         "_max_body_bytes",
         "_pieces",
-        "_raw_headers",
         "_read_bytes",
-        "_seen",
         "_started_s",
         "_timeouts",
         "_timer",
@@ -62,6 +63,7 @@ class HttpResponse:
         "_waiter",
         "has_begun",
         "has_headers",
+        "headers",
         "is_complete",
         "status",
     )
@@ -77,8 +79,7 @@ class HttpResponse:
         self._idle_s = timeouts.idle_s
         self._counts_bytes = False
         self._has_progressed = False
-        self._raw_headers: list[tuple[bytes, bytes]] = []
-        self._seen: dict[str, str] | None = None
+        self.headers: dict[str, str] = {}
         self._pieces: list[bytes] = []
         self._unread_bytes = 0
         self._read_bytes = 0
@@ -94,15 +95,6 @@ class HttpResponse:
         self._timer: asyncio.TimerHandle | None = self._loop.call_at(self._due_s, self._look_at_clock)
 
     # What the caller uses.
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers, names in lower case, of repeated ones the first."""
-        if self._seen is None:
-            self._seen = {}
-            for name, value in self._raw_headers:
-                self._seen.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-        return self._seen
 
     async def arrive(self) -> None:
         """Waits for the headers. Raises what stood in the way, StaleConnectionError among it."""
@@ -226,18 +218,17 @@ class HttpResponse:
     # What the connection tells.
 
     def add_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header."""
-        self._raw_headers.append((name, value))
+        """Takes a header; of repeated ones the first counts."""
+        self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
 
     def begin(self, status: int) -> None:
         """The headers are complete."""
         if status in _INTERIM:
-            self._raw_headers.clear()
+            self.headers.clear()
             return
         self.status = status
         self.has_headers = True
-        names = {name.lower() for name, _ in self._raw_headers}
-        self._ends_by_close = not names & {b"content-length", b"transfer-encoding"}
+        self._ends_by_close = "content-length" not in self.headers and "transfer-encoding" not in self.headers
         self._wake()
 
     def add(self, data: bytes) -> bool:

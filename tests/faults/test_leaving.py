@@ -40,7 +40,7 @@ class State(Enum):
 UPSTREAMS = {
     State.QUEUED: ("stall-headers", "stall-headers"),
     State.WAITING: ("stall-headers", "stall-headers"),
-    State.STREAMING: ("slow?ms=5&n=20000", "stall-after?n=60"),
+    State.STREAMING: ("slow?ms=5&n=2000", "stall-after?n=60"),
     State.BACKING_OFF: ("status-429?retry_after=2", "status-429?retry_after=2"),
 }
 """What the upstream does to streams, and to others."""

@@ -95,8 +95,8 @@ def _of_wheel() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def postgres_server(*, port: int | None = None) -> Iterator[PostgresServer]:
-    """Runs a server until the block ends."""
+def postgres_server(*, port: int | None = None, is_durable: bool = False) -> Iterator[PostgresServer]:
+    """Runs a server until the block ends. One that `is_durable` is as safe, and tidies up as, any is by default."""
     folder = Path(tempfile.mkdtemp(prefix="perpetuo-postgres-"))
     try:
         user = _unprivileged_user()
@@ -107,7 +107,8 @@ def postgres_server(*, port: int | None = None) -> Iterator[PostgresServer]:
         initialize = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         _run_as(user, [*map(str, initialize), "--no-locale", "--no-sync"], folder)
         chosen = port or free_port()
-        options = {**_OPTIONS, "listen_addresses": "127.0.0.1", "port": str(chosen)}
+        fast = {} if is_durable else _OPTIONS
+        options = {**fast, "listen_addresses": "127.0.0.1", "port": str(chosen)}
         options["unix_socket_directories"] = str(folder)
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with _running(user, [str(programs / "postgres"), "-D", str(data), *settings], folder) as process:

@@ -17,6 +17,7 @@ from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Chunk, Event
 from server.providers.openai.access import BEARER, Access
+from server.providers.openai.alike import Alike
 from server.providers.openai.headless import Headless
 from server.providers.openai.repairs import Repairs
 from server.providers.openai.requests import adapted
@@ -27,6 +28,8 @@ from server.providers.refusal import Complaint, complaint_of, judged, refusal
 MAX_MALFORMED_EVENTS: Final = 1
 """How many events of one stream may be unreadable."""
 
+_LF: Final = 0x0A
+# Looked for with `find` and not with `in`, which takes bytes for a number first, and that ten times as long.
 _CALLS: Final = b'"tool_calls"'
 _INDEX: Final = b'"index"'
 _ROLE: Final = b'"role"'
@@ -106,9 +109,8 @@ class OpenAiDialect(Vendor):
             facts.finish_reason in OPENAI_FINISH_REASONS
             and self.usage is None
             and self.reasoning_name == "reasoning_content"
-            and _CALLS not in body
-            and _ROLE in body
-            and _INDEX in body
+            and body.find(_CALLS) < 0 <= body.find(_ROLE)
+            and body.find(_INDEX) >= 0
         )
         if is_usual or facts.finish_reason is None:
             return body
@@ -121,11 +123,12 @@ class OpenAiDialect(Vendor):
 class OpenAiStream:
     """Reads one stream. States: open -> done ([DONE] came); a failure ends it by raising."""
 
-    __slots__ = ("_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
+    __slots__ = ("_alike", "_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
 
     def __init__(self, vendor: Vendor) -> None:
         self._malformed = 0
         self._headless = Headless()
+        self._alike = Alike()
         self.is_done = False
         self.notes: list[str] = []
         self._repairs = Repairs("delta", vendor.reasoning_name, vendor.usage, self.notes)
@@ -138,14 +141,24 @@ class OpenAiStream:
         data = event.data
         if self.is_done or not data:
             return []
+        if not data.isascii():
+            data = _noted(data, in_utf8(data), REPLACED, self.notes)
+        known = self._alike.facts_of(data)
+        if known is not None and event.event != "error" and self._headless.is_empty:
+            return [Chunk(data, known)]
+        return self._feed_any(data, event)
+
+    def _feed_any(self, data: bytes, event: Event) -> list[Chunk]:
+        """Takes an event that is not just more text."""
         if data == b"[DONE]":
             self.is_done = True
             return []
-        if not data.isascii():
-            data = _noted(data, in_utf8(data), REPLACED, self.notes)
+        is_usual = False
         try:
             data, facts = self._read(data)
-            if facts.error is None and self._may_be_odd(data, facts):
+            if facts.error is not None or not self._may_be_odd(data, facts):
+                is_usual = facts.error is None
+            else:
                 repaired = self._repairs.repaired(data)
                 if repaired is not data:
                     data, facts = repaired, peek_chunk(repaired)
@@ -157,7 +170,9 @@ class OpenAiStream:
             return []
         if facts.error is not None or event.event == "error":
             raise judged(200, {}, _complaint(facts, data))
-        data = data.replace(b"\n", b" ") if b"\n" in data else data
+        data = data.replace(b"\n", b" ") if _LF in data else data
+        if is_usual:
+            self._alike.learn(data, facts)
         if self._headless.holds(data, facts):
             return []
         return [*self._headless.released(data), Chunk(data, facts)]
@@ -166,10 +181,10 @@ class OpenAiStream:
         """Whether a chunk has what vendors write otherwise; most chunks are text and nothing else."""
         return bool(
             facts.finish_reason
-            or _ROLE in data
-            or _CALLS in data
-            or (self._reasoning and self._reasoning in data)
-            or (self._usage and self._usage in data)
+            or data.find(_ROLE) >= 0
+            or data.find(_CALLS) >= 0
+            or (self._reasoning and data.find(self._reasoning) >= 0)
+            or (self._usage and data.find(self._usage) >= 0)
         )
 
     def _read(self, data: bytes) -> tuple[bytes, ChunkFacts]:

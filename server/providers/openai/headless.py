@@ -24,6 +24,11 @@ class Headless:
     def __init__(self) -> None:
         self._held: list[dict[str, Raw]] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none is held."""
+        return not self._held
+
     def holds(self, data: bytes, facts: ChunkFacts) -> bool:
         """Whether a chunk with these facts waits for its head: it has an empty id, and says nothing."""
         if facts.id != "" or facts.has_content or facts.finish_reason is not None or facts.usage is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
-from edge.sse import NDJSON, SSE_DONE, SSE_NAMED, StreamWriter, framing_of
+from edge.sse import NDJSON, SSE_DONE, SSE_NAMED, Framing, StreamWriter, framing_of
 
 
 class Connection:
@@ -148,3 +148,16 @@ async def test_lines_of_json_get_no_comments() -> None:
     await asyncio.sleep(0.03)
     writer.stop()
     assert connection.body == b""
+
+
+@pytest.mark.parametrize("framing", [SSE_DONE, SSE_NAMED, NDJSON], ids=["events", "named events", "lines"])
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([b'{"a":1}'], id="one"),
+        pytest.param([b'{"a":1}', b'{\n"a":\r\n2}', b"{}"], id="several, one with lines"),
+    ],
+)
+def test_events_together_are_framed_as_each_would_be(framing: Framing, events: list[bytes]) -> None:
+    assert framing.frames(events) == b"".join(framing.frame(event) for event in events)

@@ -132,9 +132,9 @@ ASKED = [
 def test_a_request_gets_a_style(name: str, path: bytes, headers: list[tuple[bytes, bytes]], style: Style) -> None:
     known = bindings()
     styles = Styles(known.values(), has_status_errors=False, header=b"anthropic-version")
-    assert styles.of(known.get(name), path, headers) is style
+    assert styles.of(known.get(name), path, [header for header, _ in headers]) is style
     assert Styles(known.values(), has_status_errors=True, header=b"").of(known.get(name), path, []) is Style.STATUS
 
 
 def test_without_such_a_header_nobody_reads_typed_errors() -> None:
-    assert Styles([], has_status_errors=False, header=b"").of(None, b"/x", [(b"", b"")]) is Style.PLAIN
+    assert Styles([], has_status_errors=False, header=b"").of(None, b"/x", [b"anthropic-version"]) is Style.PLAIN

@@ -31,6 +31,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a state at an impossible port", {"state_url": "valkey://127.0.0.1:99999"}, "--state-url"),
     ("replicas that share nothing", {"replicas": 2}, "--replicas"),
     ("a log that must be kept nowhere", {"require_log": True, "spool_max_mib": 0}, "--require-log"),
+    ("a drain of nobody", {"drain_providers": "openai,acme"}, "--drain-providers"),
 ]
 
 

@@ -1,9 +1,12 @@
 """Requests that are given up are told from those whose callers have left."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from server.draining import DrainRules
 from server.errors import ClientGone, Draining, RequestInvalid
 from server.under_way import UnderWay
 
@@ -72,3 +75,33 @@ async def test_nothing_begins_once_everything_was_given_up() -> None:
     with pytest.raises(Draining) as caught:
         under_way.enter()
     assert caught.value.retry_after_s == 1.0
+
+
+class Stream:
+    """A stream that has nothing more to say."""
+
+    candidate: Any = SimpleNamespace(deployment=SimpleNamespace(provider="vendor"))
+    has_usage = False
+
+    async def next_chunks(self) -> None:
+        return None
+
+    def feed(self, chunks: object) -> None:
+        raise AssertionError("there are none")
+
+
+@pytest.mark.parametrize(("has_left", "reads_on"), [(True, True), (False, False)], ids=["left", "answered"])
+async def test_only_streams_whose_callers_have_left_are_read_on(has_left: bool, reads_on: bool) -> None:
+    under_way, ended = UnderWay(DrainRules(("vendor",), 1, 10.0)), list[str]()
+
+    async def end() -> None:
+        ended.append("ended")
+
+    visit = under_way.enter()
+    if has_left:
+        visit.reason(GeneratorExit())
+    await under_way.leave_stream(visit, Stream(), Stream(), end)
+    assert (len(under_way.drains) == 1, ended == []) == (reads_on, reads_on)
+    while under_way.drains:
+        await asyncio.sleep(0)
+    assert ended == ["ended"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from server.errors import RequestInvalid
 from server.ledger.log_query import AskedLogs, LogQuery, PageQuery, read_page, read_query, since
-from server.storage.operations import OperationFilter
+from server.storage.selection import OperationFilter
 
 PROVIDERS = ("openai", "groq")
 NOON = datetime(2026, 1, 28, 12, tzinfo=UTC)

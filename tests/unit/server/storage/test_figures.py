@@ -15,8 +15,8 @@ from server.storage.buckets import bucket_of
 from server.storage.columns import to_micros
 from server.storage.database import Database
 from server.storage.figures import CallSums, UsageSums, mean
-from server.storage.operations import OperationFilter
 from server.storage.rollups import CALL_MS, REQUEST_MS, shown_model
+from server.storage.selection import OperationFilter
 from server.storage.spans import ALL_TIME, Grain, Stretch
 from tests.stores.postgres import PostgresServer
 from tests.unit.server.storage.random_records import END, records

@@ -9,7 +9,7 @@ from server.chat.rates import Used
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.storage.database import Database
-from server.storage.operations import OperationFilter
+from server.storage.selection import OperationFilter
 
 NOW = datetime(2026, 1, 11, 1, 2, 3, 456789, tzinfo=UTC)
 USAGE = Usage(600, 400, 10, 150, 50, is_estimated=True)

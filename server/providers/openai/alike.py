@@ -1,0 +1,63 @@
+"""Chunks that differ from an earlier one in a plain text alone: what they say is known without reading their JSON.
+
+Most chunks of a stream are the same but for the text of their delta. What stands before and after the text is learnt
+from one chunk, and proved by reading it with another text in that place; a chunk that begins and ends so, with a text
+in between that needs no escape, says what that one said. All others are read. Pure.
+"""
+
+from typing import Final
+
+from server.chat.answer import ChunkFacts, peek_chunk, text_of_chunk
+from server.errors import UpstreamBadResponse
+
+MAX_LESSONS: Final = 2
+"""How often one stream is learnt from: where chunks differ in more than the text, they go on to do so."""
+
+_CONTENT: Final = (b'"content":"', b'"content": "')
+_PROBE: Final = b"probe"
+_QUOTE: Final = ord('"')
+_BACKSLASH: Final = ord("\\")
+
+
+class Alike:
+    """Knows the chunks of one stream by their beginning and their end."""
+
+    __slots__ = ("_after", "_before", "_facts", "_lessons")
+
+    def __init__(self) -> None:
+        self._before = b""
+        self._after = b""
+        self._facts: ChunkFacts | None = None
+        self._lessons = 0
+
+    def facts_of(self, data: bytes) -> ChunkFacts | None:
+        """The facts of a chunk in UTF-8; None for one that has to be read."""
+        facts, before, after = self._facts, self._before, self._after
+        if facts is None or not data.startswith(before) or not data.endswith(after):
+            return None
+        text = data[len(before) : -len(after)]
+        if not text or _QUOTE in text or _BACKSLASH in text or not text.decode().isprintable():
+            return None
+        return facts
+
+    def learn(self, data: bytes, facts: ChunkFacts) -> None:
+        """Takes a chunk that was read, and in which nothing was amiss, as an example, if it says a text."""
+        is_text = facts.has_content and facts.finish_reason is None and facts.usage is None and facts.error is None
+        if not is_text or self._lessons >= MAX_LESSONS:
+            return
+        self._lessons += 1
+        for mark in _CONTENT:
+            start = data.find(mark) + len(mark)
+            end = data.find(b'"', start)
+            before, after = data[:start], data[end:]
+            if before.endswith(mark) and end > start and _is_proved(before + _PROBE + after, facts):
+                self._before, self._after, self._facts = before, after, facts
+                return
+
+
+def _is_proved(probe: bytes, facts: ChunkFacts) -> bool:
+    """Whether a chunk with the probe in the text's place has it as its text, and says the same otherwise."""
+    try:
+        return text_of_chunk(probe) == b'"' + _PROBE + b'"' and peek_chunk(probe) == facts
+    except UpstreamBadResponse:
+        return False

@@ -1,0 +1,103 @@
+"""Chunks that are known by their beginning and end say what they would have said had they been read."""
+
+import json
+import random
+
+import pytest
+
+from server.chat.answer import peek_chunk
+from server.providers.openai.alike import MAX_LESSONS, Alike
+
+HEAD = b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,"delta":'
+TAIL = b',"logprobs":null,"finish_reason":null}]}'
+PIECES = (
+    "a",
+    " the",
+    "é",
+    "你好",
+    "🙂",
+    '"',
+    "\\",
+    "\n",
+    "\x00",
+    "\x7f",
+    "\u2028",
+    "content",
+    '{"x":1}',
+    "</s>",
+    "\\u0041",
+)
+
+
+def chunk(text: str, *, tail: bytes = TAIL, spaced: bool = False, ascii_only: bool = False) -> bytes:
+    said = json.dumps({"content": text}, ensure_ascii=ascii_only, separators=(",", ": " if spaced else ":"))
+    return HEAD + said.encode() + tail
+
+
+def taught(*examples: bytes) -> Alike:
+    alike = Alike()
+    for example in examples:
+        alike.learn(example, peek_chunk(example))
+    return alike
+
+
+@pytest.mark.parametrize("spaced", [pytest.param(False, id="terse"), pytest.param(True, id="with spaces")])
+@pytest.mark.parametrize("ascii_only", [pytest.param(False, id="as it is"), pytest.param(True, id="escaped")])
+def test_whatever_is_known_is_what_would_have_been_read(spaced: bool, ascii_only: bool) -> None:
+    rng = random.Random(5)
+    alike = taught(chunk(" token", spaced=spaced))
+    known = 0
+    for _ in range(500):
+        text = "".join(rng.choices(PIECES, k=rng.randrange(4)))
+        data = chunk(text, spaced=spaced, ascii_only=ascii_only)
+        facts = alike.facts_of(data)
+        known += facts is not None
+        assert facts in (None, peek_chunk(data))
+    assert known > 30
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(chunk(""), id="no text"),
+        pytest.param(chunk('say "hi"'), id="a quote"),
+        pytest.param(chunk("a\nb"), id="a line end"),
+        pytest.param(chunk("a").replace(b'"a"', b'"\x01"'), id="a character that JSON does not take"),
+        pytest.param(chunk("a").replace(b'"a"', b"null"), id="null in the text's place"),
+        pytest.param(chunk("a").replace(b'"a"', b'"a","content":""'), id="the text twice"),
+        pytest.param(chunk("a").replace(b'"a"', b'"a","role":"user"'), id="another member"),
+        pytest.param(chunk("a", tail=TAIL.replace(b"null}", b'"stop"}')), id="another end"),
+        pytest.param(chunk("a").replace(b'"m"', b'"n"'), id="another model"),
+        pytest.param(chunk("a")[:-3], id="half a chunk"),
+        pytest.param(HEAD + b'{"content":"' + TAIL, id="a beginning and an end that overlap"),
+        pytest.param(b"[DONE]", id="the mark of the end"),
+    ],
+)
+def test_what_differs_in_more_than_a_plain_text_is_not_known(data: bytes) -> None:
+    alike = taught(chunk("a"))
+    assert alike.facts_of(chunk("b")) == peek_chunk(chunk("b"))
+    assert alike.facts_of(data) is None
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(chunk(""), id="nothing is said"),
+        pytest.param(chunk("a", tail=TAIL.replace(b"null}", b'"stop"}')), id="it is the last"),
+        pytest.param(HEAD + b'{"reasoning_content":"a"}' + TAIL, id="the text is reasoning"),
+        pytest.param(HEAD + b'{"x":{"content":"a"},"content":"b"}' + TAIL, id="another content stands before the text"),
+        pytest.param(HEAD + b'{"content":"a","content":"b"}' + TAIL, id="the text stands twice"),
+        pytest.param(chunk('a"b'), id="the text has an escape"),
+    ],
+)
+def test_nothing_is_learnt_from_a_chunk_that_proves_nothing(example: bytes) -> None:
+    alike = taught(example)
+    assert alike.facts_of(chunk("b")) is None
+    assert alike.facts_of(example) is None
+
+
+def test_a_stream_whose_chunks_differ_everywhere_is_soon_no_longer_learnt_from() -> None:
+    examples = [chunk("a", tail=TAIL[:-1] + b',"x":"%d"}' % number) for number in range(MAX_LESSONS + 1)]
+    alike = taught(*examples)
+    assert alike.facts_of(examples[MAX_LESSONS - 1]) is not None
+    assert alike.facts_of(examples[MAX_LESSONS]) is None
