@@ -21,9 +21,8 @@ def parse_retry_after(headers: Mapping[str, str], now_s: float | None = None) ->
 
     Read in this order: `retry-after-ms`; `retry-after` as seconds, whole or not, or as an HTTP date; the reset of the
     `x-ratelimit-*` windows that have nothing left, named or not, as `6m0s`, as seconds or as an epoch in seconds or
-    milliseconds. A time of day counts from
-    `now_s`, seconds since 1970, else from the answer's `date` header; without either it says nothing. What lies in the
-    past is 0. Header names are in lower case.
+    milliseconds. A time of day counts from `now_s`, seconds since 1970, else from the answer's `date` header; without
+    either it says nothing. What lies in the past is 0. Header names are in lower case.
     """
     now_s = _date(headers.get("date", "")) if now_s is None else now_s
     milliseconds = _number(headers.get("retry-after-ms", ""))
