@@ -38,8 +38,6 @@ from server.accounts.price_lists import PriceLists
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
-from server.chat.deployment import Candidate
-from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
 from server.ending import End
 from server.grpc_server import CoreServer, ServerOptions
@@ -60,9 +58,6 @@ from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
 from server.pricing import Pricing
-from server.providers.choice import dialect_for
-from server.providers.dialect import Dialect
-from server.providers.prefill import Prefill
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
@@ -134,19 +129,6 @@ def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
 
 def _hops_by(address_of: CallerAddress) -> HopsOf:
     return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
-
-
-def _dialect_of(provider: str) -> Dialect:
-    return PROVIDERS[provider].dialect
-
-
-def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
-    return dialect_for(PROVIDERS[provider], request)
-
-
-def _prefill_of(candidate: Candidate) -> Prefill | None:
-    prefill = PROVIDERS[candidate.deployment.provider].prefill
-    return prefill if prefill is not None and prefill.fits(candidate) else None
 
 
 def _clock() -> Clock:
@@ -301,9 +283,9 @@ class Core:
             settings.idle_timeout_s,
         )
         dispatcher = Dispatcher(
-            *(self._transport, _dialect_for, patience, self._flag),
+            *(self._transport, self.stores.known.dialect_for, patience, self._flag),
             model_of=self._catalogue.find,
-            prefill_of=_prefill_of,
+            prefill_of=self.stores.known.prefill_of,
         )
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
@@ -331,7 +313,7 @@ class Core:
         return Router(
             Sources(
                 deployments_of=self.stores.entries.deployments,
-                facts_of=_facts(PROVIDERS).__getitem__,
+                facts_of=_facts(self.stores.known.rows).__getitem__,
                 clock=_clock(),
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
@@ -344,18 +326,18 @@ class Core:
 
     def _registry(self) -> HandlerRegistry:
         registry = HandlerRegistry()
-        accounts, entries = self.stores.accounts, self.stores.entries
+        accounts, entries, known = self.stores.accounts, self.stores.entries, self.stores.known
         address_of = CallerAddress(self.settings.trusted_edges)
         calls = Calls(current_call, self.settings.request_timeout_s, address_of)
-        check_credential = CredentialCheck(self._transport, _dialect_of, _CHECK_TIMEOUTS)
-        facts_of = _facts(PROVIDERS).__getitem__
+        check_credential = CredentialCheck(self._transport, known.dialect_of, _CHECK_TIMEOUTS)
+        facts_of = _facts(known.rows).__getitem__
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
         database, kept_from = self.stores.database, self._keeping.logs_from
-        logs, exports = Logs(database, PROVIDERS, kept_from), Exports(database, PROVIDERS, kept_from)
+        logs, exports = Logs(database, known.rows, kept_from), Exports(database, known.rows, kept_from)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
-        analytics = Analytics(database, PROVIDERS, blames_provider, kept_from)
+        analytics = Analytics(database, known.rows, blames_provider, kept_from)
         analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
             AnalyticsServicer(accounts, analytics, exports, calls), registry
         )
@@ -371,15 +353,17 @@ class Core:
         )
         forgetting = self.stores.forgetting
         forgetting.on("workspace", self._pricing.forget)
-        price_lists = PriceLists(self.stores.database, PROVIDERS, partial(forgetting.forget, "workspace"))
+        price_lists = PriceLists(self.stores.database, known.rows, partial(forgetting.forget, "workspace"))
         prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
         metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry
         )
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
-            CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
+            CatalogueServicer(self._catalogue, cost, source, frozenset(known.rows)), registry
         )
-        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls, _dialect_for), registry)
+        routing_pb2_grpc.add_RoutingServiceServicer_to_server(
+            RoutingServicer(router, calls, known.dialect_for), registry
+        )
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)

@@ -21,7 +21,7 @@ from server.chat.rates import CountOf, Used
 from server.errors import StoreUnavailable
 from server.ledger.opening import LedgerOptions
 from server.ledger.spool.sync import SyncPolicy
-from server.providers.registry import PROVIDERS
+from server.plugins import Providers, load_providers
 from server.settings import ServerSettings
 from server.state.state import MEMORY, State, check_url, open_state
 from server.storage.backend import StoreBounds
@@ -35,7 +35,10 @@ class SettingsError(Exception):
 
 @dataclass(slots=True)
 class Stores:
-    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind."""
+    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind.
+
+    `known` are the providers that entries may name, those of other packages among them.
+    """
 
     database: Database
     accounts: Accounts
@@ -43,6 +46,7 @@ class Stores:
     vault: Vault
     state: State
     forgetting: Forgetting
+    known: Providers
     has_older_keys: bool = False
 
     async def close(self) -> None:
@@ -91,6 +95,7 @@ async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stor
         _given(settings.jwt_secret, settings.jwt_secret_file),
         _given(settings.old_master_key, settings.old_master_key_file),
     )
+    known = load_providers()
     vault = Vault(secrets.vault_key, secrets.older_vault_keys)
     database = await _open_database(settings)
     state: State | None = None
@@ -98,7 +103,7 @@ async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stor
         state = await _open_state(settings if serves else settings.model_copy(update={"state_url": MEMORY}), database)
         forgetting = Forgetting(state.notices)
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-        entries = ProviderEntries(database, vault, PROVIDERS, allows, forgetting=forgetting)
+        entries = ProviderEntries(database, vault, known.rows, allows, forgetting=forgetting)
         await entries.check_vault()
         secrets = replace(secrets, key_pepper=await kept_pepper(database, vault, secrets.key_pepper))
     except BaseException:
@@ -108,7 +113,7 @@ async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stor
         raise
     throttle = LoginThrottle(state.throttles, state.notes)
     accounts = Accounts(database, secrets, _policy(settings), throttle, forgetting)
-    return Stores(database, accounts, entries, vault, state, forgetting, bool(secrets.older_vault_keys))
+    return Stores(database, accounts, entries, vault, state, forgetting, known, bool(secrets.older_vault_keys))
 
 
 async def _open_database(settings: ServerSettings) -> Database:
