@@ -35,7 +35,7 @@ def said(answer: httpx2.Response) -> Json:
 @pytest.mark.parametrize("first", DIALECTS)
 async def test_a_loop_that_one_vendor_began_another_goes_on_with(stage: Stage, first: str, second: str) -> None:
     stage.upstream.forget()
-    words = SCENES["tool-results"].words
+    words = SCENES["reasoned-tools"].words
     messages: list[Json] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": words}]
     message = said(await asked(stage, first, "reasoned-tools", messages=messages, reasoning_effort="low"))
     assert message["reasoning_content"] == SCENES["reasoned-tools"].said.reasoning
