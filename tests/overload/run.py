@@ -67,6 +67,7 @@ class Found:
             f"refused in {_both(self.shed_s)}; {self.bare_refusals} without Retry-After; "
             f"{self.shed_counted:.0f} were counted",
             f"health meanwhile: REST {_both(health.rest_s)}, gRPC {_both(health.grpc_s)}; {health.failures} failed",
+            f"the client itself was late by {_both(health.late_s)}",
             f"calls over gRPC meanwhile: {', '.join(f'{count} {why}' for why, count in sorted(health.calls.items()))}",
             f"back to normal after {self.recovery_s:.2f} s; at rest afterwards: {'yes' if self.is_at_rest else 'NO'}"
             f"{streams}",
