@@ -186,6 +186,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _IDLE
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Answers the request behind, or waits for the next; for how long, the sweep looks, and no timer is made."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self._phase == _IDLE:
+            self._since_s = self.loop.time()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
     def send_400_response(self, msg: str) -> None:
         """Tells what was wrong in the form of all errors, and closes."""
         self._refuse(400, b"Bad Request", self._reason, "request_invalid")
@@ -230,7 +241,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def check_pace(self, now_s: float) -> None:
-        """Closes a connection whose request comes too slowly, or whose reader takes nothing of the answer."""
+        """Closes a connection whose request comes too slowly or not at all, or whose reader takes nothing."""
         if self.flow.write_paused:
             self._check_reader(now_s)
         else:
@@ -242,6 +253,8 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._body_bytes - self._marked_bytes < MIN_BODY_BYTES and not self.flow.read_paused:
                 self.transport.abort()
             self._since_s, self._marked_bytes = now_s, self._body_bytes
+        elif self._phase == _IDLE and took_s > self.timeout_keep_alive and self.cycle.response_complete:
+            self.transport.close()
 
     def _check_reader(self, now_s: float) -> None:
         left_bytes = self.transport.get_write_buffer_size()
