@@ -49,6 +49,15 @@ class Stage:
         ready: dict[str, Any] = json.loads((self.gateway.folder / "ready.json").read_text())
         return f"127.0.0.1:{ready['grpc_port']}"
 
+    def waited_for_processor_s(self) -> float:
+        """How long the gateway's main thread was ready to run and could not, since it began; 0 where nobody tells."""
+        process = self.gateway._process
+        try:
+            fields = Path(f"/proc/{process.pid}/schedstat").read_text().split() if process is not None else []
+        except OSError:
+            return 0.0
+        return int(fields[1]) / 1e9 if fields else 0.0
+
     async def metrics(self) -> dict[str, float]:
         """The numbers at rest and at work, by name and labels."""
         answer = await self.client.ask(get("/metrics"))
