@@ -12,7 +12,7 @@ from tests.matrix.upstream import playable
 
 Json = dict[str, Any]
 DIALECTS = playable()
-SIGNING = {"anthropic", "google", "responses"}
+SIGNING = {"anthropic", "google", "mistral", "responses"}
 """Dialects whose vendor signs its reasoning, and gets it back."""
 LEFT_OUT = ("reasoning_content", "thinking_blocks", "reasoning_items", "extra_content")
 TOOLS = ChatFace().members("x", SCENES["tools"])["tools"]

@@ -134,20 +134,12 @@ class Health:
 
     def heard(self, entry_id: str, model: str, rest: Rest) -> None:
         """Another process tells of a rest as `Told` does; one that has ended ends here too."""
-        entry = self._records.by_id(entry_id)
-        if entry is None:
-            return
+        entry = self._records.by_id(entry_id, rest.since_s)
         record = entry.model(model) if model else entry
         if rest.until_s <= rest.since_s:
             record.rest = None
         elif record.rest is None or record.rest.until_s < rest.until_s:
             record.rest = rest
-
-    def forget(self, entry_id: str) -> None:
-        """A credential was seen to work: its rest is over."""
-        entry = self._records.by_id(entry_id)
-        if entry is not None:
-            entry.rest = None
 
     def breakers(self, now_s: float) -> dict[tuple[str, str], int]:
         """How many breakers are not closed, by what they are of and their state."""
