@@ -28,7 +28,7 @@ class Gateway:
     upstream_url: str = ""
     port: int = field(default_factory=steady_port)
     starts_s: list[float] = field(default_factory=list)
-    start_cpu_s: list[float] = field(default_factory=list)
+    queued_s: list[float] = field(default_factory=list)
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -65,7 +65,7 @@ class Gateway:
             )
         await self._until_ready(ready)
         self.starts_s.append(time.monotonic() - began)
-        self.start_cpu_s.append(_cpu_s(self._process.pid))
+        self.queued_s.append(_queued_s(self._process.pid))
 
     async def kill(self) -> None:
         """Ends it as the kernel does."""
@@ -97,13 +97,12 @@ def _environment() -> dict[str, str]:
     return kept | own
 
 
-def _cpu_s(pid: int) -> float:
-    """What a process has taken since it began, in seconds; 0 where the system does not tell."""
+def _queued_s(pid: int) -> float:
+    """How long a process could have run and had to wait for a CPU since it began, in seconds; 0 if nobody tells."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.asynccontextmanager
