@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.cycle import Cycle
 from edge.doorman import Doorman, TooManyConnectionsError
+from edge.gate import Gate
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
@@ -57,11 +58,12 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. The `gate`, if there is one, answers requests for which there is no time."""
 
-    def __init__(self, doorman: Doorman, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, doorman: Doorman, gate: Gate | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._doorman = doorman
+        self._gate = gate
         self._name: str | None = None
         self._phase = _HEAD
         self._since_s = self.loop.time()
@@ -150,11 +152,24 @@ class GuardedProtocol(HttpToolsProtocol):
             expect_100_continue=self.expect_100_continue,
         )
         self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
-        if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
-        else:
+        if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+        elif self._gate is None or not self._turn_away(cycle):
+            self._start_asgi_task(self.cycle, self.app)
+
+    def _turn_away(self, cycle: Cycle) -> bool:
+        """Answers a request in the place of the application, if there is no time for it."""
+        assert self._gate is not None
+        scope = cycle.scope
+        # A client that waits for leave to send its body may send it all the same, or not.
+        closes = not cycle.keep_alive or self.expect_100_continue
+        response = self._gate.answer(scope["method"], scope["raw_path"], self.headers, closes=closes)
+        if response is None:
+            return False
+        cycle.keep_alive = not closes
+        cycle.refuse(response)
+        return True
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answering = cycle
@@ -170,6 +185,17 @@ class GuardedProtocol(HttpToolsProtocol):
         """All of a request is here."""
         self._phase = _IDLE
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Answers the request behind, or waits for the next; for how long, the sweep looks, and no timer is made."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self._phase == _IDLE:
+            self._since_s = self.loop.time()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
         """Tells what was wrong in the form of all errors, and closes."""
@@ -215,7 +241,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def check_pace(self, now_s: float) -> None:
-        """Closes a connection whose request comes too slowly, or whose reader takes nothing of the answer."""
+        """Closes a connection whose request comes too slowly or not at all, or whose reader takes nothing."""
         if self.flow.write_paused:
             self._check_reader(now_s)
         else:
@@ -227,6 +253,8 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._body_bytes - self._marked_bytes < MIN_BODY_BYTES and not self.flow.read_paused:
                 self.transport.abort()
             self._since_s, self._marked_bytes = now_s, self._body_bytes
+        elif self._phase == _IDLE and took_s > self.timeout_keep_alive and self.cycle.response_complete:
+            self.transport.close()
 
     def _check_reader(self, now_s: float) -> None:
         left_bytes = self.transport.get_write_buffer_size()

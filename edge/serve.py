@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edge.doorman import Doorman
+from edge.gate import Gate
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
@@ -127,11 +128,19 @@ async def serve_app(
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, settings: EdgeSettings, *, beside: socket.socket | None = None, shares_port: bool = False
+    app: ASGIApp,
+    settings: EdgeSettings,
+    *,
+    beside: socket.socket | None = None,
+    shares_port: bool = False,
+    gate: Gate | None = None,
 ) -> AsyncIterator[int]:
-    """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on."""
+    """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on.
+
+    The `gate` answers requests for which there is no time.
+    """
     doorman = Doorman(settings.max_connections_per_address, settings.trusted_proxies)
-    config = _config(app, settings, doorman)
+    config = _config(app, settings, doorman, gate)
     config.load()
     listener = bind(settings.host, settings.port, shares_port=shares_port)
     server = _Server(config, doorman, settings.grace_s)
@@ -150,8 +159,8 @@ async def serving(
         listener.close()
 
 
-def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman) -> uvicorn.Config:
-    protocol: Any = partial(GuardedProtocol, doorman)
+def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate | None) -> uvicorn.Config:
+    protocol: Any = partial(GuardedProtocol, doorman, gate)
     return uvicorn.Config(
         app,
         loop="none",

@@ -71,7 +71,7 @@ from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.health import Health
+from server.routing.health import Health, SharedRests
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
@@ -196,7 +196,10 @@ class Core:
         self._prices = _prices(self._catalogue.price_names)
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._health = Health()
+        clock_s = asyncio.get_running_loop().time
+        rests = SharedRests(stores.state.notices, clock_s)
+        self._health = Health(rests.tell)
+        rests.listen(self._health)
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         self._under_way = UnderWay(DrainRules(settings.drain_providers, settings.drain_streams, settings.drain_s))
         self._end: End | None = None
@@ -223,6 +226,7 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time, settings.request_timeout_s)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
+        self.metering.show_health(self._health, clock_s)
         self.metering.show_upstreams(client.counts)
         self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
         queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)

@@ -73,6 +73,20 @@ class ChatRequest:
             self.notes.remove(note)
         self.told.clear()
 
+    def with_members(self, members: dict[str, Raw], *, is_stream: bool) -> "ChatRequest":
+        """The same with other top-level members; its notes are the very same lists."""
+        return ChatRequest(
+            self.body,
+            self.view,
+            members,
+            is_stream,
+            self.notes,
+            self.is_strict,
+            self.may_ask_usage,
+            self.told,
+            self.native,
+        )
+
     def without_usage(self) -> "ChatRequest":
         """The same for a provider that does not know how to report usage in a stream."""
         self.tell("stream_options is not sent: the provider refuses it, so its usage is estimated.")

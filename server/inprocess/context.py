@@ -17,6 +17,8 @@ from server.inprocess.rpc import OK, Outcome, Rpc
 
 _FINISHED = "RPC already finished."
 _GONE = "the caller is gone"
+_NO_READER: Reader[Any] = Reader(None)
+_NO_WRITER = Writer(None)
 _IS_STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -25,8 +27,8 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
 
     def __init__(self, rpc: Rpc) -> None:
         self.rpc = rpc
-        self._reader: Reader[Any] = Reader(None)
-        self._writer = Writer(None)
+        self._reader = _NO_READER
+        self._writer = _NO_WRITER
         self._code: grpc.StatusCode | None = None
         self._details = ""
         self._trailing: Pairs = ()

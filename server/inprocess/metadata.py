@@ -49,6 +49,10 @@ def size_bytes(pairs: Pairs) -> int:
 
 
 def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str | bytes]:
+    if key.__class__ is str and value.__class__ is str and not _takes_bytes(key, allowed):
+        if value.isascii() and value.isprintable():
+            return key, value
+        raise InvalidMetadataError(f"the value of metadata {key!r} is not printable ASCII")
     if not isinstance(key, str):
         raise InvalidMetadataError(f"metadata key {key!r} is not text")
     if _takes_bytes(key, allowed):

@@ -133,11 +133,12 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; trailers of a chunked body say nothing to us."""
-        if self._answer is not None and not self._answer.has_headers:
+        answer = self._answer
+        if answer is not None and not answer.has_headers:
             self._head_bytes += len(name) + len(value)
             if self._head_bytes > MAX_HEAD_BYTES:
                 raise _TooMuchError
-            self._answer.add_header(name, value)
+            answer.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
         """The head is complete."""

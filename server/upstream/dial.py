@@ -8,10 +8,11 @@ import asyncio
 import socket as sockets
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from socket import socket
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from server.chat.wire import Timeouts
 from server.errors import PerpetuoError
@@ -23,8 +24,7 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 _HEAD_START_S: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where connections go, and what they have in common."""
 
     host: str
@@ -121,6 +121,7 @@ def _close_late(task: asyncio.Task[socket]) -> None:
 
 def _system_trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context
 

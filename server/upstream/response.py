@@ -38,7 +38,7 @@ class StaleConnectionError(Exception):
 class HttpResponse:
     """An answer on its way, and then its body; see `server.chat.wire.WireResponse`.
 
-    `headers` have their names in lower case.
+    `headers`, which the connection fills, have their names in lower case; of repeated ones the first counts.
     """
 
     __slots__ = (
@@ -216,10 +216,6 @@ class HttpResponse:
         )
 
     # What the connection tells.
-
-    def add_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header; of repeated ones the first counts."""
-        self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
 
     def begin(self, status: int) -> None:
         """The headers are complete."""

@@ -3,7 +3,6 @@
 A request that the vendor takes as it is costs a look at its members' names and at its messages, and leaves untouched.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -29,7 +28,7 @@ def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool
     messages = adapted_messages(vendor, request)
     found = request.members.keys() & vendor.looked_at
     if messages is None and not found and vendor.takes_stream_options:
-        return request if is_stream is request.is_stream else replace(request, is_stream=is_stream)
+        return request if is_stream is request.is_stream else request.with_members(request.members, is_stream=is_stream)
     members = request.members.copy()
     if messages is not None:
         members["messages"] = messages
@@ -37,7 +36,7 @@ def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool
         members = _Members(vendor, request, members).adapted(model)
     if not vendor.takes_stream_options and members.pop("stream_options", None) is not None:
         request.tell("stream_options is not sent: the provider refuses it and reports usage anyway.")
-    return replace(request, members=members, is_stream=is_stream)
+    return request.with_members(members, is_stream=is_stream)
 
 
 class _Members:

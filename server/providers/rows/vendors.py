@@ -230,17 +230,5 @@ VENDORS: Final = (
         "ZAI_API_KEY",
         natives={"embeddings": embedder(EmbeddingForm(64, takes_tokens=False))},
     ),
-    Provider(
-        "mistral",
-        "Mistral AI",
-        OpenAiDialect(
-            takes_stream_options=False, renamed=(("max_completion_tokens", "max_tokens"), ("seed", "random_seed"))
-        ),
-        "https://api.mistral.ai/v1",
-        ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
-        "MISTRAL_API_KEY",
-        prefill=Prefill("prefix", echoes=True),
-        natives={"embeddings": embedder(EmbeddingForm(128, 16_000, takes_tokens=False, dimensions="output_dimension"))},
-    ),
 )
 """The vendors, in the order in which they are listed."""

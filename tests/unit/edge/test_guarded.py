@@ -253,6 +253,17 @@ async def test_a_body_that_comes_at_a_pace_and_a_kept_connection_are_left_alone(
     assert [len(body) for _, _, body, _ in seen.requests] == [60_000, 60_000]
 
 
+async def test_a_connection_on_which_no_other_request_comes_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.serve._KEEP_ALIVE_S", 0.3)
+    monkeypatch.setattr("edge.serve.SWEEP_S", 0.01)
+    async with connected(Seen()) as (reader, writer):
+        async with asyncio.timeout(10):
+            for _ in range(2):
+                writer.write(POST + b"Content-Length: 2\r\n\r\nhi")
+                assert (await reader.readuntil(b"ok")).startswith(OK)
+            assert await reader.read() == b""
+
+
 async def test_a_request_that_is_being_answered_is_not_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarded, "HEAD_TIMEOUT_S", 0.05)
     monkeypatch.setattr(guarded, "BODY_WINDOW_S", 0.05)
