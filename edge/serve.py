@@ -21,6 +21,9 @@ from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
 _BACKLOG = 2048
+# uvloop takes one connection from each listening descriptor in a round of its loop. When there is much to do rounds are
+# long, and then whoever comes on a new connection would wait for seconds before it is even refused.
+_ACCEPTED_AT_ONCE = 16
 # Longer than the idle time of common connection pools, so that the client closes first.
 _KEEP_ALIVE_S = 75
 
@@ -144,7 +147,8 @@ async def serving(
     config.load()
     listener = bind(settings.host, settings.port, shares_port=shares_port)
     server = _Server(config, doorman, settings.grace_s)
-    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener, *([beside] if beside else [])]))
+    sockets = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)), *([beside] if beside else [])]
+    task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
     sweeping = asyncio.get_running_loop().create_task(sweep(server.server_state.connections, SWEEP_S))
     try:
         await asyncio.wait({task, server.up}, return_when=asyncio.FIRST_COMPLETED)
@@ -156,7 +160,8 @@ async def serving(
         sweeping.cancel()
         server.leave()
         await task
-        listener.close()
+        for each in sockets:
+            each.close()
 
 
 def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate | None) -> uvicorn.Config:

@@ -45,9 +45,11 @@ async def flood(stage: Stage, seconds: float) -> Found:
     watching, client = asyncio.ensure_future(watch(stage, found.health)), Client(stage.gateway.port)
     pause_s = connections / (OFFERED * found.capacity)
     try:
+        before_s = stage.waited_for_processor_s()
         probing = asyncio.ensure_future(client.offer(stage.request, _PROBES_PER_S, seconds))
         counted = await _wrk(stage, connections, pause_s, seconds)
         asked = await probing
+        found.starved = (stage.waited_for_processor_s() - before_s) / counted.seconds
     finally:
         watching.cancel()
         await asyncio.wait([watching])

@@ -53,6 +53,8 @@ class Found:
     health: Watch = field(default_factory=Watch)
     is_at_rest: bool = False
     shed_counted: float = 0.0
+    starved: float = 0.0
+    """The share of the time in which others had the processor that the gateway wanted."""
 
     def lines(self) -> list[str]:
         """The figures in words."""
@@ -67,6 +69,8 @@ class Found:
             f"refused in {_both(self.shed_s)}; {self.bare_refusals} without Retry-After; "
             f"{self.shed_counted:.0f} were counted",
             f"health meanwhile: REST {_both(health.rest_s)}, gRPC {_both(health.grpc_s)}; {health.failures} failed",
+            f"the client itself was late by {_both(health.late_s)}; the gateway waited for a processor for "
+            f"{self.starved:.0%} of the time",
             f"calls over gRPC meanwhile: {', '.join(f'{count} {why}' for why, count in sorted(health.calls.items()))}",
             f"back to normal after {self.recovery_s:.2f} s; at rest afterwards: {'yes' if self.is_at_rest else 'NO'}"
             f"{streams}",
@@ -118,7 +122,9 @@ async def overload(stage: Stage, inside: int, seconds: float, most: float = floa
     found.offered = min(OFFERED * found.capacity, most)
     watching = asyncio.ensure_future(watch(stage, found.health))
     try:
+        before_s = stage.waited_for_processor_s()
         flood = await stage.client.offer(stage.request, found.offered, seconds)
+        found.starved = (stage.waited_for_processor_s() - before_s) / seconds
         _count(found, flood)
         found.recovery_s = await _recovered(stage, found)
     finally:

@@ -49,6 +49,15 @@ class Stage:
         ready: dict[str, Any] = json.loads((self.gateway.folder / "ready.json").read_text())
         return f"127.0.0.1:{ready['grpc_port']}"
 
+    def waited_for_processor_s(self) -> float:
+        """How long the gateway's main thread was ready to run and could not, since it began; 0 where nobody tells."""
+        process = self.gateway._process
+        try:
+            fields = Path(f"/proc/{process.pid}/schedstat").read_text().split() if process is not None else []
+        except OSError:
+            return 0.0
+        return int(fields[1]) / 1e9 if fields else 0.0
+
     async def metrics(self) -> dict[str, float]:
         """The numbers at rest and at work, by name and labels."""
         answer = await self.client.ask(get("/metrics"))
@@ -76,10 +85,14 @@ class Stage:
 
 @dataclass(slots=True)
 class Watch:
-    """What health checks of both faces came to while something else went on, and calls over gRPC beside them."""
+    """What health checks of both faces came to while something else went on, and calls over gRPC beside them.
+
+    `late_s` is how late the client itself was, which every other figure has in it.
+    """
 
     rest_s: list[float] = field(default_factory=list)
     grpc_s: list[float] = field(default_factory=list)
+    late_s: list[float] = field(default_factory=list)
     failures: int = 0
     calls: dict[str, int] = field(default_factory=dict)
 
@@ -100,7 +113,9 @@ async def watch(stage: Stage, seen: Watch) -> None:
                 seen.failures += told.status != health_pb2.HealthCheckResponse.SERVING
                 reason = await _call_over_grpc(channel, stage.whole.key)
                 seen.calls[reason] = seen.calls.get(reason, 0) + 1
+                began_s = loop.time()
                 await asyncio.sleep(_PROBE_EVERY_S)
+                seen.late_s.append(max(loop.time() - began_s - _PROBE_EVERY_S, 0.0))
     finally:
         client.close()
 
@@ -156,7 +171,9 @@ async def staged(
     """
     upstream = _quick_upstream if is_quick else _slow_upstream
     with upstream(folder, stream_s) as (whole_url, streams_url):
-        gateway = Gateway(folder, options=("--log-level", "warning", *options))
+        # All clients come from one address here.
+        usual = ("--log-level", "warning", "--max-connections-per-address", "0")
+        gateway = Gateway(folder, options=(*usual, *options))
         await gateway.start()
         client = Client(gateway.port)
         try:

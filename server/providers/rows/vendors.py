@@ -230,5 +230,18 @@ VENDORS: Final = (
         "ZAI_API_KEY",
         natives={"embeddings": embedder(EmbeddingForm(64, takes_tokens=False))},
     ),
+    Provider(
+        "minimax",
+        "MiniMax",
+        OpenAiDialect(
+            left_out=("frequency_penalty", "presence_penalty", "logit_bias", "n", "reasoning_effort"),
+            limit="max_completion_tokens",
+            parts=frozenset({"text", "image_url", "video_url"}),
+            thinking="none",
+        ),
+        "https://api.minimax.io/v1",
+        ("MiniMax-M3", "MiniMax-M2.5"),
+        "MINIMAX_API_KEY",
+    ),
 )
 """The vendors, in the order in which they are listed."""
