@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-down faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check faults-storage faults-replicas faults-overload soak-cancel siege build requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -95,11 +95,23 @@ faults: $(DEV) ## Try every fault of the mock on the gateway, in every way
 faults-cuts: $(DEV) ## Cut streams of three dialects at random bytes, so many: ARGS=10000
 	$(PY) -m pytest tests/faults/test_cuts.py -q --cuts $(or $(ARGS),10000)
 
-faults-cancel: $(DEV) ## Let clients leave in each of five states, so many, and print how soon they are rid of: ARGS=1000
+faults-cancel: $(DEV) ## Let clients leave in each state, so many, and print how soon they are rid of: ARGS=1000
 	$(PY) -m pytest tests/faults/test_leaving.py -q --leavers $(or $(ARGS),1000)
+
+faults-down: $(DEV) ## Take all upstreams away under load, and print what they and the clients see: ARGS="--seconds 60"
+	$(PY) -m tests.faults $(ARGS)
 
 faults-stop: $(DEV) ## Stop a gateway under load, so many times, and count what its clients see: ARGS=20
 	$(PY) -m pytest tests/faults/test_stop.py -q --rounds $(or $(ARGS),20)
+
+faults-overload: $(DEV) ## Offer three times what the gateway can do; figures: ARGS="--seconds 60 --inside 40"
+	$(PY) -m tests.overload $(ARGS)
+
+soak-cancel: $(DEV) ## Soak the gateway in streams whose clients leave, and print its memory: ARGS=50000
+	$(PY) -m tests.faults.soak --streams $(or $(ARGS),50000)
+
+siege: $(DEV) ## Attack the gateway with so many slow sockets, and with resets, headers and pings by HTTP/2: ARGS=2000
+	$(PY) -m tests.faults.siege --sockets $(or $(ARGS),2000)
 
 conformance: $(DEV) ## Play sixteen well-known faults and more behind the gateway, and print how it did
 	$(PY) -m tests.scoreboard perpetuo --profile $(PROFILE) $(ARGS)
@@ -109,6 +121,9 @@ conformance-peers: $(DEV) ## The same for other gateways, installed from the reg
 
 faults-storage: $(DEV) ## Kill the gateway, take its database away, damage its spool; figures: ARGS="--kills 20 --rate 200"
 	$(PY) -m tests.durability $(ARGS)
+
+faults-replicas: $(DEV) ## Hold two replicas to one limit for some minutes, with and without Valkey; minutes: ARGS="--windows 5"
+	$(PY) -m tests.replicas $(ARGS)
 
 contract: $(DEV) ## Hold every exchange of both REST references against a running gateway, on each database
 	$(PY) -m tests.contract.rest.run $(ARGS)

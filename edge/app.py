@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.calls import GONE, Caller, Endpoint, Exchange, own_headers
 from edge.errors import ErrorCatalogue, Failure
+from edge.gate import Gate, WaitOf, everybody_is_served
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
 from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
@@ -89,12 +90,14 @@ class EdgeOptions:
     """In lower case; a caller that sends it reads typed errors. Empty: there is no such header."""
     metrics: HttpMetrics = field(default_factory=HttpMetrics)
     """Where requests are counted."""
+    wait_of: WaitOf = everybody_is_served
+    """Asked before a model call is begun; the seconds after which to come again, or None for who is served."""
     correct_path: Callable[[bytes], bytes | None] | None = None
     """Asked for another path when nothing is served at the one sent."""
 
 
 def create_app(channel: grpc.aio.Channel, options: EdgeOptions) -> Starlette:
-    """The application over a channel, which stays the caller's to close.
+    """The application over a channel, which stays the caller's to close. Its `state.gate` is for the server.
 
     Raises:
         BindingError: a method cannot be served as its options say.
@@ -106,7 +109,9 @@ def create_app(channel: grpc.aio.Channel, options: EdgeOptions) -> Starlette:
         allow_headers=["*"],
         expose_headers=_EXPOSED_HEADERS,
     )
-    return _Application(RestFace(channel, options), [cors] if options.cors_origins else [])
+    app = _Application(RestFace(channel, options), [cors] if options.cors_origins else [])
+    app.state.gate = app.gate
+    return app
 
 
 class _Application(Starlette):
@@ -118,6 +123,8 @@ class _Application(Starlette):
     def __init__(self, face: "RestFace", middleware: Sequence[Middleware]) -> None:
         super().__init__(routes=[Mount("/", app=face)], middleware=middleware)
         self._face = face
+        # A page of another origin could not read a refusal that came without the headers for it.
+        self.gate = None if middleware else face.gate
 
     def build_middleware_stack(self) -> ASGIApp:
         """Defects become answers outside, then the middleware, then the face."""
@@ -150,6 +157,7 @@ class RestFace:
         self._styles = Styles(
             bindings, has_status_errors=options.profile is CANONICAL, header=options.typed_errors_header
         )
+        self.gate = Gate(options.wait_of, self._catalogue, self._styles, options.metrics)
         try:
             self._router = Router(
                 Route(each.http_method, each.template, _endpoint(channel, each, options), each.source)

@@ -85,6 +85,12 @@ class Cycle:
         finally:
             self.on_response = _nothing
 
+    def refuse(self, response: bytes) -> None:
+        """Answers with a whole response that is written already, in the place of an application."""
+        self.response_started = True
+        self._write_out(response)
+        self._end()
+
     async def _give_up(self) -> None:
         if self.response_started:
             self._flush()

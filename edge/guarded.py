@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.cycle import Cycle
 from edge.doorman import Doorman, TooManyConnectionsError
+from edge.gate import Gate
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
@@ -57,11 +58,12 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. The `gate`, if there is one, answers requests for which there is no time."""
 
-    def __init__(self, doorman: Doorman, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, doorman: Doorman, gate: Gate | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._doorman = doorman
+        self._gate = gate
         self._name: str | None = None
         self._phase = _HEAD
         self._since_s = self.loop.time()
@@ -150,11 +152,24 @@ class GuardedProtocol(HttpToolsProtocol):
             expect_100_continue=self.expect_100_continue,
         )
         self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
-        if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
-        else:
+        if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+        elif self._gate is None or not self._turn_away(cycle):
+            self._start_asgi_task(self.cycle, self.app)
+
+    def _turn_away(self, cycle: Cycle) -> bool:
+        """Answers a request in the place of the application, if there is no time for it."""
+        assert self._gate is not None
+        scope = cycle.scope
+        # A client that waits for leave to send its body may send it all the same, or not.
+        closes = not cycle.keep_alive or self.expect_100_continue
+        response = self._gate.answer(scope["method"], scope["raw_path"], self.headers, closes=closes)
+        if response is None:
+            return False
+        cycle.keep_alive = not closes
+        cycle.refuse(response)
+        return True
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answering = cycle

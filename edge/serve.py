@@ -16,10 +16,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edge.doorman import Doorman
+from edge.gate import Gate
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
 _BACKLOG = 2048
+# uvloop takes one connection from each listening descriptor in a round of its loop. When there is much to do rounds are
+# long, and then whoever comes on a new connection would wait for seconds before it is even refused.
+_ACCEPTED_AT_ONCE = 16
 # Longer than the idle time of common connection pools, so that the client closes first.
 _KEEP_ALIVE_S = 75
 
@@ -127,15 +131,24 @@ async def serve_app(
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, settings: EdgeSettings, *, beside: socket.socket | None = None, shares_port: bool = False
+    app: ASGIApp,
+    settings: EdgeSettings,
+    *,
+    beside: socket.socket | None = None,
+    shares_port: bool = False,
+    gate: Gate | None = None,
 ) -> AsyncIterator[int]:
-    """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on."""
+    """Serves while the context lasts; gives the port. `beside` is one more bound socket to listen on.
+
+    The `gate` answers requests for which there is no time.
+    """
     doorman = Doorman(settings.max_connections_per_address, settings.trusted_proxies)
-    config = _config(app, settings, doorman)
+    config = _config(app, settings, doorman, gate)
     config.load()
     listener = bind(settings.host, settings.port, shares_port=shares_port)
     server = _Server(config, doorman, settings.grace_s)
-    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener, *([beside] if beside else [])]))
+    sockets = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)), *([beside] if beside else [])]
+    task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
     sweeping = asyncio.get_running_loop().create_task(sweep(server.server_state.connections, SWEEP_S))
     try:
         await asyncio.wait({task, server.up}, return_when=asyncio.FIRST_COMPLETED)
@@ -147,11 +160,12 @@ async def serving(
         sweeping.cancel()
         server.leave()
         await task
-        listener.close()
+        for each in sockets:
+            each.close()
 
 
-def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman) -> uvicorn.Config:
-    protocol: Any = partial(GuardedProtocol, doorman)
+def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate | None) -> uvicorn.Config:
+    protocol: Any = partial(GuardedProtocol, doorman, gate)
     return uvicorn.Config(
         app,
         loop="none",

@@ -63,8 +63,13 @@ def event_body(failure: Failure, number: int) -> bytes:
 
 
 def typed_body(failure: Failure) -> bytes:
-    """`{"type": "error", "error": {"type", "message", "details"}, "request_id"}`; the details name the reason."""
-    details = {**failure.details, "error_code": failure.code, "docs_url": docs_url_of(failure.reason)}
+    """`{"type": "error", "error": {"type", "message", "details"}, "request_id"}`; the details name the reason.
+
+    A detail `errorCode` is Anthropic's own code for a refusal that its SDK acts on, and stands in place of ours.
+    """
+    details = dict(failure.details)
+    code = details.pop("errorCode", failure.code)
+    details |= {"error_code": code, "docs_url": docs_url_of(failure.reason)}
     if failure.param is not None:
         details["param"] = failure.param
     error = {"type": typed_kind(failure.http_status), "message": failure.message, "details": details}

@@ -38,8 +38,6 @@ from server.accounts.price_lists import PriceLists
 from server.accounts.rewrap import Rewrap, Rewrapped
 from server.cache.kept import Answers
 from server.catalogue.catalogue import Catalogue
-from server.chat.deployment import Candidate
-from server.chat.request import ChatRequest
 from server.chat.wire import Timeouts, Transport
 from server.draining import DrainRules
 from server.ending import End
@@ -60,10 +58,8 @@ from server.limits.refusals import Refusals
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
 from server.pipeline import Parts, Pipeline
+from server.plugins import load_providers
 from server.pricing import Pricing
-from server.providers.choice import dialect_for
-from server.providers.dialect import Dialect
-from server.providers.prefill import Prefill
 from server.providers.registry import PROVIDERS, Provider
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
@@ -71,7 +67,7 @@ from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.health import Health
+from server.routing.health import Health, SharedRests
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
@@ -138,19 +134,6 @@ def _hops_by(address_of: CallerAddress) -> HopsOf:
     return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
 
 
-def _dialect_of(provider: str) -> Dialect:
-    return PROVIDERS[provider].dialect
-
-
-def _dialect_for(provider: str, request: ChatRequest) -> Dialect:
-    return dialect_for(PROVIDERS[provider], request)
-
-
-def _prefill_of(candidate: Candidate) -> Prefill | None:
-    prefill = PROVIDERS[candidate.deployment.provider].prefill
-    return prefill if prefill is not None and prefill.fits(candidate) else None
-
-
 def _clock() -> Clock:
     return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time, time.perf_counter)
 
@@ -196,7 +179,10 @@ class Core:
         self._prices = _prices(self._catalogue.price_names)
         self._pricing = Pricing(stores.database, self._prices)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._health = Health()
+        clock_s = asyncio.get_running_loop().time
+        rests = SharedRests(stores.state.notices, clock_s)
+        self._health = Health(rests.tell)
+        rests.listen(self._health)
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         self._under_way = UnderWay(DrainRules(settings.drain_providers, settings.drain_streams, settings.drain_s))
         self._end: End | None = None
@@ -223,6 +209,7 @@ class Core:
         self._sharing = Sharing(answers, asyncio.get_running_loop().time, settings.request_timeout_s)
         self.metering.show_cache(self._sharing, answers)
         self.metering.show_state(stores.state)
+        self.metering.show_health(self._health, clock_s)
         self.metering.show_upstreams(client.counts)
         self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
         queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
@@ -238,8 +225,9 @@ class Core:
     @classmethod
     async def open(cls, settings: ServerSettings, place: Place = ALONE) -> Self:
         """Makes every part; nothing listens yet. Raises SettingsError and what the parts raise."""
-        check(settings)
-        return cls(settings, await open_stores(settings, serves=True), place)
+        known = load_providers()
+        check(settings, known.rows)
+        return cls(settings, await open_stores(settings, known, serves=True), place)
 
     async def __aenter__(self) -> Self:
         return self
@@ -303,8 +291,9 @@ class Core:
             settings.reasoning_answer_timeout_s,
             settings.idle_timeout_s,
         )
-        around = Surroundings(self._catalogue.find, _prefill_of, self._health, random.Random().random)
-        dispatcher = Dispatcher(self._transport, _dialect_for, patience, self._flag, around)
+        known = self.stores.known
+        around = Surroundings(self._catalogue.find, known.prefill_of, self._health, random.Random().random)
+        dispatcher = Dispatcher(self._transport, known.dialect_for, patience, self._flag, around)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
@@ -331,7 +320,7 @@ class Core:
         return Router(
             Sources(
                 deployments_of=self.stores.entries.deployments,
-                facts_of=_facts(PROVIDERS).__getitem__,
+                facts_of=_facts(self.stores.known.rows).__getitem__,
                 clock=_clock(),
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
@@ -345,18 +334,18 @@ class Core:
 
     def _registry(self) -> HandlerRegistry:
         registry = HandlerRegistry()
-        accounts, entries = self.stores.accounts, self.stores.entries
+        accounts, entries, known = self.stores.accounts, self.stores.entries, self.stores.known
         address_of = CallerAddress(self.settings.trusted_edges)
         calls = Calls(current_call, self.settings.request_timeout_s, address_of)
-        check_credential = CredentialCheck(self._transport, _dialect_of, _CHECK_TIMEOUTS)
-        facts_of = _facts(PROVIDERS).__getitem__
+        check_credential = CredentialCheck(self._transport, known.dialect_of, _CHECK_TIMEOUTS)
+        facts_of = _facts(known.rows).__getitem__
         cost, source, router = self._prices.cost_nanousd, self._prices.version, self._router()
         auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(accounts, entries, calls), registry)
         keys_pb2_grpc.add_KeysServiceServicer_to_server(KeysServicer(accounts, calls), registry)
         database, kept_from = self.stores.database, self._keeping.logs_from
-        logs, exports = Logs(database, PROVIDERS, kept_from), Exports(database, PROVIDERS, kept_from)
+        logs, exports = Logs(database, known.rows, kept_from), Exports(database, known.rows, kept_from)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(LogsServicer(accounts, logs, calls), registry)
-        analytics = Analytics(database, PROVIDERS, blames_provider, kept_from)
+        analytics = Analytics(database, known.rows, blames_provider, kept_from)
         analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(
             AnalyticsServicer(accounts, analytics, exports, calls), registry
         )
@@ -372,15 +361,17 @@ class Core:
         )
         forgetting = self.stores.forgetting
         forgetting.on("workspace", self._pricing.forget)
-        price_lists = PriceLists(self.stores.database, PROVIDERS, partial(forgetting.forget, "workspace"))
+        price_lists = PriceLists(self.stores.database, known.rows, partial(forgetting.forget, "workspace"))
         prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
         metrics_pb2_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(self.metering.metrics, self.settings.metrics, _hops_by(address_of)), registry
         )
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
-            CatalogueServicer(self._catalogue, cost, source, frozenset(PROVIDERS)), registry
+            CatalogueServicer(self._catalogue, cost, source, frozenset(known.rows)), registry
         )
-        routing_pb2_grpc.add_RoutingServiceServicer_to_server(RoutingServicer(router, calls, _dialect_for), registry)
+        routing_pb2_grpc.add_RoutingServiceServicer_to_server(
+            RoutingServicer(router, calls, known.dialect_for), registry
+        )
         pipeline = self._pipeline(router)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)

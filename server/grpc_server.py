@@ -28,8 +28,8 @@ class ServerOptions:
 
     `message_bytes` bounds a message either way, `metadata_bytes` all metadata of one direction of a call. Calls beyond
     `concurrent_calls` are refused with RESOURCE_EXHAUSTED; None is no bound. `shares_port` lets several processes
-    listen on one port. `count_call` is told the method and the status of every call that has ended. At the `door` calls
-    are refused when there are too many.
+    listen on one port. A connection has `handshake_s` seconds to say that it speaks HTTP/2. `count_call` is told the
+    method and the status of every call that has ended. At the `door` calls are refused when there are too many.
     """
 
     message_bytes: int = 32 * 1024 * 1024
@@ -38,6 +38,7 @@ class ServerOptions:
     has_reflection: bool = True
     has_access_log: bool = True
     shares_port: bool = False
+    handshake_s: float = 10.0
     count_call: Callable[[str, str], None] = count_nowhere
     door: Door | None = None
 
@@ -117,6 +118,7 @@ def _options(options: ServerOptions) -> tuple[tuple[str, int], ...]:
         ("grpc.http2.bdp_probe", 0),
         # Otherwise a second server on the same port starts without a complaint.
         ("grpc.so_reuseport", int(options.shares_port)),
+        ("grpc.server_handshake_timeout_ms", round(options.handshake_s * 1000)),
         ("grpc.keepalive_time_ms", _KEEPALIVE_INTERVAL_MS),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
         ("grpc.keepalive_permit_without_calls", 1),

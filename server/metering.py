@@ -15,6 +15,7 @@ from server.limits.admission import Admission
 from server.limits.door import Door
 from server.limits.refusals import Refusals
 from server.routing.dispatch.line import Line
+from server.routing.health import Health
 from server.routing.load.traffic import Traffic
 from server.sharing import Sharing
 from server.state.state import State
@@ -24,6 +25,7 @@ from server.telemetry.requests import NameOf, RequestMetrics
 from server.upstream.pool import Counts
 
 _MAX_METHODS: Final = 192
+_MAX_PROVIDERS: Final = 48
 
 
 class Metering:
@@ -114,6 +116,64 @@ class Metering:
             },
             ("result",),
             3,
+        )
+
+    def show_health(self, health: Health, now_s: Callable[[], float]) -> None:
+        """Shows which upstreams are left alone, and how often the same was asked once more."""
+        self._show_breakers(health, now_s)
+        self._show(
+            "perpetuo_resting",
+            "Credentials and models that rest after their provider said no.",
+            "gauge",
+            lambda: {(of,): count for of, count in health.resting_now(now_s()).items()},
+            ("of",),
+            2,
+        )
+        self._show(
+            "perpetuo_rests_total",
+            "Rests that began, by what they came after.",
+            "counter",
+            lambda: {(kind.name.lower(),): count for kind, count in health.rests.items()},
+            ("cause",),
+            5,
+        )
+        self._show(
+            "perpetuo_held_back_calls_total",
+            "Calls that were not made because their upstream had come to rest since it was chosen.",
+            "counter",
+            lambda: {(): health.held_back},
+        )
+        self._show_repeats(health)
+
+    def _show_repeats(self, health: Health) -> None:
+        self._show(
+            "perpetuo_repeats_total",
+            "Times that the same upstream was asked once more, and that a budget had no room for it.",
+            "counter",
+            lambda: {
+                ("made",): health.repeats,
+                **{(f"no_room_{refusal.value}",): count for refusal, count in health.refused_repeats.items()},
+            },
+            ("outcome",),
+            3,
+        )
+
+    def _show_breakers(self, health: Health, now_s: Callable[[], float]) -> None:
+        self._show(
+            "perpetuo_breakers",
+            "Breakers that are not closed, of endpoints and of single models.",
+            "gauge",
+            lambda: dict(health.breakers(now_s()).items()),
+            ("of", "state"),
+            4,
+        )
+        self._show(
+            "perpetuo_breaker_openings_total",
+            "How often breakers opened.",
+            "counter",
+            lambda: {(provider,): count for provider, count in health.openings.items()},
+            ("provider",),
+            _MAX_PROVIDERS,
         )
 
     def show_limits(self, admission: Admission, refusals: Refusals) -> None:

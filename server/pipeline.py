@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from msgspec import Struct
-
 from server.cache.control import use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
@@ -24,17 +22,18 @@ from server.chat.rates import Standing
 from server.chat.records import bare
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
-from server.chat.view import GatewayKnobs, StreamMode
+from server.chat.view import GatewayKnobs
 from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
 from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
 from server.limits.metadata import rate_metadata
 from server.limits.refusals import Refusals
+from server.prepared import Prepared
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
-from server.routing.dispatch import ContinuedStream, Dispatcher, Errand, LiveStream, broken_stream
+from server.routing.dispatch import ContinuedStream, Dispatcher, LiveStream, broken_stream
 from server.routing.dispatch.line import Line, wait_in_line
 from server.routing.operation import Operation
 from server.routing.router import Asked, Router
@@ -73,16 +72,6 @@ class Parts:
     under_way: UnderWay = field(default_factory=UnderWay)
     watch: Watch | None = None
     line: Line | None = None
-
-
-class Prepared(Struct, frozen=True):
-    """A request that was read: its operation, its text, what it asks of routing, its share if any, and its mode."""
-
-    operation: Operation
-    request: ChatRequest
-    asked: Asked
-    share: Share | None
-    mode: StreamMode = "direct"
 
 
 class Pipeline:
@@ -220,7 +209,7 @@ class Pipeline:
         operation.is_settled = True
         operation.trace.on_begin = None
         record = operation.record()
-        self._parts.router.note(record.attempts, is_stream=record.is_stream)
+        self._parts.router.note(record.attempts, is_stream=record.is_stream, bond=operation.bond)
         if operation.grant is not None:
             self._parts.admission.settle(operation.grant, operation.trace.used_tokens())
         if self._parts.refusals.are_recorded(record):
@@ -242,11 +231,11 @@ class Pipeline:
             operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
         request.is_strict = knobs.strict is True
         asked = await router.read(request, knobs, call)
-        operation.strategy = asked.ask.strategy
+        operation.strategy, operation.bond = asked.ask.strategy, asked.ask.bond
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
         share = await self._share(operation, request, knobs, asked)
-        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct")
+        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct", knobs.hedge is True)
         if prepared.share is None or not prepared.share.has_kept():
             await self._choose(prepared)
         return prepared
@@ -303,7 +292,7 @@ class Pipeline:
         """An answer in one piece from a provider."""
         operation = prepared.operation
         await self._find_room(operation, prepared)
-        served = await self._parts.dispatcher.complete(self._errand(prepared))
+        served = await self._parts.dispatcher.complete(prepared.errand(self._parts.calibration))
         answer = served.answer
         usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
         operation.served, operation.usage = served.candidate, usage
@@ -315,7 +304,7 @@ class Pipeline:
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
         await self._find_room(prepared.operation, prepared)
-        return await self._parts.dispatcher.stream(self._errand(prepared))
+        return await self._parts.dispatcher.stream(prepared.errand(self._parts.calibration))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
@@ -328,7 +317,7 @@ class Pipeline:
         try:
             await self._read(live, tail, show)
         except PerpetuoError as error:
-            told = broken_stream(error, _deadline(prepared), self._parts.clock.monotonic())
+            told = broken_stream(error, prepared.deadline, self._parts.clock.monotonic())
             live.count(self._usage_of(operation, live, tail))
             live.end(told)
             raise told from None
@@ -381,13 +370,3 @@ class Pipeline:
         # Of a stream that several follow only the one who reads it learns.
         learns = isinstance(live, LiveStream)
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
-
-    def _errand(self, prepared: Prepared) -> Errand:
-        operation, usage_of = prepared.operation, partial(usage_of_stream, self._parts.calibration)
-        asked = prepared.request, operation.candidates, _deadline(prepared)
-        return Errand(*asked, operation.trace, operation.prompt_tokens, prepared.mode, usage_of)
-
-
-def _deadline(prepared: Prepared) -> float:
-    """Until when providers may be asked: until the request's own deadline, or while others may wait with it."""
-    return prepared.operation.call.deadline if prepared.share is None else prepared.share.call_deadline

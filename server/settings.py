@@ -110,7 +110,7 @@ class ServerSettings(BaseSettings):
         default=16_000, ge=0, description="Calls that are served at the same time; more are refused. 0 for no bound."
     )
     max_lag_ms: float = Field(
-        default=100.0,
+        default=50.0,
         ge=0,
         description="How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.",
     )

@@ -1,6 +1,7 @@
 """What is kept and shared, opened by settings: the database, the accounts over it, and the state of the replicas."""
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +22,7 @@ from server.chat.rates import CountOf, Used
 from server.errors import StoreUnavailable
 from server.ledger.opening import LedgerOptions
 from server.ledger.spool.sync import SyncPolicy
-from server.providers.registry import PROVIDERS
+from server.plugins import Providers, load_providers
 from server.settings import ServerSettings
 from server.state.state import MEMORY, State, check_url, open_state
 from server.storage.backend import StoreBounds
@@ -35,7 +36,10 @@ class SettingsError(Exception):
 
 @dataclass(slots=True)
 class Stores:
-    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind."""
+    """What is kept, and who knows it. `has_older_keys` is whether there is a master key to be left behind.
+
+    `known` are the providers that entries may name, those of other packages among them.
+    """
 
     database: Database
     accounts: Accounts
@@ -43,6 +47,7 @@ class Stores:
     vault: Vault
     state: State
     forgetting: Forgetting
+    known: Providers
     has_older_keys: bool = False
 
     async def close(self) -> None:
@@ -62,8 +67,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check(settings: ServerSettings) -> None:
-    """Refuses settings that contradict each other or are not served. Raises SettingsError."""
+def check(settings: ServerSettings, providers: Iterable[str]) -> None:
+    """Refuses settings that contradict each other or are not served. Raises SettingsError.
+
+    `providers` are the names of all that there are.
+    """
     if settings.demo and not is_loopback(settings.host):
         raise SettingsError(
             f"--demo listens on loopback only, because everybody knows its key; --host is {settings.host}. "
@@ -75,7 +83,7 @@ def check(settings: ServerSettings) -> None:
         raise SettingsError(f"--state-url cannot be served: {error}.") from None
     if settings.replicas > 1 and settings.state_url == MEMORY:
         raise SettingsError("--replicas is for gateways that share their state: name it with --state-url.")
-    if unknown := sorted(set(settings.drain_providers) - set(PROVIDERS)):
+    if unknown := sorted(set(settings.drain_providers) - set(providers)):
         raise SettingsError(
             f"--drain-providers names {', '.join(unknown)}, which is no provider; docs/providers.md lists them."
         )
@@ -83,10 +91,10 @@ def check(settings: ServerSettings) -> None:
         raise SettingsError("--require-log needs a spool; --spool-max-mib is 0. Leave out one of them.")
 
 
-async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stores:
+async def open_stores(settings: ServerSettings, known: Providers | None = None, *, serves: bool = False) -> Stores:
     """Opens the database at its newest schema, and the accounts in it. Raises what its parts raise.
 
-    Only a gateway that `serves` has a part in the shared state.
+    Only a gateway that `serves` has a part in the shared state. Without `known` the providers are those installed.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     secrets = Secrets.load(
@@ -95,6 +103,7 @@ async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stor
         _given(settings.jwt_secret, settings.jwt_secret_file),
         _given(settings.old_master_key, settings.old_master_key_file),
     )
+    known = known or load_providers()
     vault = Vault(secrets.vault_key, secrets.older_vault_keys)
     database = await _open_database(settings)
     state: State | None = None
@@ -102,7 +111,7 @@ async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stor
         state = await _open_state(settings if serves else settings.model_copy(update={"state_url": MEMORY}), database)
         forgetting = Forgetting(state.notices)
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
-        entries = ProviderEntries(database, vault, PROVIDERS, allows, forgetting=forgetting)
+        entries = ProviderEntries(database, vault, known.rows, allows, forgetting=forgetting)
         await entries.check_vault()
         secrets = replace(secrets, key_pepper=await kept_pepper(database, vault, secrets.key_pepper))
     except BaseException:
@@ -112,7 +121,7 @@ async def open_stores(settings: ServerSettings, *, serves: bool = False) -> Stor
         raise
     throttle = LoginThrottle(state.throttles, state.notes)
     accounts = Accounts(database, secrets, _policy(settings), throttle, forgetting)
-    return Stores(database, accounts, entries, vault, state, forgetting, bool(secrets.older_vault_keys))
+    return Stores(database, accounts, entries, vault, state, forgetting, known, bool(secrets.older_vault_keys))
 
 
 async def _open_database(settings: ServerSettings) -> Database:

@@ -13,6 +13,7 @@ from server.chat.view import Strategy
 from server.errors import RequestInvalid
 from server.routing.complexity import Complexity
 from server.routing.features import Needs
+from server.routing.sticky import Bond
 
 AUTO: Final = "auto"
 _BEST: Final = "auto:best"
@@ -34,7 +35,8 @@ class Ask(Struct, frozen=True):
 
     `model` is the model that it names, empty when the gateway is to choose; `wants_best` then asks for the highest
     quality tier. `prompt_tokens` is an estimate, `max_output_tokens` 0 when the request does not bound the answer.
-    `allowed_models` is the key's allow-list, empty for all. `today` is the UTC day.
+    `allowed_models` is the key's allow-list, empty for all. `today` is the UTC day. `bond` is what the conversation is
+    known by; None for one that may go anywhere.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Ask(Struct, frozen=True):
     is_stream: bool
     allowed_models: tuple[str, ...]
     today: date
+    bond: Bond | None = None
 
     @property
     def quality_needed(self) -> int | None:

@@ -98,6 +98,11 @@ class Course:
         return step if self._is_possible(step, now_s) else None
 
     @property
+    def is_over(self) -> bool:
+        """Whether a failure was one after which nobody is asked."""
+        return self._is_over
+
+    @property
     def is_at_last(self) -> bool:
         """Whether nobody is left to be asked next, and nobody has failed."""
         return not self._untried and not self.failures

@@ -14,6 +14,7 @@ from server.routing.ask import Ask
 from server.routing.filters import Filter, Option, Rejected, sift
 from server.routing.load.choice import two_choices
 from server.routing.nobody import nobody_left
+from server.routing.sticky import Stay, eased, pulls
 from server.routing.strategies import RULES, Figures, Key, Scores, figures_of, scores_of, shortfall
 from server.routing.world import World
 
@@ -34,11 +35,15 @@ class Ranked(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """The candidates, the first to be tried first; `error` is what the caller is told when there is none."""
+    """The candidates, the first to be tried first; `error` is what the caller is told when there is none.
+
+    `stay` tells of a conversation that has an entry of its own, if the decision was made in full.
+    """
 
     ranked: tuple[Ranked, ...]
     rejected: tuple[Rejected, ...]
     error: PerpetuoError | None = None
+    stay: Stay | None = None
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -56,7 +61,8 @@ def decide(ask: Ask, world: World, *, in_full: bool = False) -> Decision:
     ranked = _ranked(options, ask, world, in_full)
     if not ask.model:
         ranked = _cut(ranked, rejected)
-    return Decision(tuple(ranked), tuple(rejected))
+    stay = _stay(ranked, rejected, ask, world) if in_full else None
+    return Decision(tuple(ranked), tuple(rejected), stay=stay)
 
 
 def _ranked(options: Sequence[Option], ask: Ask, world: World, in_full: bool) -> list[Ranked]:
@@ -64,7 +70,7 @@ def _ranked(options: Sequence[Option], ask: Ask, world: World, in_full: bool) ->
     is_plain = bool(ask.model) and ask.strategy == "default"
     if len(options) == 1 and not in_full:
         return [Ranked(options[0].candidate, shortfall(options[0], ask.quality_needed))]
-    draws = _draws(options, world)
+    draws = _draws(options, ask, world)
     if is_plain and not in_full:
         keyed = [(_tie(option, draws), Ranked(option.candidate, 0)) for option in options]
     else:
@@ -77,6 +83,8 @@ def _ranked(options: Sequence[Option], ask: Ask, world: World, in_full: bool) ->
             )
             for option, found, score in zip(options, figures, scores, strict=True)
         ]
+    if ask.bond is not None and ask.strategy != "default":
+        keyed = _eased(keyed, ask, world)
     keyed.sort(key=lambda entry: entry[0])
     return _balanced(keyed, ask, world, 1 if is_plain else _place_of_draw(ask))
 
@@ -94,7 +102,8 @@ def _balanced(keyed: Sequence[tuple[Key, Ranked]], ask: Ask, world: World, draw_
         candidate = item.candidate
         return world.load_of(candidate.deployment.provider_id, candidate.model, ask.is_stream)
 
-    first = two_choices(equals, _entry_of, _weight_of, load_of)
+    # A conversation's own entry is asked however much it has to do, as long as it takes calls.
+    first = equals if ask.bond is not None else two_choices(equals, _entry_of, _weight_of, load_of)
     order = [*first, *(item for _, item in keyed[len(equals) :])]
     order.sort(key=lambda item: world.is_full(item.candidate.deployment.provider_id, item.candidate.model))
     return order
@@ -108,14 +117,26 @@ def _weight_of(item: Ranked) -> int:
     return item.candidate.deployment.weight
 
 
-def _draws(options: Sequence[Option], world: World) -> dict[str, float]:
+def _draws(options: Sequence[Option], ask: Ask, world: World) -> dict[str, float]:
     """A number for each entry, the lower the sooner; those with more weight tend to lower ones."""
-    draws: dict[str, float] = {}
-    for option in options:
-        deployment = option.candidate.deployment
-        if deployment.provider_id not in draws:
-            draws[deployment.provider_id] = -(world.draw() ** (1.0 / deployment.weight))
-    return draws
+    deployments = [option.candidate.deployment for option in options]
+    weights = {deployment.provider_id: deployment.weight for deployment in deployments}
+    if ask.bond is not None:
+        return pulls(ask.bond, world.home_of(ask.bond), weights)
+    return {provider_id: -(world.draw() ** (1.0 / weight)) for provider_id, weight in weights.items()}
+
+
+def _eased(keyed: Sequence[tuple[Key, Ranked]], ask: Ask, world: World) -> list[tuple[Key, Ranked]]:
+    """The same, with those made equal to the best that are not clearly worse than it."""
+    assert ask.bond is not None
+    home = world.home_of(ask.bond)
+    (short, best, *_), _ = min(keyed, key=lambda entry: entry[0])
+    found: list[tuple[Key, Ranked]] = []
+    for key, item in keyed:
+        is_home = home == (item.candidate.deployment.provider_id, item.candidate.model)
+        rule = eased(key[1], best, ask.strategy, is_home=is_home) if key[0] == short else key[1]
+        found.append(((key[0], rule, *key[2:]), item))
+    return found
 
 
 def _tie(option: Option, draws: dict[str, float]) -> Key:
@@ -154,3 +175,24 @@ def _cut(ranked: Sequence[Ranked], rejected: list[Rejected]) -> list[Ranked]:
         else:
             rejected.append(Rejected(item.candidate, Filter.SURPLUS))
     return kept
+
+
+def _stay(ranked: Sequence[Ranked], rejected: Sequence[Rejected], ask: Ask, world: World) -> Stay | None:
+    """Whose the request's conversation is, and why."""
+    if ask.bond is None:
+        return None
+    home, first = world.home_of(ask.bond), ranked[0].candidate
+    own = first.deployment.provider_id
+    if home is None:
+        return Stay(ask.bond.by, own, "the first of its equals by the hash of the conversation")
+    if home.provider_id == own:
+        return Stay(ask.bond.by, own, "it served the conversation last")
+    out = next((item for item in rejected if item.candidate.deployment.provider_id == home.provider_id), None)
+    is_left = any(item.candidate.deployment.provider_id == home.provider_id for item in ranked)
+    if not is_left:
+        why = "is gone" if out is None else f"is left out ({out.filter.value}: {out.reason})"
+    elif world.is_full(home.provider_id, home.model):
+        why = "takes no more calls for now"
+    else:
+        why = "comes after it now, by priority or because it is clearly worse"
+    return Stay(ask.bond.by, own, f"{home.provider_id}, which served the conversation last, {why}")

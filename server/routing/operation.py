@@ -13,6 +13,7 @@ from server.chat.usage import Usage
 from server.errors import ClientGone, DeadlineExceeded, PerpetuoError
 from server.routing.attempt import Attempt, Trace
 from server.routing.complexity import Complexity
+from server.routing.sticky import Bond
 
 _NANO = 1_000_000_000
 
@@ -21,11 +22,11 @@ _NANO = 1_000_000_000
 class Operation:
     """What is known of a request so far.
 
-    `prompt_tokens` is an estimate of the prompt's size. `is_committed` says that a stream's content has begun: what
-    fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
-    `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
-    was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
-    was said, if that is to be kept, and `grant` what limits have counted.
+    `prompt_tokens` is an estimate of the prompt's size, `bond` what the conversation is known by. `is_committed` says
+    that a stream's content has begun: what fails after that keeps the HTTP status 200. `is_cache_hit` says that the
+    answer was made for another request. `is_settled` says that its record was left with the ledger. `began` is when it
+    began and `answered_at` when there was something to send, on the stopwatch; the latter is None if that was not this
+    request's work. `content` is what was said, if that is to be kept, and `grant` what limits have counted.
     """
 
     call: Call
@@ -35,6 +36,7 @@ class Operation:
     strategy: str = "default"
     complexity: Complexity = Complexity.SIMPLE
     prompt_tokens: int = 0
+    bond: Bond | None = None
     candidates: Sequence[Candidate] = ()
     served: Candidate | None = None
     usage: Usage | None = None
@@ -157,7 +159,6 @@ class Operation:
         attempts = self.trace.records(self.outcome if is_late else ClientGone.reason)
         paid = self._paid()
         served = self.served or (paid.candidate if paid is not None else None)
-        last = attempts[-1] if attempts else None
         call, principal = self.call, self.call.principal
         return OperationRecord(
             request_id=call.request_id,
@@ -179,7 +180,9 @@ class Operation:
             usage=self.usage or (paid.usage if paid is not None else None),
             cost_nanousd=self.cost_nanousd(),
             latency_ms=self.latency_ms(),
-            first_token_ms=last.first_token_ms if last else None,
+            first_token_ms=next(
+                (each.first_token_ms for each in reversed(attempts) if each.first_token_ms is not None), None
+            ),
             created_at=self.trace.clock.now(),
             notes=tuple(self.notes),
             attempts=attempts,

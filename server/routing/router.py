@@ -4,7 +4,7 @@ It serves requests and explanations alike. What it knows of the outside (entries
 in as `Sources`; nothing is asked of a provider.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ from server.routing.complexity import Judgement, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
+from server.routing.sticky import Bond, Home, Homes, bond_of
 from server.routing.world import (
     Draw,
     IsFull,
@@ -95,6 +96,7 @@ class Router:
     def __init__(self, sources: Sources, measurements: Measurements | None = None) -> None:
         self._sources = sources
         self._measurements = measurements or Measurements()
+        self._homes = Homes()
 
     async def read(self, request: ChatRequest, knobs: GatewayKnobs, call: Call) -> Asked:
         """What a request asks of routing. Raises RequestInvalid for an `auto:…` that is not known."""
@@ -113,6 +115,7 @@ class Router:
             is_stream=request.is_stream,
             allowed_models=call.principal.allowed_models,
             today=self._sources.clock.now().date(),
+            bond=bond_of(request, call.principal.workspace_id, prompt_tokens),
         )
         return Asked(ask, judgement, policy)
 
@@ -144,12 +147,17 @@ class Router:
             rests_for=lambda candidate: sources.rests_at(candidate, now_s),
             load_of=sources.load_of,
             is_full=sources.is_full,
+            home_of=lambda bond: self._homes.of(bond, now_s),
         )
         return decide(ask, world, in_full=in_full)
 
-    def note(self, attempts: Iterable[AttemptRecord], *, is_stream: bool) -> None:
-        """Learns from attempts that have ended."""
-        self._measurements.note(attempts, is_stream=is_stream, now_s=self._sources.clock.monotonic())
+    def note(self, attempts: Sequence[AttemptRecord], *, is_stream: bool, bond: Bond | None = None) -> None:
+        """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
+        now_s = self._sources.clock.monotonic()
+        self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
+        served = next((each for each in reversed(attempts) if each.outcome == "ok"), None) if bond is not None else None
+        if bond is not None and served is not None:
+            self._homes.keep(bond, Home(served.provider_id, served.model), now_s)
 
 
 def _needs_of(request: ChatRequest) -> Needs:

@@ -142,9 +142,20 @@ class StreamTail:
             "choices": [],
         }
         if usage is not None:
-            members["usage"] = {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "total_tokens": usage.total_tokens,
-            }
+            members["usage"] = _in_openais_form(usage)
         return msgspec.json.encode(members)
+
+
+def _in_openais_form(usage: Usage) -> dict[str, object]:
+    """The usage with those of its parts that are known."""
+    made: dict[str, object] = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+    inside = {"cached_tokens": usage.cache_read_tokens, "cache_write_tokens": usage.cache_write_tokens}
+    if any(inside.values()):
+        made["prompt_tokens_details"] = {name: tokens for name, tokens in inside.items() if tokens}
+    if usage.reasoning_tokens:
+        made["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return made

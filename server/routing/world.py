@@ -11,6 +11,7 @@ from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate, Deployment
 from server.routing.candidates import FactsOf
 from server.routing.measured import NOTHING, Measured
+from server.routing.sticky import Bond, Home
 
 ModelOf = Callable[[str, str], Model | None]
 """Provider and model to what the catalogue knows; None for nothing."""
@@ -44,6 +45,9 @@ LoadOf = Callable[[str, str, bool], float]
 IsFull = Callable[[str, str], bool]
 """Provider entry and model to whether the upstream takes no more calls for now."""
 
+HomeOf = Callable[[Bond], Home | None]
+"""A conversation to who served it last, None if that is not known."""
+
 Draw = Callable[[], float]
 """A number from 0 (exclusive) to 1."""
 
@@ -68,6 +72,11 @@ def never_full(provider_id: str, model: str) -> bool:
     return False
 
 
+def home_nowhere(bond: Bond) -> None:
+    """No conversation was served yet."""
+    return
+
+
 class World(Struct, frozen=True):
     """The state that a decision is made over. `deployments` are those of the workspace that are enabled."""
 
@@ -80,3 +89,4 @@ class World(Struct, frozen=True):
     rests_for: RestsFor = never_rests
     load_of: LoadOf = loaded_nowhere
     is_full: IsFull = never_full
+    home_of: HomeOf = home_nowhere

@@ -61,6 +61,10 @@ def explained(model: str | None, asked: Asked, decision: Decision) -> routing_pb
             for item in decision.rejected
         ],
     )
+    if decision.stay is not None:
+        answer.stay.by = decision.stay.by
+        answer.stay.provider_id = decision.stay.provider_id
+        answer.stay.because = decision.stay.because
     if decision.error is not None:
         answer.error.reason = decision.error.reason
         answer.error.message = decision.error.message

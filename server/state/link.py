@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from server.fair_wait import FairWait
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -177,8 +179,7 @@ class ValkeyLink:
         while self._waiting and self.is_up:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
             try:
-                async with asyncio.timeout(self._patience_s):
-                    replies = await self._execute(batch)
+                replies = await self._patiently(batch)
             except asyncio.CancelledError:
                 for command in batch:
                     _fail(command)
@@ -188,6 +189,14 @@ class ValkeyLink:
                 return
             for command, reply in zip(batch, replies, strict=True):
                 _answer(command, reply)
+
+    async def _patiently(self, batch: Sequence[_Command]) -> list[Any]:
+        async with asyncio.timeout(None) as limit:
+            patience = FairWait(limit, self._patience_s)
+            try:
+                return await self._execute(batch)
+            finally:
+                patience.stop()
 
     async def _execute(self, batch: Sequence[_Command]) -> list[Any]:
         pipeline = self.client.pipeline(transaction=False)

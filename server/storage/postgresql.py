@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.errors import StoreUnavailable
+from server.fair_wait import FairWait
 from server.storage.backend import Addition, StoreBounds
 from server.storage.presence import Answer, Presence, Watch
 from server.storage.turns import Turns
@@ -243,8 +244,12 @@ class PostgresqlBackend:
     async def _connected(self) -> AsyncConnection:
         connection = self._engine.connect()
         try:
-            async with asyncio.timeout(self._wait_s):
-                await connection.start()
+            async with asyncio.timeout(None) as limit:
+                wait = FairWait(limit, self._wait_s)
+                try:
+                    await connection.start()
+                finally:
+                    wait.stop()
         except TimeoutError:
             self._presence.lose()
             raise StoreUnavailable("The database does not answer; try again.", retry_after_s=1.0) from None

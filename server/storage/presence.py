@@ -14,6 +14,7 @@ import math
 from collections.abc import Awaitable, Callable
 
 from server.errors import StoreUnavailable
+from server.fair_wait import FairWait
 
 # Of the longest silence: what is left beside both is for telling so.
 _SUSPECT_AT = 0.25
@@ -145,7 +146,11 @@ class Presence:
 
     async def _ask(self) -> Answer:
         try:
-            async with asyncio.timeout(self._probe_s):
-                return await self._probe()
+            async with asyncio.timeout(None) as limit:
+                wait = FairWait(limit, self._probe_s)
+                try:
+                    return await self._probe()
+                finally:
+                    wait.stop()
         except TimeoutError:
             return Answer.SILENT

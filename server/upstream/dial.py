@@ -121,6 +121,7 @@ def _close_late(task: asyncio.Task[socket]) -> None:
 
 def _system_trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context
 

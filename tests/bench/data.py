@@ -25,6 +25,7 @@ from server.ledger.export import Exports
 from server.ledger.log_query import AskedLogs
 from server.ledger.logs import Logs
 from server.ledger.retention import Retention, RetentionRules
+from server.storage.backend import StoreBounds
 from server.storage.database import Database
 from server.storage.selection import EVERY_OPERATION
 from server.storage.users import User
@@ -141,7 +142,7 @@ async def pages(logs: Logs, count: int, end: datetime) -> dict[str, AskedLogs]:
 async def run(url: str, count: int, folder: Path) -> None:
     """Fills, measures, and removes a third."""
     end = datetime.now(UTC)
-    database = await Database.open(url)
+    database = await Database.open(url, StoreBounds(answer_s=30.0))
     try:
         sys.stdout.write(f"{count:,} operations\n  writer: {await fill(database, count, end):,.0f} operations/s\n")
         size_bytes = sum(file.stat().st_size for file in folder.iterdir()) or await _server_size_bytes(url)

@@ -29,13 +29,17 @@ class Fate(Enum):
 
 @dataclass(slots=True)
 class Sent:
-    """One request. `own_id` is the client's id of it, `request_id` the gateway's once it is known."""
+    """One request. `own_id` is the client's id of it, `request_id` the gateway's once it is known.
+
+    It was made at `at_s`, by the clock of the event loop.
+    """
 
     own_id: str
     is_stream: bool
     fate: Fate = Fate.UNSENT
     request_id: str = ""
     status: int = 0
+    at_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -73,7 +77,7 @@ class Load:
         for number in itertools.count():
             await asyncio.sleep(max(0.0, began + number / self.rate - loop.time()))
             is_stream = number * self.stream_share % 1 + self.stream_share >= 1
-            sent = Sent(f"own-{len(self.sent)}", is_stream)
+            sent = Sent(f"own-{len(self.sent)}", is_stream, at_s=loop.time())
             self.sent.append(sent)
             task = asyncio.ensure_future(self._ask(sent))
             self._tasks.add(task)

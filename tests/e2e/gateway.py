@@ -52,11 +52,17 @@ async def wait_for_file(path: Path, process: asyncio.subprocess.Process, log: Pa
 
 
 @contextlib.asynccontextmanager
-async def running(directory: Path, *arguments: str, module: str = "cli.main") -> AsyncIterator[dict[str, Any]]:
-    """Runs `python -m module arguments… --ready-file F` until the block ends; gives what the ready file says."""
+async def running(
+    directory: Path, *arguments: str, module: str = "cli.main", packages: Path | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """Runs `python -m module arguments… --ready-file F` until the block ends; gives what the ready file says.
+
+    `packages` is a folder of packages that are installed beside the gateway.
+    """
     ready = directory / f"{module}.ready.json"
     log = directory / f"{module}.log"
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'generated'}"}
+    path = [str(each) for each in (ROOT, ROOT / "generated", packages) if each is not None]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", module, *arguments, "--ready-file", str(ready)),
@@ -85,11 +91,11 @@ async def stop(process: asyncio.subprocess.Process, log: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def gateway(directory: Path, *arguments: str) -> AsyncIterator[Gateway]:
-    """A demo gateway on free ports with its data in `directory`."""
+async def gateway(directory: Path, *arguments: str, packages: Path | None = None) -> AsyncIterator[Gateway]:
+    """A demo gateway on free ports with its data in `directory`; for `packages` see `running`."""
     data = directory / "data"
     options = ("serve", "--demo", "--port", "0", "--grpc-port", "0", "--data-dir", str(data), *arguments)
-    async with running(directory, *options) as ready:
+    async with running(directory, *options, packages=packages) as ready:
         yield Gateway(ready["port"], ready["grpc_port"], ready["pid"], ready["demo_key"], ready["log"], data)
 
 

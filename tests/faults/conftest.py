@@ -57,3 +57,11 @@ async def narrow(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]
     limits = {"connect_timeout_s": 25.0, "first_token_timeout_s": 25.0, "upstream_connections": 1}
     async with open_lab(tmp_path_factory.mktemp("narrow"), timeout_s=30.0, **limits) as lab:
         yield lab
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def crowded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    """A patient gateway that makes ten calls of upstreams at the same time."""
+    limits = {"connect_timeout_s": 25.0, "first_token_timeout_s": 25.0, "max_upstream_calls": 10, "queue_wait_s": 25.0}
+    async with open_lab(tmp_path_factory.mktemp("crowded"), timeout_s=30.0, **limits) as lab:
+        yield lab

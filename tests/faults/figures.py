@@ -12,6 +12,8 @@ HELD = (
     "perpetuo_requests_in_flight",
     "perpetuo_upstream_connections",
     "perpetuo_upstream_waiting_calls",
+    "perpetuo_upstream_calls",
+    "perpetuo_queued_requests",
     "perpetuo_limits_open_calls",
     "perpetuo_limits_held_tokens",
 )

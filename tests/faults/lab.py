@@ -144,11 +144,8 @@ class Lab:
 
 @contextlib.asynccontextmanager
 async def open_lab(directory: Path, *, timeout_s: float, **settings: Any) -> AsyncIterator[Lab]:
-    """Serves on free ports until the block ends. `settings` are those of the core that are not the usual ones.
-
-    Nobody is refused because the loop is late: on a machine that does much else that says nothing about the gateway.
-    """
-    chosen: dict[str, Any] = {"allow_private_upstreams": True, "log_level": "error", "max_lag_ms": 0} | settings
+    """Serves on free ports until the block ends. `settings` are those of the core that are not the usual ones."""
+    chosen: dict[str, Any] = {"allow_private_upstreams": True, "log_level": "error"} | settings
     core_settings = ServerSettings(data_dir=directory, grpc_port=0, grace_s=0, default_plan="enterprise", **chosen)
     edge = EdgeSettings(port=0, grace_s=0)
     async with await Core.open(core_settings) as core:

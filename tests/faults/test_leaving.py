@@ -1,8 +1,9 @@
 """Clients that leave before their answer is there, in each state of a request, by either face and in either form.
 
-`--leavers N` is how many leave in each state. Ten at a time get there together and leave together. Of each is measured
-how long its upstream connection lives on, and how long it takes until the request is settled; afterwards nothing of
-them may be left in the gateway. The asserted bound is generous, since machines are busy; the figures are printed.
+`--leavers N` is how many leave in each state, in tens: ten at a time get there together and leave together. Of each is
+measured how long its upstream connection lives on, and how long it takes until the request is settled; afterwards
+nothing of them may be left in the gateway. The asserted bound is generous, since machines are busy; the figures are
+printed.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ LIMITED = NewKey(name="leaver", limits=KeyLimits(tokens_per_day=10**9))
 class State(Enum):
     """Where a request is when its client leaves."""
 
+    IN_LINE = "waiting in the queue"
     QUEUED = "waiting for a connection"
     CONNECTING = "connecting"
     WAITING = "waiting for the first token"
@@ -38,12 +40,16 @@ class State(Enum):
 
 
 UPSTREAMS = {
+    State.IN_LINE: ("stall-headers", "stall-headers"),
     State.QUEUED: ("stall-headers", "stall-headers"),
     State.WAITING: ("stall-headers", "stall-headers"),
     State.STREAMING: ("slow?ms=5&n=2000", "stall-after?n=60"),
     State.BACKING_OFF: ("status-429?retry_after=2", "status-429?retry_after=2"),
 }
 """What the upstream does to streams, and to others."""
+
+BEHIND_OTHERS = (State.IN_LINE, State.QUEUED)
+"""States in which another request of the room has what is waited for."""
 
 
 class Mute:
@@ -97,9 +103,7 @@ class Case:
             await until(lambda: self.mute.opened_count == 1, "the connection")
             return
         await mock.arrived()
-        if self.state is State.QUEUED:
-            await self.ask()
-        elif self.state is State.STREAMING and self.is_stream:
+        if self.state is State.STREAMING and self.is_stream:
             await self.clients[0].hear()
         elif self.state is State.BACKING_OFF:
             await until(lambda: mock.requests[0].is_answered, "the refusal")
@@ -137,7 +141,11 @@ async def leave_together(lab: Lab, state: State, forms: list[tuple[bool, bool]])
             for is_stream, is_grpc in forms
         ]
         await asyncio.gather(*(case.get_there() for case in cases))
+        if state in BEHIND_OTHERS:
+            await asyncio.gather(*(case.ask() for case in cases))
         waiting, idle = len(cases) * (state is State.QUEUED), len(cases) * (state is State.BACKING_OFF)
+        in_line = len(cases) * (state is State.IN_LINE)
+        await until(lambda: held(lab)["perpetuo_queued_requests"] == in_line, f"all {state.value}")
         await until(lambda: (lab.core.upstreams.counts().waiting, lab.core.upstreams.counts().idle) == (waiting, idle),
                     f"all {state.value}")  # fmt: skip
         assert held(lab)["perpetuo_limits_open_calls"] == sum(len(case.clients) for case in cases)
@@ -188,21 +196,22 @@ async def rows_of(room: Room, count: int) -> int:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("state", State, ids=lambda state: state.value)
 async def test_a_client_that_leaves_frees_everything_at_once(
-    state: State, narrow: Lab, pytestconfig: pytest.Config, tell: Callable[[str], None]
+    state: State, narrow: Lab, crowded: Lab, pytestconfig: pytest.Config, tell: Callable[[str], None]
 ) -> None:
+    lab = crowded if state is State.IN_LINE else narrow
     forms = itertools.cycle(itertools.product((True, False), (False, True)))
     left = int(pytestconfig.getoption("--leavers"))
     freed: list[float] = []
     settled: list[float] = []
-    await leave_together(narrow, state, [next(forms)])
+    await leave_together(lab, state, [next(forms) for _ in range(AT_A_TIME)])
     tasks = len(asyncio.all_tasks())
     while left > 0:
-        batch = [next(forms) for _ in range(min(left, AT_A_TIME))]
+        batch = [next(forms) for _ in range(AT_A_TIME)]
         left -= len(batch)
-        more_freed, more_settled = await leave_together(narrow, state, batch)
+        more_freed, more_settled = await leave_together(lab, state, batch)
         freed += more_freed
         settled += more_settled
-        await until(lambda: not any(held(narrow).values()), f"nothing held: {held(narrow)}")
+        await until(lambda: not any(held(lab).values()), f"nothing held: {held(lab)}")
         await until(lambda: len(asyncio.all_tasks()) <= tasks, f"no more than {tasks} tasks")
     for what, times in (("connection closed", freed), ("request settled", settled)):
         if times:

@@ -85,7 +85,7 @@ SCENES = {
             Said("Let me look.", calls=((WEATHER, CITY), (CLOCK, "{}")), finish="tool_calls"),
             tools=True,
         ),
-        Scene("tool-results", "What is the weather?", Said("It is 12 °C."), tools=True, results=True),
+        Scene("tool-results", "What is the weather", Said("It is 12 °C."), tools=True, results=True),
         Scene(
             "reasoned-tools",
             "What is the weather?",
@@ -108,6 +108,8 @@ SCENES = {
     )
 }
 """Every scene by its name, which is also the model that is asked for."""
+AFTER_RESULTS = dict.fromkeys(("tools", "reasoned-tools"), "tool-results")
+"""The scene that one becomes when the request has the tool's result, so that a loop of tools comes to its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tests.matrix.upstream import playable
 
 Json = dict[str, Any]
 DIALECTS = playable()
-SIGNING = {"anthropic", "google", "responses"}
+SIGNING = {"anthropic", "google", "mistral", "responses"}
 """Dialects whose vendor signs its reasoning, and gets it back."""
 LEFT_OUT = ("reasoning_content", "thinking_blocks", "reasoning_items", "extra_content")
 TOOLS = ChatFace().members("x", SCENES["tools"])["tools"]
@@ -35,7 +35,7 @@ def said(answer: httpx2.Response) -> Json:
 @pytest.mark.parametrize("first", DIALECTS)
 async def test_a_loop_that_one_vendor_began_another_goes_on_with(stage: Stage, first: str, second: str) -> None:
     stage.upstream.forget()
-    words = SCENES["tool-results"].words
+    words = SCENES["reasoned-tools"].words
     messages: list[Json] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": words}]
     message = said(await asked(stage, first, "reasoned-tools", messages=messages, reasoning_effort="low"))
     assert message["reasoning_content"] == SCENES["reasoned-tools"].said.reasoning

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Protocol
 from aiohttp import web
 
 from server.providers.registry import PROVIDERS
-from tests.matrix.scenes import SCENES, Scene
+from tests.matrix.scenes import AFTER_RESULTS, RESULT, SCENES, Scene
 
 WIRES = Path(__file__).parent / "wires"
 PATIENCE_S = 30.0
@@ -73,6 +74,11 @@ def wire_of(dialect: str) -> Wire:
     return wire
 
 
+def has_result(body: bytes) -> bool:
+    """Whether a request has the result of the tool, however its JSON is written."""
+    return RESULT.encode() in body or json.dumps(RESULT)[1:-1].encode() in body
+
+
 @dataclass(slots=True)
 class Upstream:
     """The running upstream.
@@ -104,7 +110,8 @@ class Upstream:
         # A provider of chat completions that has the Responses API too is asked by it for requests of that form.
         wire, body = wire_of("responses" if path == "responses" else dialect), await request.read()
         path = f"{path}?{request.query_string}" if request.query_string else path
-        scene = SCENES[wire.scene_of(path, body)]
+        name = wire.scene_of(path, body)
+        scene = SCENES[AFTER_RESULTS.get(name, name) if has_result(body) else name]
         self.asked.append(scene.name)
         self.body = body
         self.faults += [f"{dialect} {scene.name}: {fault}" for fault in wire.faults(scene, path, body)]

@@ -17,6 +17,10 @@ from pydantic import BaseModel
 def faults(value: object, kind: Any, path: str = "$") -> list[str]:
     """What is wrong with a value, each with its path; nothing if it fits."""
     origin = get_origin(kind)
+    if isinstance(kind, typing_extensions.TypeAliasType):
+        return faults(value, kind.__value__, path)
+    if isinstance(origin, typing_extensions.TypeAliasType):
+        return faults(value, origin.__value__[get_args(kind)], path)
     if origin in (Annotated, Required, NotRequired, typing_extensions.Required, typing_extensions.NotRequired):
         return faults(value, get_args(kind)[0], path)
     if origin in (typing.Union, types.UnionType):
@@ -37,7 +41,8 @@ def faults(value: object, kind: Any, path: str = "$") -> list[str]:
 def _union(value: object, kinds: tuple[Any, ...], path: str) -> list[str]:
     """The faults of the alternative that fits best: one whose `type` is the value's, else the one with the fewest."""
     tried = [faults(value, kind, path) for kind in kinds]
-    return min(tried, key=lambda found: (any(f"{path}.type:" in fault for fault in found), len(found)))
+    marks = (f"{path}.type:", f"{path}.role:")
+    return min(tried, key=lambda found: (any(fault.startswith(marks) for fault in found), len(found)))
 
 
 def _typed_dict(value: object, kind: Any, path: str) -> list[str]:

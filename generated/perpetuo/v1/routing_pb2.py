@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from perpetuo.rest.v1 import annotations_pb2 as perpetuo_dot_rest_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19perpetuo/v1/routing.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\"perpetuo/rest/v1/annotations.proto\"4\n\x0e\x45xplainRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"\xa3\x02\n\x0f\x45xplainResponse\x12\x17\n\x0fmodel_requested\x18\x01 \x01(\t\x12\x10\n\x08strategy\x18\x02 \x01(\t\x12\x34\n\ncomplexity\x18\x03 \x01(\x0b\x32 .perpetuo.v1.ExplainedComplexity\x12\x15\n\rprompt_tokens\x18\x04 \x01(\x03\x12\x33\n\ncandidates\x18\x05 \x03(\x0b\x32\x1f.perpetuo.v1.ExplainedCandidate\x12\x31\n\x08rejected\x18\x06 \x03(\x0b\x32\x1f.perpetuo.v1.ExplainedRejection\x12\x30\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x1b.perpetuo.v1.ExplainedErrorB\x04\xa0\xc2\x18\x01\"\xa1\x01\n\x13\x45xplainedComplexity\x12\r\n\x05level\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x05\x12,\n\x06points\x18\x03 \x03(\x0b\x32\x1c.perpetuo.v1.ExplainedPoints\x12&\n\x13quality_tier_needed\x18\x04 \x01(\x05\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x42\x16\n\x14_quality_tier_needed\"@\n\x0f\x45xplainedPoints\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x03 \x01(\t\"\xd6\x02\n\x12\x45xplainedCandidate\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x13\n\x0bprovider_id\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x19\n\x11quality_shortfall\x18\x06 \x01(\x05\x12,\n\x06scores\x18\x07 \x01(\x0b\x32\x1c.perpetuo.v1.ExplainedScores\x12\'\n\x14\x62lended_price_per_1m\x18\x08 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x1b\n\x13\x65xpected_latency_ms\x18\t \x01(\x03\x12\x1b\n\x13\x65xpected_error_rate\x18\n \x01(\x01\x12\x16\n\x0emeasured_calls\x18\x0b \x01(\x01\x12\r\n\x05notes\x18\x0c \x03(\tB\x17\n\x15_blended_price_per_1m\"f\n\x0f\x45xplainedScores\x12\x0c\n\x04\x63ost\x18\x01 \x01(\x01\x12\x0f\n\x07quality\x18\x02 \x01(\x01\x12\r\n\x05speed\x18\x03 \x01(\x01\x12\x13\n\x0breliability\x18\x04 \x01(\x01\x12\x10\n\x08\x62\x61lanced\x18\x05 \x01(\x01\"j\n\x12\x45xplainedRejection\x12\x13\n\x0bprovider_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"1\n\x0e\x45xplainedError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\xae\x01\n\x0eRoutingService\x12\x9b\x01\n\x07\x45xplain\x12\x1b.perpetuo.v1.ExplainRequest\x1a\x1c.perpetuo.v1.ExplainResponse\"U\xc8\xc1\x18\x03\xe2\xc1\x18.\n\x1b\x43reateChatCompletionRequest\x12\x0f\x45xplainResponse\x82\xd3\xe4\x93\x02\x19\"\x11/v1/route:explain:\x04\x62odyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19perpetuo/v1/routing.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\"perpetuo/rest/v1/annotations.proto\"4\n\x0e\x45xplainRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"\xd3\x02\n\x0f\x45xplainResponse\x12\x17\n\x0fmodel_requested\x18\x01 \x01(\t\x12\x10\n\x08strategy\x18\x02 \x01(\t\x12\x34\n\ncomplexity\x18\x03 \x01(\x0b\x32 .perpetuo.v1.ExplainedComplexity\x12\x15\n\rprompt_tokens\x18\x04 \x01(\x03\x12\x33\n\ncandidates\x18\x05 \x03(\x0b\x32\x1f.perpetuo.v1.ExplainedCandidate\x12\x31\n\x08rejected\x18\x06 \x03(\x0b\x32\x1f.perpetuo.v1.ExplainedRejection\x12\x30\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x1b.perpetuo.v1.ExplainedErrorB\x04\xa0\xc2\x18\x01\x12.\n\x04stay\x18\x08 \x01(\x0b\x32\x1a.perpetuo.v1.ExplainedStayB\x04\xa0\xc2\x18\x01\"A\n\rExplainedStay\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x13\n\x0bprovider_id\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x03 \x01(\t\"\xa1\x01\n\x13\x45xplainedComplexity\x12\r\n\x05level\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x05\x12,\n\x06points\x18\x03 \x03(\x0b\x32\x1c.perpetuo.v1.ExplainedPoints\x12&\n\x13quality_tier_needed\x18\x04 \x01(\x05\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x42\x16\n\x14_quality_tier_needed\"@\n\x0f\x45xplainedPoints\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x03 \x01(\t\"\xd6\x02\n\x12\x45xplainedCandidate\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x13\n\x0bprovider_id\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x19\n\x11quality_shortfall\x18\x06 \x01(\x05\x12,\n\x06scores\x18\x07 \x01(\x0b\x32\x1c.perpetuo.v1.ExplainedScores\x12\'\n\x14\x62lended_price_per_1m\x18\x08 \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12\x1b\n\x13\x65xpected_latency_ms\x18\t \x01(\x03\x12\x1b\n\x13\x65xpected_error_rate\x18\n \x01(\x01\x12\x16\n\x0emeasured_calls\x18\x0b \x01(\x01\x12\r\n\x05notes\x18\x0c \x03(\tB\x17\n\x15_blended_price_per_1m\"f\n\x0f\x45xplainedScores\x12\x0c\n\x04\x63ost\x18\x01 \x01(\x01\x12\x0f\n\x07quality\x18\x02 \x01(\x01\x12\r\n\x05speed\x18\x03 \x01(\x01\x12\x13\n\x0breliability\x18\x04 \x01(\x01\x12\x10\n\x08\x62\x61lanced\x18\x05 \x01(\x01\"j\n\x12\x45xplainedRejection\x12\x13\n\x0bprovider_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"1\n\x0e\x45xplainedError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\xae\x01\n\x0eRoutingService\x12\x9b\x01\n\x07\x45xplain\x12\x1b.perpetuo.v1.ExplainRequest\x1a\x1c.perpetuo.v1.ExplainResponse\"U\xc8\xc1\x18\x03\xe2\xc1\x18.\n\x1b\x43reateChatCompletionRequest\x12\x0f\x45xplainResponse\x82\xd3\xe4\x93\x02\x19\"\x11/v1/route:explain:\x04\x62odyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLAINRESPONSE'].fields_by_name['error']._loaded_options = None
   _globals['_EXPLAINRESPONSE'].fields_by_name['error']._serialized_options = b'\240\302\030\001'
+  _globals['_EXPLAINRESPONSE'].fields_by_name['stay']._loaded_options = None
+  _globals['_EXPLAINRESPONSE'].fields_by_name['stay']._serialized_options = b'\240\302\030\001'
   _globals['_EXPLAINEDCOMPLEXITY'].fields_by_name['quality_tier_needed']._loaded_options = None
   _globals['_EXPLAINEDCOMPLEXITY'].fields_by_name['quality_tier_needed']._serialized_options = b'\240\302\030\001'
   _globals['_EXPLAINEDCANDIDATE'].fields_by_name['blended_price_per_1m']._loaded_options = None
@@ -45,19 +47,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINREQUEST']._serialized_start=135
   _globals['_EXPLAINREQUEST']._serialized_end=187
   _globals['_EXPLAINRESPONSE']._serialized_start=190
-  _globals['_EXPLAINRESPONSE']._serialized_end=481
-  _globals['_EXPLAINEDCOMPLEXITY']._serialized_start=484
-  _globals['_EXPLAINEDCOMPLEXITY']._serialized_end=645
-  _globals['_EXPLAINEDPOINTS']._serialized_start=647
-  _globals['_EXPLAINEDPOINTS']._serialized_end=711
-  _globals['_EXPLAINEDCANDIDATE']._serialized_start=714
-  _globals['_EXPLAINEDCANDIDATE']._serialized_end=1056
-  _globals['_EXPLAINEDSCORES']._serialized_start=1058
-  _globals['_EXPLAINEDSCORES']._serialized_end=1160
-  _globals['_EXPLAINEDREJECTION']._serialized_start=1162
-  _globals['_EXPLAINEDREJECTION']._serialized_end=1268
-  _globals['_EXPLAINEDERROR']._serialized_start=1270
-  _globals['_EXPLAINEDERROR']._serialized_end=1319
-  _globals['_ROUTINGSERVICE']._serialized_start=1322
-  _globals['_ROUTINGSERVICE']._serialized_end=1496
+  _globals['_EXPLAINRESPONSE']._serialized_end=529
+  _globals['_EXPLAINEDSTAY']._serialized_start=531
+  _globals['_EXPLAINEDSTAY']._serialized_end=596
+  _globals['_EXPLAINEDCOMPLEXITY']._serialized_start=599
+  _globals['_EXPLAINEDCOMPLEXITY']._serialized_end=760
+  _globals['_EXPLAINEDPOINTS']._serialized_start=762
+  _globals['_EXPLAINEDPOINTS']._serialized_end=826
+  _globals['_EXPLAINEDCANDIDATE']._serialized_start=829
+  _globals['_EXPLAINEDCANDIDATE']._serialized_end=1171
+  _globals['_EXPLAINEDSCORES']._serialized_start=1173
+  _globals['_EXPLAINEDSCORES']._serialized_end=1275
+  _globals['_EXPLAINEDREJECTION']._serialized_start=1277
+  _globals['_EXPLAINEDREJECTION']._serialized_end=1383
+  _globals['_EXPLAINEDERROR']._serialized_start=1385
+  _globals['_EXPLAINEDERROR']._serialized_end=1434
+  _globals['_ROUTINGSERVICE']._serialized_start=1437
+  _globals['_ROUTINGSERVICE']._serialized_end=1611
 # @@protoc_insertion_point(module_scope)

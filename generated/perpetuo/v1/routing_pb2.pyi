@@ -56,6 +56,7 @@ class ExplainResponse(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    STAY_FIELD_NUMBER: _builtins.int
     model_requested: _builtins.str
     """The model as it was asked for, or `auto`."""
     strategy: _builtins.str
@@ -78,6 +79,10 @@ class ExplainResponse(_message.Message):
     def error(self) -> Global___ExplainedError:
         """What the request would be answered with if no candidate is left. Null: some is."""
 
+    @_builtins.property
+    def stay(self) -> Global___ExplainedStay:
+        """Whose the conversation is, so that prompt caches stay warm. Null: it may go to any of its equals."""
+
     def __init__(
         self,
         *,
@@ -88,14 +93,45 @@ class ExplainResponse(_message.Message):
         candidates: _abc.Iterable[Global___ExplainedCandidate] | None = ...,
         rejected: _abc.Iterable[Global___ExplainedRejection] | None = ...,
         error: Global___ExplainedError | None = ...,
+        stay: Global___ExplainedStay | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["complexity", b"complexity", "error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complexity", b"complexity", "error", b"error", "stay", b"stay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "complexity", b"complexity", "error", b"error", "model_requested", b"model_requested", "prompt_tokens", b"prompt_tokens", "rejected", b"rejected", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "complexity", b"complexity", "error", b"error", "model_requested", b"model_requested", "prompt_tokens", b"prompt_tokens", "rejected", b"rejected", "stay", b"stay", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class ExplainedStay(_message.Message):
+    """A conversation that has an entry of its own among equals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    """What the conversation is known by: `prompt_cache_key`, `user` or `conversation`, which is how it begins."""
+    provider_id: _builtins.str
+    """`prov_…`, the provider entry."""
+    because: _builtins.str
+    """Why it is this one."""
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        provider_id: _builtins.str = ...,
+        because: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "by", b"by", "provider_id", b"provider_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedStay: _TypeAlias = ExplainedStay  # noqa: Y015
 
 @_typing.final
 class ExplainedComplexity(_message.Message):

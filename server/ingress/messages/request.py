@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from server.chat.native import NativeRequest
 from server.chat.request import ChatRequest, parse_chat_request
+from server.errors import ParamUnsupported
 from server.ingress.losses import Losses
 from server.ingress.messages.content import RawOf, messages_of, nth, part_of, plain
 from server.ingress.messages.history import NOT_SENT
@@ -49,6 +50,7 @@ def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_
     """
     view, members = read_body(_VIEW, body)
     required(view.max_tokens, "max_tokens")
+    _refuse_threads(members)
     losses = Losses(NOT_SENT)
     chat = _chat(view, members, losses)
     sent = {name: headers[name] for name in _HEADERS if _WORD_CHARS.issuperset(headers.get(name, "\0"))}
@@ -60,6 +62,19 @@ def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_
     native = {name: raw for name, raw in members.items() if name not in _OURS}
     request.native = NativeRequest("" if losses.is_mixed else FACE, native, sent, tuple(losses.members))
     return request
+
+
+def _refuse_threads(members: Members) -> None:
+    """Refuses conversations that Anthropic would hold: the next turn may go to another provider, or another account.
+
+    The code is Anthropic's, by which its SDK knows that it has to send the whole conversation each time.
+    """
+    if is_set(members.get("thread")):
+        raise ParamUnsupported(
+            "Conversations are not held here; leave out 'thread' and send all messages each time.",
+            param="thread",
+            details={"errorCode": "thread_unsupported_request"},
+        )
 
 
 def read_count(body: bytes) -> ChatRequest:

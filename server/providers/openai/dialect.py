@@ -60,7 +60,7 @@ class OpenAiDialect(Vendor):
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
         deployment = candidate.deployment
-        request = adapted(self, request, candidate.model, is_stream=is_stream)
+        request = self.adapted(request, candidate, is_stream=is_stream)
         body = upstream_body(request, model=candidate.model, include_usage=is_stream and self.takes_stream_options)
         headers = {
             "Content-Type": "application/json",
@@ -69,6 +69,10 @@ class OpenAiDialect(Vendor):
         passed = self.access.credential(deployment)
         url = self.access.url(deployment, "/chat/completions", candidate.model)
         return WireRequest("POST", url, headers | passed.headers, body, is_stream, grant=passed.grant)
+
+    def adapted(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> ChatRequest:
+        """The request as the vendor takes it."""
+        return adapted(self, request, candidate.model, is_stream=is_stream)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""

@@ -16,6 +16,8 @@ from server.providers.google.embeddings import GoogleEmbeddings
 from server.providers.openai import OpenAiDialect
 from server.providers.openai.azure import AzureAccess, AzureCredential
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
+from server.providers.openai.mistral import MistralDialect
+from server.providers.openai.vendor import PARTS
 from server.providers.prefill import Prefill
 from server.providers.provider import Provider
 from server.providers.responses import ResponsesDialect
@@ -112,5 +114,39 @@ OWN_WIRES: Final = (
         ("command-a-03-2025", "command-r-plus-08-2024", "command-r-08-2024", "command-r7b-12-2024"),
         "COHERE_API_KEY",
         natives={"embeddings": CohereEmbeddings},
+    ),
+    Provider(
+        "mistral",
+        "Mistral AI",
+        MistralDialect(
+            takes_stream_options=False,
+            limit="max_tokens",
+            renamed=(("seed", "random_seed"),),
+            left_out=(
+                "audio",
+                "function_call",
+                "functions",
+                "logit_bias",
+                "modalities",
+                "prompt_cache_retention",
+                "safety_identifier",
+                "store",
+                "user",
+                "verbosity",
+                "web_search_options",
+            ),
+            takes=frozenset({"extra_content", "top_k"}),
+            parts=PARTS | {"document_url", "reference", "thinking"},
+            tools=("function", "web_search", "image_generation", "document_library", "code_interpreter"),
+            takes_names=False,
+            reasoning_back="always",
+            effort_off=(("", "none"),),
+            own_name="mistral",
+        ),
+        "https://api.mistral.ai/v1",
+        ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
+        "MISTRAL_API_KEY",
+        prefill=Prefill("prefix", echoes=True),
+        natives={"embeddings": embedder(EmbeddingForm(128, 16_000, takes_tokens=False, dimensions="output_dimension"))},
     ),
 )

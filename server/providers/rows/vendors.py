@@ -231,16 +231,17 @@ VENDORS: Final = (
         natives={"embeddings": embedder(EmbeddingForm(64, takes_tokens=False))},
     ),
     Provider(
-        "mistral",
-        "Mistral AI",
+        "minimax",
+        "MiniMax",
         OpenAiDialect(
-            takes_stream_options=False, renamed=(("max_completion_tokens", "max_tokens"), ("seed", "random_seed"))
+            left_out=("frequency_penalty", "presence_penalty", "logit_bias", "n", "reasoning_effort"),
+            limit="max_completion_tokens",
+            parts=frozenset({"text", "image_url", "video_url"}),
+            thinking="none",
         ),
-        "https://api.mistral.ai/v1",
-        ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
-        "MISTRAL_API_KEY",
-        prefill=Prefill("prefix", echoes=True),
-        natives={"embeddings": embedder(EmbeddingForm(128, 16_000, takes_tokens=False, dimensions="output_dimension"))},
+        "https://api.minimax.io/v1",
+        ("MiniMax-M3", "MiniMax-M2.5"),
+        "MINIMAX_API_KEY",
     ),
 )
 """The vendors, in the order in which they are listed."""

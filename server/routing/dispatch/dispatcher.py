@@ -8,9 +8,9 @@ told to the health of the upstreams, which says whom to leave alone.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -26,7 +26,10 @@ from server.routing.course import LEAST_TIME_S, Chance, Course, Draw, Step
 from server.routing.dispatch.buffered import hold_whole
 from server.routing.dispatch.continued import ContinuedStream, PrefillOf, Ways
 from server.routing.dispatch.errand import Errand
+from server.routing.dispatch.hedge import Runners, race
 from server.routing.dispatch.live import LiveStream, gate_for
+from server.routing.dispatch.pace import Hedging
+from server.routing.dispatch.run import Run
 from server.routing.failure import FailureClass, classify
 from server.routing.filters import Rejected, rejected_as_resting
 from server.routing.health import Health
@@ -36,7 +39,7 @@ from server.routing.rules import RULES, Bill, Notice
 from server.routing.verdict import Failure, verdict
 from server.routing.world import ModelOf
 
-T = TypeVar("T")
+T = TypeVar("T", bound="Found")
 
 DialectOf = Callable[[str, ChatRequest], Dialect]
 """The dialect that serves a request at a provider."""
@@ -64,13 +67,22 @@ class Surroundings:
 
     `model_of` is what is known of a provider's model, `prefill_of` how it is told to go on with a text. `health` says
     whom to leave alone, and hears what calls come to. `draw` gives a number from 0 to 1, for waits before the same is
-    asked again.
+    asked again. `hedging` says when a second candidate is asked beside one.
     """
 
     model_of: ModelOf = no_model
     prefill_of: PrefillOf = takes_none
     health: Health = field(default_factory=Health)
     draw: Draw = field(default_factory=lambda: random.Random().random)
+    hedging: Hedging = field(default_factory=Hedging)
+
+
+class Found(Protocol):
+    """What a call comes to."""
+
+    @property
+    def attempt(self) -> Attempt:
+        """The call."""
 
 
 class Served(Struct, frozen=True):
@@ -104,6 +116,7 @@ class Dispatcher:
         self._model_of = around.model_of
         self._prefill_of = around.prefill_of
         self._health = around.health
+        self._hedging = around.hedging
         self._chance = Chance(around.draw, self._window_of, around.health.may_repeat)
 
     async def complete(self, errand: Errand) -> Served:
@@ -124,22 +137,63 @@ class Dispatcher:
         while (step := course.next(now())) is not None:
             if step.wait_s > 0.0:
                 await self._wait(errand, step.wait_s)
-            visit = self._health.enter(step.candidate, now(), is_repeated=step.is_repeated, is_last=course.is_at_last)
-            if visit is None:
-                resting += self._as_resting(step.candidate, now())
-                continue
-            attempt = errand.trace.begin(step.candidate)
-            try:
-                found = await call(errand, step, attempt)
-                visit.answered(now())
+            run = Run(errand, course, resting)
+            found = await (self._hedged(run, step, call) if errand.hedges else self._visit(run, step, call))
+            if found is not None:
                 return found
-            except PerpetuoError as error:
-                failure = self._note(errand, attempt, error)
-                visit.failed(failure.kind, failure.error.retry_after_s, now())
-                course.failed(step, failure)
-            finally:
-                visit.leave()
         raise _told(errand, course, resting)
+
+    async def _visit(self, run: Run, step: Step, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T | None:
+        """One call, if its candidate may be asked; None when it may not, or failed."""
+        errand, candidate = run.errand, step.candidate
+        now = errand.trace.clock.monotonic
+        visit = self._health.enter(candidate, now(), is_repeated=step.is_repeated, is_last=run.course.is_at_last)
+        if visit is None:
+            run.resting += self._as_resting(candidate, now())
+            return None
+        attempt = run.attempt = errand.trace.begin(candidate)
+        try:
+            found = await call(errand, step, attempt)
+            visit.answered(now())
+            self._hedging.saw(candidate, attempt.answered_s or 0.0, is_stream=errand.request.is_stream)
+            return found
+        except PerpetuoError as error:
+            failure = self._note(errand, attempt, error)
+            visit.failed(failure.kind, failure.error.retry_after_s, now())
+            run.course.failed(step, failure)
+            return None
+        finally:
+            visit.leave()
+
+    async def _hedged(self, run: Run, step: Step, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T | None:
+        """The same with the next candidate beside it when it is slow; the first that has something wins."""
+        errand, is_stream = run.errand, run.errand.request.is_stream
+        errand.request.forget()
+        runs = [run.apart()]
+
+        def second() -> Coroutine[Any, Any, T | None] | None:
+            if not self._hedging.take():
+                return None
+            other = run.course.next(errand.trace.clock.monotonic())
+            if other is None:
+                self._hedging.give_back()
+                return None
+            runs.append(run.apart())
+            return self._visit(runs[1], other, call)
+
+        after_s = self._hedging.after_s(step.candidate, is_stream=is_stream)
+        found = await race(
+            Runners(lambda: self._visit(runs[0], step, call), second, after_s, _drop, lambda: run.course.is_over)
+        )
+        winner = next((each for each in runs if found is not None and each.attempt is found.attempt), None)
+        for each in runs:
+            if each is not winner and each.attempt is not None and each.attempt.record is None:
+                took_s = each.attempt.elapsed_ms() / 1000
+                self._hedging.saw(each.attempt.candidate, took_s, is_stream=is_stream)
+                each.lose(winner)
+        if winner is not None:
+            run.take_over(winner)
+        return found
 
     def _as_resting(self, candidate: Candidate, now_s: float) -> list[Rejected]:
         """A candidate that was not asked, with the reason if it still holds."""
@@ -227,6 +281,14 @@ class Dispatcher:
         finally:
             if not is_open:
                 await response.close()
+
+
+async def _drop(found: Found) -> None:
+    """Lets go of what came too late; what it is known to have taken is charged."""
+    if isinstance(found, LiveStream):
+        await found.close()
+    elif isinstance(found, Served):
+        found.attempt.usage = found.answer.facts.usage
 
 
 def _told(errand: Errand, course: Course, resting: Sequence[Rejected]) -> PerpetuoError:

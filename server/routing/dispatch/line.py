@@ -66,6 +66,7 @@ class Line:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         self._check(tenant, now_s)
+        self._check_reopening(wants, min(deadline_s, now_s + self._max_wait_s), now_s)
         turn: Turn = loop.create_future()
         ticket = self._queue.join(tenant, turn, wants, now_s)
         self._traffic.on_room = self._serve
@@ -96,6 +97,14 @@ class Line:
             raise _refusal(
                 f"The first of your requests that wait for a provider does so for {waited_s:.1f} s.", waited_s
             )
+
+    def _check_reopening(self, wants: Sequence[Upstream], until_s: float, now_s: float) -> None:
+        """Refuses who would wait for providers that allow nothing for longer. Raises Overloaded."""
+        moments = [self._traffic.reopens_at_s(each) for each in wants]
+        known = [at_s for at_s in moments if at_s is not None and at_s > until_s]
+        if len(known) == len(moments) and not self._traffic.is_full_of_calls:
+            self.refused["delay"] += 1
+            raise _refusal("The providers allow no more calls for now.", min(known) - now_s)
 
     def _give_up(self, ticket: Ticket[Turn, Upstream], deadline_s: float) -> None:
         """It is too late for a ticket."""

@@ -1,6 +1,7 @@
 """The health of upstreams: who is left alone for a while, and how often the same may be asked again."""
 
 from server.routing.health.health import Health
+from server.routing.health.sharing import SharedRests
 from server.routing.health.visit import Visit
 
-__all__ = ["Health", "Visit"]
+__all__ = ["Health", "SharedRests", "Visit"]

@@ -134,20 +134,12 @@ class Health:
 
     def heard(self, entry_id: str, model: str, rest: Rest) -> None:
         """Another process tells of a rest as `Told` does; one that has ended ends here too."""
-        entry = self._records.by_id(entry_id)
-        if entry is None:
-            return
+        entry = self._records.by_id(entry_id, rest.since_s)
         record = entry.model(model) if model else entry
         if rest.until_s <= rest.since_s:
             record.rest = None
         elif record.rest is None or record.rest.until_s < rest.until_s:
             record.rest = rest
-
-    def forget(self, entry_id: str) -> None:
-        """A credential was seen to work: its rest is over."""
-        entry = self._records.by_id(entry_id)
-        if entry is not None:
-            entry.rest = None
 
     def breakers(self, now_s: float) -> dict[tuple[str, str], int]:
         """How many breakers are not closed, by what they are of and their state."""
@@ -202,6 +194,8 @@ def _is_on(rest: Rest | None, now_s: float) -> bool:
 
 def _resting(entry: EntryRecord, model: ModelRecord | None, now_s: float) -> Resting | None:
     """What holds a candidate back the longest."""
+    if entry.is_well and (model is None or model.is_well):
+        return None
     rests: list[tuple[float, float, str, bool]] = []
     for breaker in (entry.breaker,) if model is None else (entry.breaker, model.breaker):
         if (wait_s := breaker.wait_s(now_s)) > 0.0:

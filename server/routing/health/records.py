@@ -24,21 +24,28 @@ class ModelRecord:
         self.rest: Rest | None = None
         self.limits = 0
 
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is held against it."""
+        return self.rest is None and self.breaker.is_closed
+
 
 class EntryRecord:
     """One provider entry as it is now: with another address or credential it is another one.
 
-    `had_reset`: a connection has ended without an answer since the last one that did not. `asked_s` is when a call
-    went out last.
+    One that others have told of is that of whoever is asked first. `had_reset`: a connection has ended without an
+    answer since the last one that did not. `asked_s` is when a call went out last.
     """
 
     __slots__ = ("_api_key", "_base_url", "asked_s", "breaker", "budget", "had_reset", "models", "provider",
                  "rest")  # fmt: skip
 
-    def __init__(self, deployment: Deployment, now_s: float) -> None:
-        self._base_url = deployment.base_url
-        self._api_key = deployment.api_key
-        self.provider = deployment.provider
+    def __init__(self, deployment: Deployment | None, now_s: float) -> None:
+        self._base_url = ""
+        self._api_key = ""
+        self.provider = ""
+        if deployment is not None:
+            self._adopt(deployment)
         self.breaker = Breaker()
         self.budget = Budget(FLOOR_PER_S, now_s)
         self.rest: Rest | None = None
@@ -48,7 +55,19 @@ class EntryRecord:
 
     def is_of(self, deployment: Deployment) -> bool:
         """Whether it is about the entry as it is now."""
+        if not self.provider:
+            self._adopt(deployment)
         return self._base_url == deployment.base_url and self._api_key == deployment.api_key
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is held against all of it."""
+        return self.rest is None and self.breaker.is_closed
+
+    def _adopt(self, deployment: Deployment) -> None:
+        self._base_url = deployment.base_url
+        self._api_key = deployment.api_key
+        self.provider = deployment.provider
 
     def model(self, name: str) -> ModelRecord:
         """What is kept of a model, made if there is nothing."""
@@ -81,15 +100,19 @@ class Records:
         """What is kept of an entry, made if there is nothing; it counts as just asked."""
         found = self.find(deployment)
         if found is None:
-            if len(self._entries) >= self._max_entries:
-                self._entries.popitem(last=False)
-            found = self._entries[deployment.provider_id] = EntryRecord(deployment, now_s)
+            found = self._add(deployment.provider_id, EntryRecord(deployment, now_s))
         self._entries.move_to_end(deployment.provider_id)
         return found
 
-    def by_id(self, entry_id: str) -> EntryRecord | None:
-        """What is kept of an entry of that id, None if nothing."""
-        return self._entries.get(entry_id)
+    def by_id(self, entry_id: str, now_s: float) -> EntryRecord:
+        """What is kept of an entry that others tell of, made if there is nothing."""
+        return self._entries.get(entry_id) or self._add(entry_id, EntryRecord(None, now_s))
+
+    def _add(self, entry_id: str, record: EntryRecord) -> EntryRecord:
+        if len(self._entries) >= self._max_entries:
+            self._entries.popitem(last=False)
+        self._entries[entry_id] = record
+        return record
 
     def all(self) -> tuple[EntryRecord, ...]:
         """All of them, for figures."""

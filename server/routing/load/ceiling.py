@@ -11,6 +11,9 @@ from typing import Final
 SHARE_LEFT: Final = 0.7
 """What a refusal leaves of the calls under way."""
 
+MIN_LIMIT: Final = 4.0
+"""Below this there is no limit to learn: a refusal of few calls is about their rate, and long answers would wait."""
+
 MAX_LIMIT: Final = 1_000.0
 """A limit that has grown to this is none."""
 
@@ -56,7 +59,7 @@ class Ceiling:
         """
         self._felt_at_s = now_s
         if began_s >= self._lowered_at_s:
-            self.limit = max(1.0, min(self.limit, float(under_way)) * SHARE_LEFT)
+            self.limit = max(MIN_LIMIT, min(self.limit, float(under_way)) * SHARE_LEFT)
             self._lowered_at_s = now_s
 
     def answered(self, under_way: int, now_s: float) -> None:
@@ -72,7 +75,7 @@ class Ceiling:
         """
         self._allowed = max(calls, 0)
         if self._allowed == 0:
-            self.limit = max(1.0, min(self.limit, float(under_way)))
+            self.limit = max(MIN_LIMIT, min(self.limit, float(under_way)))
             self._felt_at_s = now_s
         self._allowed_until_s = now_s + min(max(reset_s, 0.0), MAX_RESET_S)
 

@@ -7,7 +7,7 @@ provider entry, which has one credential, and a model. Only numbers in memory; n
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from server.providers.remaining import remaining_requests, remaining_tokens
+from server.providers.remaining import is_told, remaining_requests, remaining_tokens
 from server.routing.attempt import Attempt, Watcher
 from server.routing.failure import blames_provider
 from server.routing.load.ceiling import Ceiling
@@ -110,6 +110,8 @@ class _Call:
 
     def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
         """See `Watcher`."""
+        if not is_told(headers):
+            return
         flow, traffic = self.flow, self.traffic
         flow.allow(headers, flow.begun - self.number, traffic.now_s(), traffic.date_s())
 

@@ -155,3 +155,31 @@ async def test_what_outlasts_the_grace_is_told_so(form: str) -> None:
     assert b'"code":"draining"' in said
     assert said.startswith(b"HTTP/1.1 200" if form == "a stream" else b"HTTP/1.1 503")
     assert b"[DONE]" not in said
+
+
+def test_connections_that_come_together_are_taken_in_few_rounds_of_the_loop() -> None:
+    """What is long in a loop that has much to do is a round; one connection in each would be too few."""
+    uvloop = pytest.importorskip("uvloop")
+    seen = 0
+
+    async def counting(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal seen
+        seen += 1
+        await app(scope, receive, send)
+
+    async def rounds() -> int:
+        clients: list[socket.socket] = []
+        count = 0
+        async with serving(counting, EdgeSettings(port=0, grace_s=0)) as port:
+            for _ in range(64):
+                clients.append(socket.create_connection(("127.0.0.1", port)))
+                clients[-1].sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            while seen < len(clients):
+                count += 1
+                await asyncio.sleep(0)
+            for client in clients:
+                client.close()
+        return count
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(rounds()) < 40

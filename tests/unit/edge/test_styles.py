@@ -2,6 +2,7 @@
 
 import json
 import typing
+from dataclasses import replace
 
 import pytest
 from anthropic.types.shared import ErrorType
@@ -61,6 +62,13 @@ def test_each_style_has_its_body() -> None:
         },
         "request_id": "req_1",
     }
+
+
+def test_a_refusal_that_anthropics_sdk_acts_on_has_its_code() -> None:
+    refused = replace(FAILURE, details={"errorCode": "thread_unsupported_request"})
+    details = json.loads(error_body(refused, Style.TYPED))["error"]["details"]
+    assert details["error_code"] == "thread_unsupported_request"
+    assert "errorCode" not in details
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.name)

@@ -197,3 +197,13 @@ async def test_stopping_twice_is_harmless() -> None:
     async with running() as core:
         await core.server.stop(0)
         await core.server.stop(0)
+
+
+@pytest.mark.parametrize("said", [b"", b"PRI * HTTP/2.0"], ids=["nothing", "half of the preface"])
+async def test_a_connection_that_does_not_say_what_it_speaks_is_closed(said: bytes) -> None:
+    async with running(ServerOptions(has_access_log=False, handshake_s=0.3)) as core, asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", core.port)
+        writer.write(said)
+        while await reader.read(1000):
+            pass
+        writer.close()

@@ -7,6 +7,7 @@ import pytest
 
 from server.accounts.people import NewUser, SignupMode
 from server.errors import StoreUnavailable
+from server.providers.registry import PROVIDERS
 from server.settings import ServerSettings
 from server.state.memory_notes import NoOthers
 from server.stores import SettingsError, check, is_loopback, ledger_options, open_stores
@@ -38,7 +39,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("options", "names"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_settings_that_cannot_be_served(options: dict[str, Any], names: str) -> None:
     with pytest.raises(SettingsError, match=names):
-        check(ServerSettings(**options))
+        check(ServerSettings(**options), PROVIDERS)
 
 
 async def test_a_database_that_is_not_served_is_told_by_the_name_of_the_option(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ async def test_who_may_sign_up_depends_on_who_can_reach_us(
     ["memory:", "valkey://h", "valkey://:secret@h:6379/3", "redis://h:1", "rediss://h", "unix:///run/valkey.sock"],
 )
 def test_states_that_can_be_served(url: str) -> None:
-    check(ServerSettings(state_url=url))
+    check(ServerSettings(state_url=url), PROVIDERS)
 
 
 async def test_only_a_gateway_that_serves_has_a_part_in_the_shared_state(valkey: Valkey, tmp_path: Path) -> None:

@@ -90,6 +90,26 @@ async def test_the_router_learns_from_attempts() -> None:
     assert (await router.decide(asked.ask, "ws_1")).candidates[0].deployment.provider_id == "b"
 
 
+LONG = {"model": "best", "messages": [{"role": "user", "content": "word " * 2_000}]}
+
+
+async def test_a_long_conversation_stays_where_it_was_served() -> None:
+    entries = [entry(name, "openai") for name in "abcd"]
+    router = router_over(entries, draw=random.Random(7).random)
+    asked = await read(router, LONG)
+    own = [(await router.decide(asked.ask, "ws_1")).candidates[0].deployment.provider_id for _ in range(20)]
+    assert len(set(own)) == 1
+    other = next(name for name in "abcd" if name != own[0])
+    router.note([failed(own[0]), failed(other, outcome="ok")], is_stream=False, bond=asked.ask.bond)
+    decision = await router.decide(asked.ask, "ws_1", in_full=True)
+    assert decision.candidates[0].deployment.provider_id == other
+    assert decision.stay is not None
+    assert (decision.stay.provider_id, decision.stay.by) == (other, "conversation")
+    short = await read(router, {**LONG, "messages": [{"role": "user", "content": "hi"}]})
+    drawn = {(await router.decide(short.ask, "ws_1")).candidates[0].deployment.provider_id for _ in range(40)}
+    assert len(drawn) > 1
+
+
 def failed(provider_id: str, model: str = "best", outcome: str = "UPSTREAM_TIMEOUT", ms: int = 50) -> AttemptRecord:
     return AttemptRecord(1, provider_id, "openai", model, outcome, None, clock().now(), ms, ms)
 
@@ -130,6 +150,10 @@ def random_body(rng: random.Random) -> dict[str, Any]:
         body["tools"] = [{"type": "function", "function": {"name": "f"}}]
     if rng.random() < 0.2:
         body["max_tokens"] = rng.choice([5, 2_000, 20_000])
+    if rng.random() < 0.3:
+        body["prompt_cache_key"] = f"key {rng.randint(0, 9)}"
+    if rng.random() < 0.3:
+        body["user"] = f"user {rng.randint(0, 9)}"
     return body
 
 
@@ -173,10 +197,14 @@ async def one_round(seed: int) -> str:
     parts |= {"load_of": random_loads(rng), "is_full": random_fullness(rng)}
     allowed = rng.choice([(), (), (), ("best", "fast", "echo"), ("groq/fast",)])
     explaining = router_over(entries, policy, draw=random.Random(seed).random, **parts)
+    serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     asked = await read(explaining, body, allowed)
+    if rng.random() < 0.5:
+        served_last = [failed(f"prov_{rng.randint(0, 4)}", rng.choice(["best", "small", "fast"]), "ok")]
+        for router in (explaining, serving):
+            router.note(served_last, is_stream=False, bond=asked.ask.bond)
     explained = await explaining.decide(asked.ask, "ws_1", in_full=True)
 
-    serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     around = Surroundings(draw=lambda: 0.0)
     dispatcher = Dispatcher(DownTransport(), lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None, around)
     ledger = LastLedger()

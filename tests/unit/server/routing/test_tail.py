@@ -55,6 +55,19 @@ def test_what_goes_out(events: list[bytes], wants_usage: bool, count: int, ends_
         assert out[-1]["usage"]["total_tokens"] == 5
 
 
+def test_usage_that_stood_with_the_finish_is_told_with_its_parts() -> None:
+    counted = Usage(input_tokens=3, cache_read_tokens=4, output_tokens=2, reasoning_tokens=1)
+    tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=True)
+    tail.feed([as_chunk(HI), as_chunk(FINISH)])
+    assert json.loads(tail.close(METADATA, counted)[-1])["usage"] == {
+        "prompt_tokens": 7,
+        "completion_tokens": 3,
+        "total_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 1},
+    }
+
+
 def test_the_finish_chunk_waits_for_the_usage() -> None:
     tail = StreamTail(Identity("chatcmpl-ours", 1), wants_usage=False)
     assert len(tail.feed([as_chunk(HI)])) == 1

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
 from server.chat.wire import Timeouts
 from server.errors import UpstreamTimeout, UpstreamUnavailable
-from server.upstream.dial import Dialler, Origin
+from server.upstream.dial import Dialler, Origin, _system_trust
 from server.upstream.egress import AddrInfo
 
 
@@ -96,3 +97,9 @@ async def test_the_time_for_it_is_bounded(timeouts: Timeouts, phase: str) -> Non
         with pytest.raises(UpstreamTimeout) as caught:
             await dial(("127.0.0.1", full), ("127.0.0.1", full), timeouts=timeouts)
         assert caught.value.details["phase"] == phase
+
+
+def test_certificates_and_names_are_checked_by_no_tls_older_than_1_2() -> None:
+    context = _system_trust()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2

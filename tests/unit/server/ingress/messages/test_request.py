@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from server.chat.request import ChatRequest
-from server.errors import RequestInvalid
+from server.errors import ParamUnsupported, RequestInvalid
 from server.ingress.messages.request import read_count, read_message
 from tests.unit.server.ingress.messages.bodies import HELLO, WEATHER, body, chat, read
 
@@ -202,6 +202,14 @@ def test_betas_are_a_member_where_the_request_must_be_translated() -> None:
     request = read_message(body(messages=mixed), stream=False, headers=headers)
     assert request.view.betas == ["a-1", "b-2"]
     assert read_message(body(), stream=False, headers=headers).view.betas is msgspec.UNSET
+
+
+@pytest.mark.parametrize("thread", [{"type": "create"}, {"type": "continue", "previous_message_id": "msg_1"}])
+def test_conversations_that_anthropic_would_hold_are_refused_by_its_own_code(thread: dict[str, Any]) -> None:
+    with pytest.raises(ParamUnsupported) as caught:
+        read_message(body(thread=thread), stream=False)
+    assert (caught.value.param, caught.value.details) == ("thread", {"errorCode": "thread_unsupported_request"})
+    assert read_message(body(thread=None), stream=False).view.messages
 
 
 WRONG = [

@@ -13,6 +13,7 @@ from server.chat.deployment import Candidate
 from server.errors import DeadlineExceeded, Overloaded
 from server.routing.attempt import Attempt, Clock, Trace
 from server.routing.dispatch.line import Line
+from server.routing.load.ceiling import MIN_LIMIT
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic
 from tests.unit.server.routing.scripted import candidate, nano_per_token
@@ -38,6 +39,13 @@ class Stage:
     def begin(self, chosen: Candidate) -> Attempt:
         clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
         return Trace(clock, nano_per_token, watch=self.traffic.begin).begin(chosen)
+
+    def fill(self, name: str) -> list[Attempt]:
+        """As many calls as an upstream takes that has just refused one."""
+        refused = self.begin(candidate(name))
+        refused.heard(429, {})
+        refused.end("UPSTREAM_RATE_LIMITED")
+        return [self.begin(candidate(name)) for _ in range(int(MIN_LIMIT))]
 
     async def enter(self, tenant: str, names: str = "a", within_s: float = 60.0) -> Attempt:
         """Waits for a place and begins a call."""
@@ -94,34 +102,27 @@ async def test_nobody_overtakes_who_waits() -> None:
 @in_virtual_time
 async def test_a_candidate_without_room_is_passed_over() -> None:
     stage = Stage(max_calls=0)
-    first = stage.begin(candidate("a"))
-    first.heard(429, {})
-    first.end("UPSTREAM_RATE_LIMITED")
-    busy = stage.begin(candidate("a"))
+    busy = stage.fill("a")
     assert not stage.line.has_room([candidate("a"), candidate("b")])
     second = await stage.enter("t", "ab")
     assert second.candidate.deployment.provider_id == "b"
-    busy.end()
-    second.end()
+    for attempt in (*busy, second):
+        attempt.end()
     stage.assert_at_rest()
 
 
 @in_virtual_time
 async def test_who_waits_for_several_gets_the_first_that_has_room() -> None:
     stage = Stage(max_calls=0)
-    for name in "ab":
-        limited = stage.begin(candidate(name))
-        limited.heard(429, {})
-        limited.end("UPSTREAM_RATE_LIMITED")
-    working = [stage.begin(candidate(name)) for name in "ab"]
+    working = stage.fill("a") + stage.fill("b")
     waiting = asyncio.ensure_future(stage.enter("t", "ab"))
     await asyncio.sleep(1.0)
     assert len(stage.line) == 1
-    working[1].end()
+    working.pop().end()
     attempt = await waiting
     assert attempt.candidate.deployment.provider_id == "b"
-    attempt.end()
-    working[0].end()
+    for each in (attempt, *working):
+        each.end()
     stage.assert_at_rest()
 
 
@@ -130,15 +131,23 @@ async def test_an_allowance_that_is_renewed_lets_the_next_begin() -> None:
     stage, loop = Stage(max_calls=0), asyncio.get_running_loop()
     working = stage.begin(candidate("a"))
     working.heard(200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "4s"})
-    more = stage.begin(candidate("a"))
     began_s = loop.time()
     waiting = asyncio.ensure_future(stage.enter("t"))
-    await asyncio.sleep(1.0)
-    more.end()
-    assert not waiting.done()
     attempt = await waiting
     assert loop.time() - began_s == pytest.approx(4.0)
     attempt.end()
+    working.end()
+    stage.assert_at_rest()
+
+
+@in_virtual_time
+async def test_nobody_waits_for_an_allowance_that_comes_too_late() -> None:
+    stage = Stage(max_calls=0)
+    working = stage.begin(candidate("a"))
+    working.heard(200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "40s"})
+    with pytest.raises(Overloaded) as refused:
+        await stage.enter("t")
+    assert refused.value.retry_after_s == 40
     working.end()
     stage.assert_at_rest()
 
@@ -272,7 +281,7 @@ def test_nothing_is_left_after_ten_thousand_random_joins_ends_and_departures() -
             fates[error.reason] += 1
 
     async def main() -> None:
-        stage = Stage(max_calls=12, bounds={"max_length": 60, "max_of_tenant": 20}, max_wait_s=2.0)
+        stage = Stage(max_calls=7, bounds={"max_length": 60, "max_of_tenant": 20}, max_wait_s=2.0)
         for name in "abc":
             limited = [stage.begin(candidate(name)) for _ in range(6)]
             for attempt in limited:
@@ -282,7 +291,7 @@ def test_nothing_is_left_after_ten_thousand_random_joins_ends_and_departures() -
             for _ in range(10_000):
                 await asyncio.sleep(rng.expovariate(110.0))
                 group.create_task(one(stage))
-                assert stage.traffic.under_way + stage.traffic.promised <= 12
+                assert stage.traffic.under_way + stage.traffic.promised <= 7
         await asyncio.sleep(0)
         stage.assert_at_rest()
         assert all(stage.traffic.calls_at((name, "m")) == 0 for name in "abc")

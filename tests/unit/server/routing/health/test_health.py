@@ -195,15 +195,6 @@ def test_nothing_is_held_against_a_new_credential() -> None:
     assert rests_s(health, Candidate(replace(ENTRY, api_key="sk-new"), "one")) == 0.0
 
 
-def test_a_credential_that_was_seen_to_work_rests_no_more() -> None:
-    health = Health()
-    fail(health, F.QUOTA)
-    health.forget("nobody")
-    assert rests_s(health) == LONG_S
-    health.forget("o")
-    assert rests_s(health) == 0.0
-
-
 def test_rests_are_told_to_others_once_and_heard_from_them() -> None:
     told: list[tuple[str, str, FailureClass, float]] = []
     health = Health(
@@ -224,7 +215,8 @@ def test_rests_are_told_to_others_once_and_heard_from_them() -> None:
     assert rests_s(health, now_s=50.0) == 0.0
     health.heard("o", "other", Rest(F.LIMITED, 50.0, 55.0))
     assert (rests_s(health, ONE, now_s=50.0), rests_s(health, OTHER, now_s=50.0)) == (0.0, 5.0)
-    health.heard("nobody", "", Rest(F.QUOTA, 50.0, 60.0))
+    health.heard("x", "", Rest(F.QUOTA, 50.0, 60.0))
+    assert rests_s(health, ELSEWHERE, now_s=50.0) == 10.0
 
 
 def test_the_budget_counts_repeats_and_tells_which_has_no_room() -> None:

@@ -12,7 +12,7 @@ def test_an_entry_is_made_once_and_found_again() -> None:
     records = Records()
     assert records.find(OPENAI) is None
     made = records.get(OPENAI, 1.0)
-    assert records.find(OPENAI) is records.get(OPENAI, 2.0) is records.by_id("o") is made
+    assert records.find(OPENAI) is records.get(OPENAI, 2.0) is records.by_id("o", 2.0) is made
     assert (records.all(), made.provider) == ((made,), "openai")
 
 
@@ -29,7 +29,19 @@ def test_those_asked_longest_ago_go_first() -> None:
     records = Records(max_entries=3)
     for name in "abcad":
         records.get(entry(name, "openai"), 1.0)
-    assert [name for name in "abcd" if records.by_id(name)] == ["a", "c", "d"]
+    assert [name for name in "abcd" if records.find(entry(name, "openai"))] == ["a", "c", "d"]
+
+
+def test_what_others_told_of_belongs_to_the_first_who_asks() -> None:
+    records = Records(max_entries=2)
+    told = records.by_id("o", 1.0)
+    assert records.by_id("o", 2.0) is told
+    assert records.find(OPENAI) is told
+    assert told.provider == "openai"
+    assert records.find(replace(OPENAI, api_key="sk-new")) is None
+    for name in "abc":
+        records.by_id(name, 1.0)
+    assert len(records) == 2
 
 
 def test_an_entry_keeps_so_many_models_and_no_more() -> None:

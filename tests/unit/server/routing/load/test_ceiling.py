@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.routing.load.ceiling import FORGOTTEN_AFTER_S, MAX_LIMIT, MAX_RESET_S, Ceiling
+from server.routing.load.ceiling import FORGOTTEN_AFTER_S, MAX_LIMIT, MAX_RESET_S, MIN_LIMIT, Ceiling
 
 NOW_S = 1_000.0
 
@@ -37,13 +37,13 @@ def test_the_refusals_of_one_round_are_one() -> None:
     assert ceiling.limit == pytest.approx(42)
 
 
-def test_it_never_falls_below_one_call() -> None:
+def test_it_never_falls_below_a_few_calls() -> None:
     ceiling = Ceiling(NOW_S)
     for step in range(50):
         ceiling.refused(5, NOW_S + step, NOW_S + step)
-    assert ceiling.limit == 1
-    assert ceiling.has_room(0, 0, NOW_S)
-    assert not ceiling.has_room(1, 0, NOW_S)
+    assert ceiling.limit == MIN_LIMIT
+    assert ceiling.has_room(3, 0, NOW_S)
+    assert not ceiling.has_room(4, 0, NOW_S)
 
 
 def test_a_round_of_answers_raises_it_by_one() -> None:

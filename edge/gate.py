@@ -1,0 +1,73 @@
+"""Refusals that are written in advance, for the moment when the gateway has more to do than it can.
+
+A model call that cannot be served is answered from here as soon as its head is read, without a task and without reading
+its body, so that refusing costs next to nothing of what serving costs. Whether there is too much to do is for somebody
+else to say. Everything but model calls goes the usual way.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from edge.errors import ErrorCatalogue, headers_of
+from edge.ids import new_request_id
+from edge.metrics import HttpMetrics
+from edge.styles import Style, Styles, error_body
+from edge.transcoder.faults import TranscodeError
+
+WaitOf = Callable[[], float | None]
+"""The seconds after which one may come again who is refused now; None for who is served. Asking counts as refusing."""
+
+_MODEL_CALLS: Final = b"/v1/"
+_METHOD: Final = "POST"
+_STATUS: Final = 503
+_ROUTE: Final = "shed"
+_TEXT: Final = "The gateway has more to do than it can. Try again later."
+
+
+def everybody_is_served() -> float | None:
+    """There is never too much to do."""
+    return None
+
+
+class Gate:
+    """Answers requests that are refused at once."""
+
+    def __init__(self, wait_of: WaitOf, catalogue: ErrorCatalogue, styles: Styles, metrics: HttpMetrics) -> None:
+        self._wait_of = wait_of
+        self._catalogue = catalogue
+        self._styles = styles
+        self._metrics = metrics
+        self._mark = new_request_id().encode()
+        self._written: dict[tuple[Style, int, bool], bytes] = {}
+
+    def answer(
+        self, method: str, raw_path: bytes, headers: Iterable[tuple[bytes, bytes]], *, closes: bool
+    ) -> bytes | None:
+        """A whole response to a request that is refused, and None for all others. `closes`: the connection ends."""
+        if method != _METHOD or not raw_path.startswith(_MODEL_CALLS):
+            return None
+        wait_s = self._wait_of()
+        if wait_s is None:
+            return None
+        self._metrics.answered(method, _ROUTE, _STATUS, 0.0)
+        key = self._styles.of(None, raw_path, [name for name, _ in headers]), round(wait_s), closes
+        written = self._written.get(key)
+        if written is None:
+            written = self._written[key] = self._write(*key)
+        return written.replace(self._mark, new_request_id().encode())
+
+    def _write(self, style: Style, wait_s: int, closes: bool) -> bytes:
+        """The response with a request id that is to be replaced by another of the same length."""
+        refusal = TranscodeError(_TEXT, reason="OVERLOADED", http_status=_STATUS)
+        failure = replace(self._catalogue.of_refusal(refusal, self._mark.decode()), retry_after_s=wait_s)
+        body = error_body(failure, style)
+        headers = [
+            *headers_of(failure),
+            (b"content-type", b"application/json"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"content-length", b"%d" % len(body)),
+            *([(b"connection", b"close")] if closes else []),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return b"HTTP/1.1 503 Service Unavailable\r\n%b\r\n%b" % (lines, body)

@@ -1,0 +1,47 @@
+"""A request that was read, between its reading and its settling: what the steps of the pipeline hand on."""
+
+from functools import partial
+
+from msgspec import Struct
+
+from server.chat.calibration import Calibration
+from server.chat.request import ChatRequest
+from server.chat.view import StreamMode
+from server.routing.counting import usage_of_stream
+from server.routing.dispatch import Errand
+from server.routing.operation import Operation
+from server.routing.router import Asked
+from server.sharing import Share
+
+
+class Prepared(Struct, frozen=True):
+    """A request that was read: its operation, its text, what it asks of routing, its share if any, and its mode.
+
+    `hedges`: a second candidate may be asked beside a slow one.
+    """
+
+    operation: Operation
+    request: ChatRequest
+    asked: Asked
+    share: Share | None
+    mode: StreamMode = "direct"
+    hedges: bool = False
+
+    @property
+    def deadline(self) -> float:
+        """Until when providers may be asked, in seconds of the loop's clock: longer while others may wait with it."""
+        return self.operation.call.deadline if self.share is None else self.share.call_deadline
+
+    def errand(self, calibration: Calibration) -> Errand:
+        """What the dispatcher is to do for it, once its candidates are known."""
+        operation = self.operation
+        return Errand(
+            self.request,
+            operation.candidates,
+            self.deadline,
+            operation.trace,
+            operation.prompt_tokens,
+            self.mode,
+            partial(usage_of_stream, calibration),
+            hedges=self.hedges,
+        )

@@ -1,0 +1,103 @@
+"""How long upstreams take until they have something to say: a quantile for each entry and model, and when to hedge.
+
+Pure but for what it remembers. Of each series the newest few hundred calls count. Where too little was seen a usual
+time stands for it.
+"""
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from server.chat.deployment import Candidate
+
+QUANTILE: Final = 0.95
+LEAST_SAMPLES: Final = 20
+LEAST_S: Final = 0.1
+"""Nobody is hedged sooner: what is that fast gains nothing."""
+
+USUAL_S: Final[Mapping[bool, float]] = MappingProxyType({True: 2.0, False: 10.0})
+"""Where too little was seen: until the first content of a stream, and until a whole answer."""
+
+FRACTION: Final = 0.1
+"""How many of all calls may be hedges."""
+
+MOST_SAVED: Final = 10.0
+MAX_SERIES: Final = 2_000
+
+_FIRST_S: Final = 0.001
+_STEP: Final = 1.15
+_BUCKETS: Final = 96
+_HALVED_AT: Final = 400
+
+SeriesKey = tuple[str, str, bool]
+
+
+class Pace:
+    """The times of one series, in buckets each 15 % wider than the one before."""
+
+    __slots__ = ("_counts", "count")
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BUCKETS
+        self.count = 0
+
+    def saw(self, took_s: float) -> None:
+        """Takes a time."""
+        at = int(math.log(max(took_s, _FIRST_S) / _FIRST_S, _STEP))
+        self._counts[min(at, _BUCKETS - 1)] += 1
+        self.count += 1
+        if self.count >= _HALVED_AT:
+            self._counts = [count // 2 for count in self._counts]
+            self.count = sum(self._counts)
+
+    def quantile_s(self, share: float = QUANTILE) -> float:
+        """The time within which that share of the calls was answered, at most 15 % too high. There is at least one."""
+        left = share * self.count
+        for at, count in enumerate(self._counts):
+            left -= count
+            if left <= 0.0:
+                return _FIRST_S * _STEP ** (at + 1)
+        return _FIRST_S * _STEP**_BUCKETS
+
+
+class Hedging:
+    """When a second candidate is asked, of all requests together, and how often that may be."""
+
+    def __init__(self, fraction: float = FRACTION, max_series: int = MAX_SERIES) -> None:
+        self._fraction = fraction
+        self._max_series = max_series
+        self._paces: dict[SeriesKey, Pace] = {}
+        self._saved = 1.0 if fraction > 0.0 else 0.0
+        self.hedge_count = 0
+
+    def saw(self, candidate: Candidate, took_s: float, *, is_stream: bool) -> None:
+        """Notes how long a call took until there was something, and that there was a call."""
+        self._saved = min(self._saved + self._fraction, MOST_SAVED)
+        key = candidate.deployment.provider_id, candidate.model, is_stream
+        pace = self._paces.get(key)
+        if pace is None:
+            if len(self._paces) >= self._max_series:
+                del self._paces[next(iter(self._paces))]
+            pace = self._paces[key] = Pace()
+        pace.saw(took_s)
+
+    def after_s(self, candidate: Candidate, *, is_stream: bool) -> float:
+        """Seconds after which another candidate may be asked beside this one."""
+        pace = self._paces.get((candidate.deployment.provider_id, candidate.model, is_stream))
+        if pace is None or pace.count < LEAST_SAMPLES:
+            return USUAL_S[is_stream]
+        return max(pace.quantile_s(), LEAST_S)
+
+    def take(self) -> bool:
+        """Takes a hedge out of the budget; False if there is none."""
+        if self._saved < 1.0:
+            return False
+        self._saved -= 1.0
+        self.hedge_count += 1
+        return True
+
+    def give_back(self) -> None:
+        """Puts back what was taken and not needed."""
+        self._saved += 1.0
+        self.hedge_count -= 1
