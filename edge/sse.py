@@ -50,14 +50,11 @@ class Framing:
 
     def frames(self, events: Sequence[bytes]) -> bytes:
         """Events, framed, one after the other."""
-        if self.is_named:
+        events = list(events)  # once: a repeated field makes its bytes anew each time
+        text = b"".join(events)
+        if self.is_named or not events or _LF in text or _CR in text:
             return b"".join([self.frame(event) for event in events])
-        lines: list[bytes] = []
-        for event in events:
-            if _LF in event or _CR in event:
-                event = self.newline.join(event.splitlines())
-            lines += (self.before, event, self.after)
-        return b"".join(lines)
+        return self.before + (self.after + self.before).join(events) + self.after
 
 
 class _Typed(msgspec.Struct):

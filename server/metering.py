@@ -120,22 +120,7 @@ class Metering:
 
     def show_health(self, health: Health, now_s: Callable[[], float]) -> None:
         """Shows which upstreams are left alone, and how often the same was asked once more."""
-        self._show(
-            "perpetuo_breakers",
-            "Breakers that are not closed, of endpoints and of single models.",
-            "gauge",
-            lambda: dict(health.breakers(now_s()).items()),
-            ("of", "state"),
-            4,
-        )
-        self._show(
-            "perpetuo_breaker_openings_total",
-            "How often breakers opened.",
-            "counter",
-            lambda: {(provider,): count for provider, count in health.openings.items()},
-            ("provider",),
-            _MAX_PROVIDERS,
-        )
+        self._show_breakers(health, now_s)
         self._show(
             "perpetuo_resting",
             "Credentials and models that rest after their provider said no.",
@@ -171,6 +156,24 @@ class Metering:
             },
             ("outcome",),
             3,
+        )
+
+    def _show_breakers(self, health: Health, now_s: Callable[[], float]) -> None:
+        self._show(
+            "perpetuo_breakers",
+            "Breakers that are not closed, of endpoints and of single models.",
+            "gauge",
+            lambda: dict(health.breakers(now_s()).items()),
+            ("of", "state"),
+            4,
+        )
+        self._show(
+            "perpetuo_breaker_openings_total",
+            "How often breakers opened.",
+            "counter",
+            lambda: {(provider,): count for provider, count in health.openings.items()},
+            ("provider",),
+            _MAX_PROVIDERS,
         )
 
     def show_limits(self, admission: Admission, refusals: Refusals) -> None:

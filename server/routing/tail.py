@@ -46,7 +46,18 @@ class StreamTail:
         """The event data that goes out now, for chunks that came together."""
         out: list[bytes] = []
         for chunk in chunks:
-            self._take(chunk, out)
+            facts = chunk.facts
+            if facts is self._last and facts.has_content and self._held is None and self._rewrites_id is False:
+                # More of the same, as nearly every chunk is: nothing is new but the text.
+                data = chunk.data
+                size = len(data)
+                self._content_chunks += 1
+                self._content_bytes += size
+                if size < self._least_bytes:
+                    self._least_bytes = size
+                out.append(data)
+            else:
+                self._take(chunk, out)
         return out
 
     def _take(self, chunk: Chunk, out: list[bytes]) -> None:

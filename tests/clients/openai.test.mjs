@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import OpenAI from "openai";
 
-const { PERPETUO_URL, PERPETUO_DEMO_KEY, PERPETUO_KEY, MOCK_URL } = process.env;
+const { PERPETUO_URL, PERPETUO_DEMO_KEY, PERPETUO_KEY, PERPETUO_REFUSED_KEYS, MOCK_URL } = process.env;
+const REFUSED = PERPETUO_REFUSED_KEYS.split(" ");
 const HELLO = [{ role: "user", content: "Hello there, you." }];
 const WEATHER = {
   type: "function",
@@ -165,11 +166,12 @@ const ERRORS = [
   ["a model that nobody has", PERPETUO_DEMO_KEY, "demo/nope", OpenAI.NotFoundError, 404, "model_not_found"],
   ["a provider that limits", PERPETUO_DEMO_KEY, "demo/error-429", OpenAI.RateLimitError, 429, "rate_limit_exceeded"],
   ["a provider that fails", PERPETUO_DEMO_KEY, "demo/error-500", OpenAI.InternalServerError, 503, "upstream_unavailable"],
-  ["a provider that refuses our key", PERPETUO_KEY, "mock/status-401", OpenAI.InternalServerError, 502, "upstream_auth"],
+  ["a provider that refuses our key", REFUSED, "mock/status-401", OpenAI.InternalServerError, 502, "upstream_auth"],
 ];
 
-for (const [name, key, model, kind, status, code] of ERRORS) {
+for (const [name, keys, model, kind, status, code] of ERRORS) {
   for (const stream of [false, true]) {
+    const key = Array.isArray(keys) ? keys[Number(stream)] : keys;
     test(`the error class for ${name}, ${stream ? "streamed" : "in one piece"}`, async () => {
       await assert.rejects(sdk(key).chat.completions.create({ model, messages: HELLO, stream }), (error) => {
         assert.ok(error instanceof kind, `${error}`);

@@ -21,10 +21,12 @@ from pathlib import Path
 
 from cli.mock.upstream import MockUpstream
 from tests.e2e.gateway import ROOT, add_provider, gateway, sign_up
+from tests.matrix.stage import Stage, staged
+from tests.matrix.upstream import playable
 
 HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "clients"
-NODE_FILES = ("package.json", "package-lock.json", "openai.test.mjs", "grpc.test.mjs")
+NODE_FILES = ("package.json", "package-lock.json", "openai.test.mjs", "sdks.test.mjs", "grpc.test.mjs")
 NODE_MIN_MAJOR = 18
 _COUNT = re.compile(r"^# (pass|fail|cancelled) (\d+)$", re.MULTILINE)
 
@@ -93,13 +95,27 @@ async def serving(directory: Path) -> AsyncIterator[Mapping[str, str]]:
     ):
         account = await sign_up(running.url, "clients@example.com")
         await add_provider(running.url, account, upstream.base_url)
+        # An entry whose credential was refused rests for minutes, so that each such test needs one of its own.
+        refused = [await sign_up(running.url, f"refused-{number}@example.com") for number in range(2)]
+        for each in refused:
+            await add_provider(running.url, each, upstream.base_url)
         yield {
             "PERPETUO_URL": running.url,
             "PERPETUO_TARGET": running.target,
             "PERPETUO_DEMO_KEY": running.demo_key,
             "PERPETUO_KEY": account.key,
+            "PERPETUO_REFUSED_KEYS": " ".join(each.key for each in refused),
             "MOCK_URL": upstream.origin,
         }
+
+
+def places(stage: Stage) -> Mapping[str, str]:
+    """The environment that tells clients where every dialect is played, and by which provider."""
+    return {
+        "STAGE_URL": stage.gateway.url,
+        "STAGE_KEY": stage.account.key,
+        "STAGE_DIALECTS": json.dumps(playable()),
+    }
 
 
 async def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
@@ -129,12 +145,20 @@ async def try_python(python: Path, environment: Mapping[str, str], report: Path)
 
 
 async def try_all(node: Path, python: Path) -> Counts:
-    """Runs every client against one gateway."""
+    """Runs every client against one gateway, and Node's SDKs against one with every dialect behind it.
+
+    What the fake upstream would not have been asked by its vendor's SDK is a failure too.
+    """
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        async with serving(directory) as environment:
+        (directory / "stage").mkdir()
+        async with serving(directory) as known, staged(directory / "stage") as stage:
+            environment = {**known, **places(stage)}
             counts = await try_node(node, environment, directory / "node.tap")
-            return counts + await try_python(python, environment, directory / "python.json")
+            counts += await try_python(python, environment, directory / "python.json")
+            for fault in stage.upstream.faults:
+                print(f"asked of the upstream: {fault}", file=sys.stderr)
+            return counts + Counts(failed=len(stage.upstream.faults))
 
 
 def main() -> int:

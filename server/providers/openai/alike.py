@@ -22,20 +22,21 @@ _BACKSLASH: Final = ord("\\")
 class Alike:
     """Knows the chunks of one stream by their beginning and their end."""
 
-    __slots__ = ("_after", "_before", "_facts", "_lessons")
+    __slots__ = ("_after", "_before", "_facts", "_lessons", "_text")
 
     def __init__(self) -> None:
         self._before = b""
         self._after = b""
+        self._text = slice(0)
         self._facts: ChunkFacts | None = None
         self._lessons = 0
 
     def facts_of(self, data: bytes) -> ChunkFacts | None:
         """The facts of a chunk in UTF-8; None for one that has to be read."""
-        facts, before, after = self._facts, self._before, self._after
-        if facts is None or not data.startswith(before) or not data.endswith(after):
+        facts = self._facts
+        if facts is None or not data.startswith(self._before) or not data.endswith(self._after):
             return None
-        text = data[len(before) : -len(after)]
+        text = data[self._text]
         if not text or _QUOTE in text or _BACKSLASH in text or not text.decode().isprintable():
             return None
         return facts
@@ -52,6 +53,7 @@ class Alike:
             before, after = data[:start], data[end:]
             if before.endswith(mark) and end > start and _is_proved(before + _PROBE + after, facts):
                 self._before, self._after, self._facts = before, after, facts
+                self._text = slice(start, -len(after))
                 return
 
 

@@ -17,17 +17,13 @@ _MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Headless:
-    """Holds back chunks without a head until one has it."""
+    """Holds back chunks without a head until one has it. `is_empty`: none is held."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "is_empty")
 
     def __init__(self) -> None:
         self._held: list[dict[str, Raw]] = []
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether none is held."""
-        return not self._held
+        self.is_empty = True
 
     def holds(self, data: bytes, facts: ChunkFacts) -> bool:
         """Whether a chunk with these facts waits for its head: it has an empty id, and says nothing."""
@@ -37,6 +33,7 @@ class Headless:
         if members.get("choices") != Raw(b"[]"):
             return False
         self._held.append(members)
+        self.is_empty = False
         return True
 
     def released(self, data: bytes) -> list[Chunk]:
@@ -47,4 +44,5 @@ class Headless:
         told = {name: head[name] for name in _HEAD if name in head}
         made = [_ENCODER.encode(members | told) for members in self._held]
         self._held.clear()
+        self.is_empty = True
         return [Chunk(chunk, peek_chunk(chunk)) for chunk in made]

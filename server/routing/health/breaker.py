@@ -40,15 +40,16 @@ class _Window:
         self._slots: deque[list[int]] = deque(maxlen=_SLOTS)
 
     def add(self, now_s: float, calls: int, failures: int) -> None:
-        number = int(now_s // _SLOT_S)
-        if not self._slots or self._slots[-1][0] < number:
-            self._slots.append([number, 0, 0])
-        slot = self._slots[-1]
+        number = int(now_s / _SLOT_S)
+        slots = self._slots
+        if not slots or slots[-1][0] < number:
+            slots.append([number, 0, 0])
+        slot = slots[-1]
         slot[1] += calls
         slot[2] += failures
 
     def sums(self, now_s: float) -> tuple[int, int]:
-        oldest = int(now_s // _SLOT_S) - _SLOTS
+        oldest = int(now_s / _SLOT_S) - _SLOTS
         recent = [slot for slot in self._slots if slot[0] > oldest]
         return sum(slot[1] for slot in recent), sum(slot[2] for slot in recent)
 
@@ -70,6 +71,11 @@ class Breaker:
         self._probe_until_s: float | None = None
         self.openings = 0
         """How often it opened, by failed probes too."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether all calls go through."""
+        return self._until_s is None
 
     def state(self, now_s: float) -> State:
         """Its state now."""

@@ -30,17 +30,19 @@ class Refusal(Enum):
 class Budget:
     """What one upstream, or all of them, have for repeats. Made full."""
 
-    __slots__ = ("_at_s", "_floor", "_floor_per_s", "_saved")
+    __slots__ = ("_at_s", "_floor", "_floor_per_s", "_most", "_saved")
 
     def __init__(self, floor_per_s: float, now_s: float) -> None:
         self._floor_per_s = floor_per_s
         self._floor = floor_per_s
+        self._most = MOST_SAVED * floor_per_s - SHARE / 2
         self._saved = 0.0
         self._at_s = now_s
 
     def called(self) -> None:
         """A call earns a part of a repeat."""
-        self._saved = min(self._saved + SHARE, MOST_SAVED * self._floor_per_s)
+        if self._saved < self._most:
+            self._saved += SHARE
 
     def has_room(self, now_s: float) -> bool:
         """Whether there is enough for a repeat."""

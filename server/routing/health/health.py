@@ -194,6 +194,8 @@ def _is_on(rest: Rest | None, now_s: float) -> bool:
 
 def _resting(entry: EntryRecord, model: ModelRecord | None, now_s: float) -> Resting | None:
     """What holds a candidate back the longest."""
+    if entry.is_well and (model is None or model.is_well):
+        return None
     rests: list[tuple[float, float, str, bool]] = []
     for breaker in (entry.breaker,) if model is None else (entry.breaker, model.breaker):
         if (wait_s := breaker.wait_s(now_s)) > 0.0:

@@ -24,6 +24,11 @@ class ModelRecord:
         self.rest: Rest | None = None
         self.limits = 0
 
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is held against it."""
+        return self.rest is None and self.breaker.is_closed
+
 
 class EntryRecord:
     """One provider entry as it is now: with another address or credential it is another one.
@@ -53,6 +58,11 @@ class EntryRecord:
         if not self.provider:
             self._adopt(deployment)
         return self._base_url == deployment.base_url and self._api_key == deployment.api_key
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is held against all of it."""
+        return self.rest is None and self.breaker.is_closed
 
     def _adopt(self, deployment: Deployment) -> None:
         self._base_url = deployment.base_url

@@ -28,8 +28,8 @@ class Visit:
         self.entry = entry
         self.model = model
         self.began_s = now_s
-        self.endpoint_probe = entry.breaker.enter(now_s)
-        self.model_probe = model.breaker.enter(now_s)
+        self.endpoint_probe = 0 if entry.breaker.is_closed else entry.breaker.enter(now_s)
+        self.model_probe = 0 if model.breaker.is_closed else model.breaker.enter(now_s)
 
     def answered(self, now_s: float) -> None:
         """The upstream gave an answer, or the first content of one."""
