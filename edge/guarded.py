@@ -41,6 +41,7 @@ _IDLE, _HEAD, _BODY = range(3)
 _QUESTION: Final = ord("?")
 _HASH: Final = ord("#")
 _TOO_MUCH: Final = "The head of the request is larger than the gateway accepts."
+_WAIT: Final = b"retry-after: 1\r\nx-should-retry: true\r\n"
 _MALFORMED: Final = "The request is not well-formed HTTP/1.1."
 
 
@@ -214,7 +215,8 @@ class GuardedProtocol(HttpToolsProtocol):
         body = msgspec.json.encode({"error": error})
         head = (
             b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
-            b"connection: close\r\ncontent-length: %d\r\n\r\n" % (status, phrase, len(body))
+            b"%bconnection: close\r\ncontent-length: %d\r\n\r\n"
+            % (status, phrase, _WAIT if status == 503 else b"", len(body))
         )
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):

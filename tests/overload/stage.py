@@ -156,7 +156,7 @@ async def staged(
     """
     upstream = _quick_upstream if is_quick else _slow_upstream
     with upstream(folder, stream_s) as (whole_url, streams_url):
-        gateway = Gateway(folder, options=("--log-level", "warning", *options))
+        gateway = Gateway(folder, options=("--log-level", "warning", "--max-connections-per-address", "0", *options))
         await gateway.start()
         client = Client(gateway.port)
         try:
