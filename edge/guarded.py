@@ -40,6 +40,7 @@ _READ_BYTES: Final = 256 * 1024
 _IDLE, _HEAD, _BODY = range(3)
 _QUESTION: Final = ord("?")
 _HASH: Final = ord("#")
+_COME_AGAIN: Final = b"retry-after: 1\r\nx-should-retry: true\r\n"
 _TOO_MUCH: Final = "The head of the request is larger than the gateway accepts."
 _MALFORMED: Final = "The request is not well-formed HTTP/1.1."
 
@@ -214,7 +215,8 @@ class GuardedProtocol(HttpToolsProtocol):
         body = msgspec.json.encode({"error": error})
         head = (
             b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
-            b"connection: close\r\ncontent-length: %d\r\n\r\n" % (status, phrase, len(body))
+            b"%bconnection: close\r\ncontent-length: %d\r\n\r\n"
+            % (status, phrase, b"" if status == 400 else _COME_AGAIN, len(body))
         )
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):

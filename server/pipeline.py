@@ -220,8 +220,9 @@ class Pipeline:
 
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
-        call, router = operation.call, self._parts.router
-        operation.content_policy = (await router.policy(call.principal.workspace_id)).content
+        router = self._parts.router
+        operation.follow(await router.policy(operation.call.principal.workspace_id))
+        call = operation.call
         operation.content = self._parts.contents.begin(operation.content_policy, body)
         request = read(body, stream=operation.is_stream)
         operation.notes = request.notes
@@ -235,7 +236,8 @@ class Pipeline:
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
         share = await self._share(operation, request, knobs, asked)
-        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct", knobs.hedge is True)
+        hedges = asked.policy.hedges if knobs.hedge is None else knobs.hedge
+        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct", hedges)
         if prepared.share is None or not prepared.share.has_kept():
             await self._choose(prepared)
         return prepared

@@ -61,4 +61,11 @@ def policy_from(workspace: Workspace) -> RoutingPolicy:
     strategy = next((known for known in _STRATEGIES if known == workspace.strategy), _USUAL.strategy)
     weights = Weights(*workspace.weights) if len(workspace.weights) == _WEIGHTS else _USUAL.weights
     content = next((known for known in _CONTENT if known == workspace.content_policy), _USUAL.content)
-    return RoutingPolicy(strategy, weights, _CACHE.get(workspace.cache_policy, _USUAL.cache), content)
+    return RoutingPolicy(
+        strategy,
+        weights,
+        _CACHE.get(workspace.cache_policy, _USUAL.cache),
+        content,
+        workspace.hedge,
+        workspace.request_timeout_s,
+    )

@@ -16,6 +16,7 @@ from server.storage.workspaces import Membership, Workspace
 MAX_FOUNDED = 100
 STRATEGIES = ("default", "fastest", "cheapest", "reliable", "balanced")
 CONTENT_POLICIES = ("off", "metadata", "redacted", "full")
+MAX_TIMEOUT_S = 86_400.0
 CACHE_POLICIES = ("off", "exact", "semantic", "default")
 _WEIGHTS_TOLERANCE = 0.001
 WEIGHTS = (0.40, 0.35, 0.25)
@@ -30,6 +31,8 @@ class WorkspaceChanges(TypedDict, total=False):
     weights: tuple[float, ...]
     content_policy: str
     cache_policy: str
+    hedge: bool
+    request_timeout_s: float | None
 
 
 class Workspaces:
@@ -104,6 +107,10 @@ def _checked(changes: WorkspaceChanges) -> WorkspaceChanges:
         checked["content_policy"] = _one_of(changes["content_policy"], "content_policy", CONTENT_POLICIES)
     if "cache_policy" in changes:
         checked["cache_policy"] = _one_of(changes["cache_policy"], "cache_policy", CACHE_POLICIES)
+    if (timeout_s := changes.get("request_timeout_s")) is not None and not 0.0 < timeout_s <= MAX_TIMEOUT_S:
+        raise RequestInvalid(
+            f"request_timeout_s is more than 0 and at most {MAX_TIMEOUT_S:,.0f} seconds.", param="request_timeout_s"
+        )
     return checked
 
 

@@ -17,9 +17,15 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """How a workspace wants its requests to be routed, which answers the cache may keep, and what may be recorded."""
+    """How a workspace wants its requests to be routed, which answers the cache may keep, and what may be recorded.
+
+    `hedges`: a second candidate may be asked beside a slow one. `timeout_s` is how long a request may take whose caller
+    does not say, in seconds; None leaves it to the gateway.
+    """
 
     strategy: Strategy = "default"
     weights: Weights = Weights()
     cache: CachePolicy = "default"
     content: ContentPolicy = "metadata"
+    hedges: bool = False
+    timeout_s: float | None = None

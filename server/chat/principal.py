@@ -71,10 +71,11 @@ class Call(Struct, frozen=True):
     """One request on its way through the pipeline.
 
     `request_id` is ours (`req_…`), `client_request_id` the caller's own, only logged. `received_at` and `deadline` are
-    absolute, in seconds of the running loop's clock. `surface` is `rest` or `grpc`, and the face where it is not that
-    of chat completions: `rest/messages`; 16 characters at most. `knobs` are the request's `x-perpetuo-*` headers, names
-    without the prefix, and what else faces read from headers. `announce` takes metadata, names in lower case, that the
-    caller gets before the answer or with the refusal; what is announced after the first piece of an answer is lost.
+    absolute, in seconds of the running loop's clock; `is_timed`: the caller has said until when. `surface` is `rest` or
+    `grpc`, and the face where it is not that of chat completions: `rest/messages`; 16 characters at most. `knobs` are
+    the request's `x-perpetuo-*` headers, names without the prefix, and what else faces read from headers. `announce`
+    takes metadata, names in lower case, that the caller gets before the answer or with the refusal; what is announced
+    after the first piece of an answer is lost.
     """
 
     request_id: str
@@ -85,3 +86,4 @@ class Call(Struct, frozen=True):
     client_request_id: str | None = None
     knobs: Mapping[str, str] = {}
     announce: Callable[[Iterable[tuple[str, str]]], None] = _to_nobody
+    is_timed: bool = False

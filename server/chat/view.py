@@ -5,7 +5,7 @@ and pass on; a member that is absent is UNSET, one that is null is None. Kinds a
 members beyond OpenAI's are those of docs/dialects.md.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -109,7 +109,8 @@ class AudioRef(Struct, frozen=True, gc=False):
 class Message(Struct, frozen=True, gc=False):
     """One message of the conversation.
 
-    `thinking_blocks` and `reasoning_items` are what a vendor signed, in its own form; only that vendor gets them back.
+    `thinking_blocks`, `reasoning_items` and `reasoning_details` are what a vendor signed, in its own form; only that
+    vendor gets them back.
     """
 
     role: Role
@@ -124,6 +125,7 @@ class Message(Struct, frozen=True, gc=False):
     reasoning_content: Text = UNSET
     thinking_blocks: list[Block] | UnsetType | None = UNSET
     reasoning_items: list[Block] | UnsetType | None = UNSET
+    reasoning_details: Any = UNSET
     extra_content: RawMember = UNSET
     is_error: Flag = UNSET
 

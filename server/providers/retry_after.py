@@ -11,17 +11,18 @@ MAX_RETRY_AFTER_S: Final = 60.0
 
 _DURATION: Final = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m(?!s))?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
 _UNITS_S: Final = (3600.0, 60.0, 1.0, 0.001)
-_WINDOWS: Final = ("requests", "tokens")
+_WINDOWS: Final = ("-requests", "-tokens", "")
 _EPOCH_FROM_S: Final = 1e9
+_EPOCH_FROM_MS: Final = 1e12
 
 
 def parse_retry_after(headers: Mapping[str, str], now_s: float | None = None) -> float | None:
     """Seconds from 0 to 60 until a new try makes sense, None if the answer does not say it in a way we can read.
 
     Read in this order: `retry-after-ms`; `retry-after` as seconds, whole or not, or as an HTTP date; the reset of the
-    `x-ratelimit-*` windows that have nothing left, as `6m0s`, as seconds or as an epoch. A time of day counts from
-    `now_s`, seconds since 1970, else from the answer's `date` header; without either it says nothing. What lies in the
-    past is 0. Header names are in lower case.
+    `x-ratelimit-*` windows that have nothing left, named or not, as `6m0s`, as seconds or as an epoch in seconds or
+    milliseconds. A time of day counts from `now_s`, seconds since 1970, else from the answer's `date` header; without
+    either it says nothing. What lies in the past is 0. Header names are in lower case.
     """
     now_s = _date(headers.get("date", "")) if now_s is None else now_s
     milliseconds = _number(headers.get("retry-after-ms", ""))
@@ -67,10 +68,12 @@ def _date(text: str) -> float | None:
 
 def _reset(headers: Mapping[str, str], window: str, now_s: float | None) -> float | None:
     """Seconds until a window that has nothing left opens again."""
-    if _number(headers.get(f"x-ratelimit-remaining-{window}", "")) != 0:
+    if _number(headers.get(f"x-ratelimit-remaining{window}", "")) != 0:
         return None
-    text = headers.get(f"x-ratelimit-reset-{window}", "").strip()
+    text = headers.get(f"x-ratelimit-reset{window}", "").strip()
     number = _number(text)
+    if number is not None and number >= _EPOCH_FROM_MS:
+        number /= 1000.0
     if number is not None and number >= _EPOCH_FROM_S:
         return None if now_s is None else number - now_s
     return number if number is not None else parse_duration(text)

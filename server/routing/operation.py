@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from server.chat.answer import GatewayMetadata
 from server.chat.content import Content, ContentPolicy
 from server.chat.deployment import Candidate
+from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
 from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
@@ -54,6 +57,14 @@ class Operation:
 
     def __post_init__(self) -> None:
         self.began = self.trace.clock.exact()
+
+    def follow(self, policy: RoutingPolicy) -> None:
+        """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""
+        self.content_policy = policy.content
+        call = self.call
+        if policy.timeout_s is not None and not call.is_timed:
+            deadline = min(call.deadline, call.received_at + policy.timeout_s)
+            self.call = structs.replace(call, deadline=deadline)
 
     def note(self, notes: Iterable[str]) -> None:
         """Takes over notes, those that are there already not again."""

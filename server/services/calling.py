@@ -84,6 +84,7 @@ class Calls:
             client_request_id=info.client_request_id,
             knobs=info.knobs,
             announce=info.response_metadata.extend,
+            is_timed=remaining_s is not None,
         )
 
     def announce(self, key: str, value: str) -> None:

@@ -108,6 +108,8 @@ def _workspace_fields(membership: Membership) -> dict[str, Any]:
         "cache_policy": CACHE_POLICIES.number(workspace.cache_policy),
         "role": ROLES.number(membership.role.value),
         "is_default": workspace.is_default,
+        "hedge": workspace.hedge,
+        "request_timeout_s": workspace.request_timeout_s,
     }
 
 

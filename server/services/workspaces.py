@@ -29,6 +29,8 @@ def _changes(request: workspaces_pb2.UpdateWorkspaceRequest) -> WorkspaceChanges
         "weights": (weights.cost, weights.quality, weights.speed) if request.HasField("weights") else (),
         "content_policy": CONTENT_POLICIES.word(request.content_policy, "metadata"),
         "cache_policy": CACHE_POLICIES.word(request.cache_policy, "default"),
+        "hedge": request.hedge,
+        "request_timeout_s": request.request_timeout_s if request.HasField("request_timeout_s") else None,
     }
     named = named_fields(request, _CHANGEABLE)
     return cast("WorkspaceChanges", {name: value for name, value in values.items() if name in named})

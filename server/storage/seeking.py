@@ -31,13 +31,12 @@ _CROWDED_ROWS: Final = 2_000
 class Span:
     """From `start_us` on and before `end_us`, in microseconds since 1970 UTC.
 
-    It has `total` rows, of which `agreeing` agree with the filter; None where neither is known.
+    So many rows agree with the filter; None where that is not known.
     """
 
     grain: Grain
     start_us: int
     end_us: int
-    total: int | None = None
     agreeing: int | None = None
 
 
@@ -109,20 +108,24 @@ class Seeker:
             spans, skip = trimmed([*spans, *await self._spans(piece, is_counted=skip > 0)], skip, wanted.limit)
             if sum(span.agreeing or 0 for span in spans) >= skip + wanted.limit:
                 break
-        for coarse, fine in ((Grain.DAYS, Grain.HOURS), (Grain.HOURS, Grain.MINUTES)):
-            crowded = [span for span in spans if span.grain is coarse and self._is_worth_it(span, fine)]
-            if crowded:
-                finer = await self._sums(fine, joined(crowded))
-                rest = [span for span in spans if span not in crowded]
+        for fine in (Grain.HOURS, Grain.MINUTES):
+            coarse = await self._crowded(spans) if fine is Grain.MINUTES else _of(spans, Grain.DAYS)
+            if coarse:
+                finer = await self._sums(fine, joined(coarse))
+                rest = [span for span in spans if span not in coarse]
                 spans, skip = trimmed(
                     sorted([*rest, *finer], key=lambda span: span.start_us, reverse=True), skip, wanted.limit
                 )
         return spans, skip
 
-    def _is_worth_it(self, span: Span, fine: Grain) -> bool:
-        if fine is Grain.MINUTES and span.start_us < to_micros(self._minutes_from):
-            return False
-        return (span.total or 0) > _CROWDED_ROWS
+    async def _crowded(self, spans: Iterable[Span]) -> list[Span]:
+        """The hours with so many rows that it is worth while to look at their minutes, as far as those are there."""
+        first_us = to_micros(self._minutes_from)
+        recent = [span for span in _of(spans, Grain.HOURS) if span.start_us >= first_us]
+        if not recent:
+            return []
+        totals = dict(await self._grouped(Grain.HOURS, joined(recent), ""))
+        return [span for span in recent if totals[span.start_us] > _CROWDED_ROWS]
 
     async def _spans(self, piece: Piece, *, is_counted: bool) -> list[Span]:
         if piece.grain is not Grain.ROWS:
@@ -130,22 +133,30 @@ class Seeker:
         assert piece.start_us is not None
         assert piece.end_us is not None
         agreeing = await self._count(piece.start_us, piece.end_us) if is_counted else None
-        return [Span(Grain.ROWS, piece.start_us, piece.end_us, None, agreeing)]
+        return [Span(Grain.ROWS, piece.start_us, piece.end_us, agreeing)]
 
     async def _sums(self, grain: Grain, bounds: Sequence[tuple[int | None, int | None]]) -> list[Span]:
-        """Every span of that grain with rows, newest first."""
-        found: list[Span] = []
+        """Every span of that grain in which anything agrees, newest first."""
+        rows = await self._grouped(grain, bounds, f" AND {self._sums_condition}")
+        length_us = _LENGTHS_US[grain]
+        found = [Span(grain, first, first + length_us, agreeing) for first, agreeing in rows]
+        return sorted(found, key=lambda span: span.start_us, reverse=True)
+
+    async def _grouped(
+        self, grain: Grain, bounds: Sequence[tuple[int | None, int | None]], condition: str
+    ) -> list[tuple[int, int]]:
+        """Beginnings of spans of that grain, and how many requests of each meet the condition."""
+        found: list[tuple[int, int]] = []
         for start in range(0, len(bounds), _MAX_ARMS):
             arms = [
-                "SELECT start_us, CAST(SUM(requests) AS BIGINT), "
-                f"CAST(SUM(CASE WHEN {self._sums_condition} THEN requests ELSE 0 END) AS BIGINT) "
-                f"FROM {_NAMES[grain]} WHERE workspace_id = :workspace_id{_within('start_us', each)} GROUP BY start_us"
+                f"SELECT start_us, CAST(SUM(requests) AS BIGINT) FROM {_NAMES[grain]} "
+                f"WHERE workspace_id = :workspace_id{_within('start_us', each)}{condition} GROUP BY start_us"
                 for each in bounds[start : start + _MAX_ARMS]
             ]
-            rows = await self._connection.execute(text(" UNION ALL ".join(arms)), self._values)
-            length_us = _LENGTHS_US[grain]
-            found += [Span(grain, first, first + length_us, total, agreeing) for first, total, agreeing in rows]
-        return sorted(found, key=lambda span: span.start_us, reverse=True)
+            names = self._values if condition else {"workspace_id": self._values["workspace_id"]}
+            rows = await self._connection.execute(text(" UNION ALL ".join(arms)), names)
+            found += [(first, requests) for first, requests in rows]
+        return found
 
     async def _count(self, start_us: int, end_us: int) -> int:
         query = (
@@ -169,6 +180,10 @@ class Seeker:
         source = arms[0] if len(arms) == 1 else f"SELECT created_at, request_id FROM ({' UNION ALL '.join(arms)}) found"
         query = f"{source} ORDER BY created_at DESC, request_id DESC LIMIT :limit OFFSET :skip"
         return [row[1] for row in await self._connection.execute(text(query), values)]
+
+
+def _of(spans: Iterable[Span], grain: Grain) -> list[Span]:
+    return [span for span in spans if span.grain is grain]
 
 
 def _within(column: str, bounds: tuple[int | None, int | None]) -> str:

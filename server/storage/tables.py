@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from server.storage.columns import FloatTuple, StringTuple, UtcMicros
@@ -63,6 +65,8 @@ WORKSPACES = Table(
     Column("weights", FloatTuple, nullable=False, server_default="[]"),
     Column("content_policy", String(16), nullable=False, server_default="metadata"),
     Column("cache_policy", String(16), nullable=False, server_default="default"),
+    Column("hedge", Boolean, nullable=False, server_default=false()),
+    Column("request_timeout_s", Float),
     Index(None, "owner_id", "created_at"),
 )
 

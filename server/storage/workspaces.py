@@ -17,7 +17,9 @@ class Workspace:
 
     `owner_id` is its founder. `strategy` is how its requests are routed unless they say otherwise, `weights` are those
     of cost, quality and speed, empty for the usual ones. `content_policy` says what is kept of prompts, `cache_policy`
-    which answers may come from the cache.
+    which answers may come from the cache. `hedge`: a second candidate may be asked beside a slow one.
+    `request_timeout_s` is how long a request may take that does not say so itself, None for as long as the gateway lets
+    it.
     """
 
     id: str
@@ -29,6 +31,8 @@ class Workspace:
     weights: tuple[float, ...] = ()
     content_policy: str = "metadata"
     cache_policy: str = "default"
+    hedge: bool = False
+    request_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ import argparse
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 
 from tests.bench import gateway, goals, idle, payload, peers, report
@@ -17,8 +19,13 @@ from tests.bench.processes import cores
 from tests.bench.scenarios import SCENARIOS, Plan, System, measure, medians
 from tests.bench.upstream import Upstreams, nginx_path, upstreams
 
-MODES = {"one": gateway.one_process, "two": gateway.two_processes}
-TITLES = {"one": goals.ONE, "two": goals.TWO}
+MODES: dict[str, Callable[[Path, int | None], AbstractContextManager[gateway.Gateway]]] = {
+    "one": gateway.one_process,
+    "two": gateway.two_processes,
+    "w1": partial(gateway.with_workers, 1),
+    "w2": partial(gateway.with_workers, 2),
+}
+TITLES = {"one": goals.ONE, "two": goals.TWO, "w1": goals.ONE_WORKER, "w2": goals.TWO_WORKERS}
 KINDS = ("whole", "paced", "burst", "slow")
 
 
@@ -29,7 +36,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4, help="length of a round, whole seconds (default: 4)")
     parser.add_argument("--warm-up", type=float, default=2, help="load before the first round, seconds (default: 2)")
     parser.add_argument("--gap-ms", type=float, default=5, help="time between paced events (default: 5)")
-    parser.add_argument("--modes", default="one,two", help="one, two, or none for the floor alone (default: one,two)")
+    parser.add_argument(
+        "--modes", default="one,two,w1,w2", help="one, two, w1 and w2 (workers), or none (default: one,two,w1,w2)"
+    )
     parser.add_argument("--scenarios", default=",".join(scenario.name for scenario in SCENARIOS))
     parser.add_argument("--peers", default="", help=f"also measure: {', '.join(peers.NAMES)} (default: none)")
     parser.add_argument("--idle", type=int, default=1000, help="streams that wait, for their memory; 0: none")
@@ -58,13 +67,23 @@ def ours(name: str, started: gateway.Gateway, running: Upstreams) -> System:
     return System(name, started.pids, targets, grpc_targets, has_paths=True)
 
 
+def modes_of(asked: str) -> list[str]:
+    """The modes that were asked for and can be measured here; says which cannot."""
+    modes = [mode for mode in asked.split(",") if mode in MODES]
+    packages = gateway.without_servers()
+    if packages and {"w1", "w2"} & set(modes):
+        sys.stdout.write(f"Workers are left out: {', '.join(packages)} not installed, see `make setup`\n\n")
+        return [mode for mode in modes if mode not in {"w1", "w2"}]
+    return modes
+
+
 def run(options: argparse.Namespace, folder: Path) -> None:
     """Starts everything, measures and reports."""
     measured, load = cores()
     sys.stdout.write("".join(f"{name} {what}\n" for name, what in report.versions().items()))
     sys.stdout.write("one core for all: figures are rough\n\n" if load is None else f"core {measured} measured\n\n")
     plan = Plan(options.rounds, options.seconds, options.warm_up, load, folder)
-    modes = [mode for mode in options.modes.split(",") if mode in MODES]
+    modes = modes_of(options.modes)
     with ExitStack() as stack:
         running = stack.enter_context(upstreams(folder, measured=measured, load=load, gap_ms=options.gap_ms))
         systems = floor(running)

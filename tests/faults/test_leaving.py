@@ -166,7 +166,9 @@ async def leave_together(lab: Lab, state: State, forms: list[tuple[bool, bool]])
             await asyncio.gather(*(client.gone() for client in case.clients))
         await until(lambda: held(lab)["perpetuo_requests_in_flight"] == 0, "the end of every request")
         for case in cases:
-            assert await rows_of(case.room, len(case.clients)) == len(case.clients)
+            # Of requests that no provider was asked for, only so many of a user are recorded in a minute.
+            least = 1 if state is State.IN_LINE else len(case.clients)
+            assert least <= await rows_of(case.room, least) <= len(case.clients)
     return freed, settled
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 
 from tests.matrix.faces import ChatFace
@@ -91,3 +92,33 @@ async def test_an_answer_that_was_kept_tells_what_was_lost_for_it_and_is_none_fo
         assert "seed is not sent" in answer.text
     refused = await asked(stage, "anthropic", "text", **members, gateway={"strict": True})
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize("second", [dialect for dialect in DIALECTS if dialect in ("openai", "responses", "anthropic")])
+@pytest.mark.parametrize("first", DIALECTS)
+async def test_a_kept_loop_goes_on_with_another_vendor(stage: Stage, first: str, second: str) -> None:
+    stage.upstream.forget()
+    empty = {"type": "object", "properties": {}}
+    tools: Any = [{"type": "function", "strict": False, "parameters": empty, **tool["function"]} for tool in TOOLS]
+    shared: Json = {"instructions": SYSTEM, "tools": tools, "store": True, "max_output_tokens": 4000}
+    url = f"{stage.gateway.url}/v1"
+    async with openai.AsyncOpenAI(base_url=url, api_key=stage.account.key, max_retries=0) as sdk:
+        begun = await sdk.responses.create(
+            model=f"{DIALECTS[first]}/reasoned-tools",
+            input=SCENES["reasoned-tools"].words,
+            reasoning={"effort": "low"},
+            **shared,
+        )
+        results: Any = [
+            {"type": "function_call_output", "call_id": item.call_id, "output": RESULT}
+            for item in begun.output
+            if item.type == "function_call"
+        ]
+        ended = await sdk.responses.create(
+            model=f"{DIALECTS[second]}/tool-results", input=results, previous_response_id=begun.id, **shared
+        )
+    assert ended.output_text == SCENES["tool-results"].said.text
+    assert stage.upstream.faults == []
+    signed_by = {first} | ({"anthropic"} if first == "bedrock" else set())
+    is_theirs = second in signed_by or {first, second} == {"openai", "responses"}
+    assert (SIGNATURE.encode() in stage.upstream.body) is (is_theirs and first in {*SIGNING, "bedrock", "openai"})

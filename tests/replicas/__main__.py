@@ -30,6 +30,7 @@ def main() -> int:
     sys.stdout.write(
         f"  {offered.per_minute} a minute allowed, {offered.times:g} times that offered, {offered.skew:.0%} of it to "
         f"one of two\n  admitted in each minute: {list(seen.before)}; after Valkey was killed: {list(seen.after)}\n"
+        f"  made in each minute: {list(seen.asked)}; times that Valkey seemed away before: {seen.outages}\n"
         f"  calls without a limit: {fates}; other statuses than 200 and 429: {seen.others}\n"
         f"  {'good' if is_good else 'NOT GOOD'}\n"
     )

@@ -49,7 +49,18 @@ def shared_options(folder: Path, database_url: str, valkey: Valkey, plan: str) -
             path.write_text(secrets.token_hex(32))
             path.chmod(0o600)
         found += [f"--{name}", str(path)]
-    return [*found, "--allow-private-upstreams", "--log-level", "warning", "--port", "0", "--grpc-port", "0"]
+    return [
+        *found,
+        "--allow-private-upstreams",
+        "--max-lag-ms",
+        "0",
+        "--log-level",
+        "warning",
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+    ]
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx2
+
 from tests.durability.load import Fate, Load, Sent
 from tests.replicas.stage import two_replicas
 from tests.unit.server.state.valkeys import Valkey
@@ -18,6 +20,7 @@ from tests.unit.server.state.valkeys import Valkey
 WINDOW_S: Final = 60.0
 TOLERANCE: Final = 0.01
 _MODEL: Final = "mock/ok"
+_OUTAGES: Final = "perpetuo_state_outages_total "
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,15 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Calls admitted in each window before and after the kill, and what became of those without a limit."""
+    """Calls admitted in each window before and after the kill, and what became of those without a limit.
+
+    `asked` is how many were made in each window; `outages` how often a replica took Valkey for away before the kill.
+    """
 
     before: Sequence[int]
     after: Sequence[int]
+    asked: Sequence[int]
+    outages: int
     unlimited: Counter[Fate]
     others: int
 
@@ -64,18 +72,28 @@ async def watch(folder: Path, database_url: str, valkey: Valkey, offered: Offere
         for load in (*loads, *free):
             load.start()
         await asyncio.sleep(before * WINDOW_S)
+        outages = sum([await outage_count(url) for url in replicas.urls])
         if after:
             await asyncio.to_thread(valkey.stop)
             await asyncio.sleep(after * WINDOW_S)
         for load in (*loads, *free):
             await load.stop()
     sent = [each for load in loads for each in load.sent]
-    counts = admitted(sent, began_s, before + after)
+    counts = by_window((each for each in sent if each.status == 200), began_s, before + after)
+    asked = by_window(sent, began_s, before + after)
     fates = Counter(each.fate for load in free for each in load.sent)
-    return Seen(counts[:before], counts[before:], fates, sum(each.status not in {200, 429} for each in sent))
+    others = sum(each.status not in {200, 429} for each in sent)
+    return Seen(counts[:before], counts[before:], asked, outages, fates, others)
 
 
-def admitted(sent: Iterable[Sent], began_s: float, windows: int) -> list[int]:
-    """How many calls were admitted in each window, by the time at which they were made."""
-    found = Counter(int((each.at_s - began_s) / WINDOW_S) for each in sent if each.status == 200)
+async def outage_count(url: str) -> int:
+    """How often a replica has taken Valkey for away."""
+    async with httpx2.AsyncClient(timeout=60) as client:
+        page = (await client.get(f"{url}/metrics")).text
+    return sum(int(float(line.split()[1])) for line in page.splitlines() if line.startswith(_OUTAGES))
+
+
+def by_window(sent: Iterable[Sent], began_s: float, windows: int) -> list[int]:
+    """How many calls were made in each window."""
+    found = Counter(int((each.at_s - began_s) / WINDOW_S) for each in sent)
     return [found[number] for number in range(windows)]

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +29,14 @@ def main() -> int:
     parser.add_argument("systems", nargs="*", choices=[*SYSTEMS, []], help="which gateways; all if none is named")
     parser.add_argument("--profile", choices=("full", "quick"), default="full")
     parser.add_argument("--only", default="", help="only these faults, by commas")
+    parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE", help="a header of every request")
     parser.add_argument("--page", action="store_true", help=f"write the table into {PAGE}")
     options = parser.parse_args()
     names = options.systems or list(SYSTEMS)
     with tempfile.TemporaryDirectory(prefix="scoreboard-") as folder:
-        reports = [judged(name, Path(folder) / name, options.profile, options.only) for name in names]
+        more = [part for header in options.header for part in ("--header", header)]
+        more += ["--profile", options.profile, "--only", options.only]
+        reports = [judged(name, Path(folder) / name, options.profile, more) for name in names]
     made = table(reports)
     print(f"\n{made}")
     if options.page:
@@ -41,8 +45,8 @@ def main() -> int:
     return int(any(report["counts"]["fail"] for name, report in zip(names, reports, strict=True) if name == "perpetuo"))
 
 
-def judged(name: str, folder: Path, profile: str, only: str) -> dict[str, Any]:
-    """The report on one gateway."""
+def judged(name: str, folder: Path, profile: str, more: Sequence[str]) -> dict[str, Any]:
+    """The report on one gateway. `more` are further arguments of the judge."""
     folder.mkdir()
     ports = free_port(), free_port()
     primary, fallback = (f"http://127.0.0.1:{port}/v1" for port in ports)
@@ -52,8 +56,7 @@ def judged(name: str, folder: Path, profile: str, only: str) -> dict[str, Any]:
         running = SYSTEMS[name](Site(folder, primary, fallback, own), stack)
         print(f"\n# {running.label}", flush=True)
         command = [*_command(running), "--ports", f"{ports[0]},{ports[1]}", "--json", str(report)]
-        command += ["--profile", profile, "--only", only]
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run([*command, *more], check=False).returncode
     if code == 2:
         sys.exit(code)
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))

@@ -388,7 +388,7 @@ class GatewayOptions(_message.Message):
     stream_mode: _builtins.str
     """`direct`, `buffered` or `continue`. Default: `direct`."""
     hedge: _builtins.bool
-    """Whether a second attempt may run beside a slow one. Default: false."""
+    """Whether a second attempt may run beside a slow one. Default: as the workspace has it."""
     cache: _builtins.str
     """`default`, `no-cache`, `no-store` or `max-age=SECONDS`. Default: the workspace's policy."""
     tags: _builtins.bytes

@@ -172,6 +172,8 @@ class Workspace(_message.Message):
     CACHE_POLICY_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    HEDGE_FIELD_NUMBER: _builtins.int
+    REQUEST_TIMEOUT_S_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`ws_…`, opaque and sortable by age."""
     name: _builtins.str
@@ -186,6 +188,10 @@ class Workspace(_message.Message):
     """What the signed-in user may do in it."""
     is_default: _builtins.bool
     """Whether it is the one that its founder acts on when none is named."""
+    hedge: _builtins.bool
+    """Whether a second candidate may be asked beside a slow one, unless a request says otherwise."""
+    request_timeout_s: _builtins.float
+    """How long a request may take that does not say so itself, in seconds. Null: as long as the gateway lets it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -206,12 +212,16 @@ class Workspace(_message.Message):
         cache_policy: Global___CachePolicy.ValueType = ...,
         role: _members_pb2.Role.ValueType = ...,
         is_default: _builtins.bool = ...,
+        hedge: _builtins.bool = ...,
+        request_timeout_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "created_at", b"created_at", "request_timeout_s", b"request_timeout_s", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "id", b"id", "is_default", b"is_default", "name", b"name", "role", b"role", "strategy", b"strategy", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "hedge", b"hedge", "id", b"id", "is_default", b"is_default", "name", b"name", "request_timeout_s", b"request_timeout_s", "role", b"role", "strategy", b"strategy", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__request_timeout_s: _TypeAlias = _typing.Literal["request_timeout_s"]  # noqa: Y015
+    _WhichOneofArgType__request_timeout_s: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_timeout_s) -> _WhichOneofReturnType__request_timeout_s | None: ...
 
 Global___Workspace: _TypeAlias = Workspace  # noqa: Y015
 
@@ -231,6 +241,8 @@ class WorkspaceDetail(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     PROVIDERS_FIELD_NUMBER: _builtins.int
+    HEDGE_FIELD_NUMBER: _builtins.int
+    REQUEST_TIMEOUT_S_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`ws_…`, opaque and sortable by age."""
     name: _builtins.str
@@ -245,6 +257,10 @@ class WorkspaceDetail(_message.Message):
     """What the signed-in user may do in it."""
     is_default: _builtins.bool
     """Whether it is the one that its founder acts on when none is named."""
+    hedge: _builtins.bool
+    """Whether a second candidate may be asked beside a slow one, unless a request says otherwise."""
+    request_timeout_s: _builtins.float
+    """How long a request may take that does not say so itself, in seconds. Null: as long as the gateway lets it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -270,12 +286,16 @@ class WorkspaceDetail(_message.Message):
         role: _members_pb2.Role.ValueType = ...,
         is_default: _builtins.bool = ...,
         providers: _abc.Iterable[_providers_pb2.Provider] | None = ...,
+        hedge: _builtins.bool = ...,
+        request_timeout_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "created_at", b"created_at", "request_timeout_s", b"request_timeout_s", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "id", b"id", "is_default", b"is_default", "name", b"name", "providers", b"providers", "role", b"role", "strategy", b"strategy", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "hedge", b"hedge", "id", b"id", "is_default", b"is_default", "name", b"name", "providers", b"providers", "request_timeout_s", b"request_timeout_s", "role", b"role", "strategy", b"strategy", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__request_timeout_s: _TypeAlias = _typing.Literal["request_timeout_s"]  # noqa: Y015
+    _WhichOneofArgType__request_timeout_s: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_timeout_s) -> _WhichOneofReturnType__request_timeout_s | None: ...
 
 Global___WorkspaceDetail: _TypeAlias = WorkspaceDetail  # noqa: Y015
 
@@ -429,6 +449,8 @@ class UpdateWorkspaceRequest(_message.Message):
     CONTENT_POLICY_FIELD_NUMBER: _builtins.int
     CACHE_POLICY_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    HEDGE_FIELD_NUMBER: _builtins.int
+    REQUEST_TIMEOUT_S_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """`ws_…`"""
     name: _builtins.str
@@ -439,6 +461,10 @@ class UpdateWorkspaceRequest(_message.Message):
     """What is kept of prompts and answers."""
     cache_policy: Global___CachePolicy.ValueType
     """Which answers may come from the cache."""
+    hedge: _builtins.bool
+    """Whether a second candidate may be asked beside a slow one, unless a request says otherwise. Null: no."""
+    request_timeout_s: _builtins.float
+    """How long a request may take that does not say so itself, in seconds, up to 86,400. Null: as long as the gateway lets it."""
     @_builtins.property
     def weights(self) -> Global___StrategyWeights:
         """The weights of the strategy `balanced`, which add up to 1. Null: cost 0.40, quality 0.35, speed 0.25."""
@@ -459,12 +485,21 @@ class UpdateWorkspaceRequest(_message.Message):
         content_policy: Global___ContentPolicy.ValueType = ...,
         cache_policy: Global___CachePolicy.ValueType = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        hedge: _builtins.bool | None = ...,
+        request_timeout_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hedge", b"_hedge", "_request_timeout_s", b"_request_timeout_s", "hedge", b"hedge", "request_timeout_s", b"request_timeout_s", "update_mask", b"update_mask", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_policy", b"cache_policy", "content_policy", b"content_policy", "name", b"name", "strategy", b"strategy", "update_mask", b"update_mask", "weights", b"weights", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hedge", b"_hedge", "_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "hedge", b"hedge", "name", b"name", "request_timeout_s", b"request_timeout_s", "strategy", b"strategy", "update_mask", b"update_mask", "weights", b"weights", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__hedge: _TypeAlias = _typing.Literal["hedge"]  # noqa: Y015
+    _WhichOneofArgType__hedge: _TypeAlias = _typing.Literal["_hedge", b"_hedge"]  # noqa: Y015
+    _WhichOneofReturnType__request_timeout_s: _TypeAlias = _typing.Literal["request_timeout_s"]  # noqa: Y015
+    _WhichOneofArgType__request_timeout_s: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hedge) -> _WhichOneofReturnType__hedge | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_timeout_s) -> _WhichOneofReturnType__request_timeout_s | None: ...
 
 Global___UpdateWorkspaceRequest: _TypeAlias = UpdateWorkspaceRequest  # noqa: Y015
 

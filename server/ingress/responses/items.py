@@ -24,6 +24,7 @@ _ITEM: Final = msgspec.json.Decoder(Item)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS: Final = msgspec.json.Decoder(list[Raw])
 _TEXT: Final = msgspec.json.Decoder(str)
+_MADE_CHARS: Final = len("rs_") + 26
 _CALLS: Final = {"function_call": "function", "custom_tool_call": "custom"}
 _OUTPUTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
 
@@ -37,8 +38,13 @@ def input_items(raw: Raw) -> list[Raw]:
 
 
 def own_items(raw: Raw) -> list[Raw]:
-    """An item as its own vendor takes it back: without what others put into it, and what was carried in its place."""
+    """An item as its own vendor takes it back: without what others put into it, and what was carried in its place.
+
+    Reasoning that another vendor showed and did not sign is left out: a vendor that keeps nothing looks for its own.
+    """
     text = bytes(raw)
+    if b'"reasoning"' in text and _is_shown_reasoning(raw):
+        return []
     if MARK.encode() not in text and b'"extra_content"' not in text:
         return [raw]
     members = _MEMBERS.decode(raw)
@@ -48,6 +54,15 @@ def own_items(raw: Raw) -> list[Raw]:
     if members.pop("extra_content", None) is None:
         return [raw]
     return [Raw(msgspec.json.encode(members))]
+
+
+def _is_shown_reasoning(raw: Raw) -> bool:
+    """Whether an item is reasoning without a signature that was made here: its id ends with a place in an output."""
+    item = decode(_ITEM, raw)
+    if item.type != "reasoning" or is_set(item.encrypted_content) or not isinstance(item.id, str):
+        return False
+    made_of, _, place = item.id.rpartition("_")
+    return place.isdigit() and len(made_of) == _MADE_CHARS and made_of.startswith("rs_")
 
 
 class Conversation:

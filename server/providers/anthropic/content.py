@@ -89,8 +89,9 @@ def thinking_of(request: ChatRequest, said: Said) -> Iterator[Block]:
         request.tell(
             f"{said.path}.reasoning_content is not sent: another vendor's reasoning is not signed for this one."
         )
-    if message.reasoning_items:
-        request.tell(f"{said.path}.reasoning_items is not sent: it belongs to another vendor.")
+    for name in ("reasoning_items", "reasoning_details"):
+        if getattr(message, name):
+            request.tell(f"{said.path}.{name} is not sent: it belongs to another vendor.")
 
 
 def _of_part(request: ChatRequest, said: Said, part: Part, path: str) -> Iterator[Made]:

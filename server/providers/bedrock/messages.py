@@ -122,8 +122,9 @@ def _reasoning(request: ChatRequest, said: Said, family: Family) -> list[Made]:
         signed = []
     elif message.reasoning_content and not signed:
         request.tell(f"{said.path}.reasoning_content is not sent: it is not signed.")
-    if message.reasoning_items:
-        request.tell(f"{said.path}.reasoning_items is not sent: it belongs to another vendor.")
+    for name in ("reasoning_items", "reasoning_details"):
+        if getattr(message, name):
+            request.tell(f"{said.path}.{name} is not sent: it belongs to another vendor.")
     return signed
 
 

@@ -30,7 +30,7 @@ class _Extra(Struct):
 _ENCODER: Final = msgspec.json.Encoder()
 _NULL: Final = Raw(b"null")
 _EXTRA: Final = msgspec.json.Decoder(_Extra | None)
-_SIGNED: Final = ("thinking_blocks", "reasoning_items")
+_SIGNED: Final = ("thinking_blocks", "reasoning_items", "reasoning_details")
 
 
 def messages_of(request: ChatRequest, facts: ModelFacts) -> list[Made]:

@@ -152,7 +152,7 @@ def _is_signed(said: Said) -> bool:
 
 def _note_foreign(request: ChatRequest, said: Said) -> None:
     """Reasoning that another vendor signed, or that is only text, is left out."""
-    for name in ("thinking_blocks", "reasoning_items"):
+    for name in ("thinking_blocks", "reasoning_items", "reasoning_details"):
         if getattr(said.message, name):
             request.tell(f"{said.path}.{name} is not sent: it belongs to another vendor.")
     if said.message.reasoning_content and not _is_signed(said):

@@ -22,7 +22,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 _MEMBERS: Final = msgspec.json.Decoder(Members)
 _LIST: Final = msgspec.json.Decoder(list[Raw])
 _TEXT: Final = msgspec.json.Decoder(str)
-_SIGNED: Final = ("thinking_blocks", "reasoning_items")
+_SIGNED: Final = ("thinking_blocks", "reasoning_items", "reasoning_details")
 UNMARKED: Final = "cache_control is not sent: the provider takes no marks of the prompt cache."
 _NOT_TAKEN: Final = "is not sent: the provider does not take it."
 _IN_TOOL_RESULTS: Final = ("text",)
@@ -65,6 +65,7 @@ def _is_odd(message: Message, vendor: Vendor) -> bool:
             message.reasoning_content is not UNSET
             or message.thinking_blocks is not UNSET
             or message.reasoning_items is not UNSET
+            or (message.reasoning_details is not UNSET and "reasoning_details" not in vendor.takes)
             or message.extra_content is not UNSET
             or any(call.extra_content is not UNSET for call in message.tool_calls or ())
         )
@@ -122,7 +123,7 @@ class _Writer:
     def _signatures(self, members: Members, view: Message) -> None:
         """Leaves out what another vendor signed."""
         for name in _SIGNED:
-            if members.pop(name, None) not in (None, Raw(b"null"), Raw(b"[]")):
+            if name not in self._vendor.takes and members.pop(name, None) not in (None, Raw(b"null"), Raw(b"[]")):
                 self._request.tell(f"{name} are not sent: only the provider that signed them takes them back.")
         if "extra_content" in self._vendor.takes:
             return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-Member: TypeAlias = Literal["cache_control", "extra_content", "top_k"]
+Member: TypeAlias = Literal["cache_control", "extra_content", "reasoning_details", "top_k"]
 """A member beyond OpenAI's that a vendor may take as it is."""
 ThinkingForm: TypeAlias = Literal["none", "effort", "thinking", "reasoning", "reasoning_enabled", "enable_thinking"]
 """How a vendor is told to reason: not at all; `reasoning_effort`; `thinking: {"type"}`; `reasoning: {"max_tokens"}`;

@@ -53,8 +53,9 @@ def _note_others(request: ChatRequest, said: Said) -> None:
     message = said.message
     if isinstance(message.name, str) and message.role != "function":
         request.lose(f"{said.path}.name", "is not sent: the provider knows no names of participants.")
-    if message.thinking_blocks:
-        request.tell(f"{said.path}.thinking_blocks {_FOREIGN}")
+    for name in ("thinking_blocks", "reasoning_details"):
+        if getattr(message, name):
+            request.tell(f"{said.path}.{name} {_FOREIGN}")
     if message.audio:
         request.lose(f"{said.path}.audio", "is not sent: the provider takes no spoken answers back.")
 

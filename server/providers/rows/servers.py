@@ -16,7 +16,9 @@ SERVERS: Final = (
     Provider(
         "openai-compatible",
         "Any OpenAI-compatible server",
-        OpenAiDialect(takes=frozenset({"top_k", "extra_content"}), parts=MEDIA, developer="developer"),
+        OpenAiDialect(
+            takes=frozenset({"top_k", "extra_content", "reasoning_details"}), parts=MEDIA, developer="developer"
+        ),
         natives={"embeddings": embedder()},
     ),
     Provider(

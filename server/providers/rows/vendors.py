@@ -116,7 +116,7 @@ VENDORS: Final = (
         "openrouter",
         "OpenRouter",
         OpenAiDialect(
-            takes=frozenset({"cache_control", "top_k"}),
+            takes=frozenset({"cache_control", "reasoning_details", "top_k"}),
             parts=MEDIA,
             tools=(*TOOLS, "openrouter:"),
             thinking="reasoning",
@@ -236,6 +236,7 @@ VENDORS: Final = (
         OpenAiDialect(
             left_out=("frequency_penalty", "presence_penalty", "logit_bias", "n", "reasoning_effort"),
             limit="max_completion_tokens",
+            takes=frozenset({"reasoning_details"}),
             parts=frozenset({"text", "image_url", "video_url"}),
             thinking="none",
         ),

@@ -65,7 +65,7 @@ class Line:
     async def _wait(self, tenant: str, wants: Sequence[Upstream], deadline_s: float) -> Upstream:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
-        self._check(tenant, now_s)
+        self._check(tenant, wants, now_s)
         self._check_reopening(wants, min(deadline_s, now_s + self._max_wait_s), now_s)
         turn: Turn = loop.create_future()
         ticket = self._queue.join(tenant, turn, wants, now_s)
@@ -78,10 +78,10 @@ class Line:
             timer.cancel()
             self._end(ticket)
 
-    def _check(self, tenant: str, now_s: float) -> None:
+    def _check(self, tenant: str, wants: Sequence[Upstream], now_s: float) -> None:
         """Refuses who would wait in vain. Raises Overloaded."""
         queue = self._queue
-        first = queue.first_of(tenant)
+        first = queue.first_of(tenant, wants)
         waited_s = 0.0 if first is None else now_s - first.since_s
         if queue.is_full:
             self.refused["queue"] += 1

@@ -56,9 +56,9 @@ class FairQueue(Generic[V, W]):
         """How many tickets of a tenant wait."""
         return len(self._tenants.get(tenant, ()))
 
-    def first_of(self, tenant: str) -> Ticket[V, W] | None:
-        """The ticket of a tenant that has waited longest."""
-        return next(iter(self._tenants.get(tenant, ())), None)
+    def first_of(self, tenant: str, wants: Sequence[W]) -> Ticket[V, W] | None:
+        """The ticket of a tenant that has waited longest for one of these things."""
+        return next((each for each in self._tenants.get(tenant, ()) if not set(wants).isdisjoint(each.wants)), None)
 
     def join(self, tenant: str, visitor: V, wants: Sequence[W], now_s: float) -> Ticket[V, W]:
         """A new place at the end; there must be one."""

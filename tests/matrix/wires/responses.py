@@ -39,6 +39,10 @@ class ResponsesWire:
         found = faults(asked, kind) + missing(scene, asked)
         if scene.effort and "reasoning" not in asked:
             found.append("no reasoning is asked for")
+        if asked.get("store") is False:
+            items = asked["input"] if isinstance(asked["input"], list) else []
+            thought = [item for item in items if item.get("type") == "reasoning"]
+            found += [f"{item['id']} is not kept" for item in thought if not item.get("encrypted_content")]
         if scene.schema and asked.get("text", {}).get("format", {}).get("type") != "json_schema":
             found.append("no schema is asked for")
         return found

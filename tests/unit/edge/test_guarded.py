@@ -307,6 +307,7 @@ async def test_an_address_that_has_too_many_connections_is_told_so() -> None:
         while not said.startswith(b"HTTP/1.1 503 Service Unavailable"):
             said = await asked(port)
         assert b'"code":"overloaded"' in said
+        assert b"\r\nretry-after: 1\r\n" in said
         first.close()
         while not (await asked(port)).startswith(OK):
             pass

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from server import errors
+from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
 from server.errors import PerpetuoError
 from server.pipeline import Pipeline
+from tests.unit.server import virtual_time
 from tests.unit.server.piped import ASKS_USAGE, BODY, DOWN, LIMITS, Script, build, call
 from tests.unit.server.routing.scripted import DONE, FINISH, HI, ROLE, UNARY, USAGE, Reply, whole
 
@@ -41,6 +43,24 @@ async def test_an_answer_in_one_piece() -> None:
     assert [attempt.outcome for attempt in record.attempts] == ["ok"]
     assert record.usage is not None
     assert record.usage.total_tokens == 5
+
+
+async def test_a_workspace_bounds_the_time_of_its_requests() -> None:
+    pipeline, _, transport = build([whole(), whole()], RoutingPolicy(timeout_s=2.5))
+    await pipeline.complete(call(), BODY)
+    await pipeline.complete(call(is_timed=True), BODY)
+    assert transport.timeouts[0].total_s <= 2.5 < transport.timeouts[1].total_s
+
+
+@pytest.mark.parametrize(("member", "attempts"), [(b"", 2), (b',"gateway":{"hedge":false}', 1)], ids=["yes", "no"])
+def test_a_workspace_hedges_its_requests_unless_they_say_otherwise(member: bytes, attempts: int) -> None:
+    async def ask() -> int:
+        slow = Reply((10.5, UNARY), 200, "application/json")
+        pipeline, ledger, _ = build([slow, whole()], RoutingPolicy(hedges=True))
+        await pipeline.complete(call(deadline=asyncio.get_running_loop().time() + 60), BODY[:-1] + member + b"}")
+        return len(ledger.records[0].attempts)
+
+    assert virtual_time.run(ask()) == attempts
 
 
 async def test_failed_attempts_are_in_the_record_and_in_the_count() -> None:

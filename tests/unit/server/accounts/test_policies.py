@@ -35,6 +35,12 @@ def test_what_the_cache_may_keep(word: str, expected: str) -> None:
     assert policy_from(replace(ROW, cache_policy=word)).cache == expected
 
 
+def test_how_long_requests_may_take_and_whether_they_are_hedged() -> None:
+    assert (policy_from(ROW).timeout_s, policy_from(ROW).hedges) == (None, False)
+    said = policy_from(replace(ROW, request_timeout_s=2.5, hedge=True))
+    assert (said.timeout_s, said.hedges) == (2.5, True)
+
+
 @pytest.mark.parametrize("word", ["off", "metadata", "redacted", "full"])
 def test_what_the_logs_may_hold(word: str) -> None:
     assert policy_from(replace(ROW, content_policy=word)).content == word

@@ -41,6 +41,11 @@ LATER = "Sat, 22 Nov 2025 08:26:45 GMT"
         ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "soon"}, None),
         ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": ""}, None),
         ({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "7"}, None),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": f"{(NOW + 8) * 1000:.0f}"}, 8.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{(NOW + 8) * 1000:.0f}"}, 8.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9"}, 9.0),
+        ({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "9"}, None),
+        ({"x-ratelimit-reset": "9"}, None),
         (
             {
                 "x-ratelimit-remaining-requests": "0",

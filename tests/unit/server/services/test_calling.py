@@ -50,6 +50,7 @@ async def test_the_deadline_is_the_sooner_one(left_s: float | None, allowed_s: f
     call = Calls(Info, 60.0, "{}|{}".format).call(context(left_s))
     assert call.received_at >= before
     assert call.deadline - call.received_at == pytest.approx(allowed_s)
+    assert call.is_timed is (left_s is not None)
 
 
 async def test_the_call_carries_what_the_interceptors_found() -> None:

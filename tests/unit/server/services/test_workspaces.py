@@ -41,6 +41,9 @@ async def test_a_workspace_lives_from_creation_to_deletion(
     assert await refused(again) == ("RESOURCE_NOT_FOUND", "workspace_id")
 
 
+CLEARED = ["weights", "cache_policy", "hedge", "request_timeout_s"]
+
+
 async def test_an_update_changes_what_is_set_or_what_the_mask_names(
     stub: "workspaces_pb2_grpc.WorkspacesServiceAsyncStub", signed_up: auth_pb2.SignUpResponse
 ) -> None:
@@ -50,15 +53,19 @@ async def test_an_update_changes_what_is_set_or_what_the_mask_names(
         strategy=workspaces_pb2.STRATEGY_BALANCED,
         weights=workspaces_pb2.StrategyWeights(cost=1.0),
         cache_policy=workspaces_pb2.CACHE_POLICY_EXACT,
+        hedge=True,
+        request_timeout_s=2.5,
     )
     changed = (await stub.UpdateWorkspace(first, metadata=mine)).workspace
     assert (changed.name, changed.strategy) == ("My Workspace", workspaces_pb2.STRATEGY_BALANCED)
     assert (changed.weights.cost, changed.weights.speed) == (1.0, 0.0)
+    assert (changed.hedge, changed.request_timeout_s) == (True, 2.5)
     second = workspaces_pb2.UpdateWorkspaceRequest(
-        workspace_id=workspace_id, name="ignored", update_mask=FieldMask(paths=["weights", "cache_policy"])
+        workspace_id=workspace_id, name="ignored", update_mask=FieldMask(paths=CLEARED)
     )
     changed = (await stub.UpdateWorkspace(second, metadata=mine)).workspace
     assert (changed.name, changed.weights.speed) == ("My Workspace", 0.25)
+    assert (changed.hedge, changed.HasField("request_timeout_s")) == (False, False)
     assert changed.cache_policy == workspaces_pb2.CACHE_POLICY_DEFAULT
     assert changed.strategy == workspaces_pb2.STRATEGY_BALANCED
 
@@ -66,6 +73,8 @@ async def test_an_update_changes_what_is_set_or_what_the_mask_names(
 REFUSED = [
     ("an empty name", {"name": "", "update_mask": FieldMask(paths=["name"])}, "name"),
     ("a strategy without a name", {"strategy": 77}, "strategy"),
+    ("a time of nothing", {"request_timeout_s": 0.0}, "request_timeout_s"),
+    ("a time without end", {"request_timeout_s": float("inf")}, "request_timeout_s"),
     ("a field that is not to be changed", {"update_mask": FieldMask(paths=["owner_id"])}, "owner_id"),
 ]
 

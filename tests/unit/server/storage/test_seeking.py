@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from server.chat.records import OperationRecord
+from server.storage import seeking
 from server.storage.database import Database
 from server.storage.operations import NO_MINUTES
 from server.storage.rollups import shown_model
@@ -40,7 +41,9 @@ def agrees(record: OperationRecord, only: OperationFilter) -> bool:
 
 
 @pytest.fixture
-async def filled(database: Database) -> Database:
+async def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    # So few rows are no crowd otherwise, and minutes would never be looked at.
+    monkeypatch.setattr(seeking, "_CROWDED_ROWS", 20)
     for start in range(0, len(RECORDS), 500):
         async with database.append() as tx:
             await tx.operations.add_many(RECORDS[start : start + 500], "prices/1")
@@ -99,7 +102,7 @@ async def test_what_agrees_with_nothing_looks_at_no_row(filled: Database) -> Non
 
 def spans(*agreeing: int | None) -> list[Span]:
     """Spans of a minute each, newest first."""
-    return [Span(Grain.MINUTES, -place, 1 - place, 10, count) for place, count in enumerate(agreeing)]
+    return [Span(Grain.MINUTES, -place, 1 - place, count) for place, count in enumerate(agreeing)]
 
 
 @pytest.mark.parametrize(

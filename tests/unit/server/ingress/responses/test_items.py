@@ -145,11 +145,14 @@ def test_an_item_of_openais_own_tools_is_a_loss_for_others() -> None:
     assert [member for member, _ in native.losses] == ["input[1]"]
 
 
+MADE = {**SIGNED, "id": f"rs_{'0' * 26}_0", "encrypted_content": None}
 OWN: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
     ("an item of openai's", SIGNED, [SIGNED]),
     ("reasoning of another vendor", {**SIGNED, "encrypted_content": pack(Carried([Raw(b"{}")]))}, []),
     ("reasoning that was carried", {**SIGNED, "encrypted_content": pack(Carried([], [Raw(b'{"id":"rs_9"}')]))},
      [{"id": "rs_9"}]),
+    ("reasoning that another vendor showed only", MADE, []),
+    ("reasoning that this vendor showed only", {**MADE, "id": "rs_0a1b"}, [{**MADE, "id": "rs_0a1b"}]),
     ("a call with another vendor's extra", {**CALL, "extra_content": {}}, [CALL]),
     ("a text that only looks so", said("perpetuo: extra_content"), [said("perpetuo: extra_content")]),
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from server.chat.request import parse_chat_request
 from server.errors import ParamUnsupported
 from server.providers.openai import OpenAiDialect
+from server.providers.registry import PROVIDERS
 from tests.unit.server.providers.openai.asking import CALL, HI, MARK, asked, candidate, sent
 
 PLAIN = OpenAiDialect()
@@ -139,3 +140,33 @@ def test_messages_beside_a_changed_one_keep_their_spelling() -> None:
     body = b'{"messages":[{"role":"user",  "content":"a", "x":1.0},{"role":"developer","content":"b"}]}'
     wire = PLAIN.build(parse_chat_request(body), candidate(), is_stream=False)
     assert b'{"role":"user",  "content":"a", "x":1.0}' in wire.body
+
+
+DETAILS = b'[{"type": "reasoning.encrypted", "data": "gA\\u002b/8==", "n": 1.0, "index": 0}]'
+SIGNED = b'{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","reasoning":"c",' + (
+    b'"reasoning_details":' + DETAILS + b'},{"role":"user","content":"d"}]}'
+)
+
+
+@pytest.mark.parametrize("name", ["openrouter", "minimax", "openai-compatible"])
+def test_details_of_reasoning_go_back_byte_for_byte(name: str) -> None:
+    request = parse_chat_request(SIGNED)
+    wire = PROVIDERS[name].dialect.build(request, candidate(), is_stream=False)
+    assert b'"reasoning_details":' + DETAILS in wire.body
+    assert request.notes == []
+
+
+@pytest.mark.parametrize(
+    "name", ["openai", "groq", "anthropic", "google", "bedrock", "openai-responses", "cohere", "mistral"]
+)
+def test_no_other_vendor_gets_them_and_it_is_told(name: str) -> None:
+    request = parse_chat_request(SIGNED)
+    wire = PROVIDERS[name].dialect.build(request, candidate(), is_stream=False)
+    assert b"8==" not in wire.body
+    assert any("reasoning_details" in note for note in request.notes)
+
+
+def test_details_that_say_nothing_are_left_out_without_a_word() -> None:
+    request = parse_chat_request(SIGNED.replace(DETAILS, b"null"))
+    assert b"reasoning_details" not in PLAIN.build(request, candidate(), is_stream=False).body
+    assert request.notes == []

@@ -196,6 +196,22 @@ async def test_who_would_wait_behind_a_long_wait_is_refused_at_once() -> None:
 
 
 @in_virtual_time
+async def test_a_long_wait_for_one_upstream_says_nothing_about_another() -> None:
+    stage = Stage(max_calls=0)
+    working = stage.fill("a") + stage.fill("b")
+    tasks = [asyncio.ensure_future(stage.serve("t", "a"))]
+    await asyncio.sleep(5.5)
+    tasks.append(asyncio.ensure_future(stage.serve("t", "b")))
+    await asyncio.sleep(0.1)
+    assert len(stage.line) == 2
+    for attempt in working:
+        attempt.end()
+    await asyncio.wait(tasks)
+    assert stage.order == ["t", "t"]
+    stage.assert_at_rest()
+
+
+@in_virtual_time
 async def test_the_deadline_of_a_request_holds_while_it_waits() -> None:
     stage, loop = Stage(), asyncio.get_running_loop()
     busy = stage.begin(candidate("a"))

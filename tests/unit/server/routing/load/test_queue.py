@@ -56,7 +56,7 @@ def test_a_ticket_leaves_once() -> None:
     ticket = queue.join("a", "a1", ("x",), 0.0)
     assert queue.leave(ticket)
     assert not queue.leave(ticket)
-    assert (len(queue), queue.length_of("a"), queue.first_of("a")) == (0, 0, None)
+    assert (len(queue), queue.length_of("a"), queue.first_of("a", ("x",))) == (0, 0, None)
 
 
 def test_who_was_served_is_not_in_the_queue_any_more() -> None:
@@ -80,9 +80,10 @@ def test_the_first_of_a_tenant_is_who_has_waited_longest() -> None:
     queue: Queue = FairQueue()
     for at_s in (5.0, 6.0):
         queue.join("a", "a", ("x",), at_s)
-    first = queue.first_of("a")
+    first = queue.first_of("a", ("x", "y"))
     assert first is not None
     assert first.since_s == 5.0
+    assert queue.first_of("a", ("y",)) is None
     assert [ticket.since_s for ticket in queue.tickets()] == [5.0, 6.0]
 
 
