@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.stores.postgres import PostgresServer, postgres_server
 
@@ -24,8 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets gateways of tests be late: on a busy machine that says nothing about them. Options still go before this."""
+    """Lets gateways of tests and made-up examples be late: on a busy machine that says nothing about them.
+
+    Options, and the settings of a test, still go before this.
+    """
     os.environ.setdefault("PERPETUO_MAX_LAG_MS", "0")
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,9 @@ LOOK_EVERY_S: Final = 0.025
 FEW_CALLS: Final = 100
 """With fewer calls inside a late loop is not their fault, and nobody is refused for it."""
 
+COMING_S: Final = 0.1
+"""For which who was not turned away is taken to be on the way."""
+
 _WAITS_S: Final = 3
 
 
@@ -47,6 +50,8 @@ class Door:
         self._looks = max_lag_s > 0.0
         self._timer: Timer | None = None
         self._due_s = 0.0
+        self._coming = 0
+        self._coming_since_s = 0.0
         self.inside = 0
         self.refused = {"calls": 0, "lag": 0}
 
@@ -55,6 +60,8 @@ class Door:
         if self.inside >= self._max_inside or self._lag.is_standing:
             self._refuse()
         self.inside += 1
+        if self._coming:
+            self._coming -= 1
         if self._looks and self._timer is None:
             self._look_later()
 
@@ -65,14 +72,26 @@ class Door:
     def turn_away(self) -> float | None:
         """The seconds after which somebody may try again who is not let in now; None for who would be.
 
-        Who is turned away counts as refused.
+        Who is turned away counts as refused. Who is not is on the way, and counts as inside for a moment or until a
+        call enters: of those who come in one round of the loop none has entered before the last one asks.
         """
-        if self.inside >= self._max_inside:
-            cause = "calls"
-        elif self._lag.is_standing and self.inside >= FEW_CALLS:
-            cause = "lag"
-        else:
+        now_s = self._time.now_s()
+        if now_s - self._coming_since_s > COMING_S:
+            self._coming, self._coming_since_s = 0, now_s
+        cause = self._cause(self.inside + self._coming)
+        if cause is None:
+            self._coming += 1
             return None
+        return self._refused(cause)
+
+    def _cause(self, taken: int) -> str | None:
+        """Why nobody more is let in, if so."""
+        if taken >= self._max_inside:
+            return "calls"
+        return "lag" if self._lag.is_standing and taken >= FEW_CALLS else None
+
+    def _refused(self, cause: str) -> float:
+        """Counts a refusal; gives the seconds to wait."""
         self.refused[cause] += 1
         # Not all at the same moment again.
         return 1.0 + sum(self.refused.values()) % _WAITS_S
@@ -84,8 +103,9 @@ class Door:
             self._timer = None
 
     def _refuse(self) -> None:
-        wait_s = self.turn_away()
-        if wait_s is not None:
+        cause = self._cause(self.inside)
+        if cause is not None:
+            wait_s = self._refused(cause)
             raise Overloaded("The gateway has more to do than it can. Try again later.", retry_after_s=wait_s)
 
     def _look(self) -> None:

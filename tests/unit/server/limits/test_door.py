@@ -6,7 +6,7 @@ import pytest
 
 from server.errors import Overloaded
 from server.limits.delay import INTERVAL_S
-from server.limits.door import FEW_CALLS, LOOK_EVERY_S, Door, Time
+from server.limits.door import COMING_S, FEW_CALLS, LOOK_EVERY_S, Door, Time
 from tests.unit.server.virtual_time import VirtualLoop, run
 
 
@@ -103,5 +103,19 @@ def test_nobody_looks_while_nobody_is_inside() -> None:
         door.leave()
         await asyncio.sleep(2 * LOOK_EVERY_S)
         assert door._timer is None
+
+    run(main())
+
+
+def test_those_on_the_way_count_for_a_moment() -> None:
+    async def main() -> None:
+        door = door_of(2, 0.0)
+        assert [door.turn_away() for _ in range(3)] == [None, None, 2.0]
+        door.enter()
+        assert door.turn_away() == 3.0
+        await asyncio.sleep(2 * COMING_S)
+        assert door.turn_away() is None
+        door.enter()
+        assert door.turn_away() == 1.0
 
     run(main())
