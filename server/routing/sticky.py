@@ -64,6 +64,8 @@ class Margin(NamedTuple):
     is_ratio: bool
 
 
+_MESSAGES: Final = "messages"
+
 MARGINS: Final[Mapping[Strategy, Margin]] = MappingProxyType(
     {
         "cheapest": Margin(1.0, 1.0, is_ratio=True),
@@ -76,11 +78,11 @@ MARGINS: Final[Mapping[Strategy, Margin]] = MappingProxyType(
 
 
 def bond_of(request: ChatRequest, workspace_id: str, prompt_tokens: int) -> Bond | None:
-    """The bond of a request; None for one that no prompt cache would keep and that does not ask for one."""
+    """The bond of a request; None for one that no prompt cache would keep, or is no conversation."""
     view = request.view
     if view.prompt_cache_key:
         return Bond(_digest(workspace_id, "prompt_cache_key", view.prompt_cache_key.encode()), "prompt_cache_key")
-    if prompt_tokens < LEAST_TOKENS:
+    if prompt_tokens < LEAST_TOKENS or _MESSAGES not in request.members:
         return None
     if view.user:
         return Bond(_digest(workspace_id, "user", view.user.encode()), "user")
@@ -91,7 +93,7 @@ def _beginning(request: ChatRequest) -> list[bytes]:
     """The first messages as they came: the system's, and the one after them."""
     messages = request.view.messages
     count = next((at for at, message in enumerate(messages) if message.role not in _BEFORE), len(messages) - 1) + 1
-    return [bytes(raw) for raw in _LIST.decode(request.members["messages"])[:count]]
+    return [bytes(raw) for raw in _LIST.decode(request.members[_MESSAGES])[:count]]
 
 
 def _digest(workspace_id: str, by: str, *parts: bytes) -> bytes:

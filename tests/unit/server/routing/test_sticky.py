@@ -9,6 +9,7 @@ import pytest
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.view import Strategy
+from server.ingress.embeddings.request import read_embedding
 from server.routing.decision import decide
 from server.routing.measured import Measured
 from server.routing.sticky import Bond, Home, Homes, bond_of, eased, pull, pulls
@@ -45,6 +46,10 @@ SAME: list[tuple[str, ChatRequest, bool]] = [
 @pytest.mark.parametrize(("other", "is_same"), [case[1:] for case in SAME], ids=[case[0] for case in SAME])
 def test_what_is_the_same_conversation(other: ChatRequest, is_same: bool) -> None:
     assert (key(request()) == key(other)) is is_same
+
+
+def test_texts_to_embed_are_no_conversation() -> None:
+    assert bond_of(read_embedding(b'{"model":"m","input":["hi"],"user":"u"}'), "ws", LONG) is None
 
 
 def test_tenants_never_share_one() -> None:
