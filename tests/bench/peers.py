@@ -116,6 +116,7 @@ def _litellm(site: Site, stack: ExitStack) -> System:
     lines = ["model_list:"]
     lines += [f"  - model_name: {payload.MODEL}", "    litellm_params:", f"      model: openai/{payload.MODEL}"]
     lines += [f"      api_base: {site.running.base_url('whole')}", "      api_key: none"]
+    lines += ["general_settings:", "  dangerously_permit_weak_or_unset_master_key: true"]
     config, log, port = site.folder / "config.yaml", site.folder / "log", free_port()
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     options = {"LITELLM_MODE": "PRODUCTION", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
