@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--scenarios", default=",".join(scenario.name for scenario in SCENARIOS))
     parser.add_argument("--peers", default="", help=f"also measure: {', '.join(peers.NAMES)} (default: none)")
-    parser.add_argument("--idle", type=int, default=1000, help="streams that wait, for their memory; 0: none")
+    parser.add_argument("--idle", type=int, default=900, help="streams that wait, for their memory; 0: none")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     return parser.parse_args()
 
