@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 from msgspec import Raw
 
 from server.chat.request import ChatRequest
 from server.chat.turns import Call, Conversation, Said, Turn
 from server.providers.anthropic.content import Made, blocks_of, mark, mark_last, own_content, thinking_of
+from server.providers.tool_input import input_of
 
 OPENING: Final = "Begin."
 """What the user says where nobody has spoken yet."""
@@ -97,22 +97,7 @@ def _assistant(request: ChatRequest, said: Said) -> list[Made | Raw]:
 
 
 def _tool_use(request: ChatRequest, call: Call) -> Made:
-    return {"type": "tool_use", "id": tool_id(call.id), "name": call.name, "input": _input(request, call)}
-
-
-def _input(request: ChatRequest, call: Call) -> object:
-    """The arguments as the object that they are, each byte as the model wrote it; what is no object becomes one."""
-    text = call.arguments.strip()
-    if call.is_custom:
-        return {"input": call.arguments}
-    if not text:
-        return {}
-    try:
-        msgspec.json.decode(text, type=dict[str, Raw])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        request.lose(call.path, "has arguments that are not a JSON object; they are sent as the text of one member.")
-        return {"arguments": call.arguments}
-    return Raw(text.encode())
+    return {"type": "tool_use", "id": tool_id(call.id), "name": call.name, "input": input_of(request, call)}
 
 
 def _result(request: ChatRequest, said: Said, call_id: str) -> Made:

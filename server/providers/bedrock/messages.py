@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 from msgspec import Raw
 
 from server.chat.request import ChatRequest
@@ -17,6 +16,7 @@ from server.chat.turns import Call, Conversation, Said, Turn
 from server.chat.view import Block
 from server.providers.bedrock.content import blocks_of, marks_of
 from server.providers.bedrock.families import Family
+from server.providers.tool_input import input_of
 from server.providers.written import Made
 
 OPENING: Final = "Begin."
@@ -140,22 +140,7 @@ def _signed(block: Block) -> Made | None:
 
 
 def _tool_use(request: ChatRequest, call: Call) -> Made:
-    return {"toolUse": {"toolUseId": tool_use_id(call.id), "name": call.name, "input": _input(request, call)}}
-
-
-def _input(request: ChatRequest, call: Call) -> object:
-    """The arguments as the object that they are, each byte as the model wrote it; what is no object becomes one."""
-    if call.is_custom:
-        return {"input": call.arguments}
-    text = call.arguments.strip()
-    if not text:
-        return {}
-    try:
-        msgspec.json.decode(text, type=dict[str, Raw])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        request.lose(call.path, "has arguments that are not a JSON object; they are sent as the text of one member.")
-        return {"arguments": call.arguments}
-    return Raw(text.encode())
+    return {"toolUse": {"toolUseId": tool_use_id(call.id), "name": call.name, "input": input_of(request, call)}}
 
 
 def _end(request: ChatRequest, messages: list[Made], takes_prefill: bool) -> None:

@@ -13,6 +13,7 @@ from msgspec import Raw
 from server.chat.request import ChatRequest
 from server.chat.turns import Call, Conversation, Said, Turn
 from server.providers.google.content import Made, parts_of, signature_of
+from server.providers.tool_input import input_of
 
 OPENING: Final = "Begin."
 """What the user says where nobody has spoken yet."""
@@ -117,24 +118,9 @@ def _model(request: ChatRequest, turn: Turn, needs_signatures: bool) -> list[Mad
 
 
 def _call(request: ChatRequest, call: Call) -> Made:
-    made: Made = {"functionCall": {"id": call.id, "name": call.name, "args": _arguments(request, call)}}
+    made: Made = {"functionCall": {"id": call.id, "name": call.name, "args": input_of(request, call)}}
     signature = signature_of(call.extra_content)
     return made if signature is None else made | {"thoughtSignature": signature}
-
-
-def _arguments(request: ChatRequest, call: Call) -> object:
-    """The arguments as the object that they are, each byte as the model wrote it; what is no object becomes one."""
-    text = call.arguments.strip()
-    if call.is_custom:
-        return {"input": call.arguments}
-    if not text:
-        return {}
-    try:
-        msgspec.json.decode(text, type=dict[str, Raw])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        request.lose(call.path, "has arguments that are not a JSON object; they are sent as the text of one member.")
-        return {"arguments": call.arguments}
-    return Raw(text.encode())
 
 
 def _sign_first(request: ChatRequest, turn: Turn, parts: list[Made]) -> None:
