@@ -9,19 +9,18 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from server.chat.answer import AnswerFacts
 from server.chat.deployment import Candidate
-from server.chat.embedding import EmbeddingView, batches_of, inputs_of, tokens_of
+from server.chat.embedding import EmbeddingView, inputs_of, tokens_of
 from server.chat.native import NativeRequest
 from server.chat.request import ChatRequest
 from server.chat.usage import Usage
 from server.chat.wire import WireRequest
-from server.errors import ParamUnsupported, UpstreamBadResponse
 from server.providers.delegating import DelegatingDialect
 from server.providers.dialect import Answer
 from server.providers.google.content import Made
 from server.providers.google.dialect import GoogleDialect, credential_of, resource_of
 from server.providers.google.errors import failure_of
+from server.providers.vectors import answer_of, not_vectors, texts_of
 
 MOST_INPUTS: Final = 100
 """What Gemini takes in one request."""
@@ -42,7 +41,6 @@ class _Part(Struct):
 
 
 _PARTS: Final = msgspec.json.Decoder(list[_Part])
-_NUMBERS: Final = msgspec.json.Decoder(list[float])
 
 
 class GoogleEmbeddings(DelegatingDialect):
@@ -65,10 +63,7 @@ class GoogleEmbeddings(DelegatingDialect):
         if isinstance(self._view.dimensions, int):
             more["outputDimensionality"] = self._view.dimensions
         bodies = []
-        for some in batches_of(self._inputs, MOST_INPUTS):
-            texts = [one for one in some if isinstance(one, str)]
-            if len(texts) != len(some):
-                raise ParamUnsupported("The provider takes texts only, and 'input' holds tokens.", param="input")
+        for texts in texts_of(self._inputs, MOST_INPUTS):
             asked = [{"model": resource, "content": {"parts": [{"text": text}]}, **more} for text in texts]
             bodies.append(_ENCODER.encode({"requests": asked}))
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -84,28 +79,7 @@ class GoogleEmbeddings(DelegatingDialect):
         try:
             parts = _PARTS.decode(b"[" + body + b"]" if is_single else body)
             vectors = [vector.values for part in parts for vector in part.embeddings]
-            length = len(_NUMBERS.decode(vectors[0])) if vectors else 0
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise UpstreamBadResponse("The provider's answer is not vectors in JSON.") from None
-        if len(vectors) != len(self._inputs):
-            raise UpstreamBadResponse("The provider's answer does not have one vector for each input.")
-        wanted = self._view.dimensions
-        if isinstance(wanted, int) and length != wanted:
-            raise ParamUnsupported(
-                f"The model's vectors have {length} numbers and cannot have {wanted}; leave out 'dimensions'.",
-                param="dimensions",
-            )
-        return self._answer_of(vectors)
-
-    def _answer_of(self, vectors: list[Raw]) -> Answer:
+            raise not_vectors() from None
         usage = Usage(input_tokens=sum(map(tokens_of, self._inputs)), is_estimated=True)
-        model = self._view.model if isinstance(self._view.model, str) else ""
-        body = _ENCODER.encode(
-            {
-                "object": "list",
-                "data": [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)],
-                "model": model,
-                "usage": {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens},
-            }
-        )
-        return Answer(body, AnswerFacts(None, model, "stop", usage, has_content=True))
+        return answer_of(vectors, self._inputs, self._view, usage)
