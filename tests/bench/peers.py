@@ -26,7 +26,7 @@ _HOME: Final = Path("build/peers")
 _KINDS: Final = ("whole", "paced", "burst", "slow")
 _START_LIMIT_S: Final = 90.0
 
-_TENSORZERO_SCRIPT: Final = """
+TENSORZERO_SCRIPT: Final = """
 import asyncio, sys, tensorzero
 
 async def main():
@@ -78,7 +78,7 @@ def _tensorzero(site: Site, stack: ExitStack) -> System:
     config, told, log = site.folder / "tensorzero.toml", site.folder / "url", site.folder / "log"
     config.write_text("\n".join(lines), encoding="utf-8")
     pid = stack.enter_context(
-        program([str(python), "-c", _TENSORZERO_SCRIPT, str(config), str(told)], core=site.core, log=log)
+        program([str(python), "-c", TENSORZERO_SCRIPT, str(config), str(told)], core=site.core, log=log)
     )
     url = wait_for_file(told, pid, log).decode().strip()
     targets = {kind: Target(f"{url}/chat/completions", model=f"tensorzero::model_name::{kind}") for kind in _KINDS}
@@ -98,7 +98,7 @@ def _portkey(site: Site, stack: ExitStack) -> System:
     port, log = free_port(), site.folder / "log"
     server = site.home / "node_modules/@portkey-ai/gateway/build/start-server.js"
     command = [shutil.which("node") or "node", str(server), f"--port={port}", "--headless"]
-    pid = stack.enter_context(program(_with({"NODE_ENV": "production"}, command), core=site.core, log=log))
+    pid = stack.enter_context(program(with_variables({"NODE_ENV": "production"}, command), core=site.core, log=log))
     wait_until_listening(port, pid, log)
     targets = {
         kind: Target(
@@ -121,12 +121,14 @@ def _litellm(site: Site, stack: ExitStack) -> System:
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     options = {"LITELLM_MODE": "PRODUCTION", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
     proxy = [str(python.parent / "litellm"), "--config", str(config), "--port", str(port), "--num_workers", "1"]
-    pid = stack.enter_context(program(_with(options, [*proxy, "--host", "127.0.0.1"]), core=site.core, log=log))
+    pid = stack.enter_context(
+        program(with_variables(options, [*proxy, "--host", "127.0.0.1"]), core=site.core, log=log)
+    )
     wait_until_listening(port, pid, log, limit_s=_START_LIMIT_S)
     return System("LiteLLM", (pid,), {"whole": Target(f"http://127.0.0.1:{port}/v1/chat/completions")})
 
 
-def _with(variables: Mapping[str, str], command: list[str]) -> list[str]:
+def with_variables(variables: Mapping[str, str], command: list[str]) -> list[str]:
     """The command with more environment variables."""
     return [shutil.which("env") or "env", *(f"{name}={value}" for name, value in variables.items()), *command]
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench.peers import TENSORZERO_SCRIPT, with_variables
 from tests.bench.processes import free_port, program, wait_for_file, wait_until_listening
 
 HOME: Final = Path("build/peers")
@@ -23,18 +24,6 @@ _START_LIMIT_S: Final = 120.0
 _TRIES: Final = 2
 _LIMIT_S: Final = 30
 _KEY: Final = "sk-conformance-1234"
-
-_TENSORZERO_SCRIPT: Final = """
-import asyncio, sys, tensorzero
-
-async def main():
-    gateway = await tensorzero._start_http_gateway(
-        config_file=sys.argv[1], clickhouse_url=None, postgres_url=None, valkey_url=None, async_setup=True)
-    open(sys.argv[2], "w").write(gateway.base_url)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +80,7 @@ def litellm(site: Site, stack: ExitStack) -> Running:
         "LITELLM_MASTER_KEY": "sk-conformance-1234"
     }
     command = [str(python.parent / "litellm"), "--config", str(config), "--port", str(port), "--num_workers", "1"]
-    pid = stack.enter_context(program(_with(options, [*command, "--host", "127.0.0.1"]), core=None, log=log))
+    pid = stack.enter_context(program(with_variables(options, [*command, "--host", "127.0.0.1"]), core=None, log=log))
     wait_until_listening(port, pid, log, limit_s=_START_LIMIT_S)
     return Running("LiteLLM 1.106.2", f"http://127.0.0.1:{port}/v1", "conformance", _KEY)
 
@@ -108,7 +97,7 @@ def portkey(site: Site, stack: ExitStack) -> Running:
     port, log = free_port(), site.folder / "log"
     server = home / "node_modules/@portkey-ai/gateway/build/start-server.js"
     command = [shutil.which("node") or "node", str(server), f"--port={port}", "--headless"]
-    pid = stack.enter_context(program(_with({"NODE_ENV": "production"}, command), core=None, log=log))
+    pid = stack.enter_context(program(with_variables({"NODE_ENV": "production"}, command), core=None, log=log))
     wait_until_listening(port, pid, log)
     retry = {"attempts": _TRIES, "on_status_codes": [429, 500, 502, 503, 504], "use_retry_after_headers": True}
     targets = [
@@ -130,7 +119,7 @@ def tensorzero(site: Site, stack: ExitStack) -> Running:
         lines += [f'api_base = "{base_url}"', 'api_key_location = "none"']
     config, told, log = site.folder / "tensorzero.toml", site.folder / "url", site.folder / "log"
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = [str(python), "-c", _TENSORZERO_SCRIPT, str(config), str(told)]
+    command = [str(python), "-c", TENSORZERO_SCRIPT, str(config), str(told)]
     pid = stack.enter_context(program(command, core=None, log=log))
     url = wait_for_file(told, pid, log).decode().strip()
     return Running("TensorZero 2026.6.0", url, "tensorzero::model_name::conformance", "any")
@@ -153,11 +142,6 @@ def _python(name: str, *packages: str) -> Path:
         venv.create(home, with_pip=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", "--compile", *packages], check=True)
     return python
-
-
-def _with(variables: Mapping[str, str], command: list[str]) -> list[str]:
-    """The command with more environment variables."""
-    return [shutil.which("env") or "env", *(f"{name}={value}" for name, value in variables.items()), *command]
 
 
 def _post(url: str, body: Mapping[str, Any], token: str = "") -> dict[str, Any]:
