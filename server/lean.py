@@ -17,6 +17,7 @@ from typing import Any, Final
 _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 1
 _ASYNCIO: Final = "sqlalchemy.ext.asyncio"
+_PRICES: Final = "genai_prices"
 
 
 def spare_memory() -> None:
@@ -33,16 +34,18 @@ def spare_memory() -> None:
 
 
 def import_lean() -> None:
-    """Imports three packages without what they bring along and the gateway never uses, 12 MiB together.
+    """Imports packages without what they bring along and the gateway never uses, 14 MiB together.
 
     Those are rich, with which structlog would paint tracebacks; the public-key half of cryptography, for tokens that
-    are signed with one key here; and SQLAlchemy's object mapper beside its asynchronous engine.
+    are signed with one key here; SQLAlchemy's object mapper beside its asynchronous engine; and the HTTP client with
+    which the package of prices would fetch newer ones.
     """
     with _without("rich"):
         importlib.import_module("structlog")
     with _without("cryptography"):
         importlib.import_module("jwt")
     _import_engine_alone()
+    _deferred(_PRICES)
 
 
 @contextmanager
@@ -60,24 +63,32 @@ def _without(name: str) -> Iterator[None]:
 
 
 def _import_engine_alone() -> None:
-    """Imports the engine of SQLAlchemy's asyncio package; the rest of the package comes when it is asked for."""
-    if _ASYNCIO in sys.modules:
-        return
-    spec = importlib.util.find_spec(_ASYNCIO)
+    """Imports the engine of SQLAlchemy's asyncio package, without its sessions."""
+    package = _deferred(_ASYNCIO)
+    if package is not None:
+        engine: ModuleType = importlib.import_module(f"{_ASYNCIO}.engine")
+        for name in ("AsyncConnection", "AsyncEngine", "create_async_engine"):
+            setattr(package, name, getattr(engine, name))
+
+
+def _deferred(name: str) -> ModuleType | None:
+    """A package whose modules can be imported, and whose own code runs when something of it is asked for.
+
+    None if the package was imported before, or is not installed.
+    """
+    spec = None if name in sys.modules else importlib.util.find_spec(name)
     if spec is None or spec.loader is None:
-        return
+        return None
     loader, package = spec.loader, importlib.util.module_from_spec(spec)
 
-    def rest(name: str) -> object:
-        is_told = name.startswith("__") and name != "__all__"  # of which `import *` asks first
-        if is_told or importlib.util.find_spec(f"{_ASYNCIO}.{name}") is not None:
-            raise AttributeError(name)
+    def rest(member: str) -> object:
+        is_told = member.startswith("__") and member != "__all__"  # of which `import *` asks first
+        if is_told or importlib.util.find_spec(f"{name}.{member}") is not None:
+            raise AttributeError(member)
         del package.__dict__["__getattr__"]
         loader.exec_module(package)
-        return getattr(package, name)
+        return getattr(package, member)
 
     package.__dict__["__getattr__"] = rest
-    sys.modules[_ASYNCIO] = package
-    engine: ModuleType = importlib.import_module(f"{_ASYNCIO}.engine")
-    for name in ("AsyncConnection", "AsyncEngine", "create_async_engine"):
-        setattr(package, name, getattr(engine, name))
+    sys.modules[name] = package
+    return package

@@ -19,8 +19,11 @@ LEAN = "import sys; from server.lean import import_lean; import_lean(); "
 
 
 def test_what_nobody_uses_is_not_imported() -> None:
-    absent = ("rich", "sqlalchemy.orm", "cryptography.hazmat.primitives.asymmetric.rsa")
-    program = LEAN + f"import server.app, edge.standalone; print([name for name in {absent!r} if name in sys.modules])"
+    absent = ("rich", "sqlalchemy.orm", "cryptography.hazmat.primitives.asymmetric.rsa", "genai_prices.update_prices")
+    program = (
+        LEAN + "import server.app, edge.standalone, server.ledger.prices; server.ledger.prices.PriceBook().load(); "
+    )
+    program += f"print([name for name in {absent!r} if name in sys.modules])"
     assert run(program) == "[]"
 
 
@@ -33,6 +36,8 @@ def test_what_nobody_uses_is_not_imported() -> None:
         pytest.param("from sqlalchemy.ext.asyncio import *; async_sessionmaker()", id="all of the asyncio package"),
         pytest.param("import sqlalchemy.ext.asyncio.session", id="a module of the asyncio package"),
         pytest.param("import sqlalchemy.orm", id="the object mapper"),
+        pytest.param("from genai_prices import UpdatePrices, calc_price; calc_price", id="all of the prices' package"),
+        pytest.param("import genai_prices.data, genai_prices; genai_prices.Usage", id="the package after its data"),
         pytest.param(
             "import sqlalchemy.ext.asyncio as one; from sqlalchemy.ext.asyncio.engine import AsyncEngine as other; "
             "one.AsyncSession; assert one.AsyncEngine is other",
