@@ -96,6 +96,7 @@ from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
+from server.tracing import open_tracing
 from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
@@ -214,6 +215,7 @@ class Core:
         self.metering.show_upstreams(client.counts)
         self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
         queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
+        self._tracing = open_tracing(settings, stores.known.rows, self.metering)
         self._line = Line(self._traffic, queue, settings.queue_wait_s)
         self.metering.show_load(self._traffic, self._line)
         loop_time = Time(time.monotonic, asyncio.get_running_loop().call_later)
@@ -274,6 +276,8 @@ class Core:
             await asyncio.wait([self._rewrapping])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
+        if self._tracing is not None:
+            await self._tracing.close()
         await self._ledger.close()
         await self._keeping.close()
         await self.stores.close()
@@ -315,6 +319,7 @@ class Core:
                 under_way=self._under_way,
                 watch=self._traffic.begin,
                 line=self._line,
+                tracing=self._tracing,
             )
         )
 

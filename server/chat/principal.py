@@ -75,7 +75,7 @@ class Call(Struct, frozen=True):
     `grpc`, and the face where it is not that of chat completions: `rest/messages`; 16 characters at most. `knobs` are
     the request's `x-perpetuo-*` headers, names without the prefix, and what else faces read from headers. `announce`
     takes metadata, names in lower case, that the caller gets before the answer or with the refusal; what is announced
-    after the first piece of an answer is lost.
+    after the first piece of an answer is lost. `traceparent` is the caller's own span, for traces.
     """
 
     request_id: str
@@ -87,3 +87,4 @@ class Call(Struct, frozen=True):
     knobs: Mapping[str, str] = {}
     announce: Callable[[Iterable[tuple[str, str]]], None] = _to_nobody
     is_timed: bool = False
+    traceparent: str = ""
