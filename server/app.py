@@ -215,7 +215,6 @@ class Core:
         self.metering.show_upstreams(client.counts)
         self._traffic = Traffic(asyncio.get_running_loop().time, time.time, settings.max_upstream_calls)
         queue = FairQueue[Turn, Upstream](settings.queue_length, settings.queue_per_tenant)
-        self._tracing = open_tracing(settings, stores.known.rows, self.metering)
         self._line = Line(self._traffic, queue, settings.queue_wait_s)
         self.metering.show_load(self._traffic, self._line)
         loop_time = Time(time.monotonic, asyncio.get_running_loop().call_later)
@@ -300,6 +299,7 @@ class Core:
         known = self.stores.known
         around = Surroundings(self._catalogue.find, known.prefill_of, self._health, random.Random().random)
         dispatcher = Dispatcher(self._transport, known.dialect_for, patience, self._flag, around)
+        self._tracing = open_tracing(settings, known.rows, self.metering)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)

@@ -244,7 +244,7 @@ class Repeats:
             asked.call.announce(told)
 
         try:
-            answer = await serve(structs.replace(asked.call, announce=announce), run.flight)
+            answer = await serve(structs.replace(asked.call, announce=announce, push=None), run.flight)
         except BaseException:
             self._claims.drop(asked.name)
             raise
