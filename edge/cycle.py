@@ -157,6 +157,15 @@ class Cycle:
         else:
             self._write(message.get("body", b""), more_body=message.get("more_body", False))
 
+    def push(self, body: bytes) -> bool:
+        """Sends a piece of a chunked body at once; False if the connection takes nothing now: nothing was sent."""
+        if not self._is_chunked or self.flow.write_paused or self.disconnected or self.response_complete:
+            return False
+        if self._head is not None or self.scope["method"] == "HEAD":
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         count = 2
@@ -227,6 +236,12 @@ class Cycle:
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+def cycle_of(receive: object) -> Cycle | None:
+    """The request whose `receive` an application was given; None behind a server that is not ours."""
+    owner = getattr(receive, "__self__", None)
+    return owner if isinstance(owner, Cycle) else None
 
 
 def _nothing() -> None:

@@ -8,6 +8,7 @@ cancellation, by the deadline or by a shutdown. It must not know how either side
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from msgspec import Struct
@@ -60,6 +61,8 @@ class Rpc:
         "response",
         "responses",
         "sent",
+        "take",
+        "takes",
         "task",
     )
 
@@ -77,6 +80,8 @@ class Rpc:
         self.sent: Outcome | None = None
         self.outcome: Outcome | None = None
         self.is_locally_cancelled = False
+        self.take: Callable[[Any], bool] | None = None
+        self.takes: type | None = None
         self.task: asyncio.Task[None] | None = None
         self.done_callbacks: list[Callable[[], None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -161,7 +166,11 @@ class Rpc:
 
     def refuse_size(self, sealed: Sealed, sender: str, receiver: str) -> Outcome | None:
         """The outcome of a message that is larger than its sender or its receiver takes."""
-        size, limits = sealed.size_bytes, self.limits
+        return self.refuse_bytes(sealed.size_bytes, sender, receiver)
+
+    def refuse_bytes(self, size: int, sender: str, receiver: str) -> Outcome | None:
+        """The same of so many bytes."""
+        limits = self.limits
         if 0 <= limits.send_bytes < size:
             details = f"{sender}: Sent message larger than max ({size} vs. {limits.send_bytes})"
         elif 0 <= limits.receive_bytes < size:
