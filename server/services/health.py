@@ -56,7 +56,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
             else:
                 await changed.wait()
 
-    def _status(self, name: str) -> health_pb2.HealthCheckResponse.ServingStatus:
+    def _status(self, name: str) -> int:
         if name not in self._names:
             return _UNKNOWN
         return _NOT_SERVING if self._is_ending else _SERVING
