@@ -67,7 +67,7 @@ from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.health import Health, SharedRests
+from server.routing.health import BreakerRules, Health, SharedRests
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
@@ -134,6 +134,16 @@ def _hops_by(address_of: CallerAddress) -> HopsOf:
     return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
 
 
+def _breaker_rules(settings: ServerSettings) -> BreakerRules:
+    return BreakerRules(
+        settings.breaker_failures,
+        settings.breaker_share,
+        settings.breaker_window_s,
+        settings.breaker_open_s,
+        settings.breaker_probes,
+    )
+
+
 def _clock() -> Clock:
     return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time, time.perf_counter)
 
@@ -181,7 +191,7 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         clock_s = asyncio.get_running_loop().time
         rests = SharedRests(stores.state.notices, clock_s)
-        self._health = Health(rests.tell)
+        self._health = Health(rests.tell, rules=_breaker_rules(settings))
         rests.listen(self._health)
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         self._under_way = UnderWay(DrainRules(settings.drain_providers, settings.drain_streams, settings.drain_s))
@@ -297,6 +307,7 @@ class Core:
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
+        self.metering.show_hedging(around.hedging)
         return Pipeline(
             Parts(
                 router=router,
