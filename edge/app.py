@@ -54,6 +54,7 @@ _EXPOSED_HEADERS: Final = (
     "x-ratelimit-reset-tokens",
     "x-perpetuo-attempts",
     "x-perpetuo-provider",
+    "idempotent-replayed",
     "anthropic-ratelimit-requests-limit",
     "anthropic-ratelimit-requests-remaining",
     "anthropic-ratelimit-requests-reset",
