@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision; a test holds it equal to the head of the scripts."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
