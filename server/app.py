@@ -68,7 +68,7 @@ from server.routing.credential import CredentialCheck
 from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.dispatch.line import Line, Turn
 from server.routing.failure import blames_provider
-from server.routing.health import BreakerRules, Health, SharedRests
+from server.routing.health import Health, SharedRests
 from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
@@ -95,7 +95,7 @@ from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.stores import Stores, check, ledger_options, open_stores
+from server.stores import Stores, breaker_rules, check, ledger_options, open_stores
 from server.tracing import open_tracing
 from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
@@ -134,16 +134,6 @@ def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
 
 def _hops_by(address_of: CallerAddress) -> HopsOf:
     return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
-
-
-def _breaker_rules(settings: ServerSettings) -> BreakerRules:
-    return BreakerRules(
-        settings.breaker_failures,
-        settings.breaker_share,
-        settings.breaker_window_s,
-        settings.breaker_open_s,
-        settings.breaker_probes,
-    )
 
 
 def _clock() -> Clock:
@@ -193,7 +183,7 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         clock_s = asyncio.get_running_loop().time
         rests = SharedRests(stores.state.notices, clock_s)
-        self._health = Health(rests.tell, rules=_breaker_rules(settings))
+        self._health = Health(rests.tell, rules=breaker_rules(settings))
         rests.listen(self._health)
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         self._under_way = UnderWay(DrainRules(settings.drain_providers, settings.drain_streams, settings.drain_s))

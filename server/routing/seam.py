@@ -78,7 +78,7 @@ class Said:
             return
         self._pieces.append(text)
         self._size += len(text)
-        self.is_plain = self._size <= MAX_SAID_CHARS
+        self.is_plain = self.is_plain and self._size <= MAX_SAID_CHARS
 
 
 class Seam:
