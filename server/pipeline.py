@@ -247,7 +247,7 @@ class Pipeline:
         operation.complexity = asked.ask.complexity
         share = await self._share(operation, request, knobs, asked)
         hedges = asked.policy.hedges if knobs.hedge is None else knobs.hedge
-        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct", hedges)
+        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or asked.policy.stream_mode, hedges)
         if prepared.share is None or not prepared.share.has_kept():
             await self._choose(prepared)
         return prepared
@@ -282,7 +282,7 @@ class Pipeline:
         if key is None:
             return None
         own = principal.workspace_id, key
-        share = self._parts.sharing.share(own, use, call.deadline, knobs.stream_mode or "direct")
+        share = self._parts.sharing.share(own, use, call.deadline, knobs.stream_mode or asked.policy.stream_mode)
         share.notes = operation.notes
         return share
 
