@@ -21,7 +21,8 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.calls import GONE, Caller, Endpoint, Exchange, own_headers
-from edge.errors import ErrorCatalogue, Failure
+from edge.cycle import cycle_of
+from edge.errors import ErrorCatalogue
 from edge.gate import Gate, WaitOf, everybody_is_served
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
@@ -133,6 +134,19 @@ class _Application(Starlette):
             inner = layer(inner, *args, **kwargs)
         return ServerErrorMiddleware(inner, handler=self._face.explain_defect)
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves; of requests on connections of our own server, nothing but the face itself has to know."""
+        cycle = None if self.user_middleware else cycle_of(send)
+        if cycle is None:
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            await self._face(scope, receive, send)
+        except Exception:
+            if not cycle.response_started:
+                await self._face.tell_defect(scope, send)
+            raise  # the cycle logs it and closes the connection
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.router(scope, receive, send)
@@ -202,8 +216,12 @@ class RestFace:
 
     async def explain_defect(self, request: Request, error: Exception) -> Response:
         """The answer to an exception that nobody expected; who calls this logs it."""
+        return _Defect(self, request.scope)
+
+    async def tell_defect(self, scope: Scope, send: Send) -> None:
+        """Answers where an exception came that nobody expected."""
         failure = self._catalogue.of_status(_INTERNAL, new_request_id())
-        return _Refusal(self._caller, failure, self._style(None, request.scope))
+        await self._caller.refuse(failure, send, self._style(None, scope), [_CLOSE])
 
     def _style(self, endpoint: Endpoint | None, scope: Scope) -> Style:
         binding = None if endpoint is None else endpoint.binding
@@ -249,6 +267,7 @@ class RestFace:
             send=send,
             te=_text(headers, b"te") or "",
             style=self._styles.of(endpoint.binding, _raw_path(scope), headers),
+            cycle=cycle_of(send),
         )
         return await self._caller.serve(endpoint, exchange)
 
@@ -283,18 +302,17 @@ def _raw_path(scope: Scope) -> bytes:
     return found
 
 
-class _Refusal(Response):
-    """A failure where Starlette wants a response of its own kind."""
+class _Defect(Response):
+    """The answer to a defect where Starlette wants a response of its own kind."""
 
-    def __init__(self, caller: Caller, failure: Failure, style: Style) -> None:
-        super().__init__(status_code=failure.http_status)
-        self._style = style
-        self._caller = caller
-        self._failure = failure
+    def __init__(self, face: RestFace, scope: Scope) -> None:
+        super().__init__(status_code=_DEFECT)
+        self._face = face
+        self._scope = scope
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the failure."""
-        await self._caller.refuse(self._failure, send, self._style, [_CLOSE])
+        """Sends it."""
+        await self._face.tell_defect(self._scope, send)
 
 
 def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> Endpoint:
@@ -302,9 +320,11 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
     limit_bytes = options.max_body_bytes
     if not binding.has_raw_body:
         limit_bytes = min(limit_bytes, options.max_parsed_body_bytes)
+    call = make(binding.rpc, binding.request_class.SerializeToString, binding.response_class.FromString)
     return Endpoint(
         binding=binding,
-        call=make(binding.rpc, binding.request_class.SerializeToString, binding.response_class.FromString),
+        call=call,
+        here=None if binding.is_server_streaming else getattr(call, "here", None),
         twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
         header_twin=_header_twin(channel, binding, options),
         is_json=not binding.has_raw_body or binding.twin is not None or bool(binding.schema.request),

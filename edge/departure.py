@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from edge.cycle import Cycle
+from edge.cycle import cycle_of
 from edge.intake import Receive
 
 # Long enough for an answer from memory, short against the time in which a call has to be stopped.
@@ -29,8 +29,7 @@ class DepartureWatch:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.has_gone = False
-        cycle = getattr(receive, "__self__", None)
-        self._cycle = cycle if isinstance(cycle, Cycle) else None
+        self._cycle = cycle_of(receive)
         if self._cycle is not None:
             self._cycle.watch(self._depart)
         else:
