@@ -46,14 +46,14 @@ class Endpoint:
 
     binding: Binding
     call: MultiCallable
-    here: MultiCallable | None
-    """Makes calls that run in the task that awaits them, if the channel has such; they tell their metadata at once."""
     twin: "Endpoint | None"
     header_twin: "tuple[bytes, Endpoint] | None"
     """A header, and what serves requests with it."""
     is_json: bool
     """Its body, if any, has to be JSON."""
     max_body_bytes: int
+    here: MultiCallable | None = None
+    """Makes calls that run in the task that awaits them, if the channel has such; they tell their metadata at once."""
 
 
 class Exchange(Struct, frozen=True):
