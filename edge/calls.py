@@ -6,7 +6,7 @@ HTTP status; after it, it is the stream's last event.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import grpc
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from edge.cycle import Cycle
+from edge.cycle import Cycle, cycle_of
 from edge.departure import DepartureWatch
 from edge.errors import ErrorCatalogue, Failure, headers_of
 from edge.ids import new_request_id
@@ -138,9 +138,8 @@ class Caller:
         return 200
 
     async def _stream(self, binding: Binding, call: Any, exchange: Exchange) -> int:
-        messages = aiter(call)
         try:
-            first = await anext(messages, None)
+            first = await anext(aiter(call), None)
             initial = await call.initial_metadata()
         except grpc.aio.AioRpcError as error:
             return await self._refuse_call(error, exchange)
@@ -154,11 +153,12 @@ class Caller:
             framing = framing_of(binding.framing)
         elif first is not None:
             headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
-        writer = StreamWriter(exchange.send, framing, self.heartbeat_s)
+        cycle = cycle_of(exchange.receive)
+        writer = StreamWriter(exchange.send, framing, self.heartbeat_s, None if cycle is None else cycle.push)
         style = in_stream(exchange.style, is_named=framing is not None and framing.is_named)
         try:
             await writer.open([*headers, _NOSNIFF])
-            await self._write(binding, writer, first, messages)
+            await self._write(binding, writer, first, call)
         except grpc.aio.AioRpcError as error:
             failure = self.catalogue.of_call(error, _request_id(headers))
             await writer.fail(error_body(failure, style, writer.events))
@@ -175,13 +175,12 @@ class Caller:
             writer.stop()
         return 200
 
-    async def _write(
-        self, binding: Binding, writer: StreamWriter, first: Message | None, messages: AsyncIterator[Message]
-    ) -> None:
+    async def _write(self, binding: Binding, writer: StreamWriter, first: Message | None, call: Any) -> None:
         events = binding.events
         if first is not None:
             await writer.write(events(first))
-            async for message in messages:
+            _hand_over(call, writer, binding)
+            async for message in call:
                 await writer.write(events(message))
         await writer.finish()
 
@@ -201,6 +200,22 @@ class Caller:
         _LOGGER.exception("The answer of %s to %s has no JSON form", binding.rpc, request_id)
         failure = self.catalogue.of_status(_INTERNAL, request_id)
         return await self.refuse(failure, exchange.send, exchange.style)
+
+
+def _hand_over(call: Any, writer: StreamWriter, binding: Binding) -> None:
+    """Has what comes written without waking this task, where the channel and the connection both can."""
+    hand_to: Callable[[Callable[[Message], bool]], None] | None = getattr(call, "hand_to", None)
+    if hand_to is None:
+        return
+
+    def take(message: Message) -> bool:
+        try:
+            events = binding.events(message)
+        except ValueError:
+            return False
+        return writer.push(events)
+
+    hand_to(take)
 
 
 def _is_stopped() -> bool:

@@ -185,6 +185,15 @@ class Cycle:
         self._write_out(_STATUS_LINES[status] + head + shown)
         self._end()
 
+    def push(self, body: bytes) -> bool:
+        """Sends a piece of a chunked body at once; False if the connection takes nothing now: nothing was sent."""
+        if not self._is_chunked or self.flow.write_paused or self.disconnected or self.response_complete:
+            return False
+        if self._head is not None or self.scope["method"] == "HEAD":
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         count = 2

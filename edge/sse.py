@@ -15,6 +15,7 @@ import msgspec
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Push = Callable[[bytes], bool]
 HeaderList = list[tuple[bytes, bytes]]
 
 DEFAULT_HEARTBEAT_S: Final = 15.0
@@ -122,15 +123,23 @@ class StreamWriter:
     `events` is how many events were sent.
     """
 
-    def __init__(self, send: Send, framing: Framing | None, heartbeat_s: float = DEFAULT_HEARTBEAT_S) -> None:
+    def __init__(
+        self,
+        send: Send,
+        framing: Framing | None,
+        heartbeat_s: float = DEFAULT_HEARTBEAT_S,
+        push: Push | None = None,
+    ) -> None:
         """Prepares a response.
 
         Args:
             send: of the ASGI connection.
+            push: sends a piece of the body past `send`; None where there is no way.
             framing: None for bytes that are passed on as they are.
             heartbeat_s: silence after which a comment is sent, in seconds, above 0.
         """
         self._send = send
+        self._push = push
         self._framing = framing
         self._heartbeat_s = heartbeat_s
         self._loop = asyncio.get_running_loop()
@@ -157,6 +166,18 @@ class StreamWriter:
         body = b"".join(events) if framing is None else framing.frames(events)
         if body:
             await self._body(body, more_body=True)
+
+    def push(self, events: Sequence[bytes]) -> bool:
+        """Sends events at once; False if the connection does not take them now, and nothing was sent."""
+        if self._push is None or self._is_sending:
+            return False
+        framing = self._framing
+        body = b"".join(events) if framing is None else framing.frames(events)
+        if not body or not self._push(body):
+            return False
+        self.events += len(events)
+        self._sent_at_s = self._loop.time()
+        return True
 
     async def finish(self) -> None:
         """Ends a stream that is complete."""

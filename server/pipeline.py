@@ -36,6 +36,7 @@ from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import ContinuedStream, Dispatcher, LiveStream, broken_stream
 from server.routing.dispatch.line import Line, wait_in_line
 from server.routing.operation import Operation
+from server.routing.pushed import Pushed
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Replay, Share, Sharing, Stream
@@ -340,17 +341,27 @@ class Pipeline:
 
     async def _follow(self, operation: Operation, live: Stream, tail: StreamTail) -> AsyncIterator[list[bytes]]:
         """What goes out, from the first content to what is held for the end. Raises when the stream breaks."""
+        pushed = self._pushed(operation, live, tail)
         try:
             chunks: list[Chunk] | None = live.held
             while chunks is not None:
                 if ready := tail.feed(chunks):
                     yield ready
+                if pushed is not None and not tail.has_usage and (left := await pushed.run()):
+                    yield left
                 chunks = None if tail.has_usage else await live.next_chunks()
         except PerpetuoError as error:
             told = broken_stream(error, operation.call.deadline, self._parts.clock.monotonic())
             self._count(operation, live, tail)
             live.end(told)
             raise told from None
+
+    def _pushed(self, operation: Operation, live: Stream, tail: StreamTail) -> Pushed | None:
+        """How what comes goes out without this task, if the caller takes it so."""
+        push, content = operation.call.push, operation.content
+        if push is None or not isinstance(live, LiveStream):
+            return None
+        return Pushed(live, tail, push, None if content is None else content.add)
 
     def _last(self, operation: Operation, live: Stream, tail: StreamTail) -> list[bytes]:
         """The end of a whole stream, which tells how the answer was got."""

@@ -67,6 +67,10 @@ def _to_nobody(_: Iterable[tuple[str, str]]) -> None:
     """Where nobody reads metadata."""
 
 
+Push = Callable[[list[bytes]], bool]
+"""Sends data of events to the caller at once; False if that takes nothing now, and nothing was sent."""
+
+
 class Call(Struct, frozen=True):
     """One request on its way through the pipeline.
 
@@ -75,7 +79,8 @@ class Call(Struct, frozen=True):
     `grpc`, and the face where it is not that of chat completions: `rest/messages`; 16 characters at most. `knobs` are
     the request's `x-perpetuo-*` headers, names without the prefix, and what else faces read from headers. `announce`
     takes metadata, names in lower case, that the caller gets before the answer or with the refusal; what is announced
-    after the first piece of an answer is lost.
+    after the first piece of an answer is lost. `push` is there where the caller can be sent events without waiting for
+    it, once it has the first.
     """
 
     request_id: str
@@ -87,3 +92,4 @@ class Call(Struct, frozen=True):
     knobs: Mapping[str, str] = {}
     announce: Callable[[Iterable[tuple[str, str]]], None] = _to_nobody
     is_timed: bool = False
+    push: Push | None = None

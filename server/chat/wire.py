@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -83,6 +83,18 @@ class WireResponse(Protocol):
 
     async def close(self) -> None:
         """Ends the exchange: a body that was not read to its end drops the connection. Safe to call twice."""
+
+
+@runtime_checkable
+class Pushing(Protocol):
+    """A response that can hand its body on as it comes, without waking the task that reads it."""
+
+    async def push(self, take: Callable[[bytes], bool]) -> None:
+        """Gives every piece to `take` the moment it comes, until that answers False; what it was given, it has taken.
+
+        Returns then, and when anything else happens that a reader has to see: its end, a failure, too many bytes. At
+        once if something waits to be read. `take` is called by the connection, and must not wait.
+        """
 
 
 class Transport(Protocol):

@@ -155,6 +155,16 @@ class StreamResponse(Generic[Res], BaseCall):
             raise StopAsyncIteration
         return self._reader.open(sealed)  # type: ignore[no-any-return]  # the reader is of the caller's own making
 
+    def hand_to(self, take: Callable[[Res], bool]) -> None:
+        """Has responses that come while the iteration waits given to `take` at once, where the handler pushes them.
+
+        It answers False for one that it does not take, which the iteration gives then; it must neither keep nor change
+        what it is given. Raises UsageError after `read`.
+        """
+        self._use_responses(Style.ITERATOR)
+        if self._reader.message_class is not None:
+            self._rpc.take, self._rpc.takes = take, self._reader.message_class
+
     async def read(self) -> Any:
         """The next response, or grpc.aio.EOF; raises as the iteration does."""
         self._use_responses(Style.READER_WRITER)

@@ -67,6 +67,20 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         if rpc.responses is None or not await rpc.responses.put(sealed):
             raise grpc.aio.InternalError(_GONE)
 
+    def push(self, message: Any) -> bool:
+        """Gives a response to a caller that takes it at once, in this very call. False: it has to be written.
+
+        The handler must not touch the message afterwards, of which no copy is made.
+        """
+        rpc = self.rpc
+        take, pipe = rpc.take, rpc.responses
+        if take is None or pipe is None or not pipe.is_awaited or rpc.sent is not None:
+            return False
+        is_right: bool = type(message) is rpc.takes
+        if not is_right or rpc.refuse_bytes(message.ByteSize(), "SERVER", "CLIENT") is not None:
+            return False
+        return take(message)
+
     # Metadata and status.
 
     async def send_initial_metadata(self, initial_metadata: MetadataLike) -> None:

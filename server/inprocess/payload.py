@@ -59,18 +59,18 @@ class Sealed:
 
 
 class Reader(Generic[T]):
-    """The receiving side of one direction of a method."""
+    """The receiving side of one direction of a method. `message_class` is what it takes as it is, if anything."""
 
-    __slots__ = ("_deserialize", "_message_class")
+    __slots__ = ("_deserialize", "message_class")
 
     def __init__(self, deserialize: Callable[[bytes], T] | None) -> None:
         self._deserialize = deserialize
-        self._message_class = _class_parsed_by(deserialize)
+        self.message_class = _class_parsed_by(deserialize)
 
     def open(self, sealed: Sealed) -> T:
         """The receiver's message. Raises what the parser raises."""
         message: Any = sealed.message
-        if message is not None and type(message) is self._message_class:
+        if message is not None and type(message) is self.message_class:
             return cast(T, message)
         raw: Any = message.SerializeToString() if message is not None else sealed.raw
         return cast(T, raw) if self._deserialize is None else self._deserialize(raw)

@@ -28,6 +28,12 @@ class Pipe:
         """Nothing is queued."""
         return not self._items
 
+    @property
+    def is_awaited(self) -> bool:
+        """Nothing is queued, and a reader waits."""
+        readers = self._readers
+        return bool(readers) and not self._items and not readers[0].done()
+
     async def put(self, item: Sealed) -> bool:
         """Waits for a free place. False: the pipe has ended, and the message went nowhere."""
         while len(self._items) >= self._limit and not self._is_closed:

@@ -66,6 +66,8 @@ class Rpc:
         "response",
         "responses",
         "sent",
+        "take",
+        "takes",
         "task",
     )
 
@@ -83,6 +85,8 @@ class Rpc:
         self.sent: Outcome | None = None
         self.outcome: Outcome | None = None
         self.is_locally_cancelled = False
+        self.take: Callable[[Any], bool] | None = None
+        self.takes: type | None = None
         self.task: asyncio.Task[Any] | None = None
         self.cancels = 0
         self.done_callbacks: list[Callable[[], None]] = []
@@ -169,7 +173,11 @@ class Rpc:
 
     def refuse_size(self, sealed: Sealed, sender: str, receiver: str) -> Outcome | None:
         """The outcome of a message that is larger than its sender or its receiver takes."""
-        size, limits = sealed.size_bytes, self.limits
+        return self.refuse_bytes(sealed.size_bytes, sender, receiver)
+
+    def refuse_bytes(self, size: int, sender: str, receiver: str) -> Outcome | None:
+        """The same of so many bytes."""
+        limits = self.limits
         if 0 <= limits.send_bytes < size:
             details = f"{sender}: Sent message larger than max ({size} vs. {limits.send_bytes})"
         elif 0 <= limits.receive_bytes < size:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import grpc.aio
 
-from server.chat.principal import Call, Principal
+from server.chat.principal import Call, Principal, Push
 from server.errors import Internal
 
 
@@ -66,10 +66,10 @@ class Calls:
         self._longest_s = longest_s
         self._address_of = address_of
 
-    def call(self, context: Context, face: str = "") -> Call:
+    def call(self, context: Context, face: str = "", push: Push | None = None) -> Call:
         """The call for the pipeline; its deadline is the caller's or ours, whichever comes first.
 
-        `face` names the face that was called, where it is not that of chat completions.
+        `face` names the face that was called, where it is not that of chat completions; `push` is the call's own.
         """
         info = self._current()
         now = asyncio.get_running_loop().time()
@@ -85,6 +85,7 @@ class Calls:
             knobs=info.knobs,
             announce=info.response_metadata.extend,
             is_timed=remaining_s is not None,
+            push=push,
         )
 
     def announce(self, key: str, value: str) -> None:
@@ -102,6 +103,12 @@ class Calls:
     def credential(self) -> str:
         """The credential as it came."""
         return self._current().credential
+
+
+def push_of(context: Context, make: Callable[[list[bytes]], object]) -> Push | None:
+    """How events are sent at once to a caller who takes messages so; `make` makes the message. Else None."""
+    push: Callable[[object], bool] | None = getattr(context, "push", None)
+    return None if push is None else lambda events: push(make(events))
 
 
 def _known(principal: Principal | None) -> Principal:

@@ -10,7 +10,7 @@ from google.api import httpbody_pb2
 from perpetuo.v1 import chat_pb2, completions_pb2, completions_pb2_grpc
 
 from server.pipeline import Pipeline
-from server.services.calling import Calls, Context
+from server.services.calling import Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 
 _JSON = "application/json"
@@ -40,8 +40,9 @@ class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
         context: Context,
     ) -> AsyncIterator[completions_pb2.StreamRawChatCompletionResponse]:
         """JSON in, the data of events out."""
-        async for events in self._pipeline.stream(self._calls.call(context), request.body.data):
-            yield completions_pb2.StreamRawChatCompletionResponse(events=events)
+        call = self._calls.call(context, push=push_of(context, _raw_piece))
+        async for events in self._pipeline.stream(call, request.body.data):
+            yield _raw_piece(events)
 
     async def CreateChatCompletion(
         self,
@@ -61,3 +62,7 @@ class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
         async for events in self._pipeline.stream(self._calls.call(context), message_to_json(request.request)):
             for event in events:
                 yield json_to_message(event, chat_pb2.StreamChatCompletionResponse)
+
+
+def _raw_piece(events: list[bytes]) -> completions_pb2.StreamRawChatCompletionResponse:
+    return completions_pb2.StreamRawChatCompletionResponse(events=events)

@@ -110,7 +110,9 @@ class Connection(asyncio.Protocol):
             self._unfinished_bytes > MAX_HEAD_BYTES and not answer.has_headers
         ):
             self._refuse(answer)
-        elif self._is_done:
+            return
+        answer.flush()
+        if self._is_done:
             self._is_done = False
             self.resume()
             self.become_idle()

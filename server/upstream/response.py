@@ -4,7 +4,7 @@ The connection tells it what comes; its reader is who called. It must not parse,
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final, Protocol
 
 from server.chat.wire import Timeouts
@@ -56,6 +56,7 @@ class HttpResponse:
         "_pieces",
         "_read_bytes",
         "_started_s",
+        "_take",
         "_timeouts",
         "_timer",
         "_touched_s",
@@ -85,6 +86,7 @@ class HttpResponse:
         self._read_bytes = 0
         self._failure: PerpetuoError | StaleConnectionError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], bool] | None = None
         self._inflater: Inflater | None = None
         self._ends_by_close = False
         self.has_begun = False
@@ -133,6 +135,16 @@ class HttpResponse:
     def chunks(self) -> AsyncIterator[bytes]:
         """The body in pieces as they arrive; see `server.chat.wire.WireResponse`."""
         return self
+
+    async def push(self, take: Callable[[bytes], bool]) -> None:
+        """See `server.chat.wire.Pushing`. A body that is compressed has to be read."""
+        if self._pieces or self._inflater is not None or self._failure is not None or self.is_complete:
+            return
+        self._take = take
+        try:
+            await self._changed()
+        finally:
+            self._take = None
 
     def progressed(self) -> None:
         """See `server.chat.wire.WireResponse`."""
@@ -231,12 +243,32 @@ class HttpResponse:
         """Takes a piece of the body; says whether its reader is so far behind that no more should come."""
         self._pieces.append(data)
         self._unread_bytes += len(data)
-        self._wake()
+        if self._take is None:
+            self._wake()
         return self._unread_bytes > READ_BUFFER_BYTES
 
     def touch(self) -> None:
         """Notes that something came."""
         self.has_begun = True
+
+    def flush(self) -> None:
+        """Hands on what came, if it is pushed. Its reader wakes when that wants no more, or is too much."""
+        take, waiter = self._take, self._waiter
+        if take is None or waiter is None or waiter.done() or not self._pieces:
+            return
+        size = self._unread_bytes
+        goes_on = False
+        try:
+            if self._read_bytes + size <= self._max_body_bytes:
+                pieces, self._pieces, self._unread_bytes = self._pieces, [], 0
+                self._read_bytes += size
+                self._given_s = self._loop.time()
+                goes_on = take(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+                if self._line is not None and size > READ_BUFFER_BYTES:
+                    self._line.resume()
+        finally:
+            if not goes_on:
+                self._wake()
 
     def complete(self) -> bool:
         """The body is complete. False: it was that of an interim answer, and the real one is still to come."""

@@ -22,7 +22,7 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
-from server.ledger.log_query import AskedLogs
+from server.ledger.log_query import DEFAULT_LIMIT, MAX_ROW, AskedLogs
 from server.ledger.logs import Logs
 from server.ledger.retention import Retention, RetentionRules
 from server.storage.backend import StoreBounds
@@ -95,8 +95,8 @@ async def read(database: Database, count: int, end: datetime) -> None:
     analytics = Analytics(database, PROVIDERS, lambda outcome: outcome != "ok", now=lambda: end)
     for name, query in (await pages(logs, count, end)).items():
         await measure(name, lambda query=query: logs.page("ws_1", query))  # type: ignore[misc]
-    last = AskedLogs(page=max(1, count // 50), limit=50)
-    errors = AskedLogs(status="error", page=max(1, count // 5000))
+    last = AskedLogs(page=_page(count // 50))
+    errors = AskedLogs(status="error", page=_page(count // 5000))
     await measure("requests, first page with its total", lambda: analytics.requests("ws_1", AskedLogs()))
     await measure("requests, errors, a late page with its total", lambda: analytics.requests("ws_1", errors))
     await measure("requests, last page with its total", lambda: analytics.requests("ws_1", last))
@@ -120,10 +120,10 @@ async def pages(logs: Logs, count: int, end: datetime) -> dict[str, AskedLogs]:
     return {
         "logs, first page": AskedLogs(),
         "logs, the page after one in the middle": AskedLogs(end_date=middle, page_token=older.next_page_token),
-        "logs, a page in the middle by number": AskedLogs(page=max(1, count // 100)),
-        "logs, the last page by number": AskedLogs(page=max(1, count // 50)),
+        "logs, a page in the middle by number": AskedLogs(page=_page(count // 100)),
+        "logs, the last page that has a number": AskedLogs(page=_page(count // 50)),
         "logs, status=error": AskedLogs(status="error"),
-        "logs, status=504, a late page by number": AskedLogs(status="504", page=max(1, count // 5000)),
+        "logs, status=504, a late page by number": AskedLogs(status="504", page=_page(count // 5000)),
         "logs, provider": AskedLogs(provider="groq"),
         "logs, model": AskedLogs(model="gpt-4o"),
         "logs, key": AskedLogs(key_id="key_1"),
@@ -137,6 +137,11 @@ async def pages(logs: Logs, count: int, end: datetime) -> dict[str, AskedLogs]:
         "logs, a status that there never was": AskedLogs(status="418"),
         "logs, errors of 1,000 rows": AskedLogs(status="error", limit=1000),
     }
+
+
+def _page(number: int) -> int:
+    """The page of that number, or the last that can be asked for by its number."""
+    return min(max(1, number), MAX_ROW // DEFAULT_LIMIT)
 
 
 async def run(url: str, count: int, folder: Path) -> None:

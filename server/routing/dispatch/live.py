@@ -10,7 +10,7 @@ from typing import Final
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.usage import Usage
-from server.chat.wire import WireResponse
+from server.chat.wire import Pushing, WireResponse
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk, Dialect
 from server.routing.attempt import Attempt
@@ -64,6 +64,8 @@ class LiveStream:
         """`on_failure` is called once if the stream fails after it was opened."""
         self._response = response
         self._source: AsyncIterator[bytes] = response.chunks()
+        self._pushing = response if isinstance(response, Pushing) else None
+        self._take: Callable[[list[Chunk]], bool] | None = None
         self._events = event_decoder(dialect.framing)
         self._decoder = dialect.stream()
         self._failure: PerpetuoError | None = None
@@ -127,6 +129,31 @@ class LiveStream:
                 return None
             self._failure = error
             raise
+        return self._chunks_of(data)
+
+    async def push(self, take: Callable[[list[Chunk]], bool]) -> None:
+        """Gives what comes to `take` the moment it comes, as long as that answers True and the stream goes on.
+
+        What is still to be read, or what has become of the stream, `next_chunks` gives then. Every chunk passes the
+        same checks on both ways.
+        """
+        if self._pushing is not None and self._failure is None and not self._gate.is_over:
+            self._take = take
+            await self._pushing.push(self._pushed)
+
+    def _pushed(self, data: bytes) -> bool:
+        """Takes a piece; False when the task that reads has to go on."""
+        assert self._take is not None
+        goes_on = True
+        if chunks := self._chunks_of(data):
+            try:
+                goes_on = self._take(chunks)
+            except PerpetuoError as error:
+                self._failure = error
+        return goes_on and self._failure is None and not self._gate.is_over
+
+    def _chunks_of(self, data: bytes | None) -> list[Chunk]:
+        """The chunks of a piece, or of the end, that have passed the gate; sets the failure that comes after them."""
         chunks: list[Chunk] = []
         try:
             for event in self._events.finish() if data is None else self._events.feed(data):

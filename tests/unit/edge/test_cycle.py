@@ -308,9 +308,38 @@ async def test_of_a_body_that_is_received_nothing_is_left_to_take() -> None:
     assert cycle.take_body() is None
 
 
-async def test_only_calls_of_its_own_lead_to_a_cycle() -> None:
-    async def send(message: object) -> None:
-        raise AssertionError(message)
+async def test_pieces_can_be_pushed_once_the_head_is_out() -> None:
+    connection = Connection()
+    assert not connection.cycle.push(b"early")
+    await connection.start()
+    assert not connection.cycle.push(b"before the head")
+    await connection.body(b"a", more=True)
+    assert connection.cycle.push(b"pushed")
+    await connection.body(b"b")
+    assert b"".join(connection.transport.written).endswith(b"1\r\na\r\n6\r\npushed\r\n1\r\nb\r\n0\r\n\r\n")
+    assert not connection.cycle.push(b"late")
 
-    cycle = Connection().cycle
-    assert [cycle_of(cycle.send), cycle_of(cycle.receive), cycle_of(send)] == [cycle, cycle, None]
+
+async def test_nothing_is_pushed_to_a_connection_that_takes_nothing() -> None:
+    connection = Connection()
+    await connection.start()
+    await connection.body(b"a", more=True)
+    connection.flow.write_paused = True
+    assert not connection.cycle.push(b"x")
+    connection.flow.write_paused = False
+    connection.cycle.depart()
+    assert not connection.cycle.push(b"x")
+    assert len(connection.transport.written) == 1
+
+
+async def test_a_body_whose_length_was_told_is_not_pushed() -> None:
+    connection = Connection()
+    await connection.start(LENGTH_2)
+    await connection.body(b"a", more=True)
+    assert not connection.cycle.push(b"b")
+
+
+async def test_the_cycle_of_a_request_is_found_by_what_it_receives_with() -> None:
+    connection = Connection()
+    assert cycle_of(connection.cycle.receive) is connection.cycle
+    assert cycle_of(lambda: None) is None

@@ -161,3 +161,56 @@ async def test_lines_of_json_get_no_comments() -> None:
 )
 def test_events_together_are_framed_as_each_would_be(framing: Framing, events: list[bytes]) -> None:
     assert framing.frames(events) == b"".join(framing.frame(event) for event in events)
+
+
+async def test_events_are_pushed_past_send_where_the_connection_takes_them() -> None:
+    connection = Connection()
+    pushed: list[bytes] = []
+    takes = True
+
+    def push(body: bytes) -> bool:
+        if takes:
+            pushed.append(body)
+        return takes
+
+    writer = StreamWriter(connection.send, SSE_DONE, push=push)
+    await writer.open([])
+    assert writer.push([b"1", b"2"])
+    assert pushed == [b"data: 1\n\ndata: 2\n\n"]
+    assert not writer.push([])
+    takes = False
+    assert not writer.push([b"3"])
+    assert writer.events == 2
+    takes = True
+    connection.takes_more.clear()
+    waiting = asyncio.ensure_future(writer.write([b"4"]))
+    await asyncio.sleep(0)
+    assert not writer.push([b"5"]), "an event that is being sent must not be overtaken"
+    connection.takes_more.set()
+    await waiting
+    assert writer.push([b"5"])
+    await writer.finish()
+
+
+async def test_a_writer_without_a_way_pushes_nothing() -> None:
+    writer = StreamWriter(Connection().send, SSE_DONE)
+    assert not writer.push([b"1"])
+
+
+async def test_what_is_pushed_breaks_the_silence() -> None:
+    connection = Connection()
+    pushed: list[bytes] = []
+
+    def push(body: bytes) -> bool:
+        pushed.append(body)
+        return True
+
+    writer = StreamWriter(connection.send, SSE_DONE, 0.05, push)
+    await writer.open([])
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + 0.15
+    while loop.time() < until_s:
+        assert writer.push([b"1"])
+        await asyncio.sleep(0)
+    assert connection.body == b""
+    writer.stop()

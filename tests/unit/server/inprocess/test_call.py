@@ -113,3 +113,40 @@ async def test_a_request_that_cannot_be_serialised_raises_where_the_call_is_made
     wrong: Any = 5
     with pytest.raises(TypeError):
         channel.unary_stream(METHOD, Text.SerializeToString, Text.FromString)(wrong)
+
+
+async def test_what_a_handler_pushes_comes_in_the_order_of_what_it_writes() -> None:
+    pushed_count = 0
+
+    async def speak(request: Text, context: Any) -> None:
+        nonlocal pushed_count
+        for number in range(20):
+            is_pushed = number > 3 and context.push(text(str(number)))
+            pushed_count += is_pushed
+            if not is_pushed:
+                await context.write(text(str(number)))
+            if number % 5 == 0:
+                await asyncio.sleep(0)
+
+    channel = channel_of(unary_stream(speak))
+    call = channel.unary_stream(METHOD, Text.SerializeToString, Text.FromString)(text("q"))
+    got: list[str] = []
+
+    def take(message: Text) -> bool:
+        got.append(message.value)
+        return True
+
+    call.hand_to(take)
+    async for message in call:
+        got.append(message.value)
+    assert got == [str(number) for number in range(20)]
+    assert 0 < pushed_count < 17
+
+
+async def test_a_call_that_is_read_is_not_handed_over() -> None:
+    channel = channel_of(unary_stream(Pouring().pour))
+    call = channel.unary_stream(METHOD, Text.SerializeToString, Text.FromString)(text("q"))
+    await call.read()
+    with pytest.raises(grpc.aio.UsageError):
+        call.hand_to(lambda _: True)
+    call.cancel()

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.wrappers_pb2 import StringValue
+from google.protobuf.wrappers_pb2 import BytesValue, StringValue
 
 from server.inprocess.context import InProcessContext
 from server.inprocess.payload import Reader, Writer
@@ -85,3 +85,66 @@ async def test_the_transport_says_nothing_of_the_peer(context: InProcessContext)
     nothing: Any = (context.peer_identities(), context.peer_identity_key(), context.auth_context())
     assert nothing == (None, None, {})
     assert (context.peer(), context.invocation_metadata()) == ("inproc:", (("a", "1"),))
+
+
+def reading(context: InProcessContext, *, wants: bool = True) -> tuple[list[Any], "asyncio.Task[Any]"]:
+    """A caller that waits for a response and takes what is pushed, if it `wants`."""
+    got: list[Any] = []
+
+    def take(message: Any) -> bool:
+        if wants:
+            got.append(message)
+        return wants
+
+    rpc = context.rpc
+    rpc.take, rpc.takes = take, StringValue
+    assert rpc.responses is not None
+    return got, asyncio.ensure_future(rpc.responses.get())
+
+
+async def test_a_response_is_pushed_to_a_caller_that_waits(context: InProcessContext) -> None:
+    assert not context.push(StringValue(value="nobody takes it"))
+    got, waiting = reading(context)
+    assert not context.push(StringValue(value="nobody waits yet"))
+    await asyncio.sleep(0)
+    assert context.push(StringValue(value="a"))
+    assert got == [StringValue(value="a")]
+    assert not waiting.done()
+    await context.write(StringValue(value="b"))
+    assert not context.push(StringValue(value="b is still to be read"))
+    sealed = await waiting
+    assert sealed is not None
+    assert sealed.message == StringValue(value="b")
+    assert got == [StringValue(value="a")]
+
+
+REFUSED = {
+    "of another class": BytesValue(value=b"a"),
+    "larger than the sender takes": StringValue(value="a" * 51),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED.values(), ids=REFUSED)
+async def test_what_cannot_be_pushed_has_to_be_written(message: Any, context: InProcessContext) -> None:
+    got, waiting = reading(context)
+    await asyncio.sleep(0)
+    assert not context.push(message)
+    assert not got
+    waiting.cancel()
+
+
+async def test_nothing_is_pushed_when_the_call_has_ended(context: InProcessContext) -> None:
+    got, waiting = reading(context)
+    await asyncio.sleep(0)
+    context.rpc.cancel("left")
+    assert not context.push(StringValue(value="a"))
+    assert await waiting is None
+    assert not got
+
+
+async def test_a_caller_may_refuse_what_is_pushed(context: InProcessContext) -> None:
+    got, waiting = reading(context, wants=False)
+    await asyncio.sleep(0)
+    assert not context.push(StringValue(value="a"))
+    assert not got
+    waiting.cancel()

@@ -1,12 +1,15 @@
 """Answers and their readers: pieces that arrive together, readers that are behind, and readers that left."""
 
 import asyncio
+import gzip
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from server.chat.wire import Timeouts
-from server.errors import UpstreamReset, UpstreamTimeout
+from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamReset, UpstreamTimeout
 from server.upstream.client import HttpTransport
 from server.upstream.response import HttpResponse
 from tests.unit.server import virtual_time
@@ -168,3 +171,136 @@ def test_what_is_read_as_a_whole_lives_by_its_bytes() -> None:
         return round(loop.time() - began_s, 1)
 
     assert virtual_time.run(main()) == 95.0
+
+
+class Taker:
+    """Takes pieces that are pushed; wants no more after the last of `wanted`, if it says how many."""
+
+    def __init__(self, wanted: int = 1_000_000) -> None:
+        self.pieces: list[bytes] = []
+        self.wanted = wanted
+
+    def take(self, data: bytes) -> bool:
+        self.pieces.append(data)
+        return len(self.pieces) < self.wanted
+
+
+class Chunked:
+    """An upstream that sends what it is told, when it is told."""
+
+    def __init__(self, headers: bytes = b"transfer-encoding: chunked\r\n") -> None:
+        self.headers = headers
+        self.writers: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def talk(self, _: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n" + self.headers + b"\r\n")
+        await self.writers.put(writer)
+        await reader.read()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_pieces_are_pushed_until_the_taker_wants_no_more_and_the_rest_is_read(transport: HttpTransport) -> None:
+    upstream, taker = Chunked(), Taker(wanted=2)
+    async with raw_server(upstream.talk) as port:
+        response = await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
+        writer = await upstream.writers.get()
+        pushing = asyncio.ensure_future(response.push(taker.take))
+        for text in (b"a", b"b"):
+            writer.write(b"1\r\n%b\r\n" % text)
+            await until(lambda text=text: text in taker.pieces)  # type: ignore[misc]  # bound now
+        await pushing
+        writer.write(b"1\r\nc\r\n1\r\nd\r\n0\r\n\r\n")
+        assert b"".join([piece async for piece in response.chunks()]) == b"cd"
+        assert taker.pieces == [b"a", b"b"]
+        await response.push(taker.take)
+        assert taker.pieces == [b"a", b"b"]
+
+
+ENDS = {
+    "in order": (b"2\r\nab\r\n0\r\n\r\n", None),
+    "by a cut": (b"2\r\nab\r\n", UpstreamBadResponse),
+    "by what is not HTTP": (b"2\r\nab\r\nnonsense\r\n", UpstreamBadResponse),
+}
+
+
+@pytest.mark.parametrize(("sent", "failure"), ENDS.values(), ids=ENDS)
+async def test_the_end_of_what_is_pushed_is_the_readers(
+    sent: bytes, failure: type[PerpetuoError] | None, transport: HttpTransport
+) -> None:
+    upstream, taker = Chunked(), Taker()
+    async with raw_server(upstream.talk) as port:
+        response = await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
+        writer = await upstream.writers.get()
+        pushing = asyncio.ensure_future(response.push(taker.take))
+        await asyncio.sleep(0)
+        writer.write(sent)
+        writer.write_eof()
+        await pushing
+        rest: list[bytes] = []
+        with nullcontext() if failure is None else pytest.raises(failure):
+            while piece := await anext(response.chunks(), b""):
+                rest.append(piece)
+        assert b"".join([*taker.pieces, *rest]) == b"ab"
+
+
+async def test_a_pushed_body_that_is_too_long_is_refused() -> None:
+    small = HttpTransport(allow_private_upstreams=True, max_body_bytes=4)
+    upstream, taker = Chunked(), Taker()
+    try:
+        async with raw_server(upstream.talk) as port:
+            response = await small.send(post(f"http://127.0.0.1:{port}/"), QUICK)
+            writer = await upstream.writers.get()
+            pushing = asyncio.ensure_future(response.push(taker.take))
+            writer.write(b"4\r\nabcd\r\n")
+            await until(lambda: taker.pieces == [b"abcd"])
+            writer.write(b"1\r\ne\r\n")
+            await pushing
+            with pytest.raises(UpstreamBadResponse, match="longer than 4 bytes"):
+                await anext(response.chunks())
+            assert taker.pieces == [b"abcd"]
+    finally:
+        await small.close()
+
+
+async def test_a_compressed_body_is_never_pushed(transport: HttpTransport) -> None:
+    upstream, taker = Chunked(b"transfer-encoding: chunked\r\ncontent-encoding: gzip\r\n"), Taker()
+    async with raw_server(upstream.talk) as port:
+        response = await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
+        await response.push(taker.take)
+        writer = await upstream.writers.get()
+        body = gzip.compress(b"abc")
+        writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        assert b"".join([piece async for piece in response.chunks()]) == b"abc"
+        assert not taker.pieces
+
+
+async def test_silence_ends_a_push_as_it_ends_a_reading() -> None:
+    response = HttpResponse(Wire(), Timeouts(idle_s=0.01), asyncio.get_running_loop().time(), 1000)
+    response.begin(200)
+    response.progressed()
+    taker = Taker()
+    async with asyncio.timeout(5):
+        await response.push(taker.take)
+    with pytest.raises(UpstreamTimeout):
+        await anext(response.chunks())
+
+
+async def test_a_reader_that_is_cancelled_is_pushed_nothing_more() -> None:
+    response = HttpResponse(Wire(), Timeouts(), asyncio.get_running_loop().time(), 1000)
+    response.begin(200)
+    taker = Taker()
+    pushing = asyncio.ensure_future(response.push(taker.take))
+    await asyncio.sleep(0)
+    pushing.cancel()
+    response.add(b"late")
+    response.flush()
+    with pytest.raises(asyncio.CancelledError):
+        await pushing
+    assert not taker.pieces
+    assert await anext(response.chunks()) == b"late"

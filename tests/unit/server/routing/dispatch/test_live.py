@@ -1,12 +1,13 @@
 """Streams from an upstream: what is progress, where they end, and which ends are none."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
 from server import errors
 from server.chat.request import ChatRequest, parse_chat_request
 from server.errors import PerpetuoError
+from server.providers.dialect import Chunk
 from server.providers.openai import OpenAiDialect
 from server.routing.dispatch.live import END_WAIT_S, LiveStream, gate_for
 from server.routing.gate import LEAST_MAX_CHUNKS
@@ -111,3 +112,84 @@ async def test_the_end_of_a_finished_stream_is_given_two_seconds() -> None:
     await live.next_chunks()
     assert reply.wound_up_s == END_WAIT_S
     assert END_WAIT_S == 2.0
+
+
+class Pushed(Reply):
+    """The same, pushed as long as there is something to push."""
+
+    __slots__ = ("_source",)
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        self._source = list(reversed(self.pieces))
+        return self._rest()
+
+    async def _rest(self) -> AsyncIterator[bytes]:
+        while self._source:
+            piece = self._source.pop()
+            if isinstance(piece, PerpetuoError):
+                raise piece
+            if isinstance(piece, bytes):
+                self.taken += 1
+                yield piece
+
+    async def push(self, take: Callable[[bytes], bool]) -> None:
+        while self._source and isinstance(piece := self._source[-1], bytes):
+            self._source.pop()
+            self.taken += 1
+            if not take(piece):
+                return
+
+
+async def outcome(live: LiveStream, *, is_pushed: bool) -> tuple[list[bytes], str]:
+    """What came, and how it ended."""
+    came: list[bytes] = []
+
+    def take(chunks: list[Chunk]) -> bool:
+        came.extend(chunk.data for chunk in chunks)
+        return True
+
+    try:
+        await live.open()
+        take(live.held)
+        while True:
+            if is_pushed:
+                await live.push(take)
+            chunks = await live.next_chunks()
+            if chunks is None:
+                return came, "whole"
+            take(chunks)
+    except PerpetuoError as error:
+        return came, f"{error.reason}: {error.message}"
+
+
+SAME = {
+    **{name: pieces for name, pieces, _ in WHOLE},
+    **{name: pieces for name, pieces, _ in BROKEN},
+    "an error in the stream": [HI, b'data: {"error":{"message":"x"}}\n\n', HI],
+    "an error behind content": [HI, HI + b'data: {"error":{"message":"x"}}\n\n'],
+    "content behind the finish": [HI, FINISH, HI, USAGE, DONE],
+    "what is no chunk": [HI, b"data: {\n\n", b"data: {\n\n", HI],
+    "far more than was asked for": [HI] * (LEAST_MAX_CHUNKS + 5),
+    "every byte by itself": [bytes([byte]) for byte in ROLE + HI + PING + FINISH + USAGE + DONE],
+}
+
+
+@pytest.mark.parametrize("pieces", SAME.values(), ids=SAME)
+async def test_what_is_pushed_is_what_would_have_been_read(pieces: Sequence[Piece]) -> None:
+    asked = request(b',"max_tokens":3')
+    read, pushed = Reply(pieces), Pushed(pieces)
+    expected = await outcome(stream(read, asked), is_pushed=False)
+    assert await outcome(stream(pushed, asked), is_pushed=True) == expected
+    assert (pushed.progress, pushed.wound_up_s) == (read.progress, read.wound_up_s)
+
+
+async def test_what_a_taker_fails_with_breaks_the_stream() -> None:
+    live = stream(Pushed([HI, HI, HI, FINISH, DONE]))
+    await live.open()
+
+    def take(chunks: list[Chunk]) -> bool:
+        raise errors.UpstreamBadResponse("cannot be sent")
+
+    await live.push(take)
+    with pytest.raises(errors.UpstreamBadResponse, match="cannot be sent"):
+        await live.next_chunks()

@@ -1,0 +1,51 @@
+"""A stream whose pieces go from the upstream's connection to the caller's at once, and wake nobody on the way.
+
+The task that serves the request waits beside it, and goes on where something cannot be handed over: a caller who takes
+no more, the end, a failure. What is handed over is what the task would have sent. It must not decide what a stream is
+worth; its checks are those of the stream itself.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from server.chat.principal import Push
+from server.providers.dialect import Chunk
+from server.routing.tail import StreamTail
+
+
+class Pushes(Protocol):
+    """A stream that can hand over what comes."""
+
+    async def push(self, take: Callable[[list[Chunk]], bool]) -> None:
+        """Gives what comes to `take`, as long as that answers True and the stream goes on."""
+
+
+class Pushed:
+    """What is handed over of one stream. `on_sent` is told of what the caller got so."""
+
+    __slots__ = ("_left", "_live", "_on_sent", "_push", "_tail")
+
+    def __init__(
+        self, live: Pushes, tail: StreamTail, push: Push, on_sent: Callable[[Sequence[bytes]], None] | None
+    ) -> None:
+        self._live = live
+        self._tail = tail
+        self._push = push
+        self._on_sent = on_sent
+        self._left: list[bytes] = []
+
+    async def run(self) -> list[bytes]:
+        """Hands over what comes until the task has to go on; answers what it has to send first, maybe nothing."""
+        self._left = []
+        await self._live.push(self._take)
+        return self._left
+
+    def _take(self, chunks: list[Chunk]) -> bool:
+        ready = self._tail.feed(chunks)
+        if ready:
+            if not self._push(ready):
+                self._left = ready
+                return False
+            if self._on_sent is not None:
+                self._on_sent(ready)
+        return not self._tail.has_usage
