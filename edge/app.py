@@ -179,6 +179,19 @@ class RestFace:
             )
         except RouteConflictError as error:
             raise BindingError(str(error)) from error
+        self._constant = {
+            (route.method, route.template.text.encode()): route.target
+            for route in self._router.routes
+            if route.template.is_static and self._is_constant(route)
+        }
+
+    def _is_constant(self, route: Route[Endpoint]) -> bool:
+        """Whether its path means this route whatever else there is, so that nothing else has to be asked."""
+        path = route.template.text
+        if path.endswith("/") or self._page(path) is not None:
+            return False
+        match = self._router.match(route.method, path.encode())
+        return isinstance(match, Match) and match.target is route.target
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request; closes a WebSocket, of which there are none here."""
@@ -196,10 +209,13 @@ class RestFace:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
         """Answers a request; gives the template of its route and the status."""
-        page = self._page(scope["path"]) if self._pages else None
-        endpoint: Endpoint | None = None
+        endpoint = self._constant.get((scope["method"], _raw_path(scope)))
+        page = self._page(scope["path"]) if self._pages and endpoint is None else None
         route = NO_ROUTE if page is None else PAGE
         try:
+            if endpoint is not None:
+                route = endpoint.binding.template.text
+                return route, await self._serve(endpoint, (), scope, receive, send)
             if page is not None:
                 return route, await self._show(page, scope, receive, send)
             match = self._match(scope["method"], _raw_path(scope))
@@ -262,10 +278,10 @@ class RestFace:
         exchange = Exchange(
             message=endpoint.binding.build(values, scope["query_string"], body, content_type),
             metadata=(*inbound(scope["headers"], client[0] if client else None), _SURFACE),
-            timeout_s=timeout_s(_text(headers, b"grpc-timeout"), _text(headers, b"x-request-timeout")),
+            timeout_s=_timeout_s(headers),
             receive=receive,
             send=send,
-            te=_text(headers, b"te") or "",
+            te="" if b"te" not in headers else headers[b"te"].decode("latin-1"),
             style=self._styles.of(endpoint.binding, _raw_path(scope), headers),
             cycle=cycle_of(send),
         )
@@ -337,6 +353,12 @@ def _header_twin(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptio
         return None
     header, twin = binding.header_twin
     return header, _endpoint(channel, twin, options)
+
+
+def _timeout_s(headers: Mapping[bytes, bytes]) -> float | None:
+    if b"grpc-timeout" not in headers and b"x-request-timeout" not in headers:
+        return None
+    return timeout_s(_text(headers, b"grpc-timeout"), _text(headers, b"x-request-timeout"))
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
