@@ -53,7 +53,7 @@ async def _serve(settings: ServeSettings, began: float) -> None:
     async with await Core.open(settings) as core:
         demo_key = await make_demo(core.stores) if settings.demo else ""
         grpc_port = await core.start()
-        app = gateway_app(core.server.channel, settings, core.door.turn_away)
+        app = gateway_app(core.server.channel, settings, core.door)
         async with serving(app, settings, gate=app.state.gate) as port:
             print(start_block(settings, (port, grpc_port), demo_key, time.monotonic() - began), flush=True)
             if settings.ready_file is not None:
@@ -71,7 +71,7 @@ async def _serve_beside(settings: ServeSettings, site: Site) -> None:
     sharing = settings.model_copy(update={"replicas": settings.replicas * settings.workers})
     async with await Core.open(sharing, Place(shares_port=True, is_first=site.worker == 0)) as core:
         await core.start()
-        app = gateway_app(core.server.channel, settings, core.door.turn_away)
+        app = gateway_app(core.server.channel, settings, core.door)
         async with serving(app, settings, beside=own, shares_port=True, gate=app.state.gate):
             if settings.ready_file is not None:
                 write_worker_file(settings.ready_file, own.getsockname()[1])

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edge.calls import GONE, Caller, Endpoint, Exchange, own_headers
 from edge.cycle import cycle_of
 from edge.errors import ErrorCatalogue
-from edge.gate import Gate, WaitOf, everybody_is_served
+from edge.gate import Door, Gate, OpenDoor
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
 from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
@@ -55,6 +55,7 @@ _EXPOSED_HEADERS: Final = (
     "x-ratelimit-reset-tokens",
     "x-perpetuo-attempts",
     "x-perpetuo-provider",
+    "idempotent-replayed",
     "anthropic-ratelimit-requests-limit",
     "anthropic-ratelimit-requests-remaining",
     "anthropic-ratelimit-requests-reset",
@@ -91,8 +92,8 @@ class EdgeOptions:
     """In lower case; a caller that sends it reads typed errors. Empty: there is no such header."""
     metrics: HttpMetrics = field(default_factory=HttpMetrics)
     """Where requests are counted."""
-    wait_of: WaitOf = everybody_is_served
-    """Asked before a model call is begun; the seconds after which to come again, or None for who is served."""
+    door: Door = field(default_factory=OpenDoor)
+    """Asked before a model call is begun."""
     correct_path: Callable[[bytes], bytes | None] | None = None
     """Asked for another path when nothing is served at the one sent."""
 
@@ -171,7 +172,7 @@ class RestFace:
         self._styles = Styles(
             bindings, has_status_errors=options.profile is CANONICAL, header=options.typed_errors_header
         )
-        self.gate = Gate(options.wait_of, self._catalogue, self._styles, options.metrics)
+        self.gate = Gate(options.door, self._catalogue, self._styles, options.metrics)
         try:
             self._router = Router(
                 Route(each.http_method, each.template, _endpoint(channel, each, options), each.source)

@@ -1,22 +1,44 @@
 """Refusals that are written in advance, for the moment when the gateway has more to do than it can.
 
 A model call that cannot be served is answered from here as soon as its head is read, without a task and without reading
-its body, so that refusing costs next to nothing of what serving costs. Whether there is too much to do is for somebody
-else to say. Everything but model calls goes the usual way.
+its body, so that refusing costs next to nothing of what serving costs; while many are refused, one that came whole is
+not even parsed. Whether there is too much to do is for somebody else to say. Everything but model calls goes the usual
+way.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from edge.errors import ErrorCatalogue, headers_of
 from edge.ids import new_request_id
 from edge.metrics import HttpMetrics
 from edge.styles import Style, Styles, error_body
 from edge.transcoder.faults import TranscodeError
+from edge.unread import Head, plain_post
 
-WaitOf = Callable[[], float | None]
-"""The seconds after which one may come again who is refused now; None for who is served. Asking counts as refusing."""
+
+class Door(Protocol):
+    """Says who is let in. `is_shut`: the last one who asked was not."""
+
+    is_shut: bool
+
+    def turn_away(self) -> float | None:
+        """The seconds after which one may come again who is refused now; None for who is served.
+
+        Asking counts as coming, or as being refused.
+        """
+
+
+class OpenDoor:
+    """There is never too much to do."""
+
+    is_shut: bool = False
+
+    def turn_away(self) -> float | None:
+        """Everybody is served."""
+        return None
+
 
 _MODEL_CALLS: Final = b"/v1/"
 _METHOD: Final = "POST"
@@ -25,16 +47,11 @@ _ROUTE: Final = "shed"
 _TEXT: Final = "The gateway has more to do than it can. Try again later."
 
 
-def everybody_is_served() -> float | None:
-    """There is never too much to do."""
-    return None
-
-
 class Gate:
     """Answers requests that are refused at once."""
 
-    def __init__(self, wait_of: WaitOf, catalogue: ErrorCatalogue, styles: Styles, metrics: HttpMetrics) -> None:
-        self._wait_of = wait_of
+    def __init__(self, door: Door, catalogue: ErrorCatalogue, styles: Styles, metrics: HttpMetrics) -> None:
+        self.door = door
         self._catalogue = catalogue
         self._styles = styles
         self._metrics = metrics
@@ -47,11 +64,23 @@ class Gate:
         """A whole response to a request that is refused, and None for all others. `closes`: the connection ends."""
         if method != _METHOD or not raw_path.startswith(_MODEL_CALLS):
             return None
-        wait_s = self._wait_of()
+        return self._answer(raw_path, [name for name, _ in headers], closes=closes)
+
+    def recognize(self, data: bytes) -> Head | None:
+        """The model call that the data are, whole and nothing else; None for everything else."""
+        head = plain_post(data)
+        return head if head is not None and head.path.startswith(_MODEL_CALLS) else None
+
+    def answer_unread(self, head: Head) -> bytes | None:
+        """The same as `answer` for one that was recognized."""
+        return self._answer(head.path, head, closes=False)
+
+    def _answer(self, raw_path: bytes, names: Container[bytes], *, closes: bool) -> bytes | None:
+        wait_s = self.door.turn_away()
         if wait_s is None:
             return None
-        self._metrics.answered(method, _ROUTE, _STATUS, 0.0)
-        key = self._styles.of(None, raw_path, [name for name, _ in headers]), round(wait_s), closes
+        self._metrics.answered(_METHOD, _ROUTE, _STATUS, 0.0)
+        key = self._styles.of(None, raw_path, names), round(wait_s), closes
         written = self._written.get(key)
         if written is None:
             written = self._written[key] = self._write(*key)

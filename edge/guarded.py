@@ -76,6 +76,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._marked_bytes = 0
         self._reason = _MALFORMED
         self._answering: Cycle | None = None
+        self._is_let_in = False
         self._stuck_since_s = 0.0
         self._stuck_bytes = 0
 
@@ -89,6 +90,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses, and refuses a head or trailers that do not end."""
+        if self._gate is not None and self._gate.door.is_shut and self._refuse_unread(data, self._gate):
+            return
         self._chunk_bytes = len(data)
         try:
             self.parser.feed_data(data)
@@ -181,6 +184,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def _turn_away(self, cycle: Cycle) -> bool:
         """Answers a request in the place of the application, if there is no time for it."""
         assert self._gate is not None
+        if self._is_let_in:
+            self._is_let_in = False
+            return False
         scope = cycle.scope
         # A client that waits for leave to send its body may send it all the same, or not.
         closes = not cycle.keep_alive or self.expect_100_continue
@@ -189,6 +195,23 @@ class GuardedProtocol(HttpToolsProtocol):
             return False
         cycle.keep_alive = not closes
         cycle.refuse(response)
+        return True
+
+    def _refuse_unread(self, data: bytes, gate: Gate) -> bool:
+        """Answers a request that came whole between two others, without a look at more than where it ends."""
+        is_between = self._phase == _IDLE or (self._phase == _HEAD and not self._unused_bytes)
+        if not is_between or self._doorman.is_closing or self.flow.write_paused or self.transport.is_closing():
+            return False
+        if not self._is_answered() or (head := gate.recognize(data)) is None:
+            return False
+        response = gate.answer_unread(head)
+        if response is None:
+            self._is_let_in = True
+            return False
+        self._phase = _IDLE
+        self._since_s = self.loop.time()
+        self.server_state.total_requests += 1
+        self.transport.write(response)
         return True
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -260,9 +283,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Closes a connection on which nothing has come that is not answered; what has begun to come is."""
         self.wind_up()
-        is_answered = self.cycle is None or self.cycle.response_complete
-        if is_answered and (self._phase == _IDLE or (self._phase == _HEAD and not self._unused_bytes)):
+        if self._is_answered() and (self._phase == _IDLE or (self._phase == _HEAD and not self._unused_bytes)):
             self.transport.close()
+
+    def _is_answered(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def abort(self) -> None:
         """Cuts the connection."""
@@ -281,7 +306,7 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._body_bytes - self._marked_bytes < MIN_BODY_BYTES and not self.flow.read_paused:
                 self.transport.abort()
             self._since_s, self._marked_bytes = now_s, self._body_bytes
-        elif self._phase == _IDLE and took_s > self.timeout_keep_alive and self.cycle.response_complete:
+        elif self._phase == _IDLE and took_s > self.timeout_keep_alive and self._is_answered():
             self.transport.close()
 
     def _check_reader(self, now_s: float) -> None:

@@ -20,10 +20,10 @@ from edge.gate import Gate
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
-_BACKLOG = 2048
+_BACKLOG = 4096
 # uvloop takes one connection from each listening descriptor in a round of its loop. When there is much to do rounds are
 # long, and then whoever comes on a new connection would wait for seconds before it is even refused.
-_ACCEPTED_AT_ONCE = 16
+_ACCEPTED_AT_ONCE = 32
 # Longer than the idle time of common connection pools, so that the client closes first.
 _KEEP_ALIVE_S = 75
 

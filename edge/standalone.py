@@ -10,7 +10,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from edge.app import EdgeOptions, create_app
-from edge.gate import WaitOf, everybody_is_served
+from edge.gate import Door, OpenDoor
 from edge.metrics import PATH as METRICS_PATH
 from edge.metrics import HttpMetrics, metrics_page
 from edge.pages.documents import document_pages
@@ -42,10 +42,10 @@ def channel_options(max_body_bytes: int) -> list[tuple[str, Any]]:
     ]
 
 
-def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings, wait_of: WaitOf = everybody_is_served) -> Starlette:
+def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings, door: Door | None = None) -> Starlette:
     """The gateway's REST face over a channel to its core, whichever kind of channel that is.
 
-    `wait_of` says of a core in this process when it has too much to do.
+    The `door` is that of a core in this process.
     """
     metrics = HttpMetrics()
     options = EdgeOptions(
@@ -57,7 +57,7 @@ def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings, wait_of: Wait
         pages={**health_pages(channel), **document_pages(), METRICS_PATH: metrics_page(channel, metrics)},
         metrics=metrics,
         correct_path=corrected,
-        wait_of=wait_of,
+        door=door or OpenDoor(),
         typed_errors_header=TYPED_ERRORS_HEADER,
     )
     return create_app(channel, options)

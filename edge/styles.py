@@ -5,7 +5,7 @@ methods with typed errors has them too. A caller that shows by a header that it 
 but where answers are wrapped. Facts about failures come from the catalogue and are not judged here.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -91,7 +91,7 @@ class Styles:
         typed = (each.template.text for each in bindings if is_typed(each))
         self._typed_paths = tuple(sorted({text.partition("{")[0].rstrip("/").encode() for text in typed}))
 
-    def of(self, binding: Binding | None, raw_path: bytes, names: Collection[bytes]) -> Style:
+    def of(self, binding: Binding | None, raw_path: bytes, names: Container[bytes]) -> Style:
         """The style for a request, `binding` being the method that it reached, if any, `names` those of its headers."""
         if self._has_status_errors:
             return Style.STATUS

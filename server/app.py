@@ -61,6 +61,7 @@ from server.pipeline import Parts, Pipeline
 from server.plugins import load_providers
 from server.pricing import Pricing
 from server.providers.registry import PROVIDERS, Provider
+from server.repeats import Repeats
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts
 from server.routing.credential import CredentialCheck
@@ -265,6 +266,7 @@ class Core:
         self.leave()
         assert self._end is not None
         await asyncio.gather(self._end.come(), self._operator.stop())
+        await self._repeats.close()
         await self._sharing.close()
         self.door.close()
         if self._rewrapping is not None:
@@ -372,10 +374,10 @@ class Core:
         routing_pb2_grpc.add_RoutingServiceServicer_to_server(
             RoutingServicer(router, calls, known.dialect_for), registry
         )
-        pipeline = self._pipeline(router)
+        pipeline = self._repeats = Repeats(self._pipeline(router), self.stores.state.claims, _clock().monotonic)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(pipeline, calls), registry)
         embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server(EmbeddingsServicer(pipeline, calls), registry)
-        states = ResponseStates(self._keeping.responses, accounts.policies.of)
+        states = ResponseStates(self._keeping.responses, accounts.policies.of, pipeline.first_id)
         responses_pb2_grpc.add_ResponsesServiceServicer_to_server(ResponsesServicer(pipeline, calls, states), registry)
         text_completions_pb2_grpc.add_TextCompletionsServiceServicer_to_server(
             TextCompletionsServicer(pipeline, calls), registry

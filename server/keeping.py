@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from server.cache.pieces import answer_so_far
 from server.ledger.contents import ContentBounds, ContentWriter
 from server.ledger.responses import KeptResponses
 from server.ledger.retention import Retention, RetentionRules
+from server.providers.pieces import answer_so_far
 from server.storage.database import Database
 
 _KIB = 1024

@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights
 from server.cache.kept import AnswerKey, Answers, KeptAnswer, without_credential
-from server.cache.pieces import pieces_of, whole_from
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate
 from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, Draining, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk
+from server.providers.pieces import pieces_of, whole_from
 
 T = TypeVar("T")
 

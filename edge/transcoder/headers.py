@@ -43,7 +43,7 @@ _MAX_PLANNED_BYTES: Final = 1024
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _RESERVED: Final = frozenset({"connection", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-host"})
 _NAME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
-_OUTBOUND: Final = frozenset({"content-disposition", "retry-after", "x-request-id"})
+_OUTBOUND: Final = frozenset({"content-disposition", "idempotent-replayed", "retry-after", "x-request-id"})
 _OUTBOUND_PREFIXES: Final = ("x-ratelimit-", "x-perpetuo-", "anthropic-ratelimit-")
 _SWALLOWED: Final = frozenset({"content-type", "date", "server", "te", "trailer", "transfer-encoding", "user-agent"})
 

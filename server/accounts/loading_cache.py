@@ -1,14 +1,15 @@
 """A bounded cache that loads what it misses: one load at a time per key, and stale values while the database is away.
 
-It must never make a revocation wait: `discard` takes effect at once, even on a load that is under way. What another
-process changes is seen within `fresh_s`.
+What is asked for is loaded anew before it is too old, beside those who ask, so that a key that is always asked for
+never makes everybody wait at once. A revocation must never wait: `discard` takes effect at once, even on a load that is
+under way. What another process changes is seen within `fresh_s`.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from server.errors import StoreUnavailable
 
@@ -16,6 +17,9 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _RETRY_PAUSE_S = 1.0
+
+_RENEWED_AT = 0.6
+"""The share of the time for which a value is fresh after which it is loaded anew by who asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,13 @@ class Bounds:
 
 
 class _Entry(Generic[V]):
-    __slots__ = ("fresh_until_s", "stale_until_s", "value")
+    __slots__ = ("fresh_until_s", "renew_at_s", "stale_until_s", "value")
 
-    def __init__(self, value: V, fresh_until_s: float, stale_until_s: float) -> None:
+    def __init__(self, value: V, now_s: float, bounds: Bounds) -> None:
         self.value = value
-        self.fresh_until_s = fresh_until_s
-        self.stale_until_s = stale_until_s
+        self.renew_at_s = now_s + _RENEWED_AT * bounds.fresh_s
+        self.fresh_until_s = now_s + bounds.fresh_s
+        self.stale_until_s = self.fresh_until_s + bounds.stale_s
 
 
 class LoadingCache(Generic[K, V]):
@@ -59,19 +64,25 @@ class LoadingCache(Generic[K, V]):
     def fresh(self, key: K) -> V | None:
         """The value if it is here and fresh, without any wait."""
         entry = self._entries.get(key)
-        if entry is not None and self._clock_s() < entry.fresh_until_s:
-            return entry.value
-        return None
+        if entry is None:
+            return None
+        now_s = self._clock_s()
+        if now_s >= entry.renew_at_s:
+            if now_s >= entry.fresh_until_s:
+                return None
+            self._renew(key, entry)
+        return entry.value
 
     async def get(self, key: K) -> V | None:
         """The value, loaded if need be; None when there is none. Raises what loading raises.
 
         Callers that are cancelled leave the load to those who also wait for it.
         """
+        value = self.fresh(key)
+        if value is not None:
+            return value
         now_s = self._clock_s()
         entry = self._entries.get(key)
-        if entry is not None and now_s < entry.fresh_until_s:
-            return entry.value
         if now_s < self._absent_until_s.get(key, now_s):
             return None
         task = self._loading.get(key)
@@ -82,7 +93,7 @@ class LoadingCache(Generic[K, V]):
         except StoreUnavailable:
             if entry is None or self._entries.get(key) is not entry or now_s >= entry.stale_until_s:
                 raise
-            entry.fresh_until_s = min(self._clock_s() + _RETRY_PAUSE_S, entry.stale_until_s)
+            entry.fresh_until_s = entry.renew_at_s = min(self._clock_s() + _RETRY_PAUSE_S, entry.stale_until_s)
             return entry.value
 
     def discard(self, key: K) -> None:
@@ -99,6 +110,14 @@ class LoadingCache(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def _renew(self, key: K, entry: _Entry[V]) -> None:
+        """Loads anew while the value is still good. Nobody waits for that, and nobody hears if it fails."""
+        if key not in self._loading:
+            # Not again for a moment, if it fails.
+            entry.renew_at_s = min(self._clock_s() + _RETRY_PAUSE_S, entry.fresh_until_s)
+            task = self._loading[key] = asyncio.ensure_future(self._fill(key))
+            task.add_done_callback(_heard)
 
     async def _fill(self, key: K) -> V | None:
         task = asyncio.current_task()
@@ -120,7 +139,12 @@ class LoadingCache(Generic[K, V]):
             if len(self._absent_until_s) > self._bounds.max_absent:
                 del self._absent_until_s[next(iter(self._absent_until_s))]
             return
-        fresh_until_s = now_s + self._bounds.fresh_s
-        self._entries[key] = _Entry(value, fresh_until_s, fresh_until_s + self._bounds.stale_s)
+        self._entries[key] = _Entry(value, now_s, self._bounds)
         if len(self._entries) > self._bounds.max_entries:
             del self._entries[next(iter(self._entries))]
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """Takes note of a failure that nobody waits for."""
+    if not task.cancelled():
+        task.exception()

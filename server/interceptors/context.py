@@ -17,7 +17,7 @@ REQUEST_ID_KEY = "x-request-id"
 
 _CLIENT_REQUEST_ID_MAX_CHARS = 128
 _KNOB_PREFIX = "x-perpetuo-"
-_READ_BY_FACES = frozenset({"cache-control", "anthropic-beta", "anthropic-version"})
+_READ_BY_FACES = frozenset({"cache-control", "anthropic-beta", "anthropic-version", "idempotency-key"})
 _FORWARDED_FOR_KEY = "x-forwarded-for"
 _SURFACE_KEY = "x-perpetuo-surface"
 _SURFACES = frozenset({"rest", "grpc"})

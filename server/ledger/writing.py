@@ -32,8 +32,7 @@ class PatientWriter:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                async with self._database.append() as tx:
-                    await tx.operations.add_many(batch, price_version)
+                await self._database.append_operations(batch, price_version)
             except StoreUnavailable:
                 _log.warning("The database is away; %d request records wait", self._waiting_count())
                 await asyncio.sleep(pause_s)

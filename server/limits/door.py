@@ -1,7 +1,8 @@
 """Who is let in at all: a count of the calls inside, and a look at how late the event loop is.
 
 Asked before anything else is done for a call, so it must cost next to nothing: a number up and a number down. Calls
-that are inside are never put out. While there are any, one timer looks at the loop.
+that are inside are never put out. While there are any, one timer looks at the loop; once it has been late for a while,
+calls are let in at a rate that follows how late it is.
 """
 
 from collections.abc import Callable
@@ -10,13 +11,14 @@ from typing import Final, Protocol
 
 from server.errors import Overloaded
 from server.limits.delay import StandingDelay
+from server.limits.throttle import Throttle
 
 LOOK_EVERY_S: Final = 0.025
 FEW_CALLS: Final = 100
 """With fewer calls inside a late loop is not their fault, and nobody is refused for it."""
 
-COMING_S: Final = 0.1
-"""For which who was not turned away is taken to be on the way."""
+COMING_S: Final = 0.5
+"""For which at least who was not turned away is taken to be on the way; at most for twice that."""
 
 _WAITS_S: Final = 3
 
@@ -40,45 +42,55 @@ class Door:
     """Counts calls in and out.
 
     `max_inside` bounds how many are inside, `max_lag_s` how late the loop may be for longer than a moment; 0 is no
-    bound. `refused` counts those that were not let in, by what was the reason.
+    bound. `refused` counts those that were not let in, by what was the reason. `is_shut` tells that the last one who
+    asked was turned away, for those who would rather ask before they have looked at what comes.
     """
 
     def __init__(self, time: Time, max_inside: int, max_lag_s: float) -> None:
         self._time = time
         self._max_inside = max_inside or float("inf")
         self._lag = StandingDelay(max_lag_s)
+        self._throttle = Throttle(max_lag_s)
         self._looks = max_lag_s > 0.0
         self._timer: Timer | None = None
-        self._due_s = 0.0
-        self._coming = 0
+        self._looked_s = 0.0
+        self._left = 0
+        self._coming = self._came = 0
         self._coming_since_s = 0.0
         self.inside = 0
+        self.is_shut = False
         self.refused = {"calls": 0, "lag": 0}
 
     def enter(self) -> None:
         """Lets a call in, which has to `leave`. Raises Overloaded."""
-        if self.inside >= self._max_inside or self._lag.is_standing:
+        if self._came:
+            self._came -= 1
+        elif self._coming:
+            self._coming -= 1
+        elif self.inside >= self._max_inside or self._throttle.is_on:
             self._refuse()
         self.inside += 1
-        if self._coming:
-            self._coming -= 1
         if self._looks and self._timer is None:
             self._look_later()
 
     def leave(self) -> None:
         """The call is over."""
         self.inside -= 1
+        self._left += 1
 
     def turn_away(self) -> float | None:
         """The seconds after which somebody may try again who is not let in now; None for who would be.
 
         Who is turned away counts as refused. Who is not is on the way, and counts as inside for a moment or until a
-        call enters: of those who come in one round of the loop none has entered before the last one asks.
+        call enters, which is not asked again: of those who come in one round of the loop none has entered before the
+        last one asks.
         """
         now_s = self._time.now_s()
         if now_s - self._coming_since_s > COMING_S:
-            self._coming, self._coming_since_s = 0, now_s
-        cause = self._cause(self.inside + self._coming)
+            is_recent = now_s - self._coming_since_s < 2 * COMING_S
+            self._came, self._coming, self._coming_since_s = self._coming if is_recent else 0, 0, now_s
+        cause = self._cause(self.inside + self._coming + self._came)
+        self.is_shut = cause is not None
         if cause is None:
             self._coming += 1
             return None
@@ -88,7 +100,14 @@ class Door:
         """Why nobody more is let in, if so."""
         if taken >= self._max_inside:
             return "calls"
-        return "lag" if self._lag.is_standing and taken >= FEW_CALLS else None
+        throttle = self._throttle
+        if not throttle.is_on or taken < FEW_CALLS:
+            return None
+        if throttle.room < 1.0:
+            throttle.was_short = True
+            return "lag"
+        throttle.room -= 1.0
+        return None
 
     def _refused(self, cause: str) -> float:
         """Counts a refusal; gives the seconds to wait."""
@@ -110,12 +129,18 @@ class Door:
 
     def _look(self) -> None:
         now_s = self._time.now_s()
-        self._lag.observe(now_s - self._due_s, now_s)
-        if self.inside or self._lag.is_standing:
+        passed_s, left, throttle = now_s - self._looked_s, self._left, self._throttle
+        lag_s = passed_s - LOOK_EVERY_S
+        self._left = 0
+        throttle.observe(lag_s, passed_s, left)
+        self._lag.observe(lag_s, now_s)
+        if self._lag.is_standing and not throttle.is_on and self.inside >= FEW_CALLS:
+            throttle.start()
+        if self.inside or throttle.is_on:
             self._look_later()
         else:
             self._timer = None
 
     def _look_later(self) -> None:
-        self._due_s = self._time.now_s() + LOOK_EVERY_S
+        self._looked_s = self._time.now_s()
         self._timer = self._time.call_later(LOOK_EVERY_S, self._look)

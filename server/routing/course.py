@@ -39,12 +39,16 @@ def backoff_s(failures: int, draw: Draw) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next call, after a wait. `is_plain`: without asking for usage; `is_repeated`: of the same as before."""
+    """The next call, after a wait. `is_plain`: without asking for usage; `is_repeated`: of the same as before.
+
+    `is_streamed`: as a stream, although the answer is wanted in one piece.
+    """
 
     candidate: Candidate
     wait_s: float = 0.0
     is_plain: bool = False
     is_repeated: bool = False
+    is_streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,9 @@ class Course:
             self._is_over = True
         elif then is Then.PLAIN:
             self._plain = step.candidate
-            self._soon = Step(step.candidate, is_plain=True)
+            self._soon = Step(step.candidate, is_plain=True, is_streamed=step.is_streamed)
+        elif then is Then.STREAMED:
+            self._soon = Step(step.candidate, is_streamed=True)
         elif then in _NARROWS:
             is_left = _NARROWS[then]
             self._untried = deque(other for other in self._untried if is_left(step.candidate, other, self))
@@ -131,7 +137,8 @@ class Course:
         is_alone = not self._untried
         waits = then is Then.WHEN_TOLD and told_s is not None
         if then in (Then.SAME, Then.SAME_AT_ONCE) or waits or (then in (Then.IF_ALONE, Then.WHEN_TOLD) and is_alone):
-            self._soon = Step(step.candidate, max(wait_s, told_s or 0.0), step.is_plain, is_repeated=True)
+            wait_s = max(wait_s, told_s or 0.0)
+            self._soon = Step(step.candidate, wait_s, step.is_plain, is_repeated=True, is_streamed=step.is_streamed)
 
     def _is_possible(self, step: Step, now_s: float) -> bool:
         """Whether there is time for it, and room in the budget if it needs some."""

@@ -10,7 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from server.errors import PerpetuoError, RequestInvalid
+from server.errors import PerpetuoError
 
 
 class FailureClass(Enum):
@@ -43,6 +43,7 @@ class FailureClass(Enum):
     REQUEST = "the request is at fault"
     UNFIT = "the candidate cannot take the request as it was asked"
     USAGE_OPTION = "the provider does not know how to report usage in a stream"
+    STREAM_ONLY = "the provider answers only in streams"
     NOT_NOW = "the provider could not take the request at that moment"
     REDIRECT = "the provider sends elsewhere"
     OUT_OF_TIME = "the caller's time ran out"
@@ -72,15 +73,27 @@ _BY_REASON: Final[Mapping[str, FailureClass]] = MappingProxyType(
 _NOT_NOW_STATUS: Final = "408"
 _OVERLOADED_STATUSES: Final = frozenset({"503", "529"})
 _USAGE_WORDS: Final = ("stream_options", "include_usage")
+# As Alibaba, OpenAI's Codex and gateways write it; in lower case.
+_STREAM_ONLY_WORDS: Final = (
+    "only support stream",
+    "only supports stream",
+    "stream must be set to true",
+    "must be set to false for non-streaming",
+    'expected true at "params.stream"',
+)
 
 
 def classify(error: PerpetuoError, *, is_stream: bool = False) -> FailureClass:
-    """The class of an error that an upstream call ended with; only a stream has the option to report usage."""
+    """The class of an error that an upstream call ended with.
+
+    Only a stream has the option to report usage, and only what was asked for in one piece can be had as a stream.
+    """
     known = _BY_REASON.get(error.reason)
     if known is None:
         judge = _JUDGES.get(error.reason)
         known = FailureClass.OURS if judge is None else judge(error)
-    return FailureClass.REQUEST if known is FailureClass.USAGE_OPTION and not is_stream else known
+    is_elsewhere = known is (FailureClass.STREAM_ONLY if is_stream else FailureClass.USAGE_OPTION)
+    return FailureClass.REQUEST if is_elsewhere else known
 
 
 def _unavailable(error: PerpetuoError) -> FailureClass:
@@ -121,8 +134,10 @@ def _bad_response(error: PerpetuoError) -> FailureClass:
 
 def _request(error: PerpetuoError) -> FailureClass:
     said = f"{error.param or ''} {error.message}"
-    is_about_usage = isinstance(error, RequestInvalid) and any(word in said for word in _USAGE_WORDS)
-    return FailureClass.USAGE_OPTION if is_about_usage else FailureClass.REQUEST
+    if any(word in said for word in _USAGE_WORDS):
+        return FailureClass.USAGE_OPTION
+    said = said.lower()
+    return FailureClass.STREAM_ONLY if any(words in said for words in _STREAM_ONLY_WORDS) else FailureClass.REQUEST
 
 
 _JUDGES: Final[Mapping[str, Callable[[PerpetuoError], FailureClass]]] = MappingProxyType(

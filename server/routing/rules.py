@@ -19,7 +19,8 @@ class Then(Enum):
     SAME: the same again, after a back-off, then the next. SAME_AT_ONCE: without one. WHEN_TOLD: the same if the wait
     that the provider told is short, else the next. IF_ALONE: the next, and the same again only where there is no next.
     NEXT: the next. OTHER_ACCOUNT: the next of another credential. OTHER_PLACE: the next at another address, or with a
-    larger window. LARGER: the next with a larger window. PLAIN: the same without asking for usage. STOP: nobody.
+    larger window. LARGER: the next with a larger window. PLAIN: the same without asking for usage. STREAMED: the same
+    as a stream. STOP: nobody.
     """
 
     SAME = "the same once more, then the next"
@@ -31,6 +32,7 @@ class Then(Enum):
     OTHER_PLACE = "the next at another address"
     LARGER = "the next with a larger context window"
     PLAIN = "the same without asking for usage"
+    STREAMED = "the same as a stream"
     STOP = "nobody"
 
 
@@ -108,6 +110,7 @@ RULES: Final[Mapping[FailureClass, Rule]] = MappingProxyType(
         _F.REQUEST: Rule(_T.STOP, _H.NEUTRAL),
         _F.UNFIT: Rule(_T.NEXT, _H.NEUTRAL),
         _F.USAGE_OPTION: Rule(_T.PLAIN, _H.NEUTRAL),
+        _F.STREAM_ONLY: Rule(_T.STREAMED, _H.NEUTRAL),
         _F.NOT_NOW: Rule(_T.SAME, _H.NEUTRAL),
         _F.REDIRECT: Rule(_T.NEXT, _H.NEUTRAL, notice=_N.EVENT),
         _F.OUT_OF_TIME: Rule(_T.STOP, _H.NEUTRAL),

@@ -21,6 +21,7 @@ OWN_WAIT_S: Final = 1.0
 _RANKS: Final[Mapping[int, int]] = MappingProxyType({400: 0, 413: 0, 429: 1, 503: 2, 502: 3, 504: 4, 409: 5})
 _LAST: Final = 6
 _LIMITS: Final = frozenset({FailureClass.LIMITED, FailureClass.QUOTA})
+_ASKED_OTHERWISE: Final = frozenset({FailureClass.USAGE_OPTION, FailureClass.STREAM_ONLY})
 _ONLY_IF_ALL: Final = frozenset({*_LIMITS, FailureClass.NO_MODEL, FailureClass.UNFIT})
 
 
@@ -54,9 +55,14 @@ def _of_candidates(failures: Sequence[Failure]) -> list[Failure]:
 
 
 def _rank(failure: Failure) -> int:
-    """Its place in the order, the most telling first. A failure of our own hides behind nobody's."""
+    """Its place in the order, the most telling first. A failure of our own hides behind nobody's.
+
+    What was asked for in another way then tells nothing.
+    """
     if failure.kind is FailureClass.OURS:
         return -1
+    if failure.kind in _ASKED_OTHERWISE:
+        return _LAST
     return _RANKS.get(failure.error.http_status, _LAST)
 
 

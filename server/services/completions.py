@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from google.api import httpbody_pb2
 from perpetuo.v1 import chat_pb2, completions_pb2, completions_pb2_grpc
 
-from server.pipeline import Pipeline
+from server.repeats import Completing
 from server.services.calling import Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 
@@ -19,7 +19,7 @@ _JSON = "application/json"
 class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
     """Serves completions from a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, calls: Calls) -> None:
+    def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
 

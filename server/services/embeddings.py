@@ -4,7 +4,7 @@ from google.api import httpbody_pb2
 from perpetuo.v1 import embeddings_pb2, embeddings_pb2_grpc
 
 from server.ingress.embeddings.face import EmbeddingsFace
-from server.pipeline import Pipeline
+from server.repeats import Completing
 from server.services import facing
 from server.services.calling import Calls, Context
 from server.services.chat_json import json_to_message, message_to_json
@@ -13,7 +13,7 @@ from server.services.chat_json import json_to_message, message_to_json
 class EmbeddingsServicer(embeddings_pb2_grpc.EmbeddingsServiceServicer):
     """Serves embeddings from a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, calls: Calls) -> None:
+    def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
 

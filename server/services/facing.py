@@ -9,7 +9,7 @@ from contextlib import aclosing
 from server.chat.principal import Call
 from server.errors import PerpetuoError
 from server.ingress.face import Face, WholeFace
-from server.pipeline import Pipeline
+from server.repeats import Completing
 
 JSON = "application/json"
 
@@ -17,13 +17,13 @@ End = Callable[[list[bytes]], Awaitable[list[bytes]]]
 """What is still to be done before the events go out that end a stream which is whole; answers these events."""
 
 
-async def complete(pipeline: Pipeline, call: Call, body: bytes, face: WholeFace) -> bytes:
+async def complete(pipeline: Completing, call: Call, body: bytes, face: WholeFace) -> bytes:
     """The answer in one piece. Raises the reason when there is none."""
     return face.whole(await pipeline.complete(call, body, face.read))
 
 
 async def stream(
-    pipeline: Pipeline, call: Call, body: bytes, face: Face, end: End | None = None
+    pipeline: Completing, call: Call, body: bytes, face: Face, end: End | None = None
 ) -> AsyncGenerator[list[bytes], None]:
     """The answer as it is written: lists of events that came together, never empty. Raises as the pipeline does."""
     try:
@@ -41,7 +41,7 @@ async def stream(
         yield events
 
 
-async def _fed(pipeline: Pipeline, call: Call, body: bytes, face: Face) -> AsyncGenerator[list[bytes], None]:
+async def _fed(pipeline: Completing, call: Call, body: bytes, face: Face) -> AsyncGenerator[list[bytes], None]:
     async with aclosing(pipeline.stream(call, body, face.read)) as chunks:
         async for some in chunks:
             if events := face.feed(some):

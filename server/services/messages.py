@@ -11,7 +11,7 @@ from server.chat.principal import Call
 from server.ingress.messages.face import MessagesFace
 from server.ingress.messages.rates import with_kin
 from server.ingress.messages.request import read_count
-from server.pipeline import Pipeline
+from server.repeats import Completing
 from server.services import facing
 from server.services.calling import Calls, Context
 from server.services.chat_json import json_to_message, message_to_json
@@ -20,7 +20,7 @@ from server.services.chat_json import json_to_message, message_to_json
 class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
     """Serves messages from a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, calls: Calls) -> None:
+    def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
 

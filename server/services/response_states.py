@@ -9,21 +9,30 @@ from server.ingress.responses.face import Before, ResponsesFace, Wish, wish_of
 from server.ingress.responses.kept import history_of
 from server.ledger.responses import KeptResponses, NewResponse
 
+FirstId = Callable[[Call], Awaitable[str]]
+"""The id of the request whose answer a call will have: its own, unless it repeats another."""
+
 PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
 """The policy of a workspace, by its id."""
+
+
+async def own_id(call: Call) -> str:
+    """The id of a call where none is repeated."""
+    return call.request_id
 
 
 class ResponseStates:
     """States of responses, by the workspace of the caller's key and as its content policy allows."""
 
-    def __init__(self, kept: KeptResponses, policy_of: PolicyOf) -> None:
+    def __init__(self, kept: KeptResponses, policy_of: PolicyOf, first_id: FirstId = own_id) -> None:
         self.kept = kept
         self._policy_of = policy_of
+        self._first_id = first_id
 
     async def face(self, call: Call, body: bytes) -> ResponsesFace:
         """The face of a request; what it goes on from is looked up, and refused when it is read."""
         wish = wish_of(body)
-        response_id = "resp_" + call.request_id.removeprefix("req_")
+        response_id = "resp_" + (await self._first_id(call)).removeprefix("req_")
         if not wish.store and not wish.previous_response_id:
             return ResponsesFace(response_id)
         try:

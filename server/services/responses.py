@@ -11,7 +11,7 @@ from perpetuo.v1 import responses_pb2, responses_pb2_grpc
 from server.errors import ParamUnsupported
 from server.ingress.responses import kept as lists
 from server.ingress.responses.face import ResponsesFace
-from server.pipeline import Pipeline
+from server.repeats import Completing
 from server.services import facing
 from server.services.calling import Calls, Context
 from server.services.chat_json import json_to_message, message_to_json
@@ -22,7 +22,7 @@ from server.storage.responses import KeptResponse
 class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
     """Serves responses from a pipeline, and those that are kept."""
 
-    def __init__(self, pipeline: Pipeline, calls: Calls, states: ResponseStates) -> None:
+    def __init__(self, pipeline: Completing, calls: Calls, states: ResponseStates) -> None:
         self._pipeline = pipeline
         self._calls = calls
         self._states = states

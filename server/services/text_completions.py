@@ -7,7 +7,7 @@ from perpetuo.v1 import text_completions_pb2 as texts
 from perpetuo.v1 import text_completions_pb2_grpc
 
 from server.ingress.completions.face import CompletionsFace
-from server.pipeline import Pipeline
+from server.repeats import Completing
 from server.services import facing
 from server.services.calling import Calls, Context
 from server.services.chat_json import json_to_message, message_to_json
@@ -16,7 +16,7 @@ from server.services.chat_json import json_to_message, message_to_json
 class TextCompletionsServicer(text_completions_pb2_grpc.TextCompletionsServiceServicer):
     """Serves text completions from a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, calls: Calls) -> None:
+    def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
 

@@ -37,6 +37,24 @@ class MemoryNotes:
         return None
 
 
+class NoRivals:
+    """Claims of a gateway that has no other replicas: whoever knows its own claims knows all."""
+
+    async def claim(self, name: str, text: str, keep_s: float) -> str | None:
+        """See `Claims.claim`."""
+        return None
+
+    async def look(self, name: str) -> str | None:
+        """See `Claims.look`."""
+        return None
+
+    def put(self, name: str, text: str, keep_s: float) -> None:
+        """See `Claims.put`."""
+
+    def drop(self, name: str) -> None:
+        """See `Claims.drop`."""
+
+
 class NoOthers:
     """Nobody else is there to be told, and nothing to be heard."""
 

@@ -7,11 +7,12 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from server.chat.rates import CountOf, RateStore, no_books
-from server.chat.shared import Notes, Notices
+from server.chat.shared import Claims, Notes, Notices
 from server.state.link import ValkeyLink
 from server.state.memory import MemoryRates
-from server.state.memory_notes import MemoryNotes, NoOthers
+from server.state.memory_notes import MemoryNotes, NoOthers, NoRivals
 from server.state.shared_rates import SharedRates
+from server.state.valkey_claims import ValkeyClaims
 from server.state.valkey_notes import ValkeyNotes, ValkeyNotices
 
 MEMORY: Final = "memory:"
@@ -39,6 +40,10 @@ class State(Protocol):
     @property
     def notes(self) -> Notes:
         """Texts that are kept for a while."""
+
+    @property
+    def claims(self) -> Claims:
+        """Texts of who came first."""
 
     @property
     def notices(self) -> Notices:
@@ -72,6 +77,7 @@ class MemoryState:
         self.rates = MemoryRates(count_of)
         self.throttles = MemoryRates()
         self.notes = MemoryNotes()
+        self.claims = NoRivals()
         self.notices = NoOthers()
 
     def health(self) -> StateHealth:
@@ -92,6 +98,7 @@ class ValkeyState:
         self.rates = SharedRates(link, replicas, count_of)
         self.throttles = SharedRates(link, replicas)
         self.notes = ValkeyNotes(link)
+        self.claims = ValkeyClaims(link)
         self.notices = ValkeyNotices(link)
 
     async def open(self) -> None:

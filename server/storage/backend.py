@@ -1,6 +1,6 @@
 """What differs between databases, as one small protocol. A URL picks the backend in one place: `open_backend`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -47,6 +47,10 @@ class Addition:
         )
 
 
+Also = Callable[[frozenset[str]], Sequence[Addition]]
+"""The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread."""
+
+
 class Backend(Protocol):
     """One kind of database, connected."""
 
@@ -82,6 +86,9 @@ class Backend(Protocol):
 
     async def add_all(self, connection: AsyncConnection, additions: Sequence[Addition]) -> None:
         """Adds rows to several tables, at the least cost for many rows. They are as for `add_new`."""
+
+    async def append_new(self, table: Table, rows: Sequence[tuple[Any, ...]], also: Also) -> None:
+        """`add_new`, and `add_all` of what `also` makes of it, in a transaction of their own as `appending`'s."""
 
     async def close(self) -> None:
         """Closes every connection. Safe to call twice."""

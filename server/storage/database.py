@@ -7,7 +7,7 @@ Failures of the database itself leave as StoreUnavailable; everything else (a ta
 name. Connections never outlive the block, and no block may wait for anything but the database.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Self
@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.chat.records import OperationRecord
 from server.errors import StoreUnavailable
 from server.storage.backend import Backend, StoreBounds, open_backend
 from server.storage.contents import Contents
@@ -25,7 +26,7 @@ from server.storage.figures import Figures
 from server.storage.keys import GatewayKeys
 from server.storage.members import Members
 from server.storage.migrate import upgrade
-from server.storage.operations import Operations
+from server.storage.operations import Operations, append_operations
 from server.storage.prices import Prices
 from server.storage.providers import ProviderEntries
 from server.storage.responses import Responses
@@ -153,6 +154,11 @@ class Database:
         """As `write`, for rows that depend on nothing that was read: it waits for no other process's writes."""
         async with self._guarded(), self._backend.appending() as connection:
             yield Transaction(connection, self._backend)
+
+    async def append_operations(self, operations: Sequence[OperationRecord], price_version: str) -> None:
+        """As `add_many` of the request records in a transaction of `append`, for less. Raises StoreUnavailable."""
+        async with self._guarded():
+            await append_operations(self._backend, operations, price_version)
 
     async def check_writing(self) -> None:
         """For those with much to do before they write. Raises StoreUnavailable if that is known to be in vain."""

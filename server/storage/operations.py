@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.chat.rates import Used
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
-from server.storage.backend import Addition, Backend
+from server.storage.backend import Addition, Also, Backend
 from server.storage.columns import to_json, to_micros
 from server.storage.rollups import MAX_MODEL_CHARS, rollup_additions
 from server.storage.seeking import Seeker, Wanted
@@ -70,19 +70,10 @@ class Operations:
         `price_version` is the source of prices behind costs whose record names none. They are written in order of their
         ids, so that no two writers wait for each other.
         """
-        if not operations:
-            return
-        by_id = {operation.request_id: operation for operation in reversed(operations)}
-        rows = [_operation_row(by_id[request_id], price_version) for request_id in sorted(by_id)]
-        new_ids = await self._backend.add_new(self._connection, OPERATIONS, rows)
-        new = [by_id[request_id] for request_id in sorted(new_ids)]
-        attempts = [
-            _attempt_row(operation.request_id, attempt, price_version)
-            for operation in new
-            for attempt in operation.attempts
-        ]
-        additions = [Addition(ATTEMPTS, _ATTEMPT_KEY, attempts), *rollup_additions(new)]
-        await self._backend.add_all(self._connection, additions)
+        if operations:
+            rows, also = _rows_of(operations, price_version)
+            new_ids = await self._backend.add_new(self._connection, OPERATIONS, rows)
+            await self._backend.add_all(self._connection, also(new_ids))
 
     async def get(self, workspace_id: str, request_id: str) -> OperationRecord | None:
         """The workspace's operation of that id with all its attempts."""
@@ -173,6 +164,28 @@ class Operations:
         if key_id is not None:
             query = query.where(OPERATIONS.c.key_id == key_id)
         return (await self._connection.execute(query)).scalar_one()
+
+
+async def append_operations(backend: Backend, operations: Sequence[OperationRecord], price_version: str) -> None:
+    """`Operations.add_many`, in a transaction of its own."""
+    if operations:
+        await backend.append_new(OPERATIONS, *_rows_of(operations, price_version))
+
+
+def _rows_of(operations: Sequence[OperationRecord], price_version: str) -> tuple[list[tuple[Any, ...]], Also]:
+    """The rows of operations, each once and by their ids, and what goes with those that are new."""
+    by_id = {operation.request_id: operation for operation in reversed(operations)}
+
+    def also(new_ids: frozenset[str]) -> Sequence[Addition]:
+        new = [by_id[request_id] for request_id in sorted(new_ids)]
+        attempts = [
+            _attempt_row(operation.request_id, attempt, price_version)
+            for operation in new
+            for attempt in operation.attempts
+        ]
+        return [Addition(ATTEMPTS, _ATTEMPT_KEY, attempts), *rollup_additions(new)]
+
+    return [_operation_row(by_id[request_id], price_version) for request_id in sorted(by_id)], also
 
 
 def _stretch(only: OperationFilter, before: Place | None) -> Stretch:

@@ -40,6 +40,10 @@ CALL_FIRST_TOKEN_MS = 3
 
 MAX_MODEL_CHARS = 200
 _START = 1  # the place of the start in a key
+_KEYS = {
+    table.name: tuple(column.name for column in table.primary_key.columns)
+    for table in (USAGE_MINUTES, USAGE_HOURS, USAGE_DAYS, CALL_HOURS, CALL_DAYS, LATENCY_HOURS, LATENCY_DAYS)
+}
 _tokens_of = attrgetter("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 _NO_TOKENS = (0, 0, 0, 0, 0)
 
@@ -51,9 +55,8 @@ Sums = dict[Key, list[int]]
 def rollup_additions(operations: Sequence[OperationRecord]) -> Iterator[Addition]:
     """What new operations add to the roll-ups, sorted as additions must be."""
     for table, sums in _tables(operations):
-        key = tuple(column.name for column in table.primary_key.columns)
         rows = [(*values, *counters) for values, counters in sorted(sums.items())]
-        yield Addition(table, key, rows, sums_up=True)
+        yield Addition(table, _KEYS[table.name], rows, sums_up=True)
 
 
 def shown_model(operation: OperationRecord) -> str:

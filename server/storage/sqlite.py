@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from server.errors import StoreUnavailable
-from server.storage.backend import Addition, StoreBounds
+from server.storage.backend import Addition, Also, StoreBounds
 from server.storage.turns import Turns
 
 _TURN_WAIT_S = 10.0
@@ -53,6 +53,11 @@ class SqliteBackend:
         self._is_locked = False
         self._is_closed = False
         self._statements: dict[str, str] = {}
+        self._driver: _Connection | None = None
+
+        @event.listens_for(writer.sync_engine, "connect")
+        def keep(connection: DBAPIConnection, record: Any) -> None:
+            self._driver = connection.driver_connection
 
     @classmethod
     async def open(cls, url: URL, bounds: StoreBounds) -> Self:
@@ -148,28 +153,44 @@ class SqliteBackend:
         self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]
     ) -> frozenset[str]:
         """Looks which keys are there, then adds the others: nobody else writes meanwhile."""
-        if not rows:
-            return frozenset()
-        key = table.columns[0].name
-        addition = self._sql(Addition(table, (key,), rows))
-
-        def work(database: sqlite3.Connection) -> frozenset[str]:
-            known = _known(database, f"SELECT {key} FROM {table.name} WHERE {key} IN", [row[0] for row in rows])
-            new = [row for row in rows if row[0] not in known]
-            database.executemany(addition, new)
-            return frozenset(row[0] for row in new)
-
-        return await _at_once(connection, work)
+        return await _at_once(connection, lambda database: self._added(database, table, rows)) if rows else frozenset()
 
     async def add_all(self, connection: AsyncConnection, additions: Sequence[Addition]) -> None:
         """Hands all of it over to the connection's thread at once, which costs more than most of the statements."""
-        statements = [(self._sql(addition), addition.rows) for addition in additions if addition.rows]
+        await _at_once(connection, lambda database: self._add_all(database, additions))
+
+    async def append_new(self, table: Table, rows: Sequence[tuple[Any, ...]], also: Also) -> None:
+        """The whole transaction in the thread of the connection that writes, which is asked once for all of it."""
 
         def work(database: sqlite3.Connection) -> None:
-            for sql, rows in statements:
-                database.executemany(sql, rows)
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                self._add_all(database, also(self._added(database, table, rows)))
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
 
-        await _at_once(connection, work)
+        async with self._turn(self._write_turn), self._watched():
+            if self._driver is None or not self._driver.is_open:
+                async with self._writer.connect():
+                    pass
+            assert self._driver is not None
+            await _in_thread(self._driver, work)
+
+    def _added(self, database: sqlite3.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> frozenset[str]:
+        """Adds the rows whose keys are not there, and answers these."""
+        key = table.columns[0].name
+        known = _known(database, f"SELECT {key} FROM {table.name} WHERE {key} IN", [row[0] for row in rows])
+        new = [row for row in rows if row[0] not in known]
+        database.executemany(self._sql(Addition(table, (key,), rows)), new)
+        return frozenset(row[0] for row in new)
+
+    def _add_all(self, database: sqlite3.Connection, additions: Sequence[Addition]) -> None:
+        for addition in additions:
+            if addition.rows:
+                database.executemany(self._sql(addition), addition.rows)
 
     def _sql(self, addition: Addition) -> str:
         name = addition.table.name
@@ -209,6 +230,11 @@ async def _connected(path: Path) -> "_Connection":
 class _Connection(aiosqlite.Connection):
     """A connection that can do several things in one go."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can be asked of it."""
+        return self._running and self._connection is not None
+
     async def at_once(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Runs `work` in the connection's thread."""
         execute: Any = self._execute
@@ -220,6 +246,10 @@ async def _at_once(connection: AsyncConnection, work: Callable[[sqlite3.Connecti
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
     assert isinstance(driver, _Connection)
+    return await _in_thread(driver, work)
+
+
+async def _in_thread(driver: _Connection, work: Callable[[sqlite3.Connection], _T]) -> _T:
     try:
         return await driver.at_once(work)
     except sqlite3.Error as error:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from cli.mock.upstream import MockUpstream
+from tests.e2e.fake_upstream import Reply, fake_upstream
 from tests.e2e.gateway import Account, Gateway, add_provider, sign_up
 
 CHAT = "/v1/chat/completions"
@@ -134,6 +135,23 @@ async def test_nobody_left_says_which_filter_took_away_which(perpetuo: Gateway, 
     assert explained["candidates"] == []
     assert [item["filter"] for item in explained["rejected"]] == ["vision"]
     assert explained["error"] == {"reason": "PARAM_UNSUPPORTED", "message": error["message"]}
+
+
+async def test_a_prompt_that_fits_nowhere_is_refused_here_and_no_provider_is_asked(perpetuo: Gateway) -> None:
+    account = await sign_up(perpetuo.url, "too-long@example.com")
+    async with fake_upstream(lambda _: Reply.of({"error": {"message": "asked"}}, 500)) as upstream:
+        for provider, models in (("openai", ["gpt-4o-mini"]), ("groq", ["openai/gpt-oss-20b"])):
+            await add_provider(perpetuo.url, account, f"{upstream.url}/v1", provider=provider, models=models)
+        async with client(perpetuo, account.key) as http:
+            # By name there must be no doubt; where the gateway chooses, it must fit.
+            for model, words, stream in (("gpt-4o-mini", 250_000, False), ("auto", 160_000, True)):
+                answer = await http.post(CHAT, json=asking("word " * words, model=model, stream=stream))
+                error = answer.json()["error"]
+                assert (answer.status_code, error["code"]) == (400, "context_length_exceeded")
+                assert error["param"] == "messages"
+                assert "do not fit its 128000 tokens" in error["message"]
+                assert answer.headers["x-should-retry"] == "false"
+        assert upstream.asked == []
 
 
 async def test_the_cache_over_http(perpetuo: Gateway, account: Account) -> None:

@@ -15,7 +15,7 @@ from tests.overload.flood import flood
 from tests.overload.run import CALM_S, STREAMS, Expected, overload
 from tests.overload.stage import staged
 
-LOOSER: Final = Expected(goodput=0.7, shed_p99_s=0.5, recovery_s=5.0, health_p99_s=0.5)
+LOOSER: Final = Expected(goodput=0.8, shed_p99_s=0.5, recovery_s=5.0, health_p99_s=0.5)
 """Where the loop itself is what there is too little of, everything in it waits for its turn."""
 
 

@@ -37,6 +37,7 @@ def whole(answer: Mapping[str, Any]) -> Json:
 def essence(choice: Mapping[str, Any]) -> Json:
     """A choice without its index, and without what says nothing."""
     told = {name: value for name, value in choice.items() if name not in NOT_OF_CHOICE - {"message"} | OF_A_PIECE}
+    told["message"] = {name: value for name, value in told["message"].items() if name not in OF_A_PIECE}
     return {name: _plain(value) for name, value in told.items() if not _says_nothing(value)}
 
 

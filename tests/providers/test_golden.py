@@ -21,6 +21,7 @@ from server.chat.deployment import Candidate, Deployment
 from server.chat.model_facts import UNKNOWN_MODEL
 from server.chat.request import parse_chat_request
 from server.errors import PerpetuoError
+from server.providers.pieces import whole_from
 from server.providers.registry import PROVIDERS, Provider
 from server.upstream.framing import event_decoder
 from tests.providers.folding import folded, whole
@@ -167,6 +168,9 @@ def test_the_stream_byte_by_byte_folds_into_the_answer(case: str) -> None:
     told = [msgspec.json.decode(line) for line in lines]
     answer = msgspec.json.decode((FOLDERS / case / "answer.json").read_bytes())
     assert folded(chunk["data"] for chunk in told) == whole(answer["body"])
+    made = whole_from([msgspec.json.encode(chunk["data"]) for chunk in told])
+    assert made is not None
+    assert whole(msgspec.json.decode(made)) == whole(answer["body"])
     usages = [chunk["facts"]["usage"] for chunk in told if "usage" in chunk["facts"]]
     assert usages[-1:] == [answer["facts"]["usage"]] if "usage" in answer["facts"] else not usages
     roles = [choice["delta"].get("role") for chunk in told for choice in chunk["data"]["choices"] if "delta" in choice]

@@ -4,6 +4,7 @@ What is held is bounded in bytes and in time. A stream beyond a bound goes out a
 a note says so: whoever waits for a very long answer gets it rather late than never.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from server.chat.answer import Identity
@@ -27,12 +28,27 @@ async def hold_whole(live: LiveStream, errand: Errand) -> None:
 
     Raises what breaks it; what came until then, or until the caller leaves, is in the attempt by estimate.
     """
+    if exceeded := await read_on(live, errand, _exceeded):
+        errand.request.tell(exceeded)
+
+
+def _exceeded(held_bytes: int, took_s: float) -> str:
+    if held_bytes > MAX_BYTES:
+        return TOO_MUCH
+    return TOO_LATE if took_s > MAX_S else ""
+
+
+async def read_on(live: LiveStream, errand: Errand, exceeded: Callable[[int, float], str]) -> str:
+    """Reads a stream that is open into what it holds: to its end, else to a bound, and answers which.
+
+    `exceeded` tells whether bytes and seconds are too much; it may raise. See `hold_whole` for what is raised.
+    """
     attempt, held_bytes = live.attempt, sum(len(chunk.data) for chunk in live.held)
+    bound = ""
     is_held = False
     try:
         while not live.has_all(wants_usage=errand.request.wants_usage):
-            if held_bytes > MAX_BYTES or attempt.clock.exact() - attempt.began > MAX_S:
-                errand.request.tell(TOO_MUCH if held_bytes > MAX_BYTES else TOO_LATE)
+            if bound := exceeded(held_bytes, attempt.clock.exact() - attempt.began):
                 break
             chunks = await live.next_chunks()
             if chunks is None:
@@ -48,6 +64,7 @@ async def hold_whole(live: LiveStream, errand: Errand) -> None:
         if not is_held and attempt.usage is None:
             _count(live, errand)
     attempt.answered_s = attempt.clock.exact() - attempt.began
+    return bound
 
 
 def _count(live: LiveStream, errand: Errand) -> None:

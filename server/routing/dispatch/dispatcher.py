@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
@@ -26,6 +26,7 @@ from server.routing.course import LEAST_TIME_S, Chance, Course, Draw, Step
 from server.routing.dispatch.buffered import hold_whole
 from server.routing.dispatch.continued import ContinuedStream, PrefillOf, Ways
 from server.routing.dispatch.errand import Errand
+from server.routing.dispatch.folded import fold, is_declared_stream
 from server.routing.dispatch.hedge import Runners, race
 from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.dispatch.pace import Hedging
@@ -48,6 +49,7 @@ Flag = Callable[[str, str], None]
 """Provider entry id and reason: the entry's own credential or account was refused."""
 
 _PAGE: Final = "html"
+_MOST_STREAM_ONLY: Final = 1024
 _log: Final = logging.getLogger(__name__)
 
 
@@ -117,6 +119,8 @@ class Dispatcher:
         self._prefill_of = around.prefill_of
         self._health = around.health
         self._hedging = around.hedging
+        # Models of entries that have said that they answer only in streams.
+        self._stream_only: set[tuple[str, str]] = set()
         self._chance = Chance(around.draw, self._window_of, around.health.may_repeat)
 
     async def complete(self, errand: Errand) -> Served:
@@ -146,6 +150,8 @@ class Dispatcher:
     async def _visit(self, run: Run, step: Step, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T | None:
         """One call, if its candidate may be asked; None when it may not, or failed."""
         errand, candidate = run.errand, step.candidate
+        if self._stream_only and _place(candidate) in self._stream_only:
+            step = replace(step, is_streamed=True)
         now = errand.trace.clock.monotonic
         visit = self._health.enter(candidate, now(), is_repeated=step.is_repeated, is_last=run.course.is_at_last)
         if visit is None:
@@ -158,7 +164,7 @@ class Dispatcher:
             self._hedging.saw(candidate, attempt.answered_s or 0.0, is_stream=errand.request.is_stream)
             return found
         except PerpetuoError as error:
-            failure = self._note(errand, attempt, error)
+            failure = self._note(errand, step, attempt, error)
             visit.failed(failure.kind, failure.error.retry_after_s, now())
             run.course.failed(step, failure)
             return None
@@ -220,10 +226,14 @@ class Dispatcher:
         facts = self._facts_of(candidate)
         return 0 if facts is None else facts.context_window_tokens
 
-    def _note(self, errand: Errand, attempt: Attempt, error: PerpetuoError) -> Failure:
+    def _note(self, errand: Errand, step: Step, attempt: Attempt, error: PerpetuoError) -> Failure:
         """Writes a failure down, and tells whom it concerns."""
         error = _as_deadline(error, attempt, errand.deadline)
-        kind = classify(error, is_stream=errand.request.is_stream)
+        kind = classify(error, is_stream=errand.request.is_stream or step.is_streamed)
+        if kind is FailureClass.STREAM_ONLY:
+            if len(self._stream_only) >= _MOST_STREAM_ONLY:
+                self._stream_only.clear()
+            self._stream_only.add(_place(step.candidate))
         rule = RULES[kind]
         attempt.fail(error, errand.prompt_usage() if rule.bill is Bill.PROMPT else None)
         entry_id = attempt.candidate.deployment.provider_id
@@ -253,11 +263,15 @@ class Dispatcher:
 
     async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
         dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
-        response = await self._send(errand, step, attempt, is_stream=False)
+        response = await self._send(errand, step, attempt, is_stream=step.is_streamed)
         try:
+            head = response.status, response.headers
+            if (step.is_streamed or is_declared_stream(response.headers)) and dialect.is_stream(*head):
+                live = LiveStream(response, dialect, attempt, gate_for(errand.request), self._broke)
+                return Served(attempt, await fold(live, errand))
             body = await response.read()
             attempt.saw_answer()
-            return Served(attempt, dialect.answer(response.status, response.headers, body))
+            return Served(attempt, dialect.answer(*head, body))
         except UpstreamBadResponse as error:
             raise _as_page(error, response) from None
         finally:
@@ -289,6 +303,10 @@ async def _drop(found: Found) -> None:
         await found.close()
     elif isinstance(found, Served):
         found.attempt.usage = found.answer.facts.usage
+
+
+def _place(candidate: Candidate) -> tuple[str, str]:
+    return candidate.deployment.base_url, candidate.model
 
 
 def _told(errand: Errand, course: Course, resting: Sequence[Rejected]) -> PerpetuoError:

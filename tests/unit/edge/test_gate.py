@@ -25,10 +25,12 @@ class Load:
 
     def __init__(self) -> None:
         self.wait_s: float | None = 2.0
+        self.is_shut = False
         self.asked = 0
 
-    def wait_of(self) -> float | None:
+    def turn_away(self) -> float | None:
         self.asked += 1
+        self.is_shut = self.wait_s is not None
         return self.wait_s
 
 
@@ -49,7 +51,7 @@ class Answer:
 @contextlib.asynccontextmanager
 async def connected(load: Load, **more: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
-        options = EdgeOptions(services=gateway_services(), reasons=gateway_reasons(), wait_of=load.wait_of, **more)
+        options = EdgeOptions(services=gateway_services(), reasons=gateway_reasons(), door=load, **more)
         app = create_app(channel, options)
         async with serving(app, EdgeSettings(port=0, grace_s=0), gate=app.state.gate) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -133,6 +135,58 @@ async def test_with_time_for_it_a_model_call_goes_on() -> None:
     (answer,) = await exchange(load, post("/v1/chat/completions"))
     assert answer.body["error"]["code"] == "draining"  # the core is not there
     assert load.asked == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_what_is_refused_unread_is_told_the_same(path: str) -> None:
+    load = Load()
+    first, second = await one_by_one(load, [post(path), post(path)])
+    load.is_shut = False
+    (read,) = await exchange(Load(), post(path))
+    for answer in (first, second):
+        assert answer.headers.keys() == read.headers.keys()
+        assert {**answer.body["error"], "request_id": ""} == {**read.body["error"], "request_id": ""}
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+    assert load.asked == 2
+
+
+async def test_who_comes_after_a_refusal_and_is_let_in_is_asked_once() -> None:
+    class Turning(Load):
+        def turn_away(self) -> float | None:
+            self.wait_s = 1.0 if self.asked == 0 else None
+            return super().turn_away()
+
+    load = Turning()
+    refused, served = await one_by_one(load, [post("/v1/chat/completions")] * 2)
+    assert (refused.body["error"]["code"], served.body["error"]["code"]) == ("overloaded", "draining")
+    assert load.asked == 2
+
+
+async def test_a_request_in_pieces_is_refused_as_well() -> None:
+    whole = post("/v1/chat/completions")
+    answers = await one_by_one(Load(), [whole, whole[:40], whole[40:] + whole, b""], answers=[1, 0, 2, 0])
+    assert [answer.status for answer in answers] == [503, 503, 503]
+
+
+async def one_by_one(load: Load, sent: list[bytes], answers: list[int] | None = None) -> list[Answer]:
+    """Sends piece by piece on one connection, each after so many answers to the one before it, usually one."""
+    found: list[Answer] = []
+    raw = b""
+    async with connected(load) as (reader, writer), asyncio.timeout(20):
+        for piece, count in zip(sent, answers or [1] * len(sent), strict=True):
+            writer.write(piece)
+            await writer.drain()
+            for _ in range(count):
+                found.append(await next_answer(reader, raw))
+                raw = found[-1].rest
+    return found
+
+
+async def next_answer(reader: asyncio.StreamReader, raw: bytes) -> Answer:
+    """The next answer, of which `raw` has come already."""
+    while not is_whole(raw):
+        raw += await reader.read(65_536)
+    return Answer(raw)
 
 
 async def test_a_client_that_asks_for_leave_to_send_is_told_that_the_connection_ends() -> None:

@@ -37,10 +37,15 @@ def _cache(load: Callable[[str], Awaitable[int | None]]) -> tuple[LoadingCache[s
     return LoadingCache(load, BOUNDS, clock), clock
 
 
+async def _settled(cache: LoadingCache[str, int]) -> None:
+    while cache._loading:
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize(
     ("key", "after_s", "loads"),
     [
-        pytest.param("a", 29.9, 1, id="a fresh value is not loaded again"),
+        pytest.param("a", 17.9, 1, id="a fresh value is not loaded again"),
         pytest.param("a", 30.0, 2, id="an old value is"),
         pytest.param("b", 4.9, 1, id="an absence is remembered"),
         pytest.param("b", 5.0, 2, id="but not for long"),
@@ -62,6 +67,34 @@ async def test_fresh_answers_without_a_wait_or_not_at_all() -> None:
     await cache.get("a")
     assert cache.fresh("a") == 1
     clock.now_s += 30
+    assert cache.fresh("a") is None
+
+
+async def test_what_is_asked_for_is_loaded_anew_before_it_is_too_old_and_nobody_waits_for_it() -> None:
+    source = Source()
+    cache, clock = _cache(source.load)
+    await cache.get("a")
+    clock.now_s += 20
+    source.values["a"], source.gate = 2, asyncio.Event()
+    assert [cache.fresh("a") for _ in range(3)] == [1, 1, 1]
+    await asyncio.sleep(0)
+    source.gate.set()
+    await _settled(cache)
+    clock.now_s += 15
+    assert (cache.fresh("a"), source.loads) == (2, 2)
+
+
+async def test_a_renewal_that_fails_is_tried_again_a_second_later_and_makes_nothing_older_than_it_may_be() -> None:
+    source = Source()
+    cache, clock = _cache(source.load)
+    await cache.get("a")
+    source.is_away = True
+    clock.now_s += 29
+    for _ in range(3):
+        assert cache.fresh("a") == 1
+        await _settled(cache)
+    assert source.loads == 2
+    clock.now_s += 1
     assert cache.fresh("a") is None
 
 

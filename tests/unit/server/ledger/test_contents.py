@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from msgspec.structs import replace
 
-from server.cache.pieces import answer_so_far
 from server.chat.content import ContentPolicy
 from server.errors import StoreUnavailable
 from server.ledger.contents import BATCH_ROWS, ContentBounds, ContentWriter, NoContent
+from server.providers.pieces import answer_so_far
 from server.storage.contents import Contents, KeptContent, Packed
 from server.storage.database import Database
 from tests.unit.server.storage.random_records import records

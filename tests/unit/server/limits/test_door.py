@@ -7,6 +7,7 @@ import pytest
 from server.errors import Overloaded
 from server.limits.delay import INTERVAL_S
 from server.limits.door import COMING_S, FEW_CALLS, LOOK_EVERY_S, Door, Time
+from server.limits.throttle import QUIET_S
 from tests.unit.server.virtual_time import VirtualLoop, run
 
 
@@ -71,18 +72,50 @@ def test_without_bounds_everybody_is_let_in() -> None:
 
 
 @pytest.mark.parametrize(("inside", "is_refused"), [(FEW_CALLS, True), (FEW_CALLS - 1, False)], ids=["many", "few"])
-def test_a_loop_that_stays_late_lets_nobody_in_while_many_are_inside(inside: int, is_refused: bool) -> None:
+def test_a_loop_that_stays_late_lets_few_in_while_many_are_inside(inside: int, is_refused: bool) -> None:
     async def main() -> None:
         door = door_of(0, 0.1)
         for _ in range(inside):
             door.enter()
         await late_for(INTERVAL_S / 2)
         assert door.turn_away() is None
+        assert not door.is_shut
+        door.enter()
+        door.leave()
         await late_for(INTERVAL_S)
-        assert (door.turn_away() is not None) is is_refused
-        assert door.refused == {"calls": 0, "lag": int(is_refused)}
-        await asyncio.sleep(3 * LOOK_EVERY_S)
+        for _ in range(100):
+            if door.turn_away() is None:
+                door.enter()
+                door.leave()
+        assert door.is_shut is is_refused
+        assert (door.refused["lag"] > 50) is is_refused
+        assert door.refused["calls"] == 0
+        for _ in range(inside):
+            door.leave()
+        await asyncio.sleep(2 * QUIET_S)
         assert door.turn_away() is None
+        assert not door.is_shut
+        assert door._timer is None
+        door.close()
+
+    run(main())
+
+
+def test_who_was_let_in_at_the_gate_is_not_asked_again() -> None:
+    async def main() -> None:
+        door = door_of(0, 0.1)
+        for _ in range(FEW_CALLS):
+            door.enter()
+        await late_for(2 * INTERVAL_S)
+        await asyncio.sleep(1.0)
+        let_in = sum(door.turn_away() is None for _ in range(1_000))
+        refused = door.refused["lag"]
+        assert 0 < let_in < 1_000
+        for _ in range(let_in):
+            door.enter()
+        assert door.refused["lag"] == refused
+        with pytest.raises(Overloaded):
+            door.enter()
         door.close()
 
     run(main())

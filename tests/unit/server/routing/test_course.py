@@ -36,6 +36,8 @@ def played(
     failures: Sequence[PerpetuoError],
     world: Chance | None = None,
     deadline_s: float = FAR_S,
+    *,
+    is_stream: bool = True,
 ) -> list[Step]:
     """The calls that are made, each of which fails with the next failure, over and over the last."""
     course, steps, now_s = Course(candidates, deadline_s, world or chance()), [], NOW_S
@@ -43,7 +45,7 @@ def played(
         steps.append(step)
         now_s += step.wait_s
         error = failures[min(len(steps), len(failures)) - 1]
-        course.failed(step, Failure(step.candidate, classify(error, is_stream=True), error))
+        course.failed(step, Failure(step.candidate, classify(error, is_stream=is_stream or step.is_streamed), error))
     return steps
 
 
@@ -105,7 +107,7 @@ def test_every_class_of_failure_is_in_the_rows() -> None:
     seen = {classify(row[1], is_stream=True) for row in ROWS}
     elsewhere = {
         FailureClass.BROKEN_STREAM, FailureClass.STALLED, FailureClass.OUT_OF_TIME, FailureClass.OURS,
-        FailureClass.UNFIT, FailureClass.USAGE_OPTION,
+        FailureClass.UNFIT, FailureClass.USAGE_OPTION, FailureClass.STREAM_ONLY,
     }  # fmt: skip
     assert seen | elsewhere == set(FailureClass)
 
@@ -210,6 +212,17 @@ def test_a_stream_goes_once_without_asking_for_usage() -> None:
     steps = played([A, B], [refusal, FAILED, FAILED, FAILED])
     assert [(step.candidate, step.is_plain, step.is_repeated) for step in steps] == [
         (A, False, False), (A, True, False), (A, True, True), (B, False, False),
+    ]  # fmt: skip
+
+
+def test_an_answer_in_one_piece_is_had_once_as_a_stream() -> None:
+    refusal = errors.RequestInvalid("This model only support stream mode, please enable the stream parameter.")
+    steps = played([A, B], [refusal], is_stream=False)
+    assert [(step.candidate, step.is_streamed) for step in steps] == [(A, False), (A, True)]
+    no_usage = errors.RequestInvalid("Unknown parameter", param="stream_options")
+    steps = played([A, B], [refusal, no_usage, FAILED, FAILED], is_stream=False)
+    assert [(step.candidate, step.is_streamed, step.is_plain, step.is_repeated) for step in steps] == [
+        (A, False, False, False), (A, True, False, False), (A, True, True, False), (A, True, True, True),
     ]  # fmt: skip
 
 

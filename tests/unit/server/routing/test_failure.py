@@ -89,6 +89,21 @@ def test_only_a_stream_can_do_without_the_option() -> None:
     assert classify(error) is F.REQUEST
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This model only support stream mode, please enable the stream parameter to access the model. ",
+        "Stream must be set to true",
+        "parameter.enable_thinking must be set to false for non-streaming calls",
+        'Validation error: Invalid input: expected true at "params.stream"',
+    ],
+)
+def test_only_what_is_asked_for_in_one_piece_can_be_had_as_a_stream(said: str) -> None:
+    error = errors.RequestInvalid(said)
+    assert classify(error) is F.STREAM_ONLY
+    assert classify(error, is_stream=True) is F.REQUEST
+
+
 @pytest.mark.parametrize("reason", sorted(REASONS))
 def test_every_reason_has_a_class(reason: str) -> None:
     kind = classify(REASONS[reason]("x"))

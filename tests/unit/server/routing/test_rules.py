@@ -19,6 +19,7 @@ BLAMES_THE_REQUEST: set[FailureClass] = {
     F.TOO_LARGE,
     F.UNFIT,
     F.USAGE_OPTION,
+    F.STREAM_ONLY,
     F.OUT_OF_TIME,
     F.OURS,
 }
@@ -37,9 +38,10 @@ def test_nothing_stops_but_the_request_the_caller_and_ourselves() -> None:
 
 def test_a_provider_is_asked_again_only_where_that_can_help() -> None:
     again = {kind for kind, rule in RULES.items() if rule.then in
-             (Then.SAME, Then.SAME_AT_ONCE, Then.WHEN_TOLD, Then.IF_ALONE, Then.PLAIN)}  # fmt: skip
+             (Then.SAME, Then.SAME_AT_ONCE, Then.WHEN_TOLD, Then.IF_ALONE, Then.PLAIN, Then.STREAMED)}  # fmt: skip
     assert again == {
         F.NAME_UNRESOLVED, F.NO_ANSWER, F.CUT, F.SERVER_ERROR, F.OVERLOADED, F.LIMITED, F.NOT_NOW, F.USAGE_OPTION,
+        F.STREAM_ONLY,
     }  # fmt: skip
 
 

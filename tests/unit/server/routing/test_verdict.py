@@ -42,6 +42,8 @@ CASES = [
     ("one limits and fails, another fails", [("a", LIMIT("1")), ("a", DOWN("2")), ("b", RESET("3"))], "3"),
     ("a conflict and a time-out", [("a", errors.Conflict("1")), ("b", LATE("2"))], "2"),
     ("the time ran out after an outage", [("a", DOWN("1")), ("b", errors.DeadlineExceeded("2"))], "1"),
+    ("one that only streams, and then is down", [("a", errors.RequestInvalid("1: only supports streaming")),
+     ("a", DOWN("2"))], "2"),
     ("our own failure hides behind nobody's", [("a", DOWN("1")), ("b", errors.Internal("2"))], "2"),
 ]  # fmt: skip
 

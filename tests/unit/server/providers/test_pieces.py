@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.cache.pieces import answer_so_far, pieces_of, whole_from
+from server.providers.pieces import answer_so_far, pieces_of, whole_from
 
 HEAD: dict[str, Any] = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "m-1"}
 

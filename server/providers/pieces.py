@@ -92,10 +92,24 @@ def _add_choice(choice: Members, part: Members) -> None:
         _join(choice.setdefault("message", {}), name, value)
     if part.get("finish_reason") is not None:
         choice["finish_reason"] = part["finish_reason"]
-    choice.setdefault("more", {}).update({name: value for name, value in part.items() if name not in _OF_CHOICES})
+    for name, value in part.items():
+        if name not in _OF_CHOICES:
+            _add(choice.setdefault("more", {}), name, value)
     if part.get("logprobs"):
         for name, value in part["logprobs"].items():
             _join(choice.setdefault("logprobs", {}), name, value)
+
+
+def _add(into: Members, name: str, value: Any) -> None:
+    """Adds what a piece says of its choice: members one by one, lists one after the other, else what came last."""
+    before = into.get(name)
+    if isinstance(before, dict) and isinstance(value, dict):
+        for inner, each in value.items():
+            _add(before, inner, each)
+    elif isinstance(before, list) and isinstance(value, list):
+        into[name] = before + value
+    elif value is not None or name not in into:
+        into[name] = value
 
 
 def _join(into: Members, name: str, value: Any) -> None:
