@@ -39,8 +39,10 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         self, request: responses_pb2.StreamRawResponseRequest, context: Context
     ) -> AsyncIterator[responses_pb2.StreamRawResponseResponse]:
         """JSON in, the data of events out."""
-        async for events in self._stream(request.body.data, context, push_of(context, _raw_piece)):
-            yield _raw_piece(events)
+        async for events in self._stream(
+            request.body.data, context, push_of(context, responses_pb2.StreamRawResponseResponse)
+        ):
+            yield responses_pb2.StreamRawResponseResponse(events=events)
 
     async def CreateResponse(
         self, request: responses_pb2.CreateResponseRequest, context: Context
@@ -108,7 +110,3 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         async with aclosing(facing.stream(self._pipeline, call, body, face, end)) as lists_of_events:
             async for events in lists_of_events:
                 yield events
-
-
-def _raw_piece(events: list[bytes]) -> responses_pb2.StreamRawResponseResponse:
-    return responses_pb2.StreamRawResponseResponse(events=events)
