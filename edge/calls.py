@@ -6,7 +6,7 @@ HTTP status; after it, it is the stream's last event.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -204,18 +204,9 @@ class Caller:
 
 def _hand_over(call: Any, writer: StreamWriter, binding: Binding) -> None:
     """Has what comes written without waking this task, where the channel and the connection both can."""
-    hand_to: Callable[[Callable[[Message], bool]], None] | None = getattr(call, "hand_to", None)
-    if hand_to is None:
-        return
-
-    def take(message: Message) -> bool:
-        try:
-            events = binding.events(message)
-        except ValueError:
-            return False
-        return writer.push(events)
-
-    hand_to(take)
+    hand_to: Callable[[Callable[[Sequence[bytes]], bool]], None] | None = getattr(call, "hand_to", None)
+    if hand_to is not None and binding.is_batch:
+        hand_to(writer.push)
 
 
 def _is_stopped() -> bool:

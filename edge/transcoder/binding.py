@@ -11,7 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
-from edge.transcoder.answer import Events, Raw, compile_answer, compile_events, compile_raw
+from edge.transcoder.answer import Events, Raw, compile_answer, compile_events, compile_raw, is_batch
 from edge.transcoder.field_rules import CodecError
 from edge.transcoder.json_encode import Encode
 from edge.transcoder.profile import Profile
@@ -46,6 +46,8 @@ class Binding:
     """The answer's body, in its envelope; of a raw answer its bytes."""
     events: Events
     """One message of a stream as its events, without an envelope."""
+    is_batch: bool
+    """A message of a stream is nothing but a list of events, which are raw JSON."""
     raw: Raw | None
     """The raw body in an answer, whose content type is then the answer's; None when the answer is JSON."""
     is_wrapped: bool
@@ -142,6 +144,7 @@ def _compile(rule: Rule, method: MethodDescriptor, profile: Profile, *, require_
             build=compile_request(rule, request, profile),
             encode=compile_answer(rule, response, profile),
             events=compile_events(rule, response, profile),
+            is_batch=not rule.response_body and is_batch(response),
             raw=compile_raw(rule, response),
             is_wrapped=rule.envelope == rest_options.ENVELOPE_SUCCESS_DATA,
             framing=options[rest_options.framing],

@@ -7,7 +7,7 @@ as over a socket.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -155,11 +155,11 @@ class StreamResponse(Generic[Res], BaseCall):
             raise StopAsyncIteration
         return self._reader.open(sealed)  # type: ignore[no-any-return]  # the reader is of the caller's own making
 
-    def hand_to(self, take: Callable[[Res], bool]) -> None:
+    def hand_to(self, take: Callable[[Sequence[bytes]], bool]) -> None:
         """Has responses that come while the iteration waits given to `take` at once, where the handler pushes them.
 
-        It answers False for one that it does not take, which the iteration gives then; it must neither keep nor change
-        what it is given. Raises UsageError after `read`.
+        For responses whose only field is a list of bytes, and what is given is this list: no message is made. `take`
+        answers False for what it does not take, which the iteration gives then. Raises UsageError after `read`.
         """
         self._use_responses(Style.ITERATOR)
         if self._reader.message_class is not None:

@@ -17,6 +17,8 @@ from server.inprocess.rpc import OK, Outcome, Rpc
 
 _FINISHED = "RPC already finished."
 _GONE = "the caller is gone"
+# A tag and a length, of a field whose number is below 16.
+_ENTRY_BYTES = 6
 _NO_READER: Reader[Any] = Reader(None)
 _NO_WRITER = Writer(None)
 _IS_STATUS = {code.value[0]: code for code in grpc.StatusCode}
@@ -67,19 +69,18 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         if rpc.responses is None or not await rpc.responses.put(sealed):
             raise grpc.aio.InternalError(_GONE)
 
-    def push(self, message: Any) -> bool:
-        """Gives a response to a caller that takes it at once, in this very call. False: it has to be written.
+    def push(self, kind: type, entries: Sequence[bytes]) -> bool:
+        """Gives a caller that takes it at once, in this very call, a response that is nothing but a list of bytes.
 
-        The handler must not touch the message afterwards, of which no copy is made.
+        False: a message of that `kind` has to be written, because the caller takes none so, or none now.
         """
         rpc = self.rpc
-        take, pipe = rpc.take, rpc.responses
-        if take is None or pipe is None or not pipe.is_awaited or rpc.sent is not None:
+        pipe, take = rpc.responses, rpc.take
+        if take is None or kind is not rpc.takes or pipe is None or not pipe.is_awaited or rpc.sent is not None:
             return False
-        is_right: bool = type(message) is rpc.takes
-        if not is_right or rpc.refuse_bytes(message.ByteSize(), "SERVER", "CLIENT") is not None:
-            return False
-        return take(message)
+        # At most what the message would have; where that is too much, the message itself is looked at.
+        size_bytes = sum(map(len, entries)) + _ENTRY_BYTES * len(entries)
+        return rpc.refuse_bytes(size_bytes, "SERVER", "CLIENT") is None and take(entries)
 
     # Metadata and status.
 

@@ -6,7 +6,7 @@ cancellation, by the deadline or by a shutdown. It must not know how either side
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ class Rpc:
         self.sent: Outcome | None = None
         self.outcome: Outcome | None = None
         self.is_locally_cancelled = False
-        self.take: Callable[[Any], bool] | None = None
+        self.take: Callable[[Sequence[bytes]], bool] | None = None
         self.takes: type | None = None
         self.task: asyncio.Task[Any] | None = None
         self.cancels = 0

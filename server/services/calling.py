@@ -5,9 +5,11 @@ The interceptors establish it; the composition root says how to reach it. A serv
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import grpc.aio
+from google.protobuf.message import Message
 
 from server.chat.principal import Call, Principal, Push
 from server.errors import Internal
@@ -110,10 +112,10 @@ class Calls:
         return self._current().credential
 
 
-def push_of(context: Context, make: Callable[[list[bytes]], object]) -> Push | None:
-    """How events are sent at once to a caller who takes messages so; `make` makes the message. Else None."""
-    push: Callable[[object], bool] | None = getattr(context, "push", None)
-    return None if push is None else lambda events: push(make(events))
+def push_of(context: Context, kind: type[Message]) -> Push | None:
+    """How events are sent at once to a caller who takes messages so; `kind` is the message they are in. Else None."""
+    push: Callable[[type[Message], list[bytes]], bool] | None = getattr(context, "push", None)
+    return None if push is None else partial(push, kind)
 
 
 def _known(principal: Principal | None) -> Principal:

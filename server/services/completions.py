@@ -40,9 +40,9 @@ class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
         context: Context,
     ) -> AsyncIterator[completions_pb2.StreamRawChatCompletionResponse]:
         """JSON in, the data of events out."""
-        call = self._calls.call(context, push=push_of(context, _raw_piece))
+        call = self._calls.call(context, push=push_of(context, completions_pb2.StreamRawChatCompletionResponse))
         async for events in self._pipeline.stream(call, request.body.data):
-            yield _raw_piece(events)
+            yield completions_pb2.StreamRawChatCompletionResponse(events=events)
 
     async def CreateChatCompletion(
         self,
@@ -62,7 +62,3 @@ class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
         async for events in self._pipeline.stream(self._calls.call(context), message_to_json(request.request)):
             for event in events:
                 yield json_to_message(event, chat_pb2.StreamChatCompletionResponse)
-
-
-def _raw_piece(events: list[bytes]) -> completions_pb2.StreamRawChatCompletionResponse:
-    return completions_pb2.StreamRawChatCompletionResponse(events=events)

@@ -35,8 +35,10 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
         self, request: messages_pb2.StreamRawMessageRequest, context: Context
     ) -> AsyncIterator[messages_pb2.StreamRawMessageResponse]:
         """JSON in, the data of events out."""
-        async for events in self._stream(request.body.data, context, push_of(context, _raw_piece)):
-            yield _raw_piece(events)
+        async for events in self._stream(
+            request.body.data, context, push_of(context, messages_pb2.StreamRawMessageResponse)
+        ):
+            yield messages_pb2.StreamRawMessageResponse(events=events)
 
     async def CreateMessage(
         self, request: messages_pb2.CreateMessageRequest, context: Context
@@ -80,10 +82,6 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
             call.announce(with_kin(pairs))
 
         return replace(call, announce=announce)
-
-
-def _raw_piece(events: list[bytes]) -> messages_pb2.StreamRawMessageResponse:
-    return messages_pb2.StreamRawMessageResponse(events=events)
 
 
 def _count(body: bytes) -> messages_pb2.CountMessageTokensResponse:

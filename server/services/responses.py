@@ -39,8 +39,10 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         self, request: responses_pb2.StreamRawResponseRequest, context: Context
     ) -> AsyncIterator[responses_pb2.StreamRawResponseResponse]:
         """JSON in, the data of events out."""
-        async for events in self._stream(request.body.data, context, push_of(context, _raw_piece)):
-            yield _raw_piece(events)
+        async for events in self._stream(
+            request.body.data, context, push_of(context, responses_pb2.StreamRawResponseResponse)
+        ):
+            yield responses_pb2.StreamRawResponseResponse(events=events)
 
     async def CreateResponse(
         self, request: responses_pb2.CreateResponseRequest, context: Context
@@ -97,18 +99,16 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
 
     async def _complete(self, body: bytes, context: Context) -> bytes:
         call = self._calls.call(context, ResponsesFace.name)
+        body = await self._states.resolved(call, body)
         face = await self._states.face(call, body)
         [answer] = await self._states.end(call, face, [await facing.complete(self._pipeline, call, body, face)])
         return answer
 
     async def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
         call = self._calls.call(context, ResponsesFace.name, push)
+        body = await self._states.resolved(call, body)
         face = await self._states.face(call, body)
         end = partial(self._states.end, call, face)
         async with aclosing(facing.stream(self._pipeline, call, body, face, end)) as lists_of_events:
             async for events in lists_of_events:
                 yield events
-
-
-def _raw_piece(events: list[bytes]) -> responses_pb2.StreamRawResponseResponse:
-    return responses_pb2.StreamRawResponseResponse(events=events)

@@ -32,8 +32,10 @@ class TextCompletionsServicer(text_completions_pb2_grpc.TextCompletionsServiceSe
         self, request: texts.StreamRawTextCompletionRequest, context: Context
     ) -> AsyncIterator[texts.StreamRawTextCompletionResponse]:
         """JSON in, the data of events out."""
-        async for events in self._stream(request.body.data, context, push_of(context, _raw_piece)):
-            yield _raw_piece(events)
+        async for events in self._stream(
+            request.body.data, context, push_of(context, texts.StreamRawTextCompletionResponse)
+        ):
+            yield texts.StreamRawTextCompletionResponse(events=events)
 
     async def CreateTextCompletion(
         self, request: texts.CreateTextCompletionRequest, context: Context
@@ -57,7 +59,3 @@ class TextCompletionsServicer(text_completions_pb2_grpc.TextCompletionsServiceSe
     def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
         call = self._calls.call(context, CompletionsFace.name, push)
         return facing.stream(self._pipeline, call, body, CompletionsFace())
-
-
-def _raw_piece(events: list[bytes]) -> texts.StreamRawTextCompletionResponse:
-    return texts.StreamRawTextCompletionResponse(events=events)

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -121,7 +121,7 @@ async def test_what_a_handler_pushes_comes_in_the_order_of_what_it_writes() -> N
     async def speak(request: Text, context: Any) -> None:
         nonlocal pushed_count
         for number in range(20):
-            is_pushed = number > 3 and context.push(text(str(number)))
+            is_pushed = number > 3 and context.push(Text, [str(number).encode()])
             pushed_count += is_pushed
             if not is_pushed:
                 await context.write(text(str(number)))
@@ -132,8 +132,8 @@ async def test_what_a_handler_pushes_comes_in_the_order_of_what_it_writes() -> N
     call = channel.unary_stream(METHOD, Text.SerializeToString, Text.FromString)(text("q"))
     got: list[str] = []
 
-    def take(message: Text) -> bool:
-        got.append(message.value)
+    def take(entries: Sequence[bytes]) -> bool:
+        got.extend(entry.decode() for entry in entries)
         return True
 
     call.hand_to(take)

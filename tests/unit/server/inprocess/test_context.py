@@ -1,6 +1,7 @@
 """What a handler's context does that a socket's does not, or that only shows inside."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -91,9 +92,9 @@ def reading(context: InProcessContext, *, wants: bool = True) -> tuple[list[Any]
     """A caller that waits for a response and takes what is pushed, if it `wants`."""
     got: list[Any] = []
 
-    def take(message: Any) -> bool:
+    def take(entries: Sequence[bytes]) -> bool:
         if wants:
-            got.append(message)
+            got.append(entries)
         return wants
 
     rpc = context.rpc
@@ -103,32 +104,35 @@ def reading(context: InProcessContext, *, wants: bool = True) -> tuple[list[Any]
 
 
 async def test_a_response_is_pushed_to_a_caller_that_waits(context: InProcessContext) -> None:
-    assert not context.push(StringValue(value="nobody takes it"))
+    assert not context.push(StringValue, [b"nobody takes it"])
     got, waiting = reading(context)
-    assert not context.push(StringValue(value="nobody waits yet"))
+    assert not context.push(StringValue, [b"nobody waits yet"])
     await asyncio.sleep(0)
-    assert context.push(StringValue(value="a"))
-    assert got == [StringValue(value="a")]
+    assert context.push(StringValue, [b"a", b"b"])
+    assert got == [[b"a", b"b"]]
     assert not waiting.done()
-    await context.write(StringValue(value="b"))
-    assert not context.push(StringValue(value="b is still to be read"))
+    await context.write(StringValue(value="c"))
+    assert not context.push(StringValue, [b"c is still to be read"])
     sealed = await waiting
     assert sealed is not None
-    assert sealed.message == StringValue(value="b")
-    assert got == [StringValue(value="a")]
+    assert sealed.message == StringValue(value="c")
+    assert got == [[b"a", b"b"]]
 
 
-REFUSED = {
-    "of another class": BytesValue(value=b"a"),
-    "larger than the sender takes": StringValue(value="a" * 51),
+REFUSED: dict[str, tuple[type, list[bytes]]] = {
+    "of another class": (BytesValue, [b"a"]),
+    "larger than the sender takes": (StringValue, [b"a" * 45]),
+    "larger than the sender takes in all": (StringValue, [b"a" * 20] * 2),
 }
 
 
-@pytest.mark.parametrize("message", REFUSED.values(), ids=REFUSED)
-async def test_what_cannot_be_pushed_has_to_be_written(message: Any, context: InProcessContext) -> None:
+@pytest.mark.parametrize(("kind", "entries"), REFUSED.values(), ids=REFUSED)
+async def test_what_cannot_be_pushed_has_to_be_written(
+    kind: type, entries: list[bytes], context: InProcessContext
+) -> None:
     got, waiting = reading(context)
     await asyncio.sleep(0)
-    assert not context.push(message)
+    assert not context.push(kind, entries)
     assert not got
     waiting.cancel()
 
@@ -137,7 +141,7 @@ async def test_nothing_is_pushed_when_the_call_has_ended(context: InProcessConte
     got, waiting = reading(context)
     await asyncio.sleep(0)
     context.rpc.cancel("left")
-    assert not context.push(StringValue(value="a"))
+    assert not context.push(StringValue, [b"a"])
     assert await waiting is None
     assert not got
 
@@ -145,6 +149,6 @@ async def test_nothing_is_pushed_when_the_call_has_ended(context: InProcessConte
 async def test_a_caller_may_refuse_what_is_pushed(context: InProcessContext) -> None:
     got, waiting = reading(context, wants=False)
     await asyncio.sleep(0)
-    assert not context.push(StringValue(value="a"))
+    assert not context.push(StringValue, [b"a"])
     assert not got
     waiting.cancel()
