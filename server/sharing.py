@@ -10,17 +10,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights
-from server.cache.kept import AnswerKey, Answers, KeptAnswer, without_credential
+from server.cache.kept import OWN_NOTE, AnswerKey, Answers, KeptAnswer, without_credential
+from server.cache.neighbours import Match, Neighbours, Turn
+from server.cache.shelves import Place
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate
 from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, Draining, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk
 from server.providers.pieces import pieces_of, whole_from
+from server.routing.operation import Operation
 
 T = TypeVar("T")
 
@@ -84,12 +88,26 @@ class Stream(Protocol):
         """Ends it. Safe to call twice."""
 
 
+class Likeness(Struct, frozen=True):
+    """What a request is compared by: its last turn, among those of its scope at `place`, from a likeness of `least` on.
+
+    `request_id` is its own id.
+    """
+
+    index: Neighbours
+    place: Place
+    turn: Turn
+    least: float
+    request_id: str
+
+
 class Sharing:
     """The cache and the calls under way, of all requests. `now_s` is the running loop's clock, in seconds.
 
     A call that several may wait for has `usual_s` seconds, whatever its leader has, so that none of them loses by it.
 
-    It counts how often an answer was here (`kept_count`), under way (`followed_count`), or had to be got (`led_count`).
+    It counts how often an answer was here (`kept_count`), was here for a request that is like the one that asks
+    (`similar_count`), was under way (`followed_count`), or had to be got (`led_count`).
     """
 
     def __init__(self, answers: Answers, now_s: Callable[[], float], usual_s: float = USUAL_TIME_S) -> None:
@@ -98,6 +116,7 @@ class Sharing:
         self.flights: Flights[Piece, KeptAnswer] = Flights()
         self.now_s = now_s
         self.kept_count = 0
+        self.similar_count = 0
         self.followed_count = 0
         self.led_count = 0
 
@@ -118,7 +137,7 @@ class Share:
 
     `is_hit` says that it got one, `has_followed` that it has waited for another's call. `notes` are those of the
     request so far, which go along with the answer that it leaves. A call that it leads may take until `call_deadline`,
-    which is later than its own if it has less time than usual.
+    which is later than its own if it has less time than usual. `match` is an answer to a request that is like this one.
     """
 
     def __init__(self, sharing: Sharing, key: AnswerKey, use: CacheUse, deadline: float, mode: str = "direct") -> None:
@@ -133,6 +152,31 @@ class Share:
         self.notes: Sequence[str] = ()
         self.is_hit = False
         self.has_followed = False
+        self.match: Match | None = None
+        self._likeness: Likeness | None = None
+
+    def compare(self, likeness: Likeness) -> None:
+        """Takes the most similar answer, if there is one, and leaves its own to those that are like it."""
+        self._likeness = likeness
+        sharing, use = self._sharing, self._use
+        if use.reads:
+            now_s = sharing.now_s()
+
+            def answer_of(key: bytes) -> KeptAnswer | None:
+                return sharing.answers.find((likeness.place[0], key), now_s, use.max_age_s)
+
+            self.match = likeness.index.find(likeness.place, likeness.turn, likeness.least, answer_of, now_s)
+
+    def tell(self, operation: Operation) -> None:
+        """Tells the request whether its answer was made for another, and for which if that was not the very same."""
+        operation.is_cache_hit = self.is_hit
+        if self.is_hit and self.match is not None:
+            operation.similar_to, operation.similarity = self.match.source, self.match.similarity
+            operation.note([f"{OWN_NOTE}the answer to request {self.match.source}, {self.match.similarity} alike."])
+
+    def is_under_way(self) -> bool:
+        """Whether there is a call that it would wait for."""
+        return self._use.reads and self._flight_key in self._sharing.flights
 
     def has_kept(self) -> bool:
         """Whether there is an answer to it already."""
@@ -148,7 +192,7 @@ class Share:
                 self._try_again_after(error)
             finally:
                 call.leave()
-        self._sharing.kept_count += 1
+        self._count_kept()
         return kept
 
     async def stream(self, open_stream: Open, pump: Pump) -> Stream:
@@ -169,7 +213,7 @@ class Share:
             else:
                 await following.close()
                 return Replay(kept)
-        self._sharing.kept_count += 1
+        self._count_kept()
         return Replay(kept)
 
     async def in_time(self, awaited: Awaitable[T]) -> T:
@@ -203,8 +247,18 @@ class Share:
         if not self._use.reads:
             return None
         kept = self._sharing.answers.find(self._key, self._sharing.now_s(), self._use.max_age_s)
+        if kept is not None:
+            self.match = None  # the very same is better than one that is like it
+        elif self.match is not None:
+            kept = self.match.answer
         self.is_hit = kept is not None
         return kept
+
+    def _count_kept(self) -> None:
+        if self.match is None:
+            self._sharing.kept_count += 1
+        else:
+            self._sharing.similar_count += 1
 
     def _join(self) -> Call | None:
         """Another's call that is under way, unless it may end long before our own time does."""
@@ -260,9 +314,13 @@ class Share:
         return self._keep(KeptAnswer(live.candidate, body, usage, peek_answer(body).finish_reason, tuple(notes)))
 
     def _keep(self, answer: KeptAnswer) -> KeptAnswer:
-        kept = replace(answer, candidate=without_credential(answer.candidate))
-        if self._use.stores:
-            self._sharing.answers.keep(self._key, kept, self._sharing.now_s())
+        notes = tuple(note for note in answer.notes if not note.startswith(OWN_NOTE))
+        kept = replace(answer, candidate=without_credential(answer.candidate), notes=notes)
+        if not self._use.stores:
+            return kept
+        now_s, like = self._sharing.now_s(), self._likeness
+        if self._sharing.answers.keep(self._key, kept, now_s) and like is not None and kept.finish_reason == "stop":
+            like.index.keep(like.place, like.turn, self._key[1], like.request_id, now_s)
         return kept
 
 
