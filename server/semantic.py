@@ -16,7 +16,7 @@ from msgspec import Struct
 from server.cache.fingerprint import LastTurn, Scope, last_turn
 from server.cache.kept import OWN_NOTE
 from server.cache.lexical import NAME, lexical_vector, unit
-from server.cache.neighbours import Neighbours, Turn, turn_of
+from server.cache.neighbours import Likeness, Neighbours, Turn, turn_of
 from server.cache.wording import Wording, every_word, telling_words, wording_of
 from server.chat.ids import new_id
 from server.chat.principal import Call
@@ -25,7 +25,7 @@ from server.errors import PerpetuoError, UpstreamBadResponse
 from server.ingress.embeddings.request import read_embedding
 from server.prepared import Read
 from server.routing.operation import Operation
-from server.sharing import Likeness, Share, Sharing
+from server.sharing import Share, Sharing
 
 PATIENCE_S: Final = 1.0
 """How long a provider may take for a vector."""
@@ -69,7 +69,7 @@ class Semantic:
 
     async def look(self, ask: Ask, share: Share, operation: Operation, request: ChatRequest, scope: Scope) -> None:
         """Gives a request's share what it is compared by, and with it the most similar answer, if there is one."""
-        if share.has_kept() or share.is_under_way():
+        if not self._sharing.answers.max_bytes or share.has_kept() or share.is_under_way():
             return
         last = last_turn(request, scope, self._embedder)
         if last is None or len(last.text) > MAX_CHARS:

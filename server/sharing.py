@@ -10,14 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights
 from server.cache.kept import OWN_NOTE, AnswerKey, Answers, KeptAnswer, without_credential
-from server.cache.neighbours import Match, Neighbours, Turn
-from server.cache.shelves import Place
+from server.cache.neighbours import Likeness, Match
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate
 from server.chat.usage import Usage
@@ -86,19 +84,6 @@ class Stream(Protocol):
 
     async def close(self) -> None:
         """Ends it. Safe to call twice."""
-
-
-class Likeness(Struct, frozen=True):
-    """What a request is compared by: its last turn, among those of its scope at `place`, from a likeness of `least` on.
-
-    `request_id` is its own id.
-    """
-
-    index: Neighbours
-    place: Place
-    turn: Turn
-    least: float
-    request_id: str
 
 
 class Sharing:
@@ -297,7 +282,7 @@ class Share:
     async def _pumped(self, open_stream: Open, pump: Pump, call: Call) -> KeptAnswer:
         live = await open_stream()
         pieces: list[bytes] = []
-        notes = [*self.notes]
+        notes = _for_all(self.notes)
 
         async def show(chunks: Chunks) -> None:
             pieces.extend(chunk.data for chunk in chunks)
@@ -314,7 +299,7 @@ class Share:
         return self._keep(KeptAnswer(live.candidate, body, usage, peek_answer(body).finish_reason, tuple(notes)))
 
     def _keep(self, answer: KeptAnswer) -> KeptAnswer:
-        notes = tuple(note for note in answer.notes if not note.startswith(OWN_NOTE))
+        notes = tuple(_for_all(answer.notes))
         kept = replace(answer, candidate=without_credential(answer.candidate), notes=notes)
         if not self._use.stores:
             return kept
@@ -322,6 +307,11 @@ class Share:
         if self._sharing.answers.keep(self._key, kept, now_s) and like is not None and kept.finish_reason == "stop":
             like.index.keep(like.place, like.turn, self._key[1], like.request_id, now_s)
         return kept
+
+
+def _for_all(notes: Sequence[str]) -> list[str]:
+    """The notes that are not of the one request alone."""
+    return [note for note in notes if not note.startswith(OWN_NOTE)]
 
 
 class Following:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from operator import mul
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from server.cache.kept import KeptAnswer
 from server.cache.shelves import Place, Shelves
 
@@ -98,6 +100,19 @@ class Neighbours:
             if (answer := answer_of(key)) is not None:
                 return Match(answer, similarity, known[key].source)
         return None
+
+
+class Likeness(Struct, frozen=True):
+    """What a request is compared by: its last turn, among those of its scope at `place`, from a likeness of `least` on.
+
+    `request_id` is its own id.
+    """
+
+    index: Neighbours
+    place: Place
+    turn: Turn
+    least: float
+    request_id: str
 
 
 def _similarity(one: Turn, other: Turn) -> float:

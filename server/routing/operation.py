@@ -127,7 +127,7 @@ class Operation:
         served = self.served
         assert served is not None
         cost = self.cost_nanousd()
-        return GatewayMetadata(
+        metadata = GatewayMetadata(
             routed_to=served.model,
             complexity=self.complexity.value,
             cost_usd=None if cost is None else cost / _NANO,
@@ -138,9 +138,11 @@ class Operation:
             strategy=self.strategy,
             attempts=len(self.trace.attempts),
             notes=list(self.notes),
-            cache="semantic" if self.similar_to else "",
-            cache_similarity=self.similarity,
-            cache_source=self.similar_to,
+        )
+        if not self.similar_to:
+            return metadata
+        return structs.replace(
+            metadata, cache="semantic", cache_similarity=self.similarity, cache_source=self.similar_to
         )
 
     def start(self) -> OperationStart:

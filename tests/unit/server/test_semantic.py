@@ -12,6 +12,11 @@ from server import errors
 from server.chat.policy import RoutingPolicy
 from server.errors import PerpetuoError
 from server.pipeline import Pipeline
+from server.providers.choice import dialect_for
+from server.providers.registry import PROVIDERS
+from server.routing.candidates import ProviderFacts
+from server.routing.dispatch import Dispatcher
+from server.routing.patience import Patience
 from server.routing.router import Router
 from server.semantic import MAX_CHARS, Semantic
 from tests.unit.server import virtual_time
@@ -22,6 +27,10 @@ POLICY = RoutingPolicy(cache="semantic")
 FRANCE = "What is the capital of France?"
 ALIKE = "Hi, what's the capital of France?"
 EMBEDDER = "embed-1"
+
+
+def _unflagged(entry: str, reason: str) -> None:
+    """Nobody is told of an entry's credential."""
 
 
 def asking(*texts: str, **members: Any) -> bytes:
@@ -39,9 +48,13 @@ def semantic_stage(
     async def policy_of(workspace_id: str) -> RoutingPolicy:
         return policy
 
-    sources = replace(parts.router._sources, policy_of=policy_of)
+    facts = ProviderFacts(forms=frozenset(PROVIDERS["openai"].natives))
+    sources = replace(parts.router._sources, policy_of=policy_of, facts_of=lambda _: facts)
+    dispatcher = Dispatcher(
+        made.gate, lambda name, request: dialect_for(PROVIDERS[name], request), Patience(), _unflagged
+    )
     semantic = Semantic(made.sharing, 0.95, embedder)
-    made.pipeline = Pipeline(replace(parts, router=Router(sources), semantic=semantic))
+    made.pipeline = Pipeline(replace(parts, router=Router(sources), dispatcher=dispatcher, semantic=semantic))
     return made
 
 
@@ -211,6 +224,23 @@ def test_a_slow_model_is_not_waited_for() -> None:
     took_s, metadata = virtual_time.run(ask())
     assert took_s < 2
     assert "DEADLINE_EXCEEDED" in metadata["notes"][0]
+
+
+async def test_who_follows_a_stream_is_not_told_what_its_leader_paid() -> None:
+    on = semantic_stage(vectors(3, 4), streamed(), embedder=EMBEDDER)
+    first = asyncio.ensure_future(collect(on, asking(FRANCE, stream=True)))
+    await under_way(on, 2)
+    second = await collect(on, asking(FRANCE, stream=True))
+    assert "notes" in (await first)[-1]["gateway_metadata"]
+    assert "notes" not in second[-1]["gateway_metadata"]
+    assert len(on.gate.sent) == 2
+
+
+async def test_without_memory_for_answers_no_vector_is_paid_for() -> None:
+    on = semantic_stage(whole(), embedder=EMBEDDER)
+    on.sharing.answers.max_bytes = 0
+    await complete(on, asking(FRANCE))
+    assert len(on.gate.sent) == 1
 
 
 async def test_who_waits_for_the_same_call_pays_for_no_vector() -> None:

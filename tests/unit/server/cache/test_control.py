@@ -12,6 +12,7 @@ from server.chat.view import CachePolicy
 
 BOTH = CacheUse(reads=True, stores=True)
 LIKE = CacheUse(reads=True, stores=True, is_semantic=True)
+STORED = CacheUse(False, True, math.inf, True)
 COLD: dict[str, Any] = {"temperature": 0}
 WARM: dict[str, Any] = {"temperature": 0.7}
 
@@ -45,7 +46,7 @@ CASES: list[tuple[str, dict[str, Any], str | None, str | None, CachePolicy, Cach
         None,
         "no-cache",
         "semantic",
-        CacheUse(False, True, math.inf, True),
+        STORED,
     ),
     ("sound is not kept", {**COLD, "audio": {"format": "wav", "voice": "x"}}, None, None, "exact", NOTHING),
     ("nor what the web says now", {**COLD, "web_search_options": {"a": 1}}, None, None, "exact", NOTHING),

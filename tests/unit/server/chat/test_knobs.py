@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[object, dict[str, str], str, str]] = {
         None,
         {"cache": "always"},
         "x-perpetuo-cache",
-        "default, semantic, no-cache, no-store or max-age=SECONDS",
+        "default, semantic, no-cache, no-store or max-age=SE",
     ),
     "a cache word in the body": ({"cache": "always"}, {}, "gateway.cache", "max-age=SECONDS, but is 'always'"),
     "an age without seconds": ({"cache": "max-age="}, {}, "gateway.cache", "max-age=SECONDS"),
