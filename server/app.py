@@ -57,6 +57,7 @@ from server.limits.plans import PLAN_LIMITS
 from server.limits.refusals import Refusals
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
+from server.pictures import open_pictures
 from server.pipeline import Parts, Pipeline
 from server.plugins import load_providers
 from server.pricing import Pricing
@@ -275,8 +276,9 @@ class Core:
             await asyncio.wait([self._rewrapping])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
-        if self._tracing is not None:
-            await self._tracing.close()
+        for sender in (self._tracing, self._pictures):
+            if sender is not None:
+                await sender.close()
         await self._ledger.close()
         await self._keeping.close()
         await self.stores.close()
@@ -297,7 +299,10 @@ class Core:
             settings.idle_timeout_s,
         )
         known = self.stores.known
-        around = Surroundings(self._catalogue.find, known.prefill_of, self._health, random.Random().random)
+        self._pictures = open_pictures(settings)
+        fetch = None if self._pictures is None else self._pictures.fetched
+        draw = random.Random().random
+        around = Surroundings(self._catalogue.find, known.prefill_of, self._health, draw, fetch=fetch)
         dispatcher = Dispatcher(self._transport, known.dialect_for, patience, self._flag, around)
         self._tracing = open_tracing(settings, known.rows, self.metering)
         clock = _clock()

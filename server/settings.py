@@ -105,6 +105,9 @@ class ServerSettings(BaseSettings):
     )
     drain_streams: int = Field(default=100, ge=0, description="Streams at most that are read on without their callers.")
     drain_s: float = Field(default=60.0, gt=0, description="Longest time in which such a stream is read on, seconds.")
+    fetch_pictures: bool = Field(
+        default=True, description="Fetch pictures by address for providers that take only bytes; public addresses only."
+    )
     upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
     max_in_flight: int = Field(
         default=16_000, ge=0, description="Calls that are served at the same time; more are refused. 0 for no bound."
