@@ -8,6 +8,7 @@ cancellation, by the deadline or by a shutdown. It must not know how either side
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from msgspec import Struct
