@@ -20,6 +20,8 @@ _STATUS_LINES: Final = {
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE: Final = b"connection: close\r\n"
 _DEFECT: Final = b"Internal Server Error"
+# What is larger is written by itself: joined with the head it would be a copy, kept until a slow reader takes it.
+_JOINED_BYTES: Final = 64 * 1024
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -244,15 +246,23 @@ class Cycle:
                 raise RuntimeError("The body of the response is longer than its Content-Length.")
             data = body
         if self._head is not None:
-            data, self._head = self._head + data, None
-            if self._flushing is not None:
-                self._flushing.cancel()
+            data = self._behind_the_head(data)
         if data:
             self._write_out(data)
         if not more_body:
             if self._left_bytes:
                 raise RuntimeError("The body of the response is shorter than its Content-Length.")
             self._end()
+
+    def _behind_the_head(self, data: bytes) -> bytes:
+        """What is to be written: both, or the data alone once the head is written."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+        if len(data) > _JOINED_BYTES:
+            self._flush()
+            return data
+        head, self._head = self._head or b"", None
+        return head + data
 
     def _write_out(self, data: bytes) -> None:
         if not self.disconnected:

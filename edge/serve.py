@@ -21,6 +21,9 @@ from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.settings import EdgeSettings
 
 _BACKLOG = 4096
+# Of each connection, in the kernel, which takes twice that. It would let a buffer grow to megabytes otherwise, and when
+# many clients take nothing of their answers all other connections of the machine would wait for its memory.
+_SEND_BUFFER_BYTES = 64 * 1024
 # uvloop takes one connection from each listening descriptor in a round of its loop. When there is much to do rounds are
 # long, and then whoever comes on a new connection would wait for seconds before it is even refused.
 _ACCEPTED_AT_ONCE = 32
@@ -107,6 +110,7 @@ def bind(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
         if shares_port:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         bound.bind(info[4])
         bound.setblocking(False)
     except OSError:

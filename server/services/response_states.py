@@ -2,12 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 
+from msgspec import Raw
+
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
 from server.errors import ParamUnsupported, PerpetuoError, RequestInvalid, ResourceNotFound
 from server.ingress.responses.face import Before, ResponsesFace, Wish, wish_of
 from server.ingress.responses.kept import history_of
+from server.ingress.responses.references import items_of, references, response_of, with_items
 from server.ledger.responses import KeptResponses, NewResponse
+
+_MOST_REFERRED = 20
+"""Responses that the items of one request may be of."""
 
 FirstId = Callable[[Call], Awaitable[str]]
 """The id of the request whose answer a call will have: its own, unless it repeats another."""
@@ -28,6 +34,21 @@ class ResponseStates:
         self.kept = kept
         self._policy_of = policy_of
         self._first_id = first_id
+
+    async def resolved(self, call: Call, body: bytes) -> bytes:
+        """The request with the items of kept responses in the place of references to them, as far as they are kept."""
+        ids = references(body)
+        if not ids:
+            return body
+        wish, found = wish_of(body), dict[str, Raw]()
+        responses = [wish.previous_response_id or "", *map(response_of, ids)]
+        for response_id in list(dict.fromkeys(filter(None, responses)))[:_MOST_REFERRED]:
+            try:
+                kept = await self.kept.get(call.principal.workspace_id, response_id)
+            except ResourceNotFound:
+                continue
+            found |= items_of(response_id, kept.items, kept.response)
+        return with_items(body, found)
 
     async def face(self, call: Call, body: bytes) -> ResponsesFace:
         """The face of a request; what it goes on from is looked up, and refused when it is read."""

@@ -99,12 +99,14 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
 
     async def _complete(self, body: bytes, context: Context) -> bytes:
         call = self._calls.call(context, ResponsesFace.name)
+        body = await self._states.resolved(call, body)
         face = await self._states.face(call, body)
         [answer] = await self._states.end(call, face, [await facing.complete(self._pipeline, call, body, face)])
         return answer
 
     async def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
         call = self._calls.call(context, ResponsesFace.name, push)
+        body = await self._states.resolved(call, body)
         face = await self._states.face(call, body)
         end = partial(self._states.end, call, face)
         async with aclosing(facing.stream(self._pipeline, call, body, face, end)) as lists_of_events:

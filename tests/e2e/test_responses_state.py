@@ -52,6 +52,28 @@ async def test_nothing_is_kept_unless_it_is_asked_for(perpetuo: Gateway, account
     assert caught.value.param == "previous_response_id"
 
 
+async def test_a_kept_item_can_be_referred_to(perpetuo: Gateway, account: Account, upstream: MockUpstream) -> None:
+    async with client(perpetuo, account.key) as sdk:
+        first = await sdk.responses.create(model="mock/ok", input="Say hello", store=True)
+        [asked] = (await sdk.responses.input_items.list(first.id)).data
+        references: Any = [{"type": "item_reference", "id": item.id} for item in (asked, first.output[0])]
+        news: Any = {"role": "user", "content": "And again"}
+        for streams in (False, True):
+            made: Any = await sdk.responses.create(model="mock/ok", input=[*references, news], stream=streams)
+            if streams:
+                assert [event.type async for event in made][-1] == "response.completed"
+            sent = json.loads(upstream.requests[-1].body)["messages"]
+            assert [message["role"] for message in sent] == ["user", "assistant", "user"]
+            assert "Say hello" in str(sent[0])
+            assert first.output_text in str(sent[1])
+        other = await sign_up(perpetuo.url, "refers@example.com")
+        await add_provider(perpetuo.url, other, upstream.base_url)
+    async with client(perpetuo, other.key) as sdk:
+        with pytest.raises(openai.BadRequestError) as caught:
+            await sdk.responses.create(model="mock/ok", input=[*references, news])
+    assert caught.value.param == "input[0]"
+
+
 @pytest.mark.parametrize("streams", [False, True], ids=["in one piece", "as it is written"])
 async def test_a_loop_of_tools_sends_only_what_is_new(
     perpetuo: Gateway, account: Account, upstream: MockUpstream, streams: bool

@@ -87,6 +87,17 @@ async def test_a_whole_response_is_one_write() -> None:
     assert len(connection.transport.written) == 1
 
 
+async def test_a_large_body_is_written_as_it_is_and_not_copied() -> None:
+    connection, body = Connection(), b"x" * 100_000
+    await connection.start((b"content-length", b"100000"))
+    await connection.body(body)
+    head, written = connection.transport.written
+    assert head.endswith(b"\r\n\r\n")
+    assert written is body
+    await asyncio.sleep(0)
+    assert len(connection.transport.written) == 2
+
+
 async def test_a_head_with_nothing_after_it_goes_out_at_once() -> None:
     connection = Connection()
     await connection.start((b"content-type", b"text/event-stream"))
