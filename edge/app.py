@@ -21,7 +21,8 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.calls import GONE, Caller, Endpoint, Exchange, own_headers
-from edge.errors import ErrorCatalogue, Failure
+from edge.cycle import cycle_of
+from edge.errors import ErrorCatalogue
 from edge.gate import Door, Gate, OpenDoor
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
@@ -134,6 +135,19 @@ class _Application(Starlette):
             inner = layer(inner, *args, **kwargs)
         return ServerErrorMiddleware(inner, handler=self._face.explain_defect)
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves; of requests on connections of our own server, nothing but the face itself has to know."""
+        cycle = None if self.user_middleware else cycle_of(send)
+        if cycle is None:
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            await self._face(scope, receive, send)
+        except Exception:
+            if not cycle.response_started:
+                await self._face.tell_defect(scope, send)
+            raise  # the cycle logs it and closes the connection
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.router(scope, receive, send)
@@ -166,6 +180,19 @@ class RestFace:
             )
         except RouteConflictError as error:
             raise BindingError(str(error)) from error
+        self._constant = {
+            (route.method, route.template.text.encode()): route.target
+            for route in self._router.routes
+            if route.template.is_static and self._is_constant(route)
+        }
+
+    def _is_constant(self, route: Route[Endpoint]) -> bool:
+        """Whether its path means this route whatever else there is, so that nothing else has to be asked."""
+        path = route.template.text
+        if path.endswith("/") or self._page(path) is not None:
+            return False
+        match = self._router.match(route.method, path.encode())
+        return isinstance(match, Match) and match.target is route.target
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request; closes a WebSocket, of which there are none here."""
@@ -183,10 +210,13 @@ class RestFace:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
         """Answers a request; gives the template of its route and the status."""
-        page = self._page(scope["path"]) if self._pages else None
-        endpoint: Endpoint | None = None
+        endpoint = self._constant.get((scope["method"], _raw_path(scope)))
+        page = self._page(scope["path"]) if self._pages and endpoint is None else None
         route = NO_ROUTE if page is None else PAGE
         try:
+            if endpoint is not None:
+                route = endpoint.binding.template.text
+                return route, await self._serve(endpoint, (), scope, receive, send)
             if page is not None:
                 return route, await self._show(page, scope, receive, send)
             match = self._match(scope["method"], _raw_path(scope))
@@ -203,8 +233,12 @@ class RestFace:
 
     async def explain_defect(self, request: Request, error: Exception) -> Response:
         """The answer to an exception that nobody expected; who calls this logs it."""
+        return _Defect(self, request.scope)
+
+    async def tell_defect(self, scope: Scope, send: Send) -> None:
+        """Answers where an exception came that nobody expected."""
         failure = self._catalogue.of_status(_INTERNAL, new_request_id())
-        return _Refusal(self._caller, failure, self._style(None, request.scope))
+        await self._caller.refuse(failure, send, self._style(None, scope), [_CLOSE])
 
     def _style(self, endpoint: Endpoint | None, scope: Scope) -> Style:
         binding = None if endpoint is None else endpoint.binding
@@ -245,11 +279,12 @@ class RestFace:
         exchange = Exchange(
             message=endpoint.binding.build(values, scope["query_string"], body, content_type),
             metadata=(*inbound(scope["headers"], client[0] if client else None), _SURFACE),
-            timeout_s=timeout_s(_text(headers, b"grpc-timeout"), _text(headers, b"x-request-timeout")),
+            timeout_s=_timeout_s(headers),
             receive=receive,
             send=send,
-            te=_text(headers, b"te") or "",
+            te="" if b"te" not in headers else headers[b"te"].decode("latin-1"),
             style=self._styles.of(endpoint.binding, _raw_path(scope), headers),
+            cycle=cycle_of(send),
         )
         return await self._caller.serve(endpoint, exchange)
 
@@ -284,18 +319,17 @@ def _raw_path(scope: Scope) -> bytes:
     return found
 
 
-class _Refusal(Response):
-    """A failure where Starlette wants a response of its own kind."""
+class _Defect(Response):
+    """The answer to a defect where Starlette wants a response of its own kind."""
 
-    def __init__(self, caller: Caller, failure: Failure, style: Style) -> None:
-        super().__init__(status_code=failure.http_status)
-        self._style = style
-        self._caller = caller
-        self._failure = failure
+    def __init__(self, face: RestFace, scope: Scope) -> None:
+        super().__init__(status_code=_DEFECT)
+        self._face = face
+        self._scope = scope
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the failure."""
-        await self._caller.refuse(self._failure, send, self._style, [_CLOSE])
+        """Sends it."""
+        await self._face.tell_defect(self._scope, send)
 
 
 def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> Endpoint:
@@ -303,9 +337,11 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
     limit_bytes = options.max_body_bytes
     if not binding.has_raw_body:
         limit_bytes = min(limit_bytes, options.max_parsed_body_bytes)
+    call = make(binding.rpc, binding.request_class.SerializeToString, binding.response_class.FromString)
     return Endpoint(
         binding=binding,
-        call=make(binding.rpc, binding.request_class.SerializeToString, binding.response_class.FromString),
+        call=call,
+        here=None if binding.is_server_streaming else getattr(call, "here", None),
         twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
         header_twin=_header_twin(channel, binding, options),
         is_json=not binding.has_raw_body or binding.twin is not None or bool(binding.schema.request),
@@ -318,6 +354,12 @@ def _header_twin(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptio
         return None
     header, twin = binding.header_twin
     return header, _endpoint(channel, twin, options)
+
+
+def _timeout_s(headers: Mapping[bytes, bytes]) -> float | None:
+    if b"grpc-timeout" not in headers and b"x-request-timeout" not in headers:
+        return None
+    return timeout_s(_text(headers, b"grpc-timeout"), _text(headers, b"x-request-timeout"))
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

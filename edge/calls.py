@@ -14,15 +14,15 @@ import grpc
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from edge.cycle import cycle_of
+from edge.cycle import Cycle, cycle_of
 from edge.departure import DepartureWatch
 from edge.errors import ErrorCatalogue, Failure, headers_of
 from edge.ids import new_request_id
-from edge.intake import Receive
+from edge.intake import JSON, Receive
 from edge.sse import HeaderList, Send, StreamWriter, framing_of
 from edge.styles import Style, error_body, in_stream
 from edge.transcoder.binding import Binding
-from edge.transcoder.headers import Metadata, accepts_trailers, outbound, outbound_trailers
+from edge.transcoder.headers import Metadata, accepts_trailers, outbound, outbound_lines, outbound_trailers
 
 GONE: Final = 499
 """The status of a request whose client left before it was answered."""
@@ -34,6 +34,8 @@ _REQUEST_ID: Final = b"x-request-id"
 _OWN_ON_ERROR: Final = frozenset({_REQUEST_ID, b"request-id", b"retry-after", b"x-should-retry"})
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _JSON: Final = (b"content-type", b"application/json")
+_JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
+_DOUBLED: Final = ("x-request-id", "request-id")
 
 MultiCallable = Callable[..., Any]
 
@@ -50,6 +52,8 @@ class Endpoint:
     is_json: bool
     """Its body, if any, has to be JSON."""
     max_body_bytes: int
+    here: MultiCallable | None = None
+    """Makes calls that run in the task that awaits them, if the channel has such; they tell their metadata at once."""
 
 
 class Exchange(Struct, frozen=True):
@@ -63,6 +67,8 @@ class Exchange(Struct, frozen=True):
     te: str
     style: Style
     """How its errors are written."""
+    cycle: Cycle | None = None
+    """The connection, if it is one of our own server and nothing stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,9 @@ class Caller:
 
     async def serve(self, endpoint: Endpoint, exchange: Exchange) -> int:
         """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
+        make = endpoint.here or endpoint.call
         try:
-            call = endpoint.call(exchange.message, metadata=exchange.metadata, timeout=exchange.timeout_s)
+            call = make(exchange.message, metadata=exchange.metadata, timeout=exchange.timeout_s)
         except grpc.aio.UsageError:
             failure = self.catalogue.of_status(_UNAVAILABLE, new_request_id())
             return await self.refuse(failure, exchange.send, exchange.style)
@@ -83,7 +90,7 @@ class Caller:
         try:
             if endpoint.binding.is_server_streaming:
                 return await self._stream(endpoint.binding, call, exchange)
-            return await self._unary(endpoint.binding, call, exchange)
+            return await self._unary(endpoint, call, exchange)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not watch.has_gone or (task is not None and task.cancelling()):
@@ -100,23 +107,33 @@ class Caller:
         await respond(send, failure.http_status, [*headers_of(failure), *extra, _JSON], body)
         return failure.http_status
 
-    async def _unary(self, binding: Binding, call: Any, exchange: Exchange) -> int:
+    async def _unary(self, endpoint: Endpoint, call: Any, exchange: Exchange) -> int:
+        binding, is_here = endpoint.binding, endpoint.here is not None
         try:
             answer = await call
-            initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
+            if is_here:
+                initial, trailing = call.received_metadata
+            else:
+                initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
         except grpc.aio.AioRpcError as error:
             return await self._refuse_call(error, exchange)
         except asyncio.CancelledError:
             if _is_stopped():
                 await self._refuse_late(exchange)
             raise
-        headers = _answer_headers(initial, trailing, exchange.te)
-        try:
-            body = binding.encode(answer)
-        except ValueError:
-            return await self._refuse_defect(binding, headers, exchange)
         raw = binding.raw(answer) if binding.raw is not None else None
-        headers.append(_JSON if raw is None else (b"content-type", _media_type(raw.content_type)))
+        try:
+            body = binding.encode(answer) if raw is None or binding.is_wrapped else raw.data
+        except ValueError:
+            return await self._refuse_defect(binding, _answer_headers(initial, trailing, exchange.te), exchange)
+        content_type = JSON if raw is None else raw.content_type
+        if exchange.cycle is not None and content_type == JSON and not trailing:
+            lines = outbound_lines(initial, _DOUBLED)
+            if lines is not None:
+                await exchange.cycle.answer(200, lines + _JSON_LINES, body)
+                return 200
+        headers = _answer_headers(initial, trailing, exchange.te)
+        headers.append((b"content-type", _media_type(content_type)))
         await respond(exchange.send, 200, headers, body)
         return 200
 
@@ -209,7 +226,7 @@ def _is_stopped() -> bool:
 
 async def respond(send: Send, status: int, headers: HeaderList, body: bytes) -> None:
     """Sends one whole response."""
-    headers = [*headers, _NOSNIFF, (b"content-length", str(len(body)).encode())]
+    headers = [*headers, _NOSNIFF, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -222,15 +239,14 @@ def own_headers() -> HeaderList:
 
 def _answer_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
     """The headers that metadata make, with the request's id under both its names, ours if the call brought none."""
-    request_id = b""
-    kept: HeaderList = []
-    for entry in _metadata_headers(initial, trailing, te):
-        if entry[0] != _REQUEST_ID:
-            kept.append(entry)
-        else:
-            request_id = request_id or entry[1]
-    request_id = request_id or new_request_id().encode()
-    return [(_REQUEST_ID, request_id), (b"request-id", request_id), *kept]
+    headers = _metadata_headers(initial, trailing, te)
+    told = [value for name, value in headers if name == _REQUEST_ID]
+    request_id = next(filter(None, told), None) or new_request_id().encode()
+    return [
+        (_REQUEST_ID, request_id),
+        (b"request-id", request_id),
+        *[entry for entry in headers if entry[0] != _REQUEST_ID],
+    ]
 
 
 def _metadata_headers(initial: Any, trailing: Any, te: str) -> HeaderList:

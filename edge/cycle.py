@@ -18,6 +18,7 @@ _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
 }
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CLOSE: Final = b"connection: close\r\n"
 _DEFECT: Final = b"Internal Server Error"
 _BODILESS: Final = frozenset({204, 304})
 
@@ -64,6 +65,7 @@ class Cycle:
         self.on_departure: Callable[[], object] | None = None
         self.response_started = False
         self.response_complete = False
+        self._has_given = False
         self._is_chunked = False
         self._left_bytes = 0
         self._head: bytes | None = None
@@ -122,6 +124,14 @@ class Cycle:
         if on_departure is not None and self.disconnected:
             on_departure()
 
+    def take_body(self) -> bytes | None:
+        """The body if all of it has come and nothing of it was received; None: it has to be received."""
+        if self.more_body or self.disconnected or self.response_complete or self._has_given:
+            return None
+        body, self.body, self._has_given = bytes(self.body), bytearray(), True
+        self.message_event.clear()
+        return body
+
     async def receive(self) -> MutableMapping[str, Any]:
         """The next piece of the body, or the end of the connection."""
         if self.waiting_for_100_continue and not self.transport.is_closing():
@@ -133,8 +143,7 @@ class Cycle:
             self.message_event.clear()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body = bytes(self.body)
-        self.body = bytearray()
+        body, self.body, self._has_given = bytes(self.body), bytearray(), True
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
@@ -156,6 +165,25 @@ class Cycle:
             raise RuntimeError(f"{kind} was sent where it does not belong.")
         else:
             self._write(message.get("body", b""), more_body=message.get("more_body", False))
+
+    async def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Sends a response whole: lines of a head that are known to be well-formed, and a body.
+
+        The lines say nothing of the body's length, nor of the connection.
+        """
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if self.response_started:
+            raise RuntimeError("A response was sent after another.")
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        close = b"" if self.keep_alive else _CLOSE
+        shown = b"" if self.scope["method"] == "HEAD" else body
+        head = b"%bcontent-length: %d\r\n%b\r\n" % (lines, len(body), close)
+        self._write_out(_STATUS_LINES[status] + head + shown)
+        self._end()
 
     def push(self, body: bytes) -> bool:
         """Sends a piece of a chunked body at once; False if the connection takes nothing now: nothing was sent."""
@@ -182,7 +210,7 @@ class Cycle:
                 has_close = True
                 self.keep_alive = False
         if not self.keep_alive and not has_close:
-            lines.append(b"connection: close\r\n")
+            lines.append(_CLOSE)
             count += 1
         self._is_chunked = is_chunked or not (has_length or self.scope["method"] == "HEAD" or status in _BODILESS)
         if self._is_chunked and not is_chunked:
@@ -238,10 +266,10 @@ class Cycle:
         self.on_response()
 
 
-def cycle_of(receive: object) -> Cycle | None:
-    """The request whose `receive` an application was given; None behind a server that is not ours."""
-    owner = getattr(receive, "__self__", None)
-    return owner if isinstance(owner, Cycle) else None
+def cycle_of(call: object) -> Cycle | None:
+    """The cycle whose `receive` or `send` it is; None for those of another server, or of what stands before them."""
+    cycle = getattr(call, "__self__", None)
+    return cycle if isinstance(cycle, Cycle) else None
 
 
 def _nothing() -> None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.cycle import Cycle
@@ -37,6 +38,7 @@ SWEEP_S: Final = 1.0
 
 # The most that comes in one piece, of which we do not know how much belongs to what came before.
 _READ_BYTES: Final = 256 * 1024
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _IDLE, _HEAD, _BODY = range(3)
 _QUESTION: Final = ord("?")
 _HASH: Final = ord("#")
@@ -91,7 +93,13 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._gate is not None and self._gate.door.is_shut and self._refuse_unread(data, self._gate):
             return
         self._chunk_bytes = len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
         if self._phase == _IDLE:
             return
         self._unused_bytes += len(data)
@@ -113,7 +121,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _HEAD
         self._since_s = self.loop.time()
         self._unused_bytes = 0
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
 
     def on_headers_complete(self) -> None:
         """Lets a head through that is small enough. Trailers are kept apart from it."""
@@ -133,7 +143,6 @@ class GuardedProtocol(HttpToolsProtocol):
     def _begin(self) -> None:
         """Hands the request to the application, or keeps it until the one before it on the connection is answered."""
         url = self.url
-        scope: Any = self.scope
         if url[:1] == b"/" and _QUESTION not in url and _HASH not in url:
             raw_path, query = url, b""
         else:
@@ -141,11 +150,21 @@ class GuardedProtocol(HttpToolsProtocol):
             raw_path, query = parsed.path, parsed.query or b""
         path = raw_path.decode("ascii")
         version = self.parser.get_http_version()
-        scope["method"] = self.parser.get_method().decode("ascii")
-        scope["http_version"] = version
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = raw_path
-        scope["query_string"] = query
+        scope: Any = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "method": self.parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
         before = self.cycle
         cycle = Cycle(
             scope,
@@ -203,12 +222,19 @@ class GuardedProtocol(HttpToolsProtocol):
         """A piece of the body."""
         self._unused_bytes = 0
         self._body_bytes += len(body)
-        super().on_body(body)
+        if self.cycle.response_complete:
+            return
+        self.cycle.body += body
+        if len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """All of a request is here."""
         self._phase = _IDLE
-        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Answers the request behind, or waits for the next; for how long, the sweep looks, and no timer is made."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.cycle import cycle_of
 from edge.transcoder.faults import TranscodeError
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -42,13 +43,13 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_byte
         if int(declared) <= limit_bytes * _DRAINED_LIMITS:
             await _drain(receive, limit_bytes * _DRAINED_LIMITS)
         raise _too_large(limit_bytes)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body"):
-        if len(body) > limit_bytes:
-            raise _too_large(limit_bytes)
-        return body
-    return await _read_on(message, receive, limit_bytes)
+    cycle = cycle_of(receive)
+    body = None if cycle is None else cycle.take_body()
+    if body is None:
+        return await _read_on(await receive(), receive, limit_bytes)
+    if len(body) > limit_bytes:
+        raise _too_large(limit_bytes)
+    return body
 
 
 async def _read_on(message: MutableMapping[str, Any], receive: Receive, limit_bytes: int) -> bytes:

@@ -116,14 +116,21 @@ def bind(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
 
 
 async def serve_app(
-    app: ASGIApp, settings: EdgeSettings, *, on_ready: OnReady | None = None, stop: asyncio.Event | None = None
+    app: ASGIApp,
+    settings: EdgeSettings,
+    *,
+    on_ready: OnReady | None = None,
+    stop: asyncio.Event | None = None,
+    gate: Gate | None = None,
 ) -> None:
     """Serves until `stop` is set, or for ever; running requests then get `settings.grace_s` to end.
+
+    The `gate` answers requests for which there is no time.
 
     Raises:
         OSError: the address cannot be listened on, or the TLS files cannot be read.
     """
-    async with serving(app, settings) as port:
+    async with serving(app, settings, gate=gate) as port:
         if on_ready is not None and (told := on_ready(port)) is not None:
             await told
         await (stop or asyncio.Event()).wait()

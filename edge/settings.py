@@ -43,6 +43,14 @@ class EdgeSettings(BaseSettings):
     max_connections_per_address: int = Field(
         default=1000, ge=0, description="Connections from one address at most, trusted proxies apart; 0 for any number."
     )
+    max_in_flight: int = Field(
+        default=16_000, ge=0, description="Requests that are served at the same time; more are refused. 0 for no bound."
+    )
+    max_lag_ms: float = Field(
+        default=50.0,
+        ge=0,
+        description="How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.",
+    )
     ready_file: Path | None = Field(default=None, description="File written with port and process id once it serves.")
     grace_s: float = Field(
         default=10.0, ge=0, description="Time that running requests get when the edge stops, seconds."

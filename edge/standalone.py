@@ -10,9 +10,10 @@ import msgspec
 from starlette.applications import Starlette
 
 from edge.app import EdgeOptions, create_app
-from edge.gate import Door, OpenDoor
+from edge.gate import Door
 from edge.metrics import PATH as METRICS_PATH
 from edge.metrics import HttpMetrics, metrics_page
+from edge.own_door import OwnDoor
 from edge.pages.documents import document_pages
 from edge.rest.health import health_pages
 from edge.rest.services import TYPED_ERRORS_HEADER, gateway_reasons, gateway_services
@@ -45,7 +46,7 @@ def channel_options(max_body_bytes: int) -> list[tuple[str, Any]]:
 def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings, door: Door | None = None) -> Starlette:
     """The gateway's REST face over a channel to its core, whichever kind of channel that is.
 
-    The `door` is that of a core in this process.
+    The `door` is that of a core in this process; without one the face has its own.
     """
     metrics = HttpMetrics()
     options = EdgeOptions(
@@ -57,7 +58,7 @@ def gateway_app(channel: grpc.aio.Channel, settings: EdgeSettings, door: Door | 
         pages={**health_pages(channel), **document_pages(), METRICS_PATH: metrics_page(channel, metrics)},
         metrics=metrics,
         correct_path=corrected,
-        door=door or OpenDoor(),
+        door=door or OwnDoor(lambda: metrics.open, settings.max_in_flight, settings.max_lag_ms / 1000),
         typed_errors_header=TYPED_ERRORS_HEADER,
     )
     return create_app(channel, options)
@@ -71,7 +72,8 @@ async def run(settings: EdgeSettings, stop: asyncio.Event) -> None:
             write_ready_file(settings.ready_file, port)
 
     async with grpc.aio.insecure_channel(settings.core, channel_options(settings.max_body_mib * _MIB)) as channel:
-        await serve_app(gateway_app(channel, settings), settings, on_ready=tell, stop=stop)
+        app = gateway_app(channel, settings)
+        await serve_app(app, settings, on_ready=tell, stop=stop, gate=app.state.gate)
 
 
 def write_ready_file(path: Path, port: int) -> None:

@@ -96,7 +96,7 @@ from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.stores import Stores, check, ledger_options, open_stores
+from server.stores import Stores, breaker_rules, check, ledger_options, open_stores
 from server.tracing import open_tracing
 from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
@@ -184,7 +184,7 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         clock_s = asyncio.get_running_loop().time
         rests = SharedRests(stores.state.notices, clock_s)
-        self._health = Health(rests.tell)
+        self._health = Health(rests.tell, rules=breaker_rules(settings))
         rests.listen(self._health)
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         self._under_way = UnderWay(DrainRules(settings.drain_providers, settings.drain_streams, settings.drain_s))
@@ -308,6 +308,7 @@ class Core:
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
+        self.metering.show_hedging(around.hedging)
         return Pipeline(
             Parts(
                 router=router,

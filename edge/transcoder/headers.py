@@ -13,8 +13,9 @@ from typing import Final
 
 from edge.transcoder.faults import invalid
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 Metadata = tuple[tuple[str, str | bytes], ...]
+Entries = list[tuple[str, str | bytes]]
 
 FORWARDED_FOR: Final = "x-forwarded-for"
 _INBOUND: Final = MappingProxyType(
@@ -36,6 +37,9 @@ _INBOUND_PREFIX: Final = b"x-perpetuo-"
 _METADATA_PREFIX: Final = b"grpc-metadata-"
 _TRAILER_PREFIX: Final = b"grpc-trailer-"
 _MAX_KNOWN_NAMES: Final = 512
+# Of more, or of longer ones, nothing is remembered.
+_MAX_PLANNED: Final = 48
+_MAX_PLANNED_BYTES: Final = 1024
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _RESERVED: Final = frozenset({"connection", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-host"})
 _NAME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
@@ -54,7 +58,52 @@ def inbound(headers: Headers, peer: str | None) -> Metadata:
     Raises:
         TranscodeError: 400, a `Grpc-Metadata-` header with a reserved name or broken base64.
     """
-    entries: list[tuple[str, str | bytes]] = []
+    names = tuple([name for name, _ in headers])
+    plan = _plan(names) if len(names) <= _MAX_PLANNED and sum(map(len, names)) <= _MAX_PLANNED_BYTES else None
+    entries, hops = _read_all(headers) if plan is None else _read(headers, plan)
+    chain = ", ".join([*hops, peer] if peer else hops)
+    if chain:
+        entries.append((FORWARDED_FOR, chain))
+    return tuple(entries)
+
+
+Plan = tuple[tuple[tuple[int, str], ...], tuple[int, ...]]
+"""At which places stand headers that become text under a name, and those that tell hops."""
+
+
+@lru_cache(maxsize=_MAX_KNOWN_NAMES)
+def _plan(names: tuple[bytes, ...]) -> Plan | None:
+    """What is read of headers with these names, which are the same for every request of a client.
+
+    None where a header has to be looked at by itself.
+    """
+    entries: list[tuple[int, str]] = []
+    hops: list[int] = []
+    for place, raw in enumerate(names):
+        if raw in _INBOUND:
+            entries.append((place, _INBOUND[raw]))
+        elif raw == _FORWARDED_FOR:
+            hops.append(place)
+        elif raw.startswith(_METADATA_PREFIX) or (raw.startswith(_INBOUND_PREFIX) and raw.endswith(b"-bin")):
+            return None
+        elif raw.startswith(_INBOUND_PREFIX) and _NAME_CHARS.issuperset(name := raw.decode("ascii", "replace")):
+            entries.append((place, name))
+    return tuple(entries), tuple(hops)
+
+
+def _read(headers: Sequence[tuple[bytes, bytes]], plan: Plan) -> tuple[Entries, list[str]]:
+    """The entries that a plan finds, and the hops."""
+    entries: Entries = []
+    for place, name in plan[0]:
+        text = headers[place][1].decode("latin-1")
+        if text.isascii() and text.isprintable():
+            entries.append((name, text))
+    return entries, [hop for place in plan[1] if (hop := _printable(headers[place][1]))]
+
+
+def _read_all(headers: Headers) -> tuple[Entries, list[str]]:
+    """The same, each header looked at by itself."""
+    entries: Entries = []
     hops: list[str] = []
     for name, value in headers:
         known = _INBOUND.get(name)
@@ -68,10 +117,7 @@ def inbound(headers: Headers, peer: str | None) -> Metadata:
             _add(entries, _metadata_name(name[len(_METADATA_PREFIX) :]), value)
         elif name == _FORWARDED_FOR:
             hops.append(_printable(value) or "")
-    chain = ", ".join(hop for hop in (*hops, peer) if hop)
-    if chain:
-        entries.append((FORWARDED_FOR, chain))
-    return tuple(entries)
+    return entries, [hop for hop in hops if hop]
 
 
 def outbound(initial: Iterable[tuple[str, str | bytes]]) -> list[tuple[bytes, bytes]]:
@@ -82,6 +128,32 @@ def outbound(initial: Iterable[tuple[str, str | bytes]]) -> list[tuple[bytes, by
         if header is not None:
             made.append((header, _text(value)))
     return made
+
+
+def outbound_lines(initial: Sequence[tuple[str, str | bytes]], doubled: tuple[str, str]) -> bytes | None:
+    """The same as lines of a head, where all values are printable text; None where each has to be looked at.
+
+    Of `doubled`, the first is a name of metadata, which has to come first and only once, and goes out under both.
+    """
+    try:
+        names, values = zip(*initial, strict=True)
+        template = _lines(names, doubled)
+        plain = "".join(values)
+    except (TypeError, ValueError):
+        return None
+    if template is None or not plain.isascii() or not plain.isprintable():
+        return None
+    return (template % (values[0], *values)).encode()
+
+
+@lru_cache(maxsize=_MAX_KNOWN_NAMES)
+def _lines(names: tuple[str, ...], doubled: tuple[str, str]) -> str | None:
+    """The lines of headers whose names come together, each value still to be put in."""
+    headers = [_header_name(name, _METADATA_PREFIX) for name in names]
+    if names[0] != doubled[0] or names.count(doubled[0]) != 1 or None in headers:
+        return None
+    shown = [header.decode().replace("%", "%%") for header in headers if header is not None]
+    return "".join(f"{name}: %s\r\n" for name in (shown[0], doubled[1], *shown[1:]))
 
 
 def outbound_trailers(
@@ -103,7 +175,7 @@ def accepts_trailers(te: Sequence[str]) -> bool:
     return any(part.strip().lower() == "trailers" for value in te for part in value.split(","))
 
 
-def _add(entries: list[tuple[str, str | bytes]], name: str, value: bytes) -> None:
+def _add(entries: Entries, name: str, value: bytes) -> None:
     """Adds one entry; a name or value that metadata cannot hold is left out."""
     if not name or not _NAME_CHARS.issuperset(name):
         return

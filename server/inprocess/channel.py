@@ -16,7 +16,8 @@ import grpc
 
 from server.inprocess import call as calls
 from server.inprocess.context import InProcessContext
-from server.inprocess.handling import Router, conclude, serve
+from server.inprocess.handling import Router, conclude, end_of, serve
+from server.inprocess.here import HereCall
 from server.inprocess.metadata import MetadataLike, from_client
 from server.inprocess.payload import Deserializer, Reader, Serializer, Writer
 from server.inprocess.registry import HandlerRegistry
@@ -33,7 +34,7 @@ class InProcessChannel(grpc.aio.Channel):
 
     `options` are those of a socket channel and server together; read are `grpc.max_receive_message_length` (bytes, by
     default 4 MiB, -1 for none), `grpc.max_send_message_length` (none) and `grpc.absolute_max_metadata_size` (16 KiB).
-    Handlers run in copies of the context in which the channel is built.
+    Handlers run in copies of the context in which the channel is built. `running` are the calls whose handlers run.
     """
 
     def __init__(
@@ -45,10 +46,10 @@ class InProcessChannel(grpc.aio.Channel):
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
-        self._router = Router(registry, interceptors)
+        self.router = Router(registry, interceptors)
         self._limits = _limits(dict(options))
         self._maximum = maximum_concurrent_rpcs
-        self._running: set[Rpc] = set()
+        self.running: set[Rpc] = set()
         self._is_stopping = False
         self._closed = asyncio.Event()
 
@@ -64,7 +65,7 @@ class InProcessChannel(grpc.aio.Channel):
         """Ends the caller's side: no new calls, running ones are cancelled after `grace` seconds."""
         self._closed.set()
         await self._wait(grace)
-        for rpc in tuple(self._running):
+        for rpc in tuple(self.running):
             rpc.cancel("Channel closed!")
 
     async def stop(self, grace: float | None = None) -> None:
@@ -74,7 +75,7 @@ class InProcessChannel(grpc.aio.Channel):
         """
         self._is_stopping = True
         await self._wait(grace)
-        for rpc in tuple(self._running):
+        for rpc in tuple(self.running):
             rpc.drop(_STOPPED)
         await self._wait(_CANCEL_PATIENCE_S)
 
@@ -140,34 +141,36 @@ class InProcessChannel(grpc.aio.Channel):
 
     def start(self, rpc: Rpc, timeout: float | None) -> None:
         """Runs the handler, unless the call has to be refused."""
+        if not self.admit(rpc, timeout):
+            return
+        context = InProcessContext(rpc)
+        rpc.task = self._loop.create_task(serve(context, self.router), context=self._context.copy())
+        self.running.add(rpc)
+        rpc.task.add_done_callback(partial(self._ended, context))
+
+    def admit(self, rpc: Rpc, timeout: float | None) -> bool:
+        """Sets the deadline. False: the call has its outcome, and no handler is to run."""
         refusal = rpc.refuse_metadata(rpc.metadata)
         if rpc.request is not None:
             refusal = refusal or rpc.refuse_size(rpc.request, "CLIENT", "SERVER")
         if self._is_stopping:
             refusal = _STOPPING
-        elif self._maximum is not None and len(self._running) >= self._maximum:
+        elif self._maximum is not None and len(self.running) >= self._maximum:
             refusal = _TOO_MANY
         if refusal is not None:
             rpc.finish(refusal)
-            return
-        if timeout is not None:
+        elif timeout is not None:
             rpc.set_timeout(timeout)
-            if rpc.outcome is not None:
-                return
-        context = InProcessContext(rpc)
-        rpc.task = self._loop.create_task(serve(context, self._router), context=self._context.copy())
-        self._running.add(rpc)
-        rpc.task.add_done_callback(partial(self._ended, context))
+        return rpc.outcome is None
 
     def _ended(self, context: InProcessContext, task: asyncio.Task[None]) -> None:
-        self._running.discard(context.rpc)
-        context.rpc.task = None
-        conclude(context, task)
+        self.running.discard(context.rpc)
+        conclude(context, end_of(task))
 
     async def _wait(self, timeout_s: float | None) -> None:
-        tasks = [rpc.task for rpc in self._running if rpc.task is not None]
-        if tasks and timeout_s is not None:
-            await asyncio.wait(tasks, timeout=timeout_s)
+        ends = [rpc.ended() for rpc in self.running]
+        if ends and timeout_s is not None:
+            await asyncio.wait(ends, timeout=timeout_s)
 
     def _refuse_when_closed(self) -> None:
         if self._closed.is_set():
@@ -202,6 +205,16 @@ class UnaryUnary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
         rpc.request = self._writer.seal(request)
         self._channel.start(rpc, timeout)
         return calls.UnaryUnaryCall(rpc, self._writer, self._reader)
+
+    def here(
+        self, request: Any, *, timeout: float | None = None, metadata: MetadataLike | None = None
+    ) -> HereCall[Any, Any]:
+        """A call that runs in the task that awaits it, and not before it is awaited; see `HereCall`."""
+        channel = self._channel
+        rpc = channel.prepare(self._method, metadata)
+        rpc.request = self._writer.hand_over(request)
+        channel.admit(rpc, timeout)
+        return HereCall(rpc, self._writer, self._reader, channel.router, channel.running)
 
 
 class UnaryStream(_Method, grpc.aio.UnaryStreamMultiCallable[Any, Any]):

@@ -1,8 +1,8 @@
 """The handler's side of a call: find the handler behind the interceptors, run it, turn its end into a status.
 
-Each call runs in a task of its own, in a copy of the context that the channel was built in: what the caller keeps in
-context variables is as invisible as over a socket. It must not catch what a handler raises inside that task; the end of
-the task is read from outside, so that cancellation stays what it is.
+A call runs in a task of its own, in a copy of the context that the channel was built in: what the caller keeps in
+context variables is as invisible as over a socket. What a handler raises is not caught inside that task; the end of the
+task is read from outside, so that cancellation stays what it is. Calls that run in their caller's task are `here.py`.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import grpc
 
 from server.inprocess.context import InProcessContext
-from server.inprocess.payload import Reader, Writer
+from server.inprocess.payload import Reader, Sealed, Writer
 from server.inprocess.registry import CallDetails, Handler, HandlerRegistry
 from server.inprocess.rpc import Outcome
 
@@ -74,28 +74,47 @@ class Router:
 
 
 async def serve(context: InProcessContext, router: Router) -> None:
-    """Runs one call. Whatever its handler raises is raised; `conclude` reads it from the task."""
+    """Runs one call. Whatever its handler raises is raised; `conclude` makes a status of it."""
     rpc = context.rpc
     runnable = router.kept(rpc.method) or await router.find(CallDetails(rpc.method, rpc.metadata))
-    if runnable is None:
-        rpc.finish(_METHOD_UNKNOWN)
+    if not _fits(runnable, context):
         return
-    if runnable.has_request_stream is (rpc.requests is None) or runnable.has_response_stream is (rpc.responses is None):
-        rpc.finish(_KIND_DIFFERS)
-        return
-    context.bind(runnable.reader, runnable.writer)
     request = _Requests(context) if rpc.request is None else runnable.reader.open(rpc.request)
     if runnable.has_response_stream:
         await _run_stream(runnable, request, context)
     else:
-        await _run_unary(runnable, request, context)
+        response = await runnable.behavior(request, context)
+        _answer(context, response, runnable.writer.seal)
 
 
-def conclude(context: InProcessContext, task: asyncio.Task[None]) -> None:
-    """Reads how the task of a call ended, and makes sure that the caller gets a status."""
+async def serve_unary(context: InProcessContext, router: Router, request: Sealed) -> None:
+    """The same for one request and one response, which are handed over without a copy."""
     rpc = context.rpc
-    failure = None if task.cancelled() else task.exception()
-    if task.cancelled():
+    runnable = router.kept(rpc.method) or await router.find(CallDetails(rpc.method, rpc.metadata))
+    if _fits(runnable, context):
+        response = await runnable.behavior(runnable.reader.open(request), context)
+        _answer(context, response, runnable.writer.hand_over)
+
+
+def _fits(runnable: Runnable | None, context: InProcessContext) -> TypeGuard[Runnable]:
+    """Binds a call to what serves it; ends one that nobody serves, or that is of another kind."""
+    rpc = context.rpc
+    if runnable is None:
+        rpc.finish(_METHOD_UNKNOWN)
+    elif runnable.has_request_stream is (rpc.requests is None) or runnable.has_response_stream is (
+        rpc.responses is None
+    ):
+        rpc.finish(_KIND_DIFFERS)
+    else:
+        context.bind(runnable.reader, runnable.writer)
+        return True
+    return False
+
+
+def conclude(context: InProcessContext, failure: BaseException | None) -> None:
+    """Makes sure that the caller gets a status, from how the handler of a call ended."""
+    rpc = context.rpc
+    if isinstance(failure, asyncio.CancelledError):
         rpc.finish(_HANDLER_CANCELLED)
     elif failure is not None and rpc.sent is None:
         if rpc.outcome is None:
@@ -103,16 +122,22 @@ def conclude(context: InProcessContext, task: asyncio.Task[None]) -> None:
         code = context.own_outcome().code
         details = f"Unexpected {type(failure)}: {failure}"
         context.conclude(Outcome(grpc.StatusCode.UNKNOWN if code is grpc.StatusCode.OK else code, details))
+    rpc.end()
     for callback in context.done_callbacks:
         callback()
 
 
-async def _run_unary(runnable: Runnable, request: Any, context: InProcessContext) -> None:
-    response = await runnable.behavior(request, context)
+def end_of(task: asyncio.Task[None]) -> BaseException | None:
+    """What a task that is done has raised."""
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+
+def _answer(context: InProcessContext, response: Any, seal: Callable[[Any], Sealed]) -> None:
+    """Sends what a handler returned."""
     context.raise_for_termination()
     outcome = context.own_outcome()
     if outcome.code is grpc.StatusCode.OK:
-        sealed = runnable.writer.seal(response)
+        sealed = seal(response)
         refusal = context.rpc.refuse_size(sealed, "SERVER", "CLIENT")
         if refusal is not None:
             context.rpc.finish(refusal)

@@ -7,6 +7,7 @@ The rules are those of gRPC over HTTP/2: keys of `[0-9a-z_.-]`, printable ASCII 
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 
 import grpc
 
@@ -28,24 +29,30 @@ class InvalidMetadataError(grpc.aio.InternalError):
 
 def from_client(metadata: MetadataLike | None) -> Pairs:
     """Copies what a caller sends. Raises InvalidMetadataError."""
-    if not metadata:
-        return ()
-    return tuple([_pair(key, value, _CLIENT_MAY_SEND) for key, value in metadata])
+    return _checked(metadata, _CLIENT_MAY_SEND) if metadata else ()
 
 
 def from_server(metadata: MetadataLike | None) -> Pairs:
     """Copies what a handler sends. Raises InvalidMetadataError."""
-    if not metadata:
-        return ()
-    return tuple([_pair(key, value, _SERVER_MAY_SEND) for key, value in metadata])
+    return _checked(metadata, _SERVER_MAY_SEND) if metadata else ()
 
 
 def size_bytes(pairs: Pairs) -> int:
     """Size as HTTP/2 counts it against a limit: names, values and 32 bytes for each entry."""
-    size = 0
-    for key, value in pairs:
-        size += len(key) + len(value) + _ENTRY_OVERHEAD_BYTES
-    return size
+    return sum(map(len, chain.from_iterable(pairs))) + _ENTRY_OVERHEAD_BYTES * len(pairs)
+
+
+def _checked(metadata: MetadataLike, allowed: frozenset[str]) -> Pairs:
+    """All entries at once where they are text under names that always come together, else one by one."""
+    pairs = tuple(metadata)
+    try:
+        names, values = zip(*pairs, strict=True)
+        text = "".join(values)
+        if _all_take_text(names, allowed) and text.isascii() and text.isprintable():
+            return tuple(zip(names, values, strict=True))
+    except (TypeError, ValueError, InvalidMetadataError):
+        pass
+    return tuple([_pair(key, value, allowed) for key, value in pairs])
 
 
 def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str | bytes]:
@@ -64,6 +71,12 @@ def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise InvalidMetadataError(f"the value of metadata {key!r} is not printable ASCII")
     return key, value
+
+
+@lru_cache(maxsize=_MAX_KNOWN_KEYS)
+def _all_take_text(keys: tuple[str, ...], allowed: frozenset[str]) -> bool:
+    """Whether values of all keys are text. Raises as for one key."""
+    return all(isinstance(key, str) and not _takes_bytes(key, allowed) for key in keys)
 
 
 @lru_cache(maxsize=_MAX_KNOWN_KEYS)

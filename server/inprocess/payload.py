@@ -32,6 +32,15 @@ class Writer:
             copied = type(message)()
             copied.CopyFrom(message)
             return Sealed(copied, None, copied.ByteSize())
+        return self._serialized(message)
+
+    def hand_over(self, message: Any) -> "Sealed":
+        """The same without a copy: neither side may change the message any more."""
+        if self._is_plain and isinstance(message, Message):
+            return Sealed(message, None, message.ByteSize())
+        return self._serialized(message)
+
+    def _serialized(self, message: Any) -> "Sealed":
         raw = message if self._serialize is None else self._serialize(message)
         if not isinstance(raw, bytes):
             raise TypeError(f"a message must be serialised to bytes, got {type(raw).__name__}")

@@ -42,11 +42,16 @@ OK = Outcome(grpc.StatusCode.OK)
 
 
 class Rpc:
-    """A call in flight. `deadline` is absolute, in seconds of the loop's clock."""
+    """A call in flight. `deadline` is absolute, in seconds of the loop's clock.
+
+    `task` is what the handler runs in, while it does; `cancels` counts how often it was cancelled from here.
+    """
 
     __slots__ = (
+        "_ended",
         "_timer",
         "_waiters",
+        "cancels",
         "deadline",
         "done_callbacks",
         "initial_metadata",
@@ -82,10 +87,12 @@ class Rpc:
         self.is_locally_cancelled = False
         self.take: Callable[[Any], bool] | None = None
         self.takes: type | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self.cancels = 0
         self.done_callbacks: list[Callable[[], None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
+        self._ended: asyncio.Future[None] | None = None
 
     def open_requests(self) -> Pipe:
         """Makes the call's requests a stream."""
@@ -206,7 +213,20 @@ class Rpc:
             if pipe is not None:
                 pipe.discard()
         if self.task is not None:
+            self.cancels += 1
             self.task.cancel()
+
+    def ended(self) -> asyncio.Future[None]:
+        """Done when the handler has ended, however the call did."""
+        if self._ended is None:
+            self._ended = self.loop.create_future()
+        return self._ended
+
+    def end(self) -> None:
+        """The handler has ended."""
+        self.task = None
+        if self._ended is not None:
+            self._ended.set_result(None)
 
     def _publish(self, outcome: Outcome) -> None:
         if self.outcome is not None:

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from server.catalogue.catalogue import Model
-from server.chat.continuation import can_be_continued
+from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
 from server.chat.media import is_for_bytes
 from server.chat.request import ChatRequest
@@ -134,9 +134,11 @@ class Dispatcher:
 
     async def stream(self, errand: Errand) -> LiveStream | ContinuedStream:
         """A committed stream of the first candidate that has content. Raises the verdict over all failures."""
-        live = await self._go(errand, self._open)
         if errand.mode != "continue" or not can_be_continued(errand.request):
-            return live
+            return await self._go(errand, self._open)
+        if any(self._prefill_of(candidate) is not None for candidate in errand.candidates):
+            errand = structs.replace(errand, request=in_chat_form(errand.request))
+        live = await self._go(errand, self._open)
         return ContinuedStream(live, errand, Ways(self._prefill_of, lambda again: self._go(again, self._open)))
 
     async def _go(self, errand: Errand, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T:

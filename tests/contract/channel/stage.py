@@ -1,12 +1,14 @@
-"""A server with scripted handlers and a channel to it, over one of three transports.
+"""A server with scripted handlers and a channel to it, over one of three transports; of one, unary calls in two ways.
 
 Messages are google.protobuf wrappers, so no service of the product is involved. The handlers of a test are registered
 as the service `stage.Stage`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
 from server.inprocess import HandlerRegistry, InProcessChannel
+from server.inprocess.channel import UnaryUnary
 
 SERVICE = "stage.Stage"
-TRANSPORTS = ("tcp", "unix", "inprocess")
+ISOLATING = ("tcp", "unix", "inprocess")
+TRANSPORTS = (*ISOLATING, "here")
 PATIENCE_S = 10.0
 
 Text = StringValue
@@ -86,13 +90,43 @@ async def drain(call: Any, messages: list[str] | None = None) -> list[str]:
     return read
 
 
+class HereChannel(InProcessChannel):
+    """Makes unary calls run in the task that awaits them, which is begun here, because callers expect that."""
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
+        """A callable for a method with one request and one response."""
+        return partial(_BegunCall, super().unary_unary(*args, **kwargs))
+
+
+class _BegunCall:
+    """A call that is awaited by a task of its own."""
+
+    def __init__(self, method: UnaryUnary, *args: Any, **kwargs: Any) -> None:
+        self._call = method.here(*args, **kwargs)
+        self._task = asyncio.ensure_future(self._run())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def __await__(self) -> Any:
+        return self._task.__await__()
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Calls back with this and not with what is behind it."""
+        self._call.add_done_callback(lambda _: callback(self))
+
+    async def _run(self) -> Any:
+        return await self._call
+
+
 @asynccontextmanager
 async def open_stage(transport: str, script: Script, directory: Path) -> AsyncIterator[Stage]:
-    """Serves a script over `tcp`, `unix` or `inprocess` until the block ends."""
+    """Serves a script over `tcp`, `unix` or `inprocess`; `here`: unary calls have no task of theirs."""
     registry = HandlerRegistry()
     registry.add_registered_method_handlers(SERVICE, script.handlers)
-    if transport == "inprocess":
-        inside = InProcessChannel(registry, script.interceptors, script.options, script.maximum_concurrent_rpcs)
+    if transport in {"inprocess", "here"}:
+        kind = InProcessChannel if transport == "inprocess" else HereChannel
+        inside = kind(registry, script.interceptors, script.options, script.maximum_concurrent_rpcs)
         async with inside:
             yield Stage(inside, inside.stop)
         await inside.stop(None)

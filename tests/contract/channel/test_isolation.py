@@ -9,10 +9,25 @@ import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
-from tests.contract.channel.stage import SERVICE, Context, Stage, Text, stream_unary, text, unary_stream, unary_unary
+from tests.contract.channel.stage import (
+    ISOLATING,
+    SERVICE,
+    Context,
+    Stage,
+    Text,
+    stream_unary,
+    text,
+    unary_stream,
+    unary_unary,
+)
 
 Play = Callable[..., Awaitable[Stage]]
 LABEL: ContextVar[str] = ContextVar("LABEL", default="unset")
+
+
+@pytest.fixture(params=ISOLATING)
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 async def test_changing_the_request_after_the_call_was_made_changes_nothing(play: Play) -> None:

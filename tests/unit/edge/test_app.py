@@ -235,6 +235,7 @@ async def test_a_slip_on_another_path_is_not(face: Face) -> None:
     assert (await face.client.get("//items/1")).status_code == 404
 
 
+@pytest.mark.parametrize("shared_face", ["apart"], indirect=True)
 async def test_web_pages_of_named_origins_may_call(face: Face) -> None:
     origin = {"origin": "https://console.example"}
     preflight = await face.client.options(

@@ -251,6 +251,63 @@ async def test_who_leaves_after_the_response_has_not_departed() -> None:
     assert (connection.cycle.disconnected, told) == (False, [])
 
 
+@pytest.mark.parametrize(
+    ("method", "keep_alive", "written"),
+    [
+        ("POST", True, b"HTTP/1.1 200 OK\r\na: 1\r\ncontent-length: 4\r\n\r\nbody"),
+        ("HEAD", True, b"HTTP/1.1 200 OK\r\na: 1\r\ncontent-length: 4\r\n\r\n"),
+        ("POST", False, b"HTTP/1.1 200 OK\r\na: 1\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody"),
+    ],
+    ids=["as it is", "without its body", "the last on its connection"],
+)
+async def test_a_response_that_is_sent_whole_is_one_write(method: str, keep_alive: bool, written: bytes) -> None:
+    connection = Connection(method=method, keep_alive=keep_alive)
+    await connection.cycle.answer(200, b"a: 1\r\n", b"body")
+    assert connection.transport.written == [written]
+    assert (connection.cycle.response_complete, connection.completed_count) == (True, 1)
+    assert connection.transport.is_closed is not keep_alive
+
+
+async def test_a_whole_response_waits_until_the_connection_takes_more() -> None:
+    connection = Connection()
+    connection.flow.write_paused = True
+    answering = asyncio.ensure_future(connection.cycle.answer(200, b"", b"body"))
+    await asyncio.sleep(0)
+    assert connection.transport.written == []
+    connection.flow.drained.set()
+    await answering
+    assert len(connection.transport.written) == 1
+
+
+async def test_nobody_is_answered_who_has_left_or_twice() -> None:
+    gone, answered = Connection(), Connection()
+    gone.cycle.disconnected = True
+    await gone.cycle.answer(200, b"", b"body")
+    assert gone.transport.written == []
+    await answered.cycle.answer(200, b"", b"body")
+    with pytest.raises(RuntimeError, match="after another"):
+        await answered.cycle.answer(200, b"", b"body")
+
+
+async def test_a_body_that_has_come_is_taken_once() -> None:
+    cycle = Connection().cycle
+    cycle.body += b"first"
+    assert cycle.take_body() is None
+    cycle.body += b" last"
+    cycle.more_body = False
+    assert (cycle.take_body(), cycle.take_body()) == (b"first last", None)
+
+
+async def test_of_a_body_that_is_received_nothing_is_left_to_take() -> None:
+    cycle = Connection().cycle
+    cycle.body += b"first"
+    cycle.message_event.set()
+    assert (await cycle.receive())["body"] == b"first"
+    cycle.body += b" last"
+    cycle.more_body = False
+    assert cycle.take_body() is None
+
+
 async def test_pieces_can_be_pushed_once_the_head_is_out() -> None:
     connection = Connection()
     assert not connection.cycle.push(b"early")

@@ -45,6 +45,41 @@ async def test_it_serves_the_gateways_paths_over_a_channel_until_it_is_stopped(c
     await task
 
 
+async def test_it_refuses_model_calls_when_it_serves_as_many_as_it_may(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+    left: list[asyncio.Event] = []
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left.append(has_left := asyncio.Event())
+        asked.set()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        has_left.set()
+
+    silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    stop = asyncio.Event()
+    core_port = silent.sockets[0].getsockname()[1]
+    ready = tmp_path / "ready"
+    settings = EdgeSettings(port=0, core=f"127.0.0.1:{core_port}", ready_file=ready, max_in_flight=1, grace_s=0)
+    task = asyncio.create_task(run(settings, stop))
+    port = await _port(ready)
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        waiting = asyncio.create_task(client.post("/v1/chat/completions", json={}))
+        await asked.wait()
+        refused = await client.post("/v1/chat/completions", json={})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+        assert 1 <= int(refused.headers["retry-after"]) <= 3
+        assert (await client.get("/health")).status_code == 200
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    stop.set()
+    await task
+    silent.close()
+    for event in left:
+        await event.wait()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 async def test_the_command_serves_until_a_signal_and_ends_well(
     core: Core, tmp_path: Path, number: signal.Signals

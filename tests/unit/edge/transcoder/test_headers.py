@@ -3,7 +3,7 @@
 import pytest
 
 from edge.transcoder.faults import TranscodeError
-from edge.transcoder.headers import accepts_trailers, inbound, outbound, outbound_trailers
+from edge.transcoder.headers import accepts_trailers, inbound, outbound, outbound_lines, outbound_trailers
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,53 @@ def test_trailers_are_asked_for_by_te(te: list[str], expected: bool) -> None:
 def test_limits_under_anthropics_names_go_out_as_they_are() -> None:
     pair = ("anthropic-ratelimit-requests-limit", "20")
     assert outbound([pair]) == [(b"anthropic-ratelimit-requests-limit", b"20")]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param([], id="nothing else"),
+        pytest.param([(b"x-perpetuo-data-bin", b"AP8")], id="a knob that is binary"),
+        pytest.param([(b"cookie", b"v" * 9)] * 60, id="more headers than are remembered"),
+        pytest.param([(b"n" * 2000, b"v")], id="a longer name than is remembered"),
+    ],
+)
+def test_what_headers_become_does_not_depend_on_what_stands_beside_them(more: list[tuple[bytes, bytes]]) -> None:
+    headers = [
+        (b"authorization", b"a"),
+        (b"x-perpetuo-cache", b"off"),
+        (b"x-forwarded-for", b"1.2.3.4"),
+        (b"user-agent", b"\xff"),
+        (b"x-perpetuo-a b", b"v"),
+    ]
+    expected = {("authorization", "a"), ("x-perpetuo-cache", "off"), ("x-forwarded-for", "1.2.3.4, ::1")}
+    for _ in range(2):
+        assert set(inbound([*headers, *more], "::1")) - {("x-perpetuo-data-bin", b"\x00\xff")} == expected
+
+
+ID = ("x-request-id", "req_1")
+BOTH = ("x-request-id", "request-id")
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        pytest.param([], b"", id="the id alone"),
+        pytest.param([("x-ratelimit-limit", "20")], b"x-ratelimit-limit: 20\r\n", id="what is allowed"),
+        pytest.param([("a%sb", "v")], None, id="what no name may hold"),
+        pytest.param([("custom", "50%s")], b"grpc-metadata-custom: 50%s\r\n", id="a percent sign"),
+        pytest.param([("custom", "a\r\nset-cookie: b")], None, id="a line break"),
+        pytest.param([("custom", "\u00e9")], None, id="text beyond ASCII"),
+        pytest.param([("b-bin", b"1")], None, id="bytes"),
+        pytest.param([ID], None, id="a second id"),
+        pytest.param([("te", "v")], None, id="what is the transport's"),
+    ],
+)
+def test_lines_are_written_of_plain_metadata_alone(more: list[tuple[str, str | bytes]], lines: bytes | None) -> None:
+    whole = None if lines is None else b"x-request-id: req_1\r\nrequest-id: req_1\r\n" + lines
+    assert outbound_lines([ID, *more], BOTH) == whole
+
+
+@pytest.mark.parametrize("metadata", [[], [("custom", "v")]], ids=["no metadata", "no id"])
+def test_lines_begin_with_the_id(metadata: list[tuple[str, str | bytes]]) -> None:
+    assert outbound_lines(metadata, BOTH) is None
