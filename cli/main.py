@@ -45,6 +45,10 @@ def serve(context: typer.Context) -> None:
     began = time.monotonic()
     # Nothing of what is imported is garbage; looking for some takes a tenth of the start.
     gc.disable()
+    from server.lean import import_lean, spare_memory
+
+    spare_memory()
+    import_lean()
     from cli.serve_settings import read_settings
 
     settings = read_settings(context.args)

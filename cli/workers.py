@@ -26,6 +26,13 @@ from cli.start import start_block, write_ready_file
 from edge.serve import bind
 from server.telemetry.logs import LineLogger, configure, log_format
 
+_WORKER: Final = """
+from server.lean import import_lean, spare_memory
+spare_memory()
+import_lean()
+from cli.worker import main
+raise SystemExit(main())
+"""
 _START_LIMIT_S: Final = 60.0
 _LOOK_S: Final = 0.02
 _FIRST_PAUSE_S: Final = 1.0
@@ -138,7 +145,7 @@ class _Supervisor:
         """Starts a worker and waits until it serves; False when it ends before, or the supervisor is to stop."""
         ready_file = Path(self._folder.name) / f"{worker.number}.ready"
         ready_file.unlink(missing_ok=True)
-        command = [sys.executable, "-P", "-c", "from cli.worker import main; raise SystemExit(main())"]
+        command = [sys.executable, "-P", "-c", _WORKER]
         # The worker finds the same modules wherever this process found them.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, env=environment)

@@ -16,6 +16,7 @@ from server.accounts.vault import SealBrokenError
 from server.app import Core, collect_garbage_seldom
 from server.demo import make_demo
 from server.errors import StoreUnavailable
+from server.lean import spare_memory
 from server.settings import ServerSettings
 from server.stores import SettingsError
 from server.telemetry.logs import configure, log_format
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
             print(f"server: {'--' + name + ': ' if name else ''}{problem['msg']}", file=sys.stderr)  # noqa: T201
         return 2
+    spare_memory()
     configure(log_format(settings.log_format), settings.log_level)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

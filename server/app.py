@@ -96,6 +96,7 @@ from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
 from server.stores import Stores, check, ledger_options, open_stores
+from server.tracing import open_tracing
 from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
 from server.upstream.client import HttpTransport
@@ -274,6 +275,8 @@ class Core:
             await asyncio.wait([self._rewrapping])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
+        if self._tracing is not None:
+            await self._tracing.close()
         await self._ledger.close()
         await self._keeping.close()
         await self.stores.close()
@@ -296,6 +299,7 @@ class Core:
         known = self.stores.known
         around = Surroundings(self._catalogue.find, known.prefill_of, self._health, random.Random().random)
         dispatcher = Dispatcher(self._transport, known.dialect_for, patience, self._flag, around)
+        self._tracing = open_tracing(settings, known.rows, self.metering)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
@@ -315,6 +319,7 @@ class Core:
                 under_way=self._under_way,
                 watch=self._traffic.begin,
                 line=self._line,
+                tracing=self._tracing,
             )
         )
 

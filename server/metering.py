@@ -22,6 +22,7 @@ from server.state.state import State
 from server.telemetry.families import Kind, Labels, Name
 from server.telemetry.metrics import Metrics
 from server.telemetry.requests import NameOf, RequestMetrics
+from server.telemetry.tracing import SpanExporter
 from server.upstream.pool import Counts
 
 _MAX_METHODS: Final = 192
@@ -37,7 +38,7 @@ class Metering:
         self._rpcs = self.metrics.counter(
             Name("perpetuo_rpcs_total", "Calls of the core's methods by status.", ("method", "code"), _MAX_METHODS)
         )
-        info: dict[Labels, float] = {(_version(),): 1.0}
+        info: dict[Labels, float] = {(gateway_version(),): 1.0}
         self._show("perpetuo_build_info", "The version that runs.", "gauge", lambda: info, ("version",))
 
     def count_rpc(self, method: str, code: str) -> None:
@@ -236,6 +237,11 @@ class Metering:
             12,
         )
 
+    def show_spans(self, exporter: SpanExporter) -> None:
+        """Shows what is lost of spans."""
+        name, text = "perpetuo_spans_dropped_total", "Spans that no collector took."
+        self._show(name, text, "counter", lambda: {(): exporter.dropped})
+
     def show_state(self, state: State) -> None:
         """Shows how the state does that replicas share."""
         self._show("perpetuo_state_up", "Whether it answers.", "gauge", lambda: {(): state.health().is_up})
@@ -270,7 +276,8 @@ def _names_of(catalogue: Catalogue) -> NameOf:
     return name_of
 
 
-def _version() -> str:
+def gateway_version() -> str:
+    """The version that is installed."""
     try:
         return version("perpetuo")
     except PackageNotFoundError:

@@ -41,6 +41,8 @@ from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
 from server.sharing import Replay, Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
+from server.telemetry.spans import Answered
+from server.telemetry.tracing import Tracing
 from server.under_way import UnderWay
 
 
@@ -56,6 +58,7 @@ class Parts:
     """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
 
     `watch` is told of every upstream call that begins, `line` is where requests wait that no upstream has room for.
+    `tracing` takes requests that are settled.
     """
 
     router: Router
@@ -73,6 +76,7 @@ class Parts:
     under_way: UnderWay = field(default_factory=UnderWay)
     watch: Watch | None = None
     line: Line | None = None
+    tracing: Tracing | None = None
 
 
 class Pipeline:
@@ -96,6 +100,7 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             operation.is_cache_hit = share is not None and share.is_hit
             operation.served, operation.usage = answer.candidate, answer.usage
+            operation.finish_reason = answer.finish_reason or ""
             operation.note(answer.notes)
             identity = self._identity(call, answer.candidate.model)
             finished = finish_answer(answer.body, identity=identity, metadata=operation.metadata())
@@ -218,6 +223,10 @@ class Pipeline:
         if operation.content is not None and (record.attempts or record.is_cache_hit):
             self._parts.contents.keep(record, operation.content)
         self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
+        if self._parts.tracing is not None:
+            traced = bare(record) if operation.content_policy == "off" else record
+            answered = Answered(operation.finish_reason, operation.answered_model)
+            self._parts.tracing.settle(traced, operation.call.traceparent, answered)
 
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
@@ -302,6 +311,7 @@ class Pipeline:
         operation.note(answer.notes)
         served.attempt.usage = usage
         served.attempt.end()
+        operation.answered_model = answer.facts.model or ""
         return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
@@ -367,6 +377,7 @@ class Pipeline:
         """The end of a whole stream, which tells how the answer was got."""
         usage = self._count(operation, live, tail)
         live.end()
+        operation.finish_reason, operation.answered_model = tail.finish_reason, tail.model
         operation.note(live.notes)
         return tail.close(operation.metadata(), usage)
 

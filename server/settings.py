@@ -144,6 +144,19 @@ class ServerSettings(BaseSettings):
         default="private",
         description="Who may read GET /metrics: everybody, callers from private networks, or nobody.",
     )
+    otlp_url: str = Field(
+        default="",
+        description="Where spans are sent, OTLP over HTTP: http://collector:4318. Empty: no request is traced.",
+    )
+    otlp_headers: SecretStr = Field(
+        default=SecretStr(""), description="Headers for it, by commas: `name=value,name=value`."
+    )
+    trace_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of requests that are traced, of callers who trace nothing themselves.",
+    )
     grace_s: float = Field(
         default=10.0, ge=0, description="Time that running requests get when the gateway stops, seconds."
     )

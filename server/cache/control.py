@@ -33,6 +33,8 @@ def use_of(view: ChatView, knob: str | None, header: str | None, policy: CachePo
     `knob` is `default`, `no-cache`, `no-store` or `max-age=SECONDS`, as it was checked; None leaves it to `header`, a
     `Cache-Control` of HTTP, of which unknown directives are ignored. `max-age` asks for the cache whatever the policy.
     """
+    if knob is None and not header and policy != "exact" and (policy == "off" or view.temperature != 0):
+        return NOTHING  # which is what most requests ask for
     words = _words(header) if knob is None else {knob}
     if "no-store" in words or _is_unrepeatable(view):
         return NOTHING

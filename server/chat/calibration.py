@@ -9,15 +9,19 @@ way. Pure but for what it has seen; it must not be asked from several threads.
 import re
 from collections import OrderedDict
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 MAX_FAMILIES: Final = 1024
 """Families and kinds that are remembered."""
 LEAST_WEIGHT: Final = 0.05
 """What the latest call weighs at least; the first ones weigh alike."""
+LEARNT_CALLS: Final = 64
+"""After so many calls of a family, only every eighth that would cost something to count is learnt from."""
 BOUNDS: Final = (0.1, 10.0)
 """No single call says that the estimator is further off than this."""
 
+_ONE_OF: Final = 8
 _SNAPSHOT: Final = re.compile(r"[-@](?:20\d\d-\d\d-\d\d|20\d{6})\Z")
 
 
@@ -52,6 +56,18 @@ class Calibration:
         if len(self._ratios) > self._max_families:
             self._ratios.popitem(last=False)
 
+    def is_due(self, provider: str, model: str, kind: Kind) -> bool:
+        """Whether the next call should be learnt from, for those to whom counting costs something; asked once a call.
+
+        The first calls all are, and of later ones every eighth.
+        """
+        key = provider, family_of(model), kind
+        ratio, count = self._ratios.get(key, (1.0, 0))
+        if count < LEARNT_CALLS or count % _ONE_OF == 0:
+            return True
+        self._ratios[key] = ratio, count + 1
+        return False
+
     def ratio(self, provider: str, model: str, kind: Kind) -> float:
         """Reported tokens for each estimated one; 1 where nothing was learnt."""
         return self._ratios.get((provider, family_of(model), kind), (1.0, 0))[0]
@@ -63,6 +79,7 @@ class Calibration:
         return max(1, round(estimated_tokens * self.ratio(provider, model, kind)))
 
 
+@lru_cache(maxsize=MAX_FAMILIES)
 def family_of(model: str) -> str:
     """A model's name without the date of its snapshot."""
     snapshot = _SNAPSHOT.search(model)

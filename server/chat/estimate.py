@@ -14,7 +14,7 @@ This module must not be used to bill when a provider reported usage.
 """
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import Raw, Struct
 
 from server.chat.request import ChatRequest
 from server.chat.view import Message, Part, RawMember, Text, Tool
@@ -38,6 +38,8 @@ STREAMED_MEMBER_BYTES = 12
 FILE_TOKENS = 1000
 """A file that is known by its id only."""
 
+_SCHEMAS = ("functions", "response_format")
+_WITHOUT_CALLS = frozenset({"user", "system", "developer"})
 _LETTERS = bytes(range(ord("A"), ord("Z") + 1)) + bytes(range(ord("a"), ord("z") + 1))
 _DIGITS = b"0123456789"
 _ASCII = bytes(range(128))
@@ -87,29 +89,27 @@ def estimate_tokens(request: ChatRequest) -> int:
     view = request.view
     # All texts are counted in one go: the fixed cost of counting is that of a hundred characters.
     texts: list[Text] = []
-    schemas: list[RawMember] = [
-        request.members.get("functions", UNSET),
-        request.members.get("response_format", UNSET),
-    ]
+    schemas: list[RawMember] = [request.members[name] for name in _SCHEMAS if name in request.members]
     tokens = REPLY_TOKENS + MESSAGE_TOKENS * len(view.messages)
     for message in view.messages:
-        if isinstance(message.content, str):
-            texts.append(message.content)
-        elif message.content:
-            tokens += _add_parts(message.content, texts)
-        if message.role not in ("user", "system", "developer"):
+        content = message.content
+        if isinstance(content, str):
+            texts.append(content)
+        elif content:
+            tokens += _add_parts(content, texts)
+        if message.role not in _WITHOUT_CALLS:
             tokens += _add_calls(message, texts)
-        texts.append(message.name)
+        if message.name:
+            texts.append(message.name)
     for tool in view.tools or ():
         tokens += TOOL_TOKENS
         _add_tool(tool, texts, schemas)
+    tokens += estimate_text_tokens(" ".join([text for text in texts if text.__class__ is str]))
+    if not schemas:
+        return tokens
     # Providers write schemas out more tersely than JSON does, so a quarter of them is not counted.
     written = b" ".join(bytes(schema) for schema in schemas if isinstance(schema, Raw)).decode()
-    return (
-        tokens
-        + estimate_text_tokens(" ".join([text for text in texts if isinstance(text, str)]))
-        + (3 * estimate_text_tokens(written) + 3) // 4
-    )
+    return tokens + (3 * estimate_text_tokens(written) + 3) // 4
 
 
 class _Function(Struct, gc=False):

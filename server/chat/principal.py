@@ -80,7 +80,7 @@ class Call(Struct, frozen=True):
     the request's `x-perpetuo-*` headers, names without the prefix, and what else faces read from headers. `announce`
     takes metadata, names in lower case, that the caller gets before the answer or with the refusal; what is announced
     after the first piece of an answer is lost. `push` is there where the caller can be sent events without waiting for
-    it, once it has the first.
+    it, once it has the first. `traceparent` is the caller's own span, for traces.
     """
 
     request_id: str
@@ -93,3 +93,4 @@ class Call(Struct, frozen=True):
     announce: Callable[[Iterable[tuple[str, str]]], None] = _to_nobody
     is_timed: bool = False
     push: Push | None = None
+    traceparent: str = ""

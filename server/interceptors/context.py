@@ -20,6 +20,7 @@ _KNOB_PREFIX = "x-perpetuo-"
 _READ_BY_FACES = frozenset({"cache-control", "anthropic-beta", "anthropic-version", "idempotency-key"})
 _FORWARDED_FOR_KEY = "x-forwarded-for"
 _SURFACE_KEY = "x-perpetuo-surface"
+_PARENT_KEY = "traceparent"
 _SURFACES = frozenset({"rest", "grpc"})
 
 
@@ -32,7 +33,7 @@ class CallInfo:
     read besides (`cache-control`, `anthropic-beta`), of which repeated ones are joined by commas. `started_s` is in
     seconds of the loop's clock. `response_metadata` go out beside our id, before the first message or with the refusal.
     `principal` and `credential` stay None and empty on public methods. `forwarded_for` is what came as
-    `x-forwarded-for`, whoever wrote it.
+    `x-forwarded-for`, whoever wrote it, `traceparent` the caller's own span by W3C's trace context.
     """
 
     request_id: str
@@ -46,6 +47,7 @@ class CallInfo:
     response_metadata: list[tuple[str, str]] = field(default_factory=list)
     has_sent_request_id: bool = False
     forwarded_for: str = ""
+    traceparent: str = ""
 
     def outgoing(self) -> tuple[tuple[str, str], ...]:
         """The metadata that the caller gets: our id and what was announced; none if they are sent already."""
@@ -87,6 +89,8 @@ def read_call(
             knobs[key] = f"{knobs[key]},{value}" if key in knobs else value
         elif key == REQUEST_ID_KEY and info.client_request_id is None:
             info.client_request_id = value[:_CLIENT_REQUEST_ID_MAX_CHARS] if value.isprintable() and value else None
+        elif key == _PARENT_KEY:
+            info.traceparent = info.traceparent or value
     if knobs:
         info.knobs = knobs
     return info

@@ -29,6 +29,7 @@ class Provider:
     `credential` are the rules of a credential that is more than a key, `base_url_form` how an address is written where
     every entry must name its own.
     `prefill` is how a model is told to go on with what the assistant has begun to say; None where none does.
+    `otel_name` is its name in OpenTelemetry's conventions, where that is another.
     `natives` makes dialects for requests in the form of a face that the provider speaks itself, by the face's name.
     """
 
@@ -43,3 +44,4 @@ class Provider:
     base_url_form: str = ""
     prefill: Prefill | None = None
     natives: Mapping[str, Callable[[NativeRequest], Dialect]] = field(default_factory=dict)
+    otel_name: str = ""

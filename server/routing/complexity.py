@@ -98,9 +98,8 @@ _BY_BEGINNING: Final[Mapping[str, tuple[str, ...]]] = {
 def judge(features: Features) -> Judgement:
     """The class of a conversation with its points. The same features always give the same answer."""
     text = features.text
-    score = 0
-    for _, value, table, _ in _measures(features):
-        score += _from_table(value, table)
+    score = _from_table(features.prompt_tokens, _PROMPT_TOKENS) + _from_table(len(text), _ASKED_CHARACTERS)
+    score += _from_table(features.turns, _TURNS) + _from_table(features.tools, _TOOLS)
     # A space before a word stands for its beginning.
     words = _words_in(" " + text.lower().replace("\n", " "))
     has_rigour = False

@@ -16,10 +16,12 @@ from server.routing.tail import StreamTail
 def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answer, prompt_tokens: int) -> Usage:
     """The tokens of a whole answer; `prompt_tokens` is an estimate of the prompt."""
     reported = answer.facts.usage
-    written_tokens = estimate_answer_tokens(answer.body)
     if reported is None:
+        written_tokens = estimate_answer_tokens(answer.body)
         return _estimate(calibration, candidate, Kind.ANSWER, prompt_tokens, written_tokens)
-    _learn(calibration, candidate, Kind.ANSWER, (prompt_tokens, written_tokens), reported)
+    if calibration.is_due(candidate.deployment.provider, candidate.model, Kind.ANSWER):
+        written_tokens = estimate_answer_tokens(answer.body)
+        _learn(calibration, candidate, Kind.ANSWER, (prompt_tokens, written_tokens), reported)
     return reported
 
 

@@ -30,6 +30,7 @@ class Operation:
     answer was made for another request. `is_settled` says that its record was left with the ledger. `began` is when it
     began and `answered_at` when there was something to send, on the stopwatch; the latter is None if that was not this
     request's work. `content` is what was said, if that is to be kept, and `grant` what limits have counted.
+    `finish_reason` and `answered_model` are what the answer says of itself.
     """
 
     call: Call
@@ -54,6 +55,8 @@ class Operation:
     is_settled: bool = False
     began: float = field(init=False)
     answered_at: float | None = None
+    finish_reason: str = ""
+    answered_model: str = ""
 
     def __post_init__(self) -> None:
         self.began = self.trace.clock.exact()

@@ -40,6 +40,7 @@ class StreamTail:
         self._content_bytes = 0
         self._least_bytes = 0
         self.model = ""
+        self.finish_reason = ""
         self._finished = 0
 
     def feed(self, chunks: Sequence[Chunk]) -> list[bytes]:
@@ -81,6 +82,7 @@ class StreamTail:
             self._held = None
         if facts.finish_reason:
             self._finished += 1 + facts.more_finished
+            self.finish_reason = self.finish_reason or facts.finish_reason
             self._held = data
         else:
             out.append(data)

@@ -41,6 +41,10 @@ class CallInfo(Protocol):
         """What came as `x-forwarded-for`."""
 
     @property
+    def traceparent(self) -> str:
+        """The caller's own span, empty if it traces nothing."""
+
+    @property
     def knobs(self) -> Mapping[str, str]:
         """The `x-perpetuo-*` headers, without the prefix."""
 
@@ -86,6 +90,7 @@ class Calls:
             announce=info.response_metadata.extend,
             is_timed=remaining_s is not None,
             push=push,
+            traceparent=info.traceparent,
         )
 
     def announce(self, key: str, value: str) -> None:

@@ -6,7 +6,9 @@ What every face's servicer does; which face it is, and how its messages look, th
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from server.chat.principal import Call
+from msgspec.structs import replace
+
+from server.chat.principal import Call, Push
 from server.errors import PerpetuoError
 from server.ingress.face import Face, WholeFace
 from server.repeats import Completing
@@ -42,7 +44,38 @@ async def stream(
 
 
 async def _fed(pipeline: Completing, call: Call, body: bytes, face: Face) -> AsyncGenerator[list[bytes], None]:
+    pushed = None if call.push is None else _Pushed(face, call.push)
+    if pushed is not None:
+        call = replace(call, push=pushed.push)
     async with aclosing(pipeline.stream(call, body, face.read)) as chunks:
         async for some in chunks:
-            if events := face.feed(some):
+            if events := face.feed(some) if pushed is None else pushed.events_of(some):
                 yield events
+
+
+class _Pushed:
+    """Sends a face's events past the task that serves the call.
+
+    What the caller did not take comes once more in the stream, and the face must not be fed with it again.
+    """
+
+    def __init__(self, face: Face, push: Push) -> None:
+        self._face = face
+        self._push = push
+        self._refused: list[bytes] | None = None
+        self._events: list[bytes] = []
+
+    def push(self, chunks: list[bytes]) -> bool:
+        """Sends what the face makes of chunks; False if the caller takes nothing now."""
+        events = self._face.feed(chunks)
+        if not events or self._push(events):
+            return True
+        self._refused, self._events = chunks, events
+        return False
+
+    def events_of(self, chunks: list[bytes]) -> list[bytes]:
+        """What the face makes of chunks of the stream."""
+        if chunks is not self._refused:
+            return self._face.feed(chunks)
+        self._refused = None
+        return self._events

@@ -7,13 +7,13 @@ from msgspec.structs import replace
 from perpetuo.v1 import messages_pb2, messages_pb2_grpc
 
 from server.chat.estimate import estimate_tokens
-from server.chat.principal import Call
+from server.chat.principal import Call, Push
 from server.ingress.messages.face import MessagesFace
 from server.ingress.messages.rates import with_kin
 from server.ingress.messages.request import read_count
 from server.repeats import Completing
 from server.services import facing
-from server.services.calling import Calls, Context
+from server.services.calling import Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 
 
@@ -35,8 +35,8 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
         self, request: messages_pb2.StreamRawMessageRequest, context: Context
     ) -> AsyncIterator[messages_pb2.StreamRawMessageResponse]:
         """JSON in, the data of events out."""
-        async for events in self._stream(request.body.data, context):
-            yield messages_pb2.StreamRawMessageResponse(events=events)
+        async for events in self._stream(request.body.data, context, push_of(context, _raw_piece)):
+            yield _raw_piece(events)
 
     async def CreateMessage(
         self, request: messages_pb2.CreateMessageRequest, context: Context
@@ -69,17 +69,21 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
         call = self._call(context)
         return await facing.complete(self._pipeline, call, body, MessagesFace(call.knobs))
 
-    def _stream(self, body: bytes, context: Context) -> AsyncIterator[list[bytes]]:
-        call = self._call(context)
+    def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
+        call = self._call(context, push)
         return facing.stream(self._pipeline, call, body, MessagesFace(call.knobs))
 
-    def _call(self, context: Context) -> Call:
-        call = self._calls.call(context, MessagesFace.name)
+    def _call(self, context: Context, push: Push | None = None) -> Call:
+        call = self._calls.call(context, MessagesFace.name, push)
 
         def announce(pairs: Iterable[tuple[str, str]]) -> None:
             call.announce(with_kin(pairs))
 
         return replace(call, announce=announce)
+
+
+def _raw_piece(events: list[bytes]) -> messages_pb2.StreamRawMessageResponse:
+    return messages_pb2.StreamRawMessageResponse(events=events)
 
 
 def _count(body: bytes) -> messages_pb2.CountMessageTokensResponse:

@@ -8,12 +8,13 @@ import msgspec
 from google.api import httpbody_pb2
 from perpetuo.v1 import responses_pb2, responses_pb2_grpc
 
+from server.chat.principal import Push
 from server.errors import ParamUnsupported
 from server.ingress.responses import kept as lists
 from server.ingress.responses.face import ResponsesFace
 from server.repeats import Completing
 from server.services import facing
-from server.services.calling import Calls, Context
+from server.services.calling import Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 from server.services.response_states import ResponseStates
 from server.storage.responses import KeptResponse
@@ -38,8 +39,8 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         self, request: responses_pb2.StreamRawResponseRequest, context: Context
     ) -> AsyncIterator[responses_pb2.StreamRawResponseResponse]:
         """JSON in, the data of events out."""
-        async for events in self._stream(request.body.data, context):
-            yield responses_pb2.StreamRawResponseResponse(events=events)
+        async for events in self._stream(request.body.data, context, push_of(context, _raw_piece)):
+            yield _raw_piece(events)
 
     async def CreateResponse(
         self, request: responses_pb2.CreateResponseRequest, context: Context
@@ -100,10 +101,14 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         [answer] = await self._states.end(call, face, [await facing.complete(self._pipeline, call, body, face)])
         return answer
 
-    async def _stream(self, body: bytes, context: Context) -> AsyncIterator[list[bytes]]:
-        call = self._calls.call(context, ResponsesFace.name)
+    async def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
+        call = self._calls.call(context, ResponsesFace.name, push)
         face = await self._states.face(call, body)
         end = partial(self._states.end, call, face)
         async with aclosing(facing.stream(self._pipeline, call, body, face, end)) as lists_of_events:
             async for events in lists_of_events:
                 yield events
+
+
+def _raw_piece(events: list[bytes]) -> responses_pb2.StreamRawResponseResponse:
+    return responses_pb2.StreamRawResponseResponse(events=events)

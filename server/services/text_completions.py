@@ -6,10 +6,11 @@ from google.api import httpbody_pb2
 from perpetuo.v1 import text_completions_pb2 as texts
 from perpetuo.v1 import text_completions_pb2_grpc
 
+from server.chat.principal import Push
 from server.ingress.completions.face import CompletionsFace
 from server.repeats import Completing
 from server.services import facing
-from server.services.calling import Calls, Context
+from server.services.calling import Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 
 
@@ -31,8 +32,8 @@ class TextCompletionsServicer(text_completions_pb2_grpc.TextCompletionsServiceSe
         self, request: texts.StreamRawTextCompletionRequest, context: Context
     ) -> AsyncIterator[texts.StreamRawTextCompletionResponse]:
         """JSON in, the data of events out."""
-        async for events in self._stream(request.body.data, context):
-            yield texts.StreamRawTextCompletionResponse(events=events)
+        async for events in self._stream(request.body.data, context, push_of(context, _raw_piece)):
+            yield _raw_piece(events)
 
     async def CreateTextCompletion(
         self, request: texts.CreateTextCompletionRequest, context: Context
@@ -53,6 +54,10 @@ class TextCompletionsServicer(text_completions_pb2_grpc.TextCompletionsServiceSe
         call = self._calls.call(context, CompletionsFace.name)
         return await facing.complete(self._pipeline, call, body, CompletionsFace())
 
-    def _stream(self, body: bytes, context: Context) -> AsyncIterator[list[bytes]]:
-        call = self._calls.call(context, CompletionsFace.name)
+    def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
+        call = self._calls.call(context, CompletionsFace.name, push)
         return facing.stream(self._pipeline, call, body, CompletionsFace())
+
+
+def _raw_piece(events: list[bytes]) -> texts.StreamRawTextCompletionResponse:
+    return texts.StreamRawTextCompletionResponse(events=events)

@@ -5,7 +5,8 @@ the answer to all; what was answered before it is thrown away.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -23,10 +24,11 @@ class BatchTransport:
         self._plain = plain
         self._now_s = now_s
 
-    async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
+    def send(self, request: WireRequest, timeouts: Timeouts) -> Coroutine[Any, Any, WireResponse]:
         """See `Transport.send`. Raises UpstreamTimeout when the time is up between two parts."""
-        if not request.others:
-            return await self._plain.send(request, timeouts)
+        return self._send_all(request, timeouts) if request.others else self._plain.send(request, timeouts)
+
+    async def _send_all(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
         now_s = self._now_s or asyncio.get_running_loop().time
         ends_s = now_s() + timeouts.total_s
         bodies: list[bytes] = []

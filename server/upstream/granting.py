@@ -9,9 +9,9 @@ import asyncio
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -61,14 +61,15 @@ class GrantingTransport:
         self._now_s = now_s
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
-    async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
+    def send(self, request: WireRequest, timeouts: Timeouts) -> Coroutine[Any, Any, WireResponse]:
         """See `Transport.send`.
 
         Raises UpstreamAuth when no token is granted to the credential, and as sending does when none can be had.
         """
         grant = request.grant
-        if grant is None:
-            return await self._plain.send(request, timeouts)
+        return self._plain.send(request, timeouts) if grant is None else self._send_with(grant, request, timeouts)
+
+    async def _send_with(self, grant: WireRequest, request: WireRequest, timeouts: Timeouts) -> WireResponse:
         now_s = self._now_s or asyncio.get_running_loop().time
         ends_s = now_s() + timeouts.total_s
         kept = self._of(grant)

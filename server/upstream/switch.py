@@ -1,7 +1,8 @@
 """One transport out of several: the scheme of the URL chooses. What must be signed is signed here, as it is sent."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from server.chat.wire import Timeouts, Transport, WireRequest, WireResponse
 from server.errors import UpstreamBlocked
@@ -17,14 +18,14 @@ class TransportSwitch:
         self._transports = dict(transports)
         self._now_s = now_s
 
-    async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
+    def send(self, request: WireRequest, timeouts: Timeouts) -> Coroutine[Any, Any, WireResponse]:
         """See `Transport.send`; raises UpstreamBlocked for a scheme without a transport."""
         transport = self._transports.get(request.url.partition(":")[0])
         if transport is None:
             raise UpstreamBlocked("The provider's base URL is not one that requests may go to.")
         if request.sign is not None:
             request = request.sign(request, self._now_s())
-        return await transport.send(request, timeouts)
+        return transport.send(request, timeouts)
 
     async def close(self) -> None:
         """Closes every transport once."""

@@ -3,6 +3,7 @@
 A request that the vendor takes as it is costs a look at its members' names and at its messages, and leaves untouched.
 """
 
+from collections.abc import Set
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ _NOT_TAKEN: Final = "is not sent: the provider does not take it."
 _NO_MATTER: Final = (b"null", b"false", b"[]", b"{}", b'""')
 _ONE: Final = b"1"
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
+_LIMIT_ALONE: Final = tuple({name} for name in _LIMITS)
 _OF_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
 
 
@@ -27,7 +29,7 @@ def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool
     """The request as the vendor takes it, the very same where nothing must change; its notes are the original's."""
     messages = adapted_messages(vendor, request)
     found = request.members.keys() & vendor.looked_at
-    if messages is None and not found and vendor.takes_stream_options:
+    if messages is None and vendor.takes_stream_options and (not found or _takes_limit(vendor, found)):
         return request if is_stream is request.is_stream else request.with_members(request.members, is_stream=is_stream)
     members = request.members.copy()
     if messages is not None:
@@ -37,6 +39,11 @@ def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool
     if not vendor.takes_stream_options and members.pop("stream_options", None) is not None:
         request.tell("stream_options is not sent: the provider refuses it and reports usage anyway.")
     return request.with_members(members, is_stream=is_stream)
+
+
+def _takes_limit(vendor: Vendor, found: Set[str]) -> bool:
+    """Whether all that was found is one bound of the answer's length, by a name that the vendor has for it."""
+    return found in _LIMIT_ALONE and (not vendor.limit or vendor.limit in found) and not vendor.renames_limit
 
 
 class _Members:

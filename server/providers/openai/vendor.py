@@ -75,10 +75,12 @@ class Vendor:
     usage: UsageForm | None = None
     check_path: str = "/models"
     looked_at: frozenset[str] = field(init=False, repr=False, compare=False)
+    renames_limit: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = {old for old, _ in self.renamed} | set(self.left_out)
         object.__setattr__(self, "looked_at", _LOOKED_AT | names)
+        object.__setattr__(self, "renames_limit", not names.isdisjoint({"max_tokens", "max_completion_tokens"}))
 
 
 FINISH_REASONS: Final[Mapping[str, str]] = MappingProxyType(

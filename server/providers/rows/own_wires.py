@@ -59,6 +59,7 @@ OWN_WIRES: Final = (
         ),
         "GEMINI_API_KEY",
         natives={"embeddings": GoogleEmbeddings},
+        otel_name="gcp.gemini",
     ),
     Provider(
         "openai-responses",
@@ -68,6 +69,7 @@ OWN_WIRES: Final = (
         ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
         "OPENAI_API_KEY",
         natives={"responses": NativeResponses},
+        otel_name="openai",
     ),
     Provider(
         "bedrock",
@@ -85,6 +87,7 @@ OWN_WIRES: Final = (
         credential=BedrockCredential(),
         prefill=Prefill(models=("anthropic.claude",), must_be_known=True),
         base_url_form="https://bedrock-runtime.REGION.amazonaws.com",
+        otel_name="aws.bedrock",
     ),
     Provider(
         "azure",
@@ -105,6 +108,7 @@ OWN_WIRES: Final = (
         natives={
             "embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True, access=AzureAccess()))
         },
+        otel_name="azure.ai.openai",
     ),
     Provider(
         "cohere",
@@ -148,5 +152,6 @@ OWN_WIRES: Final = (
         "MISTRAL_API_KEY",
         prefill=Prefill("prefix", echoes=True),
         natives={"embeddings": embedder(EmbeddingForm(128, 16_000, takes_tokens=False, dimensions="output_dimension"))},
+        otel_name="mistral_ai",
     ),
 )

@@ -111,6 +111,7 @@ VENDORS: Final = (
         "https://api.x.ai/v1",
         ("grok-4.7", "grok-4.3", "grok-4.20-0309-non-reasoning"),
         "XAI_API_KEY",
+        otel_name="x_ai",
     ),
     Provider(
         "openrouter",

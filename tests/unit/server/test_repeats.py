@@ -38,6 +38,7 @@ class Upstream:
         self, call: Call, body: bytes, read: Read = parse_chat_request
     ) -> AsyncGenerator[list[bytes], None]:
         self.count += 1
+        assert (call.push is None) is (HEADER in call.knobs), "what is kept must come by"
         call.announce(HEADERS)
         try:
             yield [b"answer "]
@@ -62,7 +63,13 @@ class Caller:
     def call(self, request_id: str, **knobs: str) -> Call:
         now = asyncio.get_running_loop().time()
         return Call(
-            request_id, self.principal, now, now + self.within_s, knobs=self.knobs | knobs, announce=self.told.extend
+            request_id,
+            self.principal,
+            now,
+            now + self.within_s,
+            knobs=self.knobs | knobs,
+            announce=self.told.extend,
+            push=lambda _: True,
         )
 
 

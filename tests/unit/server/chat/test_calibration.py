@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.chat.calibration import Calibration, Kind, family_of
+from server.chat.calibration import LEARNT_CALLS, Calibration, Kind, family_of
 
 
 def taught(*reported: int, estimated: int = 100, model: str = "m") -> Calibration:
@@ -76,3 +76,24 @@ def test_names_that_nobody_has_do_not_fill_the_memory() -> None:
 )
 def test_a_family_is_a_model_without_the_date_of_its_snapshot(model: str, family: str) -> None:
     assert family_of(model) == family
+
+
+def test_of_a_family_that_is_known_only_every_eighth_call_is_learnt_from() -> None:
+    calibration = taught(*[120] * LEARNT_CALLS)
+    due = []
+    for _ in range(24):
+        due.append(calibration.is_due("p", "m", Kind.PROMPT))
+        if due[-1]:
+            calibration.learn("p", "m", Kind.PROMPT, 100, 120)
+    assert due == [True, *[False] * 7] * 3
+    assert calibration.ratio("p", "m", Kind.PROMPT) == pytest.approx(1.2)
+
+
+def test_the_first_calls_of_a_family_are_all_learnt_from() -> None:
+    calibration = Calibration()
+    for _ in range(LEARNT_CALLS):
+        assert calibration.is_due("p", "m", Kind.ANSWER)
+        calibration.learn("p", "m", Kind.ANSWER, 100, 120)
+    calibration.learn("p", "m", Kind.ANSWER, 100, 120)
+    assert not calibration.is_due("p", "m", Kind.ANSWER)
+    assert calibration.is_due("p", "other", Kind.ANSWER)

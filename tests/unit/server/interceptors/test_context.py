@@ -36,6 +36,11 @@ def test_the_callers_request_id_is_kept_when_it_is_printable(sent: str | bytes, 
     assert read(("x-request-id", sent)).client_request_id == kept
 
 
+def test_the_callers_span_is_read_once() -> None:
+    assert read(("traceparent", "00-1-2-01"), ("traceparent", "00-3-4-01")).traceparent == "00-1-2-01"
+    assert read().traceparent == ""
+
+
 def test_of_two_request_ids_the_first_counts() -> None:
     assert read(("x-request-id", "one"), ("x-request-id", "two")).client_request_id == "one"
 

@@ -23,6 +23,7 @@ class Info:
     credential: str = "pk_secret"
     forwarded_for: str = "198.51.100.7"
     knobs: Mapping[str, str] = field(default_factory=lambda: {"cache": "no-store"})
+    traceparent: str = "00-1-2-01"
     response_metadata: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -59,6 +60,7 @@ async def test_the_call_carries_what_the_interceptors_found() -> None:
     assert (call.request_id, call.client_request_id, call.surface) == ("req_1", "mine", "rest")
     assert call.principal is ANN
     assert call.knobs == {"cache": "no-store"}
+    assert call.traceparent == "00-1-2-01"
     assert calls.principal() is ANN
     assert calls.credential() == "pk_secret"
 

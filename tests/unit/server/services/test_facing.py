@@ -2,10 +2,11 @@
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from server.chat.principal import Call, Plan, Principal
 from server.errors import UpstreamBadResponse, UpstreamStreamInterrupted
@@ -109,3 +110,42 @@ async def test_what_is_to_be_done_before_the_end_is_done_then_and_only_for_a_who
             async for events in facing.stream(pipeline(answers), CALL, body(), MessagesFace(), end):
                 sent += events
         assert (sent[-1] == b'{"type":"more"}') is (error is None)
+
+
+class Pushing(Answers):
+    """A pipeline that pushes every chunk after the first, as long as they are taken; what is refused it yields."""
+
+    async def stream(self, call: Call, body: bytes, read: Read) -> AsyncGenerator[list[bytes], None]:
+        assert call.push is not None
+        read(body, stream=True)
+        for number, one in enumerate(self.chunks):
+            ready = [one]
+            if not number or not call.push(ready):
+                yield ready
+
+
+FACES: dict[str, Callable[[], Face]] = {"messages": MessagesFace, "responses": lambda: ResponsesFace("resp_1")}
+
+
+@pytest.mark.parametrize("takes", [0, 1, 3, 99], ids=lambda takes: f"{takes} lists are taken")
+@pytest.mark.parametrize("face", FACES.values(), ids=FACES)
+async def test_what_is_pushed_of_a_face_is_what_it_would_have_yielded(face: Callable[[], Face], takes: int) -> None:
+    chunks = [chunk({"content": "Hi"}), chunk({"content": " you"}), chunk({}), chunk({"content": "!"})]
+    answers = Pushing(*chunks, chunk({}, "stop"))
+    expected = await kinds(Answers(*answers.chunks), face())
+    found: list[str] = []
+    pushed_count = 0
+
+    def push(events: list[bytes]) -> bool:
+        nonlocal pushed_count
+        if pushed_count == takes:
+            return False
+        pushed_count += 1
+        found.extend(json.loads(event)["type"] for event in events)
+        return True
+
+    call = replace(CALL, push=push)
+    async for events in facing.stream(pipeline(answers), call, body(input="Hi"), face()):
+        found += [json.loads(event)["type"] for event in events]
+    assert found == expected
+    assert bool(pushed_count) is bool(takes)

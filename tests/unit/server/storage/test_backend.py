@@ -124,3 +124,32 @@ async def test_a_failure_of_many_rows_is_the_databases_and_undoes_all(counting: 
             missing = Table("missing", MetaData(), Column("n", Integer))
             await counting.add_all(writer, [Addition(missing, ("n",), [(1,)])])
     assert await counts(counting) == {}
+
+
+SUMS = Table("sums", MetaData(), Column("name", String, primary_key=True), Column("n", Integer))
+
+
+async def test_what_goes_with_new_rows_is_added_in_the_same_transaction(counting: Backend) -> None:
+    async with counting.writing() as writer:
+        await writer.execute(text("CREATE TABLE sums (name TEXT PRIMARY KEY, n INTEGER)"))
+    asked: list[frozenset[str]] = []
+
+    def also(new: frozenset[str]) -> list[Addition]:
+        asked.append(new)
+        return [Addition(SUMS, ("name",), [("all", len(new))], sums_up=True)]
+
+    await counting.append_new(COUNTS, [("a", 1), ("b", 2)], also)
+    await counting.append_new(COUNTS, [("b", 7), ("c", 3)], also)
+    assert asked == [{"a", "b"}, {"c"}]
+    assert await counts(counting) == {"a": 1, "b": 2, "c": 3}
+    async with counting.reading() as reader:
+        assert (await reader.execute(text("SELECT n FROM sums"))).scalar() == 3
+
+
+async def test_a_failure_of_what_goes_with_new_rows_undoes_all_and_holds_up_nothing(counting: Backend) -> None:
+    missing = Table("missing", MetaData(), Column("n", Integer))
+    with pytest.raises(DBAPIError, match="missing"):
+        await counting.append_new(COUNTS, [("a", 1)], lambda new: [Addition(missing, ("n",), [(1,)])])
+    assert await counts(counting) == {}
+    await counting.append_new(COUNTS, [("a", 1)], lambda new: [])
+    assert await counts(counting) == {"a": 1}
