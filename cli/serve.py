@@ -49,7 +49,7 @@ def serve(settings: ServeSettings, began: float, site: Site | None = None) -> in
 async def _serve(settings: ServeSettings, began: float) -> None:
     if settings.core:
         raise SettingsError("--core is for `python -m edge`; perpetuo serve brings its own core.")
-    stop = _stop_signal()
+    stop = _Stop()
     async with await Core.open(settings) as core:
         demo_key = await make_demo(core.stores) if settings.demo else ""
         grpc_port = await core.start()
@@ -59,14 +59,15 @@ async def _serve(settings: ServeSettings, began: float) -> None:
             if settings.ready_file is not None:
                 write_ready_file(settings.ready_file, (port, grpc_port), demo_key)
             collect_garbage_seldom()
+            stop.leads_to(core.leave)
             await stop.wait()
             core.leave()
 
 
 async def _serve_beside(settings: ServeSettings, site: Site) -> None:
     """Serves as one of several processes."""
-    stop = _stop_signal()
-    asyncio.get_running_loop().add_reader(site.life_line, stop.set)
+    stop = _Stop()
+    asyncio.get_running_loop().add_reader(site.life_line, stop.tell)
     own = bind(settings.host, 0)
     sharing = settings.model_copy(update={"replicas": settings.replicas * settings.workers})
     async with await Core.open(sharing, Place(shares_port=True, is_first=site.worker == 0)) as core:
@@ -76,15 +77,32 @@ async def _serve_beside(settings: ServeSettings, site: Site) -> None:
             if settings.ready_file is not None:
                 write_worker_file(settings.ready_file, own.getsockname()[1])
             collect_garbage_seldom()
+            stop.leads_to(core.leave)
             await stop.wait()
             core.leave()
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+class _Stop:
+    """That this process was told to stop, by a signal or by `tell`."""
+
+    def __init__(self) -> None:
+        self._told = asyncio.Event()
+        self._at_once: Callable[[], None] = lambda: None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.tell)
+
+    def tell(self) -> None:
+        """Stops."""
+        self._at_once()
+        self._told.set()
+
+    def leads_to(self, at_once: Callable[[], None]) -> None:
+        """What is done when it is told, before anybody who waits for it gets a turn of the loop."""
+        self._at_once = at_once
+
+    async def wait(self) -> None:
+        """Waits until it is told."""
+        await self._told.wait()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -57,6 +57,14 @@ async def serve(settings: ServerSettings) -> None:
         if settings.ready_file is not None:
             write_ready_file(settings.ready_file, port, demo_key)
         collect_garbage_seldom()
+
+        def leave() -> None:
+            core.leave()
+            stop.set()
+
+        # At once, and not when this coroutine has its next turn.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, leave)
         await stop.wait()
 
 

@@ -57,6 +57,7 @@ from server.limits.plans import PLAN_LIMITS
 from server.limits.refusals import Refusals
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
+from server.pictures import open_pictures
 from server.pipeline import Parts, Pipeline
 from server.plugins import load_providers
 from server.pricing import Pricing
@@ -95,7 +96,7 @@ from server.services.text_completions import TextCompletionsServicer
 from server.services.workspaces import WorkspacesServicer
 from server.settings import ServerSettings
 from server.sharing import Sharing
-from server.stores import Stores, check, ledger_options, open_stores
+from server.stores import Stores, breaker_rules, check, ledger_options, open_stores
 from server.tracing import open_tracing
 from server.under_way import UnderWay
 from server.upstream.batches import BatchTransport
@@ -183,7 +184,7 @@ class Core:
         self._tasks: set[asyncio.Task[None]] = set()
         clock_s = asyncio.get_running_loop().time
         rests = SharedRests(stores.state.notices, clock_s)
-        self._health = Health(rests.tell)
+        self._health = Health(rests.tell, rules=breaker_rules(settings))
         rests.listen(self._health)
         self._rewrapping: asyncio.Task[Rewrapped] | None = None
         self._under_way = UnderWay(DrainRules(settings.drain_providers, settings.drain_streams, settings.drain_s))
@@ -275,8 +276,9 @@ class Core:
             await asyncio.wait([self._rewrapping])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
-        if self._tracing is not None:
-            await self._tracing.close()
+        for sender in (self._tracing, self._pictures):
+            if sender is not None:
+                await sender.close()
         await self._ledger.close()
         await self._keeping.close()
         await self.stores.close()
@@ -297,12 +299,16 @@ class Core:
             settings.idle_timeout_s,
         )
         known = self.stores.known
-        around = Surroundings(self._catalogue.find, known.prefill_of, self._health, random.Random().random)
+        self._pictures = open_pictures(settings)
+        fetch = None if self._pictures is None else self._pictures.fetched
+        draw = random.Random().random
+        around = Surroundings(self._catalogue.find, known.prefill_of, self._health, draw, fetch=fetch)
         dispatcher = Dispatcher(self._transport, known.dialect_for, patience, self._flag, around)
         self._tracing = open_tracing(settings, known.rows, self.metering)
         clock = _clock()
         admission, refusals = Admission(self.stores.state.rates, PLAN_LIMITS), Refusals()
         self.metering.show_limits(admission, refusals)
+        self.metering.show_hedging(around.hedging)
         return Pipeline(
             Parts(
                 router=router,

@@ -28,6 +28,8 @@ class End:
         now_s = self._loop.time()
         self._due_s = now_s + grace_s + LAST_WORDS_S
         self._giving_up = self._loop.call_at(now_s + grace_s, under_way.give_up)
+        # Before anything is waited for: nobody shall send requests here because the announcement had to wait.
+        server.announce_end()
         self._leaving = self._loop.create_task(self._leave(min(NOTICE_S, grace_s / 4)))
 
     async def come(self) -> None:
@@ -37,6 +39,5 @@ class End:
         self._giving_up.cancel()
 
     async def _leave(self, notice_s: float) -> None:
-        await self._server.announce_end()
         await asyncio.sleep(notice_s)
         await self._server.stop_port(max(self._due_s - self._loop.time(), 0.0))

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
 from server.interceptors.shedding import Door, SheddingInterceptor
 from server.interceptors.status import StatusInterceptor, count_nowhere
+from server.services.health import HealthServicer
 from server.services.reflection import add_reflection
 from server.telemetry.logs import LineLogger
 
@@ -54,7 +55,7 @@ class CoreServer:
         self, registry: HandlerRegistry, authenticator: Authenticator, options: ServerOptions | None = None
     ) -> None:
         options = options or ServerOptions()
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, registry)
         self._services = registry.service_names()
         if options.has_reflection:
@@ -83,13 +84,12 @@ class CoreServer:
         else:
             bound = self._server.add_secure_port(address, credentials)
         await self._server.start()
-        for service in self._services:
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        self._health.serve(self._services)
         return bound
 
-    async def announce_end(self) -> None:
-        """Says NOT_SERVING; calls are taken as before. Safe to repeat."""
-        await self._health.enter_graceful_shutdown()
+    def announce_end(self) -> None:
+        """Says NOT_SERVING, before it returns; calls are taken as before. Safe to repeat."""
+        self._health.announce_end()
 
     async def stop_port(self, grace_s: float) -> None:
         """Refuses new calls at the port and gives running ones `grace_s` seconds; the channel goes on."""
@@ -97,7 +97,7 @@ class CoreServer:
 
     async def stop(self, grace_s: float) -> None:
         """Says NOT_SERVING first, then refuses new calls and gives running ones `grace_s` seconds. Safe to repeat."""
-        await self.announce_end()
+        self.announce_end()
         await asyncio.gather(self._server.stop(grace_s), self.channel.stop(grace_s))
         self._access_log.flush()
 

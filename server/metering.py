@@ -15,6 +15,7 @@ from server.limits.admission import Admission
 from server.limits.door import Door
 from server.limits.refusals import Refusals
 from server.routing.dispatch.line import Line
+from server.routing.dispatch.pace import Hedging
 from server.routing.health import Health
 from server.routing.load.traffic import Traffic
 from server.sharing import Sharing
@@ -157,6 +158,17 @@ class Metering:
             },
             ("outcome",),
             3,
+        )
+
+    def show_hedging(self, hedging: Hedging) -> None:
+        """Shows how often a second candidate was asked beside one that was slow."""
+        self._show(
+            "perpetuo_hedges_total",
+            "Times that a second candidate was asked beside a slow one, and that the budget had no room for it.",
+            "counter",
+            lambda: {("made",): hedging.hedge_count, ("no_room",): hedging.refused_count},
+            ("outcome",),
+            2,
         )
 
     def _show_breakers(self, health: Health, now_s: Callable[[], float]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from server.cache.control import use_of
+from server.cache.control import CacheUse, use_of
 from server.cache.fingerprint import Scope, fingerprint
 from server.cache.kept import KeptAnswer
 from server.chat.answer import ID_PREFIX, Identity, finish_answer
@@ -22,7 +22,7 @@ from server.chat.rates import Standing
 from server.chat.records import bare
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
-from server.chat.view import GatewayKnobs
+from server.chat.view import StreamMode
 from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
@@ -231,7 +231,8 @@ class Pipeline:
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
         router = self._parts.router
-        operation.follow(await router.policy(operation.call.principal.workspace_id))
+        policy = await router.policy(operation.call.principal.workspace_id)
+        operation.follow(policy)
         call = operation.call
         operation.content = self._parts.contents.begin(operation.content_policy, body)
         request = read(body, stream=operation.is_stream)
@@ -241,13 +242,15 @@ class Pipeline:
         if self._parts.prices_of is not None:
             operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
         request.is_strict = knobs.strict is True
-        asked = await router.read(request, knobs, call)
+        use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), policy.cache)
+        asked = await router.read(request, knobs, call, policy, is_repeatable=use.reads)
         operation.strategy, operation.bond = asked.ask.strategy, asked.ask.bond
         operation.prompt_tokens = asked.ask.prompt_tokens
         operation.complexity = asked.ask.complexity
-        share = await self._share(operation, request, knobs, asked)
-        hedges = asked.policy.hedges if knobs.hedge is None else knobs.hedge
-        prepared = Prepared(operation, request, asked, share, knobs.stream_mode or "direct", hedges)
+        mode = knobs.stream_mode or policy.stream_mode
+        share = await self._share(operation, request, use, asked, mode)
+        hedges = policy.hedges if knobs.hedge is None else knobs.hedge
+        prepared = Prepared(operation, request, asked, share, mode, hedges)
         if prepared.share is None or not prepared.share.has_kept():
             await self._choose(prepared)
         return prepared
@@ -269,20 +272,18 @@ class Pipeline:
         operation.grant = await self._parts.admission.admit(call.principal, needed_tokens, tell)
 
     async def _share(
-        self, operation: Operation, request: ChatRequest, knobs: GatewayKnobs, asked: Asked
+        self, operation: Operation, request: ChatRequest, use: CacheUse, asked: Asked, mode: StreamMode
     ) -> Share | None:
         """The request's part in what is kept and what is under way; None if it must have none."""
-        call = operation.call
-        use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), asked.policy.cache)
         if not (use.reads or use.stores):
             return None
-        principal = call.principal
+        call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
         key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
         if key is None:
             return None
         own = principal.workspace_id, key
-        share = self._parts.sharing.share(own, use, call.deadline, knobs.stream_mode or "direct")
+        share = self._parts.sharing.share(own, use, call.deadline, mode)
         share.notes = operation.notes
         return share
 

@@ -105,6 +105,9 @@ class ServerSettings(BaseSettings):
     )
     drain_streams: int = Field(default=100, ge=0, description="Streams at most that are read on without their callers.")
     drain_s: float = Field(default=60.0, gt=0, description="Longest time in which such a stream is read on, seconds.")
+    fetch_pictures: bool = Field(
+        default=True, description="Fetch pictures by address for providers that take only bytes; public addresses only."
+    )
     upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
     max_in_flight: int = Field(
         default=16_000, ge=0, description="Calls that are served at the same time; more are refused. 0 for no bound."
@@ -122,6 +125,21 @@ class ServerSettings(BaseSettings):
     )
     queue_per_tenant: int = Field(default=100, ge=1, description="Of these, of one user in one workspace at most.")
     queue_wait_s: float = Field(default=10.0, gt=0, description="Longest wait in the queue, seconds.")
+    breaker_failures: int = Field(
+        default=5, ge=1, le=1000, description="Failures in a row after which an upstream is left alone."
+    )
+    breaker_share: float = Field(
+        default=0.5, gt=0, le=1, description="Share of failures, among 20 calls or more, after which it is."
+    )
+    breaker_window_s: float = Field(
+        default=30.0, ge=1, le=3600, description="Time over which these are counted, seconds."
+    )
+    breaker_open_s: float = Field(
+        default=10.0, ge=0.1, le=3600, description="How long it is left alone before one request tries it, seconds."
+    )
+    breaker_probes: int = Field(
+        default=1, ge=1, le=100, description="Such tries in a row that have to be answered until all may ask it again."
+    )
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
     log_retention_days: int = Field(default=0, ge=0, description="Days that logs are kept; 0 keeps them for ever.")

@@ -23,6 +23,7 @@ from server.errors import StoreUnavailable
 from server.ledger.opening import LedgerOptions
 from server.ledger.spool.sync import SyncPolicy
 from server.plugins import Providers, load_providers
+from server.routing.health import BreakerRules
 from server.settings import ServerSettings
 from server.state.state import MEMORY, State, check_url, open_state
 from server.storage.backend import StoreBounds
@@ -142,6 +143,17 @@ async def _open_state(settings: ServerSettings, database: Database) -> State:
         return await open_state(settings.state_url, settings.replicas, _books(database))
     except ValueError as error:
         raise SettingsError(f"--state-url cannot be served: {error}.") from error
+
+
+def breaker_rules(settings: ServerSettings) -> BreakerRules:
+    """When breakers open and close."""
+    return BreakerRules(
+        settings.breaker_failures,
+        settings.breaker_share,
+        settings.breaker_window_s,
+        settings.breaker_open_s,
+        settings.breaker_probes,
+    )
 
 
 def ledger_options(settings: ServerSettings) -> LedgerOptions:

@@ -8,7 +8,7 @@ from server.accounts.forgetting import Forgetting
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.chat.content import ContentPolicy
 from server.chat.policy import RoutingPolicy, Weights
-from server.chat.view import CachePolicy, Strategy
+from server.chat.view import CachePolicy, Strategy, StreamMode
 from server.storage.database import Database
 from server.storage.workspaces import Workspace
 
@@ -16,6 +16,7 @@ FRESH_S: Final = 5.0
 STALE_S: Final = 600.0
 
 _STRATEGIES: Final[tuple[Strategy, ...]] = get_args(Strategy)
+_MODES: Final[tuple[StreamMode, ...]] = get_args(StreamMode)
 _CONTENT: Final[tuple[ContentPolicy, ...]] = get_args(ContentPolicy)
 _USUAL: Final = RoutingPolicy()
 _WEIGHTS: Final = 3  # of cost, quality and speed
@@ -68,4 +69,5 @@ def policy_from(workspace: Workspace) -> RoutingPolicy:
         content,
         workspace.hedge,
         workspace.request_timeout_s,
+        next((known for known in _MODES if known == workspace.stream_mode), _USUAL.stream_mode),
     )

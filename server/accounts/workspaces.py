@@ -18,6 +18,7 @@ STRATEGIES = ("default", "fastest", "cheapest", "reliable", "balanced")
 CONTENT_POLICIES = ("off", "metadata", "redacted", "full")
 MAX_TIMEOUT_S = 86_400.0
 CACHE_POLICIES = ("off", "exact", "semantic", "default")
+STREAM_MODES = ("direct", "buffered", "continue")
 _WEIGHTS_TOLERANCE = 0.001
 WEIGHTS = (0.40, 0.35, 0.25)
 """What cost, quality and speed weigh unless a workspace says otherwise."""
@@ -33,6 +34,7 @@ class WorkspaceChanges(TypedDict, total=False):
     cache_policy: str
     hedge: bool
     request_timeout_s: float | None
+    stream_mode: str
 
 
 class Workspaces:
@@ -107,6 +109,8 @@ def _checked(changes: WorkspaceChanges) -> WorkspaceChanges:
         checked["content_policy"] = _one_of(changes["content_policy"], "content_policy", CONTENT_POLICIES)
     if "cache_policy" in changes:
         checked["cache_policy"] = _one_of(changes["cache_policy"], "cache_policy", CACHE_POLICIES)
+    if "stream_mode" in changes:
+        checked["stream_mode"] = _one_of(changes["stream_mode"], "stream_mode", STREAM_MODES)
     if (timeout_s := changes.get("request_timeout_s")) is not None and not 0.0 < timeout_s <= MAX_TIMEOUT_S:
         raise RequestInvalid(
             f"request_timeout_s is more than 0 and at most {MAX_TIMEOUT_S:,.0f} seconds.", param="request_timeout_s"

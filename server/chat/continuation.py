@@ -3,6 +3,7 @@
 Pure. Only for answers of plain text; whether a provider goes on with such a message is not decided here.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -21,12 +22,12 @@ def can_be_continued(request: ChatRequest) -> bool:
     """Whether the answer will be one text that can be gone on with.
 
     Not with several answers, log-probabilities, a form or a tool that is forced, reasoning or sound, nor where the
-    assistant already has the last word, or where the request came in a provider's own form.
+    assistant already has the last word, or where the request needs what only its own form can ask for.
     """
     view = request.view
     form, thinking = view.response_format, view.thinking
     return (
-        request.native is None
+        not (request.native is not None and request.native.needs)
         and request.choices == 1
         and not (view.logprobs or view.top_logprobs)
         and not (isinstance(form, ResponseFormat) and form.type != "text")
@@ -48,6 +49,15 @@ def _forces_a_tool(view: ChatView) -> bool:
 
 def _names_its_function(choice: object) -> bool:
     return bool(choice) and not isinstance(choice, str)
+
+
+def in_chat_form(request: ChatRequest) -> ChatRequest:
+    """The request for an answer that is gone on with if need be: as a chat message, where that says all of it.
+
+    What a provider answers in the form of the request is passed on as it comes, and cannot be gone on with.
+    """
+    native = request.native
+    return replace(request, native=None) if native is not None and native.is_same else request
 
 
 def continuation_of(request: ChatRequest, said: str, said_tokens: int) -> ChatRequest:

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from server.errors import ParamUnsupported, PerpetuoError
+
 _SNIFFED_CHARS: Final = 64
+_NEEDS: Final = "needs"
+_BYTES: Final = "bytes"
 _PREFIXES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -67,6 +71,16 @@ def decode_text(media: Media) -> str | None:
         return base64.b64decode(media.data, validate=True).decode()
     except (binascii.Error, ValueError):
         return None
+
+
+def needs_bytes(why: str, path: str) -> ParamUnsupported:
+    """The refusal of a picture that is an address, by a provider that would take its bytes."""
+    return ParamUnsupported(f"{why} ('{path}').", param=path, details={_NEEDS: _BYTES})
+
+
+def is_for_bytes(refusal: PerpetuoError) -> bool:
+    """Whether it is such a refusal, so that the bytes would help."""
+    return refusal.details.get(_NEEDS) == _BYTES
 
 
 def _read_data_url(url: str) -> Media | None:

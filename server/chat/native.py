@@ -27,6 +27,7 @@ class NativeRequest:
     those that are the gateway's. `headers` are those that a provider of the form gets too, names in lower case.
     `losses` are what every other provider does not get, each a member and why, as `ChatRequest.lose` takes them.
     `needs` is what of the request no other provider can do at all, and `needs_param` where it stands; empty: nothing.
+    `is_same`: the chat message says all that it says, so that a provider of the form may get that instead.
     """
 
     face: str
@@ -35,6 +36,7 @@ class NativeRequest:
     losses: tuple[tuple[str, str], ...] = ()
     needs: str = ""
     needs_param: str = "model"
+    is_same: bool = False
 
     def body(self, *, model: str, is_stream: bool) -> bytes:
         """The request for a provider of that form: the model is replaced, all else is as it came."""

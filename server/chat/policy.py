@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from server.chat.content import ContentPolicy
-from server.chat.view import CachePolicy, Strategy
+from server.chat.view import CachePolicy, Strategy, StreamMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class RoutingPolicy:
     """How a workspace wants its requests to be routed, which answers the cache may keep, and what may be recorded.
 
     `hedges`: a second candidate may be asked beside a slow one. `timeout_s` is how long a request may take whose caller
-    does not say, in seconds; None leaves it to the gateway.
+    does not say, in seconds; None leaves it to the gateway. `stream_mode` is how streams go out.
     """
 
     strategy: Strategy = "default"
@@ -29,3 +29,4 @@ class RoutingPolicy:
     content: ContentPolicy = "metadata"
     hedges: bool = False
     timeout_s: float | None = None
+    stream_mode: StreamMode = "direct"

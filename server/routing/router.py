@@ -6,6 +6,7 @@ in as `Sources`; nothing is asked of a provider.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -44,6 +45,10 @@ PricesOf = Callable[[str], Awaitable[PriceOf]]
 PolicyOf = Callable[[str], Awaitable[RoutingPolicy]]
 RestsAt = Callable[[Candidate, float], Resting | None]
 """How a candidate rests at a time, in seconds of the router's clock; None for one that may be asked."""
+
+
+MAX_WEIGHED: Final = 4_096
+"""Requests of which it is remembered how large and how demanding they are."""
 
 
 def no_model(provider: str, model: str) -> None:
@@ -97,13 +102,25 @@ class Router:
         self._sources = sources
         self._measurements = measurements or Measurements()
         self._homes = Homes()
+        self._known: dict[tuple[int, int], tuple[int, Judgement]] = {}
 
-    async def read(self, request: ChatRequest, knobs: GatewayKnobs, call: Call) -> Asked:
-        """What a request asks of routing. Raises RequestInvalid for an `auto:…` that is not known."""
-        policy = await self._sources.policy_of(call.principal.workspace_id)
+    async def read(
+        self,
+        request: ChatRequest,
+        knobs: GatewayKnobs,
+        call: Call,
+        policy: RoutingPolicy | None = None,
+        *,
+        is_repeatable: bool = False,
+    ) -> Asked:
+        """What a request asks of routing. Raises RequestInvalid for an `auto:…` that is not known.
+
+        `policy` is that of the workspace, for who has it already. `is_repeatable`: the same body is likely to come
+        again, so that what is worked out of it is remembered.
+        """
+        policy = policy or await self._sources.policy_of(call.principal.workspace_id)
         wish = wish_of(request.model, knobs.strategy, policy.strategy)
-        prompt_tokens = estimate_tokens(request)
-        judgement = judge(features_of(request.view, prompt_tokens))
+        prompt_tokens, judgement = self._weighed_once(request) if is_repeatable else _weighed(request)
         ask = Ask(
             model=wish.model,
             wants_best=wish.wants_best,
@@ -118,6 +135,17 @@ class Router:
             bond=bond_of(request, call.principal.workspace_id, prompt_tokens),
         )
         return Asked(ask, judgement, policy)
+
+    def _weighed_once(self, request: ChatRequest) -> tuple[int, Judgement]:
+        """The same as `_weighed`, remembered by the body; what was worked out longest ago is forgotten first."""
+        body, known = request.body, self._known
+        key = hash(body), len(body)
+        found = known.get(key)
+        if found is None:
+            if len(known) >= MAX_WEIGHED:
+                del known[next(iter(known))]
+            found = known[key] = _weighed(request)
+        return found
 
     async def policy(self, workspace_id: str) -> RoutingPolicy:
         """What the workspace decides for its requests."""
@@ -158,6 +186,12 @@ class Router:
         served = next((each for each in reversed(attempts) if each.outcome == "ok"), None) if bond is not None else None
         if bond is not None and served is not None:
             self._homes.keep(bond, Home(served.provider_id, served.model), now_s)
+
+
+def _weighed(request: ChatRequest) -> tuple[int, Judgement]:
+    """An estimate of the tokens of a request's prompt, and how demanding it is."""
+    prompt_tokens = estimate_tokens(request)
+    return prompt_tokens, judge(features_of(request.view, prompt_tokens))
 
 
 def _needs_of(request: ChatRequest) -> Needs:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from server.chat.answer import ChunkFacts, peek_chunk
 from server.chat.usage import Usage
@@ -35,13 +35,14 @@ class _Choice(Struct, gc=False):
 
 class _Chunk(Struct, gc=False):
     choices: list[_Choice] | None = None
+    native: Raw | UnsetType = UNSET
 
 
 _CHUNK: Final = msgspec.json.Decoder(_Chunk)
 
 
 class Said:
-    """What an answer has said so far. `is_plain`: nothing but text, and not too much of it."""
+    """What an answer has said so far. `is_plain`: nothing but text, not too much of it, and not in another form."""
 
     __slots__ = ("_pieces", "_size", "is_plain")
 
@@ -59,7 +60,9 @@ class Said:
         """Takes a chunk that went out."""
         if not chunk.facts.has_content or not self.is_plain:
             return
-        for choice in _CHUNK.decode(chunk.data).choices or ():
+        decoded = _CHUNK.decode(chunk.data)
+        self.is_plain = decoded.native is UNSET
+        for choice in decoded.choices or ():
             for name, value in (choice.delta or {}).items():
                 if bytes(value) in _EMPTY:
                     continue
@@ -75,7 +78,7 @@ class Said:
             return
         self._pieces.append(text)
         self._size += len(text)
-        self.is_plain = self._size <= MAX_SAID_CHARS
+        self.is_plain = self.is_plain and self._size <= MAX_SAID_CHARS
 
 
 class Seam:

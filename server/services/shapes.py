@@ -22,6 +22,7 @@ ROLES: Final = Words(members_pb2.Role)
 STRATEGIES: Final = Words(workspaces_pb2.Strategy)
 CONTENT_POLICIES: Final = Words(workspaces_pb2.ContentPolicy)
 CACHE_POLICIES: Final = Words(workspaces_pb2.CachePolicy)
+STREAM_MODES: Final = Words(workspaces_pb2.StreamMode)
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
@@ -110,6 +111,7 @@ def _workspace_fields(membership: Membership) -> dict[str, Any]:
         "is_default": workspace.is_default,
         "hedge": workspace.hedge,
         "request_timeout_s": workspace.request_timeout_s,
+        "stream_mode": STREAM_MODES.number(workspace.stream_mode),
     }
 
 

@@ -14,6 +14,7 @@ from server.services.shapes import (
     CACHE_POLICIES,
     CONTENT_POLICIES,
     STRATEGIES,
+    STREAM_MODES,
     workspace_detail,
     workspace_message,
 )
@@ -31,6 +32,7 @@ def _changes(request: workspaces_pb2.UpdateWorkspaceRequest) -> WorkspaceChanges
         "cache_policy": CACHE_POLICIES.word(request.cache_policy, "default"),
         "hedge": request.hedge,
         "request_timeout_s": request.request_timeout_s if request.HasField("request_timeout_s") else None,
+        "stream_mode": STREAM_MODES.word(request.stream_mode, "direct"),
     }
     named = named_fields(request, _CHANGEABLE)
     return cast("WorkspaceChanges", {name: value for name, value in values.items() if name in named})

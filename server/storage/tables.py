@@ -67,6 +67,7 @@ WORKSPACES = Table(
     Column("cache_policy", String(16), nullable=False, server_default="default"),
     Column("hedge", Boolean, nullable=False, server_default=false()),
     Column("request_timeout_s", Float),
+    Column("stream_mode", String(16), nullable=False, server_default="direct"),
     Index(None, "owner_id", "created_at"),
 )
 

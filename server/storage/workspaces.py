@@ -19,7 +19,7 @@ class Workspace:
     of cost, quality and speed, empty for the usual ones. `content_policy` says what is kept of prompts, `cache_policy`
     which answers may come from the cache. `hedge`: a second candidate may be asked beside a slow one.
     `request_timeout_s` is how long a request may take that does not say so itself, None for as long as the gateway lets
-    it.
+    it; `stream_mode` how its streams go out.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Workspace:
     cache_policy: str = "default"
     hedge: bool = False
     request_timeout_s: float | None = None
+    stream_mode: str = "direct"
 
 
 @dataclass(frozen=True, slots=True)

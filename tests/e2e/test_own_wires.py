@@ -1,5 +1,6 @@
 """OpenAI's own client through the gateway to vendors whose wire is another: whole, streamed, and back with tools."""
 
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
+from tests.e2e.fake_upstream import Reply, fake_upstream
 from tests.e2e.gateway import Account, Gateway, add_provider, sign_up
 from tests.e2e.vendors import ACCESS_KEY_ID, SECRET, Vendors, running_vendors
 from tests.providers.folding import folded
@@ -91,6 +93,43 @@ async def test_a_stream_is_the_same_answer(perpetuo: Gateway, vendors: Vendors, 
         chunks = [chunk.model_dump() async for chunk in stream]
     assert folded(chunks) == whole_of(whole.model_dump())
     assert chunks[-1]["usage"]["total_tokens"] == whole.model_dump()["usage"]["total_tokens"]
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+def looking(url: str) -> list[ChatCompletionMessageParam]:
+    part: Any = {"type": "image_url", "image_url": {"url": url}}
+    return [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, part]}]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["in one piece", "streamed"])
+async def test_a_picture_by_address_arrives_as_bytes_where_only_bytes_are_taken(
+    perpetuo: Gateway, vendors: Vendors, wired: Account, stream: bool
+) -> None:
+    async with client(perpetuo, wired) as asking, fake_upstream(lambda _: Reply([PNG])) as site:
+        model, url = f"bedrock/{WIRES[0].model}", f"{site.url}/a.png"
+        made: Any = await asking.chat.completions.create(model=model, messages=looking(url), stream=stream)
+        if stream:
+            assert [chunk async for chunk in made]
+    image = vendors.last()[2]["messages"][0]["content"][1]["image"]
+    assert image == {"format": "png", "source": {"bytes": base64.b64encode(PNG).decode()}}
+    assert [(asked.method, asked.path) for asked in site.asked] == [("GET", "/a.png")]
+    assert SECRET not in str(site.asked)
+
+
+async def test_a_picture_that_cannot_be_had_is_a_refusal_that_names_it(
+    perpetuo: Gateway, vendors: Vendors, wired: Account
+) -> None:
+    async with client(perpetuo, wired) as asking, fake_upstream(lambda _: Reply([b"gone"], 404)) as site:
+        before = len(vendors.seen)
+        with pytest.raises(openai.BadRequestError) as caught:
+            await asking.chat.completions.create(
+                model=f"bedrock/{WIRES[0].model}", messages=looking(f"{site.url}/a.png")
+            )
+    assert caught.value.param == "messages[0].content[1].image_url.url"
+    assert "answered 404" in caught.value.message
+    assert len(vendors.seen) == before
 
 
 async def test_credentials_are_checked_where_they_are_used(perpetuo: Gateway, vendors: Vendors, wired: Account) -> None:

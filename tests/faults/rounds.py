@@ -27,6 +27,7 @@ from tests.e2e.gateway import Account, Gateway, add_provider, gateway, sign_up
 from tests.faults.asking import Question, Seen, ask_grpc, ask_rest
 
 LOAD_S = 0.8
+_LOOK_S = 0.005
 QUICK = "mock/slow?n=5&ms=10"
 LONG = "mock/slow?n=100000&ms=50"
 """A stream that outlasts every grace."""
@@ -46,9 +47,13 @@ class Asked:
 
 @dataclass(slots=True)
 class Round:
-    """What a round brought. Times in milliseconds after the signal."""
+    """What a round brought. Times in milliseconds after the signal.
+
+    `late_ms` is how late the clients' own loop was at most until all was known, which the others have in them.
+    """
 
     not_serving_ms: float = 0.0
+    late_ms: float = 0.0
     not_ready_ms: float = 0.0
     exit_ms: float = 0.0
     told_at_s: float = 0.0
@@ -141,16 +146,26 @@ async def play_round(directory: Path, grace_s: float, *, each: int = 4, long: in
             watching = asyncio.ensure_future(_not_serving(channel))
             await asyncio.sleep(LOAD_S)
             found.told_at_s = time.monotonic()
+            looking = asyncio.ensure_future(_look(found))
             os.kill(running.pid, signal.SIGTERM)
             ready_at_s = await _not_ready(running.url)
             found.not_ready_ms = (ready_at_s - found.told_at_s) * 1000
             found.not_serving_ms = (await watching - found.told_at_s) * 1000
+            looking.cancel()
             await asyncio.sleep(grace_s / 2)
             load.is_over = True
             await asyncio.gather(*clients)
         found.exit_ms = (await _ended(running) - found.told_at_s) * 1000
     found.rows = _rows(running.data_dir)
     return found
+
+
+async def _look(found: Round) -> None:
+    """Keeps how late this loop is at most, until it is cancelled."""
+    while True:
+        began_s = time.monotonic()
+        await asyncio.sleep(_LOOK_S)
+        found.late_ms = max(found.late_ms, (time.monotonic() - began_s - _LOOK_S) * 1000)
 
 
 async def _not_serving(channel: grpc.aio.Channel) -> float:

@@ -34,6 +34,17 @@ async def test_what_breaks_midway_moves_on(row: Row, patient: Lab, brisk: Lab) -
         await room.let_go()
 
 
+@pytest.mark.parametrize("knobs", [{}, {"stream-mode": "direct"}], ids=["and so it is", "but a request says no"])
+async def test_a_workspace_has_its_streams_held(patient: Lab, knobs: dict[str, str]) -> None:
+    async with patient.room("reset-midway", "ok") as room:
+        await patient.core.stores.accounts.workspaces.change(
+            patient.user_id, room.workspace_id, {"stream_mode": "buffered"}
+        )
+        seen = await room.ask(is_stream=True, is_grpc=False, knobs=knobs)
+        assert seen.status == 200
+        assert seen.is_complete is not bool(knobs)
+
+
 @pytest.mark.parametrize("is_grpc", [False, True], ids=["rest", "grpc"])
 async def test_where_all_break_the_caller_gets_a_status_and_no_text(patient: Lab, is_grpc: bool) -> None:
     async with patient.room("reset-midway", "close-midway") as room:

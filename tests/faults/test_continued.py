@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -203,3 +204,91 @@ async def test_a_caller_who_leaves_while_a_stream_goes_on_frees_the_upstream(pat
         await mock.arrived(2)
         asking.cancel()
         await room.let_go()
+
+
+FACES = {
+    "messages": ("/v1/messages", {"max_tokens": 500, "messages": [{"role": "user", "content": "Tell me."}]}),
+    "responses": ("/v1/responses", {"input": "Tell me.", "store": False}),
+    "legacy completions": ("/v1/completions", {"prompt": "Tell me.", "max_tokens": 500}),
+}
+MODELS = {"deepseek": "lab-model", "anthropic": "claude-haiku-4-5"}
+
+
+async def told_by(room: Room, face: str, provider: str, **more: object) -> list[dict[str, Any]]:
+    """The events of a stream by a face, as they were sent."""
+    path, body = FACES[face]
+    asked = {**body, "model": MODELS[provider], "stream": True, "gateway": {"stream_mode": "continue"}, **more}
+    headers = {"authorization": f"Bearer {room.key}"}
+    async with room.lab.session.post(f"{room.lab.url}{path}", json=asked, headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        text = await answer.text()
+    lines = [line.removeprefix("data: ") for line in text.split("\n") if line.startswith("data: {")]
+    return [json.loads(line) for line in lines]
+
+
+def text_of(event: dict[str, Any]) -> str:
+    """What an event of any of the faces says."""
+    if event.get("type") == "response.output_text.delta":
+        return str(event["delta"])
+    if event.get("type") == "content_block_delta":
+        return str(event["delta"].get("text", ""))
+    return "".join(choice.get("text", "") for choice in event.get("choices", ()))
+
+
+def ends_of(events: list[dict[str, Any]]) -> list[str]:
+    """How the stream ended, by whichever face."""
+    found = [str(event["type"]) for event in events if event.get("type") in ("message_stop", "response.completed")]
+    choices = [choice for event in events for choice in event.get("choices", ())]
+    return found + [choice["finish_reason"] for choice in choices if choice["finish_reason"]]
+
+
+@pytest.mark.parametrize("provider", list(MODELS))
+@pytest.mark.parametrize("face", list(FACES))
+async def test_a_stream_of_every_face_goes_on(patient: Lab, face: str, provider: str) -> None:
+    async with patient.room(upstream("+close-after?n=7", provider)) as room:
+        events = await told_by(room, face, provider)
+        assert "".join(map(text_of, events)) == TEXT
+        assert len(ends_of(events)) == 1
+        assert not [event for event in events if event.get("error")]
+        mock = room.targets[0].mock
+        assert mock is not None
+        first, second = mock.requests
+        last = json.loads(second.body)["messages"][-1]
+        assert last["role"] == "assistant"
+        assert TEXT.startswith(last["content"])
+        assert first.path == ("/v1/messages" if provider == "anthropic" else "/v1/chat/completions")
+
+
+NOT_GONE_ON: dict[str, tuple[str, dict[str, object]]] = {
+    "a message that says what its own form alone can": (
+        "messages",
+        {"container": "c"},
+    ),
+    "one with thinking": ("messages", {"thinking": {"type": "enabled", "budget_tokens": 200}}),
+    "a form of the answer": (
+        "responses",
+        {"text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": "object"}}}},
+    ),
+    "a tool that has to be called": (
+        "messages",
+        {
+            "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+            "tool_choice": {"type": "tool", "name": "f"},
+        },
+    ),
+    "several answers": ("legacy completions", {"n": 2}),
+}
+
+
+@pytest.mark.parametrize(("face", "more"), list(NOT_GONE_ON.values()), ids=list(NOT_GONE_ON))
+async def test_what_a_face_asks_beyond_a_text_is_not_gone_on_with(
+    patient: Lab, face: str, more: dict[str, object]
+) -> None:
+    provider = "anthropic" if face == "messages" else "deepseek"
+    async with patient.room(upstream("+close-after?n=7", provider)) as room:
+        events = await told_by(room, face, provider, **more)
+        assert ends_of(events) == []
+        assert any(event.get("error") or event.get("type") in ("error", "response.failed") for event in events)
+        mock = room.targets[0].mock
+        assert mock is not None
+        assert len(mock.requests) == 1

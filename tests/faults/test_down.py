@@ -4,16 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from server.routing.health import breaker
 from tests.faults.down import REFUSED, Outcome, Plan, Shot, all_down
 
 
 @pytest.mark.parametrize("fault", [REFUSED, "error-500"])
-async def test_when_all_are_down_few_calls_are_made_and_all_are_served_after(
-    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(breaker, "OPEN_S", 1.0)
-    outcome = await all_down(tmp_path, Plan(rate=40.0, before_s=0.5, down_s=3.0, fault=fault))
+async def test_when_all_are_down_few_calls_are_made_and_all_are_served_after(fault: str, tmp_path: Path) -> None:
+    outcome = await all_down(tmp_path, Plan(rate=40.0, before_s=0.5, down_s=3.0, fault=fault, open_s=1.0))
     assert outcome.problems(is_timed=False) == [], "\n".join(outcome.figures())
 
 
@@ -22,7 +18,7 @@ def shot(at_s: float, status: int = 503, code: str = "no_healthy_route", calls: 
 
 
 def outcome(*shots: Shot, **calls: tuple[int, ...]) -> Outcome:
-    return Outcome(Plan(down_s=10.0), 5.0, list(shots), calls, down_at_s=0.0, up_at_s=10.0)
+    return Outcome(Plan(down_s=10.0, open_s=5.0), list(shots), calls, down_at_s=0.0, up_at_s=10.0)
 
 
 GOOD = (shot(1, calls=2, code="upstream_unavailable"), shot(2), shot(11, 503), shot(12, 200, ""))

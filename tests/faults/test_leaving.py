@@ -8,8 +8,9 @@ printed.
 
 import asyncio
 import contextlib
+import gc
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -195,7 +196,20 @@ async def rows_of(room: Room, count: int) -> int:
             await asyncio.sleep(0.01)
 
 
+@pytest.fixture
+def still() -> Iterator[None]:
+    """The collector as in a gateway that has started: it does not look at what is there already.
+
+    Else it would now and then go through every module of the tests, and everything would stand still meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("still")
 @pytest.mark.parametrize("state", State, ids=lambda state: state.value)
 async def test_a_client_that_leaves_frees_everything_at_once(
     state: State, narrow: Lab, crowded: Lab, pytestconfig: pytest.Config, tell: Callable[[str], None]

@@ -84,7 +84,7 @@ async def test_an_explanation_says_who_rests_and_why(patient: Lab) -> None:
 async def test_one_of_many_callers_probes_and_an_answer_lets_all_in(
     patient: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breaker, "OPEN_S", 1.0)
+    monkeypatch.setattr(patient.core._health._records, "_rules", breaker.BreakerRules(open_s=1.0))
     async with patient.room("error-503", "ok") as room:
         await fail_often(room)
         play(room, "delay-first?ms=300")

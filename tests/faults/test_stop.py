@@ -41,6 +41,6 @@ async def test_a_gateway_that_is_told_to_stop_under_load_loses_nothing(
     tell(f"{len(rounds)} rounds, grace {GRACE_S} s: {sum(counts.values())} requests, {counts['lost']} lost")
     for outcome, count in sorted(counts.items()):
         tell(f"  {outcome:26} {count}")
-    for name in ("not_serving_ms", "not_ready_ms", "exit_ms"):
+    for name in ("not_serving_ms", "not_ready_ms", "late_ms", "exit_ms"):
         times = [getattr(each, name) for each in rounds]
         tell(f"  {name:26} median {sorted(times)[len(times) // 2]:.0f}, most {max(times):.0f}")

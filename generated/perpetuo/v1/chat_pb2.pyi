@@ -386,7 +386,7 @@ class GatewayOptions(_message.Message):
     strict: _builtins.bool
     """Whether what a provider cannot take is refused instead of noted. Default: false."""
     stream_mode: _builtins.str
-    """`direct`, `buffered` or `continue`. Default: `direct`."""
+    """`direct`, `buffered` or `continue`. Default: as the workspace has it."""
     hedge: _builtins.bool
     """Whether a second attempt may run beside a slow one. Default: as the workspace has it."""
     cache: _builtins.str

@@ -31,7 +31,7 @@ from perpetuo.v1 import members_pb2 as perpetuo_dot_v1_dot_members__pb2
 from perpetuo.v1 import providers_pb2 as perpetuo_dot_v1_dot_providers__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cperpetuo/v1/workspaces.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x19perpetuo/v1/members.proto\x1a\x1bperpetuo/v1/providers.proto\"?\n\x0fStrategyWeights\x12\x0c\n\x04\x63ost\x18\x01 \x01(\x01\x12\x0f\n\x07quality\x18\x02 \x01(\x01\x12\r\n\x05speed\x18\x03 \x01(\x01\"\x91\x03\n\tWorkspace\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08strategy\x18\x04 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\x12-\n\x07weights\x18\x05 \x01(\x0b\x32\x1c.perpetuo.v1.StrategyWeights\x12\x32\n\x0e\x63ontent_policy\x18\x06 \x01(\x0e\x32\x1a.perpetuo.v1.ContentPolicy\x12.\n\x0c\x63\x61\x63he_policy\x18\x07 \x01(\x0e\x32\x18.perpetuo.v1.CachePolicy\x12\x1f\n\x04role\x18\x08 \x01(\x0e\x32\x11.perpetuo.v1.Role\x12\x12\n\nis_default\x18\t \x01(\x08\x12\r\n\x05hedge\x18\n \x01(\x08\x12$\n\x11request_timeout_s\x18\x0b \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x42\x14\n\x12_request_timeout_s\"\xc1\x03\n\x0fWorkspaceDetail\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08strategy\x18\x04 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\x12-\n\x07weights\x18\x05 \x01(\x0b\x32\x1c.perpetuo.v1.StrategyWeights\x12\x32\n\x0e\x63ontent_policy\x18\x06 \x01(\x0e\x32\x1a.perpetuo.v1.ContentPolicy\x12.\n\x0c\x63\x61\x63he_policy\x18\x07 \x01(\x0e\x32\x18.perpetuo.v1.CachePolicy\x12\x1f\n\x04role\x18\x08 \x01(\x0e\x32\x11.perpetuo.v1.Role\x12\x12\n\nis_default\x18\t \x01(\x08\x12(\n\tproviders\x18\n \x03(\x0b\x32\x15.perpetuo.v1.Provider\x12\r\n\x05hedge\x18\x0b \x01(\x08\x12$\n\x11request_timeout_s\x18\x0c \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x42\x14\n\x12_request_timeout_s\"\x17\n\x15ListWorkspacesRequest\"D\n\x16ListWorkspacesResponse\x12*\n\nworkspaces\x18\x01 \x03(\x0b\x32\x16.perpetuo.v1.Workspace\"U\n\x16\x43reateWorkspaceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\'\n\x08strategy\x18\x02 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\"D\n\x17\x43reateWorkspaceResponse\x12)\n\tworkspace\x18\x01 \x01(\x0b\x32\x16.perpetuo.v1.Workspace\"+\n\x13GetWorkspaceRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"G\n\x14GetWorkspaceResponse\x12/\n\tworkspace\x18\x01 \x01(\x0b\x32\x1c.perpetuo.v1.WorkspaceDetail\"\xfd\x02\n\x16UpdateWorkspaceRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\'\n\x08strategy\x18\x03 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\x12-\n\x07weights\x18\x04 \x01(\x0b\x32\x1c.perpetuo.v1.StrategyWeights\x12\x32\n\x0e\x63ontent_policy\x18\x05 \x01(\x0e\x32\x1a.perpetuo.v1.ContentPolicy\x12.\n\x0c\x63\x61\x63he_policy\x18\x06 \x01(\x0e\x32\x18.perpetuo.v1.CachePolicy\x12/\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\x05hedge\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x11request_timeout_s\x18\t \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_hedgeB\x14\n\x12_request_timeout_s\"D\n\x17UpdateWorkspaceResponse\x12)\n\tworkspace\x18\x01 \x01(\x0b\x32\x16.perpetuo.v1.Workspace\".\n\x16\x44\x65leteWorkspaceRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"6\n\x17\x44\x65leteWorkspaceResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*\x95\x01\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x14\n\x10STRATEGY_DEFAULT\x10\x01\x12\x14\n\x10STRATEGY_FASTEST\x10\x02\x12\x15\n\x11STRATEGY_CHEAPEST\x10\x03\x12\x15\n\x11STRATEGY_RELIABLE\x10\x04\x12\x15\n\x11STRATEGY_BALANCED\x10\x05*\x9a\x01\n\rContentPolicy\x12\x1e\n\x1a\x43ONTENT_POLICY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONTENT_POLICY_OFF\x10\x01\x12\x1b\n\x17\x43ONTENT_POLICY_METADATA\x10\x02\x12\x1b\n\x17\x43ONTENT_POLICY_REDACTED\x10\x03\x12\x17\n\x13\x43ONTENT_POLICY_FULL\x10\x04*\x8e\x01\n\x0b\x43\x61\x63hePolicy\x12\x1c\n\x18\x43\x41\x43HE_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_POLICY_OFF\x10\x01\x12\x16\n\x12\x43\x41\x43HE_POLICY_EXACT\x10\x02\x12\x19\n\x15\x43\x41\x43HE_POLICY_SEMANTIC\x10\x03\x12\x18\n\x14\x43\x41\x43HE_POLICY_DEFAULT\x10\x04\x32\xb2\x05\n\x11WorkspacesService\x12r\n\x0eListWorkspaces\x12\".perpetuo.v1.ListWorkspacesRequest\x1a#.perpetuo.v1.ListWorkspacesResponse\"\x17\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/workspaces\x12\x83\x01\n\x0f\x43reateWorkspace\x12#.perpetuo.v1.CreateWorkspaceRequest\x1a$.perpetuo.v1.CreateWorkspaceResponse\"%\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x1b\"\x0b/workspaces:\x01*b\tworkspace\x12\x86\x01\n\x0cGetWorkspace\x12 .perpetuo.v1.GetWorkspaceRequest\x1a!.perpetuo.v1.GetWorkspaceResponse\"1\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\'\x12\x1a/workspaces/{workspace_id}b\tworkspace\x12\x92\x01\n\x0fUpdateWorkspace\x12#.perpetuo.v1.UpdateWorkspaceRequest\x1a$.perpetuo.v1.UpdateWorkspaceResponse\"4\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02*2\x1a/workspaces/{workspace_id}:\x01*b\tworkspace\x12\x84\x01\n\x0f\x44\x65leteWorkspace\x12#.perpetuo.v1.DeleteWorkspaceRequest\x1a$.perpetuo.v1.DeleteWorkspaceResponse\"&\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x1c*\x1a/workspaces/{workspace_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cperpetuo/v1/workspaces.proto\x12\x0bperpetuo.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"perpetuo/rest/v1/annotations.proto\x1a\x19perpetuo/v1/members.proto\x1a\x1bperpetuo/v1/providers.proto\"?\n\x0fStrategyWeights\x12\x0c\n\x04\x63ost\x18\x01 \x01(\x01\x12\x0f\n\x07quality\x18\x02 \x01(\x01\x12\r\n\x05speed\x18\x03 \x01(\x01\"\xbf\x03\n\tWorkspace\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08strategy\x18\x04 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\x12-\n\x07weights\x18\x05 \x01(\x0b\x32\x1c.perpetuo.v1.StrategyWeights\x12\x32\n\x0e\x63ontent_policy\x18\x06 \x01(\x0e\x32\x1a.perpetuo.v1.ContentPolicy\x12.\n\x0c\x63\x61\x63he_policy\x18\x07 \x01(\x0e\x32\x18.perpetuo.v1.CachePolicy\x12\x1f\n\x04role\x18\x08 \x01(\x0e\x32\x11.perpetuo.v1.Role\x12\x12\n\nis_default\x18\t \x01(\x08\x12\r\n\x05hedge\x18\n \x01(\x08\x12$\n\x11request_timeout_s\x18\x0b \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12,\n\x0bstream_mode\x18\x0c \x01(\x0e\x32\x17.perpetuo.v1.StreamModeB\x14\n\x12_request_timeout_s\"\xef\x03\n\x0fWorkspaceDetail\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08strategy\x18\x04 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\x12-\n\x07weights\x18\x05 \x01(\x0b\x32\x1c.perpetuo.v1.StrategyWeights\x12\x32\n\x0e\x63ontent_policy\x18\x06 \x01(\x0e\x32\x1a.perpetuo.v1.ContentPolicy\x12.\n\x0c\x63\x61\x63he_policy\x18\x07 \x01(\x0e\x32\x18.perpetuo.v1.CachePolicy\x12\x1f\n\x04role\x18\x08 \x01(\x0e\x32\x11.perpetuo.v1.Role\x12\x12\n\nis_default\x18\t \x01(\x08\x12(\n\tproviders\x18\n \x03(\x0b\x32\x15.perpetuo.v1.Provider\x12\r\n\x05hedge\x18\x0b \x01(\x08\x12$\n\x11request_timeout_s\x18\x0c \x01(\x01\x42\x04\xa0\xc2\x18\x01H\x00\x88\x01\x01\x12,\n\x0bstream_mode\x18\r \x01(\x0e\x32\x17.perpetuo.v1.StreamModeB\x14\n\x12_request_timeout_s\"\x17\n\x15ListWorkspacesRequest\"D\n\x16ListWorkspacesResponse\x12*\n\nworkspaces\x18\x01 \x03(\x0b\x32\x16.perpetuo.v1.Workspace\"U\n\x16\x43reateWorkspaceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\'\n\x08strategy\x18\x02 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\"D\n\x17\x43reateWorkspaceResponse\x12)\n\tworkspace\x18\x01 \x01(\x0b\x32\x16.perpetuo.v1.Workspace\"+\n\x13GetWorkspaceRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"G\n\x14GetWorkspaceResponse\x12/\n\tworkspace\x18\x01 \x01(\x0b\x32\x1c.perpetuo.v1.WorkspaceDetail\"\xab\x03\n\x16UpdateWorkspaceRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\'\n\x08strategy\x18\x03 \x01(\x0e\x32\x15.perpetuo.v1.Strategy\x12-\n\x07weights\x18\x04 \x01(\x0b\x32\x1c.perpetuo.v1.StrategyWeights\x12\x32\n\x0e\x63ontent_policy\x18\x05 \x01(\x0e\x32\x1a.perpetuo.v1.ContentPolicy\x12.\n\x0c\x63\x61\x63he_policy\x18\x06 \x01(\x0e\x32\x18.perpetuo.v1.CachePolicy\x12/\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\x05hedge\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x11request_timeout_s\x18\t \x01(\x01H\x01\x88\x01\x01\x12,\n\x0bstream_mode\x18\n \x01(\x0e\x32\x17.perpetuo.v1.StreamModeB\x08\n\x06_hedgeB\x14\n\x12_request_timeout_s\"D\n\x17UpdateWorkspaceResponse\x12)\n\tworkspace\x18\x01 \x01(\x0b\x32\x16.perpetuo.v1.Workspace\".\n\x16\x44\x65leteWorkspaceRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"6\n\x17\x44\x65leteWorkspaceResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08*\x95\x01\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x14\n\x10STRATEGY_DEFAULT\x10\x01\x12\x14\n\x10STRATEGY_FASTEST\x10\x02\x12\x15\n\x11STRATEGY_CHEAPEST\x10\x03\x12\x15\n\x11STRATEGY_RELIABLE\x10\x04\x12\x15\n\x11STRATEGY_BALANCED\x10\x05*\x9a\x01\n\rContentPolicy\x12\x1e\n\x1a\x43ONTENT_POLICY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONTENT_POLICY_OFF\x10\x01\x12\x1b\n\x17\x43ONTENT_POLICY_METADATA\x10\x02\x12\x1b\n\x17\x43ONTENT_POLICY_REDACTED\x10\x03\x12\x17\n\x13\x43ONTENT_POLICY_FULL\x10\x04*\x8e\x01\n\x0b\x43\x61\x63hePolicy\x12\x1c\n\x18\x43\x41\x43HE_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_POLICY_OFF\x10\x01\x12\x16\n\x12\x43\x41\x43HE_POLICY_EXACT\x10\x02\x12\x19\n\x15\x43\x41\x43HE_POLICY_SEMANTIC\x10\x03\x12\x18\n\x14\x43\x41\x43HE_POLICY_DEFAULT\x10\x04*u\n\nStreamMode\x12\x1b\n\x17STREAM_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12STREAM_MODE_DIRECT\x10\x01\x12\x18\n\x14STREAM_MODE_BUFFERED\x10\x02\x12\x18\n\x14STREAM_MODE_CONTINUE\x10\x03\x32\xb2\x05\n\x11WorkspacesService\x12r\n\x0eListWorkspaces\x12\".perpetuo.v1.ListWorkspacesRequest\x1a#.perpetuo.v1.ListWorkspacesResponse\"\x17\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/workspaces\x12\x83\x01\n\x0f\x43reateWorkspace\x12#.perpetuo.v1.CreateWorkspaceRequest\x1a$.perpetuo.v1.CreateWorkspaceResponse\"%\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x1b\"\x0b/workspaces:\x01*b\tworkspace\x12\x86\x01\n\x0cGetWorkspace\x12 .perpetuo.v1.GetWorkspaceRequest\x1a!.perpetuo.v1.GetWorkspaceResponse\"1\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\'\x12\x1a/workspaces/{workspace_id}b\tworkspace\x12\x92\x01\n\x0fUpdateWorkspace\x12#.perpetuo.v1.UpdateWorkspaceRequest\x1a$.perpetuo.v1.UpdateWorkspaceResponse\"4\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02*2\x1a/workspaces/{workspace_id}:\x01*b\tworkspace\x12\x84\x01\n\x0f\x44\x65leteWorkspace\x12#.perpetuo.v1.DeleteWorkspaceRequest\x1a$.perpetuo.v1.DeleteWorkspaceResponse\"&\xc8\xc1\x18\x02\x82\xd3\xe4\x93\x02\x1c*\x1a/workspaces/{workspace_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,38 +54,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKSPACESSERVICE'].methods_by_name['UpdateWorkspace']._serialized_options = b'\310\301\030\002\202\323\344\223\002*2\032/workspaces/{workspace_id}:\001*b\tworkspace'
   _globals['_WORKSPACESSERVICE'].methods_by_name['DeleteWorkspace']._loaded_options = None
   _globals['_WORKSPACESSERVICE'].methods_by_name['DeleteWorkspace']._serialized_options = b'\310\301\030\002\202\323\344\223\002\034*\032/workspaces/{workspace_id}'
-  _globals['_STRATEGY']._serialized_start=2117
-  _globals['_STRATEGY']._serialized_end=2266
-  _globals['_CONTENTPOLICY']._serialized_start=2269
-  _globals['_CONTENTPOLICY']._serialized_end=2423
-  _globals['_CACHEPOLICY']._serialized_start=2426
-  _globals['_CACHEPOLICY']._serialized_end=2568
+  _globals['_STRATEGY']._serialized_start=2255
+  _globals['_STRATEGY']._serialized_end=2404
+  _globals['_CONTENTPOLICY']._serialized_start=2407
+  _globals['_CONTENTPOLICY']._serialized_end=2561
+  _globals['_CACHEPOLICY']._serialized_start=2564
+  _globals['_CACHEPOLICY']._serialized_end=2706
+  _globals['_STREAMMODE']._serialized_start=2708
+  _globals['_STREAMMODE']._serialized_end=2825
   _globals['_STRATEGYWEIGHTS']._serialized_start=267
   _globals['_STRATEGYWEIGHTS']._serialized_end=330
   _globals['_WORKSPACE']._serialized_start=333
-  _globals['_WORKSPACE']._serialized_end=734
-  _globals['_WORKSPACEDETAIL']._serialized_start=737
-  _globals['_WORKSPACEDETAIL']._serialized_end=1186
-  _globals['_LISTWORKSPACESREQUEST']._serialized_start=1188
-  _globals['_LISTWORKSPACESREQUEST']._serialized_end=1211
-  _globals['_LISTWORKSPACESRESPONSE']._serialized_start=1213
-  _globals['_LISTWORKSPACESRESPONSE']._serialized_end=1281
-  _globals['_CREATEWORKSPACEREQUEST']._serialized_start=1283
-  _globals['_CREATEWORKSPACEREQUEST']._serialized_end=1368
-  _globals['_CREATEWORKSPACERESPONSE']._serialized_start=1370
-  _globals['_CREATEWORKSPACERESPONSE']._serialized_end=1438
-  _globals['_GETWORKSPACEREQUEST']._serialized_start=1440
-  _globals['_GETWORKSPACEREQUEST']._serialized_end=1483
-  _globals['_GETWORKSPACERESPONSE']._serialized_start=1485
-  _globals['_GETWORKSPACERESPONSE']._serialized_end=1556
-  _globals['_UPDATEWORKSPACEREQUEST']._serialized_start=1559
-  _globals['_UPDATEWORKSPACEREQUEST']._serialized_end=1940
-  _globals['_UPDATEWORKSPACERESPONSE']._serialized_start=1942
-  _globals['_UPDATEWORKSPACERESPONSE']._serialized_end=2010
-  _globals['_DELETEWORKSPACEREQUEST']._serialized_start=2012
-  _globals['_DELETEWORKSPACEREQUEST']._serialized_end=2058
-  _globals['_DELETEWORKSPACERESPONSE']._serialized_start=2060
-  _globals['_DELETEWORKSPACERESPONSE']._serialized_end=2114
-  _globals['_WORKSPACESSERVICE']._serialized_start=2571
-  _globals['_WORKSPACESSERVICE']._serialized_end=3261
+  _globals['_WORKSPACE']._serialized_end=780
+  _globals['_WORKSPACEDETAIL']._serialized_start=783
+  _globals['_WORKSPACEDETAIL']._serialized_end=1278
+  _globals['_LISTWORKSPACESREQUEST']._serialized_start=1280
+  _globals['_LISTWORKSPACESREQUEST']._serialized_end=1303
+  _globals['_LISTWORKSPACESRESPONSE']._serialized_start=1305
+  _globals['_LISTWORKSPACESRESPONSE']._serialized_end=1373
+  _globals['_CREATEWORKSPACEREQUEST']._serialized_start=1375
+  _globals['_CREATEWORKSPACEREQUEST']._serialized_end=1460
+  _globals['_CREATEWORKSPACERESPONSE']._serialized_start=1462
+  _globals['_CREATEWORKSPACERESPONSE']._serialized_end=1530
+  _globals['_GETWORKSPACEREQUEST']._serialized_start=1532
+  _globals['_GETWORKSPACEREQUEST']._serialized_end=1575
+  _globals['_GETWORKSPACERESPONSE']._serialized_start=1577
+  _globals['_GETWORKSPACERESPONSE']._serialized_end=1648
+  _globals['_UPDATEWORKSPACEREQUEST']._serialized_start=1651
+  _globals['_UPDATEWORKSPACEREQUEST']._serialized_end=2078
+  _globals['_UPDATEWORKSPACERESPONSE']._serialized_start=2080
+  _globals['_UPDATEWORKSPACERESPONSE']._serialized_end=2148
+  _globals['_DELETEWORKSPACEREQUEST']._serialized_start=2150
+  _globals['_DELETEWORKSPACEREQUEST']._serialized_end=2196
+  _globals['_DELETEWORKSPACERESPONSE']._serialized_start=2198
+  _globals['_DELETEWORKSPACERESPONSE']._serialized_end=2252
+  _globals['_WORKSPACESSERVICE']._serialized_start=2828
+  _globals['_WORKSPACESSERVICE']._serialized_end=3518
 # @@protoc_insertion_point(module_scope)

@@ -127,6 +127,34 @@ CACHE_POLICY_DEFAULT: CachePolicy.ValueType  # 4
 """Answers to the very same request, if its temperature is 0."""
 Global___CachePolicy: _TypeAlias = CachePolicy  # noqa: Y015
 
+class _StreamMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StreamModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StreamMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STREAM_MODE_UNSPECIFIED: _StreamMode.ValueType  # 0
+    """Not set: never answered."""
+    STREAM_MODE_DIRECT: _StreamMode.ValueType  # 1
+    """As it is written; one that breaks after its first content ends with an error."""
+    STREAM_MODE_BUFFERED: _StreamMode.ValueType  # 2
+    """Once it is whole; one that breaks is asked of the next candidate."""
+    STREAM_MODE_CONTINUE: _StreamMode.ValueType  # 3
+    """As it is written; one that breaks goes on at the same or another candidate, where that is possible."""
+
+class StreamMode(_StreamMode, metaclass=_StreamModeEnumTypeWrapper):
+    """How a stream goes out."""
+
+STREAM_MODE_UNSPECIFIED: StreamMode.ValueType  # 0
+"""Not set: never answered."""
+STREAM_MODE_DIRECT: StreamMode.ValueType  # 1
+"""As it is written; one that breaks after its first content ends with an error."""
+STREAM_MODE_BUFFERED: StreamMode.ValueType  # 2
+"""Once it is whole; one that breaks is asked of the next candidate."""
+STREAM_MODE_CONTINUE: StreamMode.ValueType  # 3
+"""As it is written; one that breaks goes on at the same or another candidate, where that is possible."""
+Global___StreamMode: _TypeAlias = StreamMode  # noqa: Y015
+
 @_typing.final
 class StrategyWeights(_message.Message):
     """How much each counts in the strategy `balanced`."""
@@ -174,6 +202,7 @@ class Workspace(_message.Message):
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     HEDGE_FIELD_NUMBER: _builtins.int
     REQUEST_TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    STREAM_MODE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`ws_…`, opaque and sortable by age."""
     name: _builtins.str
@@ -192,6 +221,8 @@ class Workspace(_message.Message):
     """Whether a second candidate may be asked beside a slow one, unless a request says otherwise."""
     request_timeout_s: _builtins.float
     """How long a request may take that does not say so itself, in seconds. Null: as long as the gateway lets it."""
+    stream_mode: Global___StreamMode.ValueType
+    """How streams go out unless a request says otherwise."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -214,10 +245,11 @@ class Workspace(_message.Message):
         is_default: _builtins.bool = ...,
         hedge: _builtins.bool = ...,
         request_timeout_s: _builtins.float | None = ...,
+        stream_mode: Global___StreamMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "created_at", b"created_at", "request_timeout_s", b"request_timeout_s", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "hedge", b"hedge", "id", b"id", "is_default", b"is_default", "name", b"name", "request_timeout_s", b"request_timeout_s", "role", b"role", "strategy", b"strategy", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "hedge", b"hedge", "id", b"id", "is_default", b"is_default", "name", b"name", "request_timeout_s", b"request_timeout_s", "role", b"role", "strategy", b"strategy", "stream_mode", b"stream_mode", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__request_timeout_s: _TypeAlias = _typing.Literal["request_timeout_s"]  # noqa: Y015
     _WhichOneofArgType__request_timeout_s: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s"]  # noqa: Y015
@@ -243,6 +275,7 @@ class WorkspaceDetail(_message.Message):
     PROVIDERS_FIELD_NUMBER: _builtins.int
     HEDGE_FIELD_NUMBER: _builtins.int
     REQUEST_TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    STREAM_MODE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`ws_…`, opaque and sortable by age."""
     name: _builtins.str
@@ -261,6 +294,8 @@ class WorkspaceDetail(_message.Message):
     """Whether a second candidate may be asked beside a slow one, unless a request says otherwise."""
     request_timeout_s: _builtins.float
     """How long a request may take that does not say so itself, in seconds. Null: as long as the gateway lets it."""
+    stream_mode: Global___StreamMode.ValueType
+    """How streams go out unless a request says otherwise."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -288,10 +323,11 @@ class WorkspaceDetail(_message.Message):
         providers: _abc.Iterable[_providers_pb2.Provider] | None = ...,
         hedge: _builtins.bool = ...,
         request_timeout_s: _builtins.float | None = ...,
+        stream_mode: Global___StreamMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "created_at", b"created_at", "request_timeout_s", b"request_timeout_s", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "hedge", b"hedge", "id", b"id", "is_default", b"is_default", "name", b"name", "providers", b"providers", "request_timeout_s", b"request_timeout_s", "role", b"role", "strategy", b"strategy", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "created_at", b"created_at", "hedge", b"hedge", "id", b"id", "is_default", b"is_default", "name", b"name", "providers", b"providers", "request_timeout_s", b"request_timeout_s", "role", b"role", "strategy", b"strategy", "stream_mode", b"stream_mode", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__request_timeout_s: _TypeAlias = _typing.Literal["request_timeout_s"]  # noqa: Y015
     _WhichOneofArgType__request_timeout_s: _TypeAlias = _typing.Literal["_request_timeout_s", b"_request_timeout_s"]  # noqa: Y015
@@ -451,6 +487,7 @@ class UpdateWorkspaceRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     HEDGE_FIELD_NUMBER: _builtins.int
     REQUEST_TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    STREAM_MODE_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """`ws_…`"""
     name: _builtins.str
@@ -465,6 +502,8 @@ class UpdateWorkspaceRequest(_message.Message):
     """Whether a second candidate may be asked beside a slow one, unless a request says otherwise. Null: no."""
     request_timeout_s: _builtins.float
     """How long a request may take that does not say so itself, in seconds, up to 86,400. Null: as long as the gateway lets it."""
+    stream_mode: Global___StreamMode.ValueType
+    """How streams go out unless a request says otherwise. Default: `direct`."""
     @_builtins.property
     def weights(self) -> Global___StrategyWeights:
         """The weights of the strategy `balanced`, which add up to 1. Null: cost 0.40, quality 0.35, speed 0.25."""
@@ -487,10 +526,11 @@ class UpdateWorkspaceRequest(_message.Message):
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         hedge: _builtins.bool | None = ...,
         request_timeout_s: _builtins.float | None = ...,
+        stream_mode: Global___StreamMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_hedge", b"_hedge", "_request_timeout_s", b"_request_timeout_s", "hedge", b"hedge", "request_timeout_s", b"request_timeout_s", "update_mask", b"update_mask", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hedge", b"_hedge", "_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "hedge", b"hedge", "name", b"name", "request_timeout_s", b"request_timeout_s", "strategy", b"strategy", "update_mask", b"update_mask", "weights", b"weights", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hedge", b"_hedge", "_request_timeout_s", b"_request_timeout_s", "cache_policy", b"cache_policy", "content_policy", b"content_policy", "hedge", b"hedge", "name", b"name", "request_timeout_s", b"request_timeout_s", "strategy", b"strategy", "stream_mode", b"stream_mode", "update_mask", b"update_mask", "weights", b"weights", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hedge: _TypeAlias = _typing.Literal["hedge"]  # noqa: Y015
     _WhichOneofArgType__hedge: _TypeAlias = _typing.Literal["_hedge", b"_hedge"]  # noqa: Y015

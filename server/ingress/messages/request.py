@@ -60,7 +60,9 @@ def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
     request = parse_chat_request(ENCODER.encode(chat), stream=stream)
     native = {name: raw for name, raw in members.items() if name not in _OURS}
-    request.native = NativeRequest("" if losses.is_mixed else FACE, native, sent, tuple(losses.members))
+    is_same = not (losses.members or losses.is_mixed or _BETAS in sent)
+    face = "" if losses.is_mixed else FACE
+    request.native = NativeRequest(face, native, sent, tuple(losses.members), is_same=is_same)
     return request
 
 

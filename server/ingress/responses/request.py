@@ -77,6 +77,7 @@ def read_response(body: bytes, *, stream: bool, history: Sequence[Raw] = ()) -> 
         losses=tuple(losses.members),
         needs=needs,
         needs_param="tools" if hosted else "prompt",
+        is_same=not (losses.members or needs),
     )
     return request, members
 

@@ -1,7 +1,7 @@
 """Content parts as Converse's blocks: text, pictures, documents, sound, film, marks of the prompt cache.
 
-Converse takes data, and addresses in Amazon's own store (`s3://`); nothing is fetched. Content that it does not take is
-refused and never left out.
+Converse takes data, and addresses in Amazon's own store (`s3://`); it fetches nothing, so that whoever sends the
+request may have to. Content that it does not take is refused and never left out.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from server.chat.media import Media, decode_text, read_media
+from server.chat.media import Media, decode_text, needs_bytes, read_media
 from server.chat.request import ChatRequest
 from server.chat.turns import Said
 from server.chat.view import CacheControl, FilePart, Mark, Part
@@ -92,6 +92,8 @@ def _image(url: str, path: str) -> Made:
         if ending not in _IMAGES.values():
             raise _refused("A picture in S3 must end with .png, .jpeg, .gif or .webp", path)
         return {"image": {"format": ending, "source": _in_s3(url)}}
+    if url[:4].lower() == "http":
+        raise needs_bytes("The provider fetches nothing: send a data URL, or an address in S3", path)
     media = _data(url, path)
     if media.media_type not in _IMAGES:
         found = media.media_type or "data of an unknown kind"

@@ -12,14 +12,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from server.catalogue.catalogue import Model
-from server.chat.continuation import can_be_continued
+from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
+from server.chat.media import is_for_bytes
 from server.chat.request import ChatRequest
 from server.chat.wire import Transport, WireResponse
-from server.errors import DeadlineExceeded, PerpetuoError, UpstreamBadResponse
+from server.errors import DeadlineExceeded, ParamUnsupported, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt
 from server.routing.course import LEAST_TIME_S, Chance, Course, Draw, Step
@@ -39,6 +40,7 @@ from server.routing.patience import Patience, reasons
 from server.routing.rules import RULES, Bill, Notice
 from server.routing.verdict import Failure, verdict
 from server.routing.world import ModelOf
+from server.upstream.pictures import Fetch
 
 T = TypeVar("T", bound="Found")
 
@@ -70,6 +72,7 @@ class Surroundings:
     `model_of` is what is known of a provider's model, `prefill_of` how it is told to go on with a text. `health` says
     whom to leave alone, and hears what calls come to. `draw` gives a number from 0 to 1, for waits before the same is
     asked again. `hedging` says when a second candidate is asked beside one.
+    `fetch` gets pictures by address for candidates that take only bytes; None where that is not wanted.
     """
 
     model_of: ModelOf = no_model
@@ -77,6 +80,7 @@ class Surroundings:
     health: Health = field(default_factory=Health)
     draw: Draw = field(default_factory=lambda: random.Random().random)
     hedging: Hedging = field(default_factory=Hedging)
+    fetch: Fetch | None = None
 
 
 class Found(Protocol):
@@ -119,6 +123,7 @@ class Dispatcher:
         self._prefill_of = around.prefill_of
         self._health = around.health
         self._hedging = around.hedging
+        self._fetch = around.fetch
         # Models of entries that have said that they answer only in streams.
         self._stream_only: set[tuple[str, str]] = set()
         self._chance = Chance(around.draw, self._window_of, around.health.may_repeat)
@@ -129,9 +134,11 @@ class Dispatcher:
 
     async def stream(self, errand: Errand) -> LiveStream | ContinuedStream:
         """A committed stream of the first candidate that has content. Raises the verdict over all failures."""
-        live = await self._go(errand, self._open)
         if errand.mode != "continue" or not can_be_continued(errand.request):
-            return live
+            return await self._go(errand, self._open)
+        if any(self._prefill_of(candidate) is not None for candidate in errand.candidates):
+            errand = structs.replace(errand, request=in_chat_form(errand.request))
+        live = await self._go(errand, self._open)
         return ContinuedStream(live, errand, Ways(self._prefill_of, lambda again: self._go(again, self._open)))
 
     async def _go(self, errand: Errand, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T:
@@ -248,7 +255,14 @@ class Dispatcher:
         request = errand.request
         request.forget()  # what was noted for a candidate that failed does not concern the next
         request = request.without_usage() if step.is_plain else request
-        wire = dialect.build(request, step.candidate, is_stream=is_stream)
+        try:
+            wire = dialect.build(request, step.candidate, is_stream=is_stream)
+        except ParamUnsupported as refusal:
+            if self._fetch is None or not is_for_bytes(refusal):
+                raise
+            request.forget()
+            request = await self._fetch(request, errand.deadline - attempt.clock.monotonic())
+            wire = dialect.build(request, step.candidate, is_stream=is_stream)
         if errand.goes_on and (prefill := self._prefill_of(step.candidate)) is not None:
             wire = prefill.marked(wire)
         limits = self._patience.limits(

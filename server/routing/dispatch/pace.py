@@ -62,7 +62,10 @@ class Pace:
 
 
 class Hedging:
-    """When a second candidate is asked, of all requests together, and how often that may be."""
+    """When a second candidate is asked, of all requests together, and how often that may be.
+
+    `hedge_count` is how often it was, `refused_count` how often the budget had no room for it.
+    """
 
     def __init__(self, fraction: float = FRACTION, max_series: int = MAX_SERIES) -> None:
         self._fraction = fraction
@@ -70,6 +73,7 @@ class Hedging:
         self._paces: dict[SeriesKey, Pace] = {}
         self._saved = 1.0 if fraction > 0.0 else 0.0
         self.hedge_count = 0
+        self.refused_count = 0
 
     def saw(self, candidate: Candidate, took_s: float, *, is_stream: bool) -> None:
         """Notes how long a call took until there was something, and that there was a call."""
@@ -92,6 +96,7 @@ class Hedging:
     def take(self) -> bool:
         """Takes a hedge out of the budget; False if there is none."""
         if self._saved < 1.0:
+            self.refused_count += 1
             return False
         self._saved -= 1.0
         self.hedge_count += 1

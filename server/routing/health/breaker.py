@@ -1,10 +1,11 @@
 """A circuit breaker as a state machine: closed, open for a while, then half open for one probe at a time. Pure.
 
 Time is an argument, in seconds of any steady clock. What calls that began before it opened come to is not heard while
-it is open: only a probe closes it, or opens it anew.
+it is open: only probes close it, or one opens it anew.
 """
 
 from collections import deque
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -19,8 +20,26 @@ LEAST_CALLS: Final = 20
 SHARE: Final = 0.5
 """Of the calls within the window, if they are as many as `LEAST_CALLS`: so many failures open it."""
 
-_SLOT_S: Final = 3.0
-_SLOTS: Final = round(WINDOW_S / _SLOT_S)
+_SLOTS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When breakers open and close.
+
+    `failures` in a row open one, with no more than `window_s` seconds between two; so does a `share` of the calls of
+    the last `window_s` seconds, if these are at least `LEAST_CALLS`. It is open for `open_s` seconds, and closes after
+    `probes` probes in a row were answered.
+    """
+
+    failures: int = FAILURES_IN_A_ROW
+    share: float = SHARE
+    window_s: float = WINDOW_S
+    open_s: float = OPEN_S
+    probes: int = 1
+
+
+USUAL_RULES: Final = BreakerRules()
 
 
 class State(Enum):
@@ -32,15 +51,16 @@ class State(Enum):
 
 
 class _Window:
-    """Calls and failures of the last half minute, in slots of three seconds."""
+    """Calls and failures of the last seconds, in ten slots."""
 
-    __slots__ = ("_slots",)
+    __slots__ = ("_slot_s", "_slots")
 
-    def __init__(self) -> None:
+    def __init__(self, window_s: float) -> None:
+        self._slot_s = window_s / _SLOTS
         self._slots: deque[list[int]] = deque(maxlen=_SLOTS)
 
     def add(self, now_s: float, calls: int, failures: int) -> None:
-        number = int(now_s / _SLOT_S)
+        number = int(now_s / self._slot_s)
         slots = self._slots
         if not slots or slots[-1][0] < number:
             slots.append([number, 0, 0])
@@ -49,7 +69,7 @@ class _Window:
         slot[2] += failures
 
     def sums(self, now_s: float) -> tuple[int, int]:
-        oldest = int(now_s / _SLOT_S) - _SLOTS
+        oldest = int(now_s / self._slot_s) - _SLOTS
         recent = [slot for slot in self._slots if slot[0] > oldest]
         return sum(slot[1] for slot in recent), sum(slot[2] for slot in recent)
 
@@ -60,10 +80,22 @@ class _Window:
 class Breaker:
     """One breaker. Whoever calls asks `wait_s` first, then `enter`s, and tells what came of it exactly once."""
 
-    __slots__ = ("_failed_s", "_probe", "_probe_until_s", "_row", "_until_s", "_window", "openings")
+    __slots__ = (
+        "_answered",
+        "_failed_s",
+        "_probe",
+        "_probe_until_s",
+        "_row",
+        "_rules",
+        "_until_s",
+        "_window",
+        "openings",
+    )
 
-    def __init__(self) -> None:
-        self._window = _Window()
+    def __init__(self, rules: BreakerRules = USUAL_RULES) -> None:
+        self._rules = rules
+        self._window = _Window(rules.window_s)
+        self._answered = 0
         self._row = 0
         self._failed_s = 0.0
         self._until_s: float | None = None
@@ -95,14 +127,17 @@ class Breaker:
         if self._until_s is None:
             return 0
         self._probe += 1
-        self._probe_until_s = now_s + OPEN_S
+        self._probe_until_s = now_s + self._rules.open_s
         return self._probe
 
     def succeeded(self, now_s: float, probe: int = 0) -> None:
         """A call was answered."""
         if probe and self._until_s is not None:
-            self._until_s = self._probe_until_s = None
-            self._window.clear()
+            self._answered += 1
+            self._probe_until_s = None
+            if self._answered >= self._rules.probes:
+                self._until_s = None
+                self._window.clear()
         if self._until_s is None:
             self._row = 0
             self._window.add(now_s, 1, 0)
@@ -113,10 +148,10 @@ class Breaker:
             if probe:
                 self._open(now_s)
             return
-        self._row = self._row + 1 if now_s - self._failed_s <= WINDOW_S else 1
+        self._row = self._row + 1 if now_s - self._failed_s <= self._rules.window_s else 1
         self._failed_s = now_s
         self._window.add(now_s, 1, 1)
-        if self._row >= FAILURES_IN_A_ROW or self._is_too_much(now_s):
+        if self._row >= self._rules.failures or self._is_too_much(now_s):
             self._open(now_s)
 
     def broke(self, now_s: float) -> None:
@@ -132,12 +167,12 @@ class Breaker:
             self._probe_until_s = None
 
     def _open(self, now_s: float) -> None:
-        self._until_s = now_s + OPEN_S
+        self._until_s = now_s + self._rules.open_s
         self._probe_until_s = None
-        self._row = 0
+        self._row = self._answered = 0
         self._window.clear()
         self.openings += 1
 
     def _is_too_much(self, now_s: float) -> bool:
         calls, failures = self._window.sums(now_s)
-        return calls >= LEAST_CALLS and failures >= SHARE * calls
+        return calls >= LEAST_CALLS and failures >= self._rules.share * calls

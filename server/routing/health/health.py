@@ -10,7 +10,7 @@ from typing import Final
 
 from server.chat.deployment import Candidate
 from server.routing.failure import FailureClass
-from server.routing.health.breaker import State
+from server.routing.health.breaker import USUAL_RULES, BreakerRules, State
 from server.routing.health.budget import FLEET_FLOOR_PER_S, Budget, Refusal, take
 from server.routing.health.records import EntryRecord, ModelRecord, Records
 from server.routing.health.rest import Rest, rest_after
@@ -35,9 +35,12 @@ def tell_nobody(entry_id: str, model: str, rest: Rest) -> None:
 class Health:
     """The health of all upstreams of this process. Belongs to one event loop."""
 
-    def __init__(self, tell: Told = tell_nobody, records: Records | None = None) -> None:
+    def __init__(
+        self, tell: Told = tell_nobody, records: Records | None = None, rules: BreakerRules = USUAL_RULES
+    ) -> None:
+        """`rules` are those of all breakers, unless the `records` come with their own."""
         self._tell = tell
-        self._records = Records() if records is None else records
+        self._records = Records(rules=rules) if records is None else records
         self._fleet = Budget(FLEET_FLOOR_PER_S, 0.0)
         self.repeats = 0
         """How often the same was asked once more."""

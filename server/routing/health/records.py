@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Final
 
 from server.chat.deployment import Deployment
-from server.routing.health.breaker import Breaker
+from server.routing.health.breaker import USUAL_RULES, Breaker, BreakerRules
 from server.routing.health.budget import FLOOR_PER_S, Budget
 from server.routing.health.rest import Rest
 
@@ -18,9 +18,9 @@ class ModelRecord:
 
     __slots__ = ("breaker", "limits", "name", "rest")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, rules: BreakerRules = USUAL_RULES) -> None:
         self.name = name
-        self.breaker = Breaker()
+        self.breaker = Breaker(rules)
         self.rest: Rest | None = None
         self.limits = 0
 
@@ -37,16 +37,17 @@ class EntryRecord:
     answer since the last one that did not. `asked_s` is when a call went out last.
     """
 
-    __slots__ = ("_api_key", "_base_url", "asked_s", "breaker", "budget", "had_reset", "models", "provider",
+    __slots__ = ("_api_key", "_base_url", "_rules", "asked_s", "breaker", "budget", "had_reset", "models", "provider",
                  "rest")  # fmt: skip
 
-    def __init__(self, deployment: Deployment | None, now_s: float) -> None:
+    def __init__(self, deployment: Deployment | None, now_s: float, rules: BreakerRules = USUAL_RULES) -> None:
         self._base_url = ""
         self._api_key = ""
         self.provider = ""
         if deployment is not None:
             self._adopt(deployment)
-        self.breaker = Breaker()
+        self._rules = rules
+        self.breaker = Breaker(rules)
         self.budget = Budget(FLOOR_PER_S, now_s)
         self.rest: Rest | None = None
         self.models: OrderedDict[str, ModelRecord] = OrderedDict()
@@ -75,17 +76,18 @@ class EntryRecord:
         if found is None:
             if len(self.models) >= MAX_MODELS:
                 self.models.popitem(last=False)
-            found = self.models[name] = ModelRecord(name)
+            found = self.models[name] = ModelRecord(name, self._rules)
         else:
             self.models.move_to_end(name)
         return found
 
 
 class Records:
-    """The entries, at most `max_entries`; those asked longest ago go first."""
+    """The entries, at most `max_entries`; those asked longest ago go first. `rules` are those of all breakers."""
 
-    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, max_entries: int = MAX_ENTRIES, rules: BreakerRules = USUAL_RULES) -> None:
         self._max_entries = max_entries
+        self._rules = rules
         self._entries: OrderedDict[str, EntryRecord] = OrderedDict()
 
     def __len__(self) -> int:
@@ -100,13 +102,13 @@ class Records:
         """What is kept of an entry, made if there is nothing; it counts as just asked."""
         found = self.find(deployment)
         if found is None:
-            found = self._add(deployment.provider_id, EntryRecord(deployment, now_s))
+            found = self._add(deployment.provider_id, EntryRecord(deployment, now_s, self._rules))
         self._entries.move_to_end(deployment.provider_id)
         return found
 
     def by_id(self, entry_id: str, now_s: float) -> EntryRecord:
         """What is kept of an entry that others tell of, made if there is nothing."""
-        return self._entries.get(entry_id) or self._add(entry_id, EntryRecord(None, now_s))
+        return self._entries.get(entry_id) or self._add(entry_id, EntryRecord(None, now_s, self._rules))
 
     def _add(self, entry_id: str, record: EntryRecord) -> EntryRecord:
         if len(self._entries) >= self._max_entries:

@@ -15,7 +15,7 @@ class Told:
         self.said: list[str] = []
         self.released = asyncio.Event()
 
-    async def announce_end(self) -> None:
+    def announce_end(self) -> None:
         self.said.append("not serving")
 
     async def stop_port(self, grace_s: float) -> None:

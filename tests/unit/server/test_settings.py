@@ -25,8 +25,28 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--grpc-port", "70000"], ["--default-plan", "gold"], ["--grace-s", "-1"], ["--signup", "maybe"]],
-    ids=["a port that is none", "a plan that is none", "time before now", "a mode that is none"],
+    [
+        ["--grpc-port", "70000"],
+        ["--default-plan", "gold"],
+        ["--grace-s", "-1"],
+        ["--signup", "maybe"],
+        ["--breaker-failures", "0"],
+        ["--breaker-share", "1.1"],
+        ["--breaker-open-s", "0"],
+        ["--breaker-window-s", "0.5"],
+        ["--breaker-probes", "0"],
+    ],
+    ids=[
+        "a port that is none",
+        "a plan that is none",
+        "time before now",
+        "a mode that is none",
+        "no failure that opens",
+        "more failures than calls",
+        "never open",
+        "hardly a window",
+        "no probe",
+    ],
 )
 def test_wrong_options_are_refused(arguments: list[str]) -> None:
     with pytest.raises((ValidationError, SystemExit)):

@@ -41,6 +41,14 @@ def test_how_long_requests_may_take_and_whether_they_are_hedged() -> None:
     assert (said.timeout_s, said.hedges) == (2.5, True)
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("direct", "direct"), ("buffered", "buffered"), ("continue", "continue"), ("sideways", "direct")],
+)
+def test_how_streams_go_out(word: str, expected: str) -> None:
+    assert policy_from(replace(ROW, stream_mode=word)).stream_mode == expected
+
+
 @pytest.mark.parametrize("word", ["off", "metadata", "redacted", "full"])
 def test_what_the_logs_may_hold(word: str) -> None:
     assert policy_from(replace(ROW, content_policy=word)).content == word

@@ -56,6 +56,7 @@ async def test_a_change_changes_what_it_names(accounts: Accounts, ana: SignedUp)
         pytest.param({"weights": (math.nan, 0.1, 0.5)}, "weights", id="a weight that is no number"),
         pytest.param({"content_policy": "some"}, "content_policy", id="an unknown content policy"),
         pytest.param({"cache_policy": "all"}, "cache_policy", id="an unknown cache policy"),
+        pytest.param({"stream_mode": "sideways"}, "stream_mode", id="an unknown stream mode"),
     ],
 )
 async def test_a_bad_change_names_the_parameter_and_changes_nothing(

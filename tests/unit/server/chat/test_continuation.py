@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.chat.continuation import can_be_continued, continuation_of
+from server.chat.continuation import can_be_continued, continuation_of, in_chat_form
 from server.chat.native import NativeRequest
 from server.chat.request import ChatRequest, parse_chat_request
 
@@ -42,10 +42,23 @@ def test_what_can_be_gone_on_with(members: dict[str, Any], can: bool) -> None:
     assert can_be_continued(asked(**members)) is can
 
 
-def test_a_request_in_a_form_of_its_own_cannot() -> None:
+def test_a_request_that_needs_what_only_its_own_form_can_ask_for_cannot() -> None:
     request = asked()
     request.native = NativeRequest("messages", {})
+    assert can_be_continued(request)
+    request.native = NativeRequest("responses", {}, needs="a prompt that is kept elsewhere")
     assert not can_be_continued(request)
+
+
+@pytest.mark.parametrize("is_same", [True, False], ids=["says all of it", "does not"])
+def test_a_request_is_asked_as_a_chat_message_where_that(is_same: bool) -> None:
+    request = asked()
+    request.native = NativeRequest("messages", {}, is_same=is_same)
+    request.tell("a note")
+    made = in_chat_form(request)
+    assert (made.native is None) is is_same
+    assert made.notes is request.notes
+    assert in_chat_form(asked()).native is None
 
 
 def test_what_was_said_stands_last_and_counts_against_the_bounds() -> None:

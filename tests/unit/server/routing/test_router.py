@@ -14,7 +14,7 @@ from server.chat.policy import RoutingPolicy, Weights
 from server.chat.principal import Call, Plan, Principal
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.request import parse_chat_request
-from server.chat.view import Strategy
+from server.chat.view import GatewayKnobs, Strategy
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
 from server.pipeline import Parts, Pipeline
@@ -79,6 +79,16 @@ async def test_a_request_is_read_into_an_ask() -> None:
     assert asked.ask.weights == Weights(1, 0, 0)
     assert asked.ask.complexity is asked.judgement.level is Complexity.EXPERT
     assert (asked.ask.is_stream, asked.ask.needs.output_tokens, asked.ask.allowed_models) == (True, 7, ("a",))
+
+
+async def test_what_is_remembered_of_a_body_is_what_would_be_worked_out_again() -> None:
+    router, knobs = router_over([]), GatewayKnobs()
+    policy = RoutingPolicy()
+    bodies = [json.dumps({"messages": [{"role": "user", "content": text}]}).encode() for text in ("hi", "Prove it. ")]
+    for body in (*bodies, *bodies):
+        request = parse_chat_request(body)
+        fresh = await router.read(request, knobs, caller(), policy)
+        assert await router.read(request, knobs, caller(), policy, is_repeatable=True) == fresh
 
 
 async def test_the_router_learns_from_attempts() -> None:

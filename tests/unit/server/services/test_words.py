@@ -2,7 +2,7 @@
 
 from perpetuo.v1 import auth_pb2, members_pb2, workspaces_pb2
 
-from server.accounts.workspaces import CACHE_POLICIES, CONTENT_POLICIES, STRATEGIES
+from server.accounts.workspaces import CACHE_POLICIES, CONTENT_POLICIES, STRATEGIES, STREAM_MODES
 from server.chat.principal import Plan, Role
 from server.services.words import Words
 
@@ -18,6 +18,7 @@ def test_the_words_of_the_protos_are_those_of_the_core() -> None:
     assert words(workspaces_pb2.Strategy) == list(STRATEGIES)
     assert words(workspaces_pb2.ContentPolicy) == list(CONTENT_POLICIES)
     assert words(workspaces_pb2.CachePolicy) == list(CACHE_POLICIES)
+    assert words(workspaces_pb2.StreamMode) == list(STREAM_MODES)
 
 
 def test_every_word_has_its_number_and_back() -> None:

@@ -41,7 +41,7 @@ async def test_a_workspace_lives_from_creation_to_deletion(
     assert await refused(again) == ("RESOURCE_NOT_FOUND", "workspace_id")
 
 
-CLEARED = ["weights", "cache_policy", "hedge", "request_timeout_s"]
+CLEARED = ["weights", "cache_policy", "hedge", "request_timeout_s", "stream_mode"]
 
 
 async def test_an_update_changes_what_is_set_or_what_the_mask_names(
@@ -55,17 +55,20 @@ async def test_an_update_changes_what_is_set_or_what_the_mask_names(
         cache_policy=workspaces_pb2.CACHE_POLICY_EXACT,
         hedge=True,
         request_timeout_s=2.5,
+        stream_mode=workspaces_pb2.STREAM_MODE_CONTINUE,
     )
     changed = (await stub.UpdateWorkspace(first, metadata=mine)).workspace
     assert (changed.name, changed.strategy) == ("My Workspace", workspaces_pb2.STRATEGY_BALANCED)
     assert (changed.weights.cost, changed.weights.speed) == (1.0, 0.0)
     assert (changed.hedge, changed.request_timeout_s) == (True, 2.5)
+    assert changed.stream_mode == workspaces_pb2.STREAM_MODE_CONTINUE
     second = workspaces_pb2.UpdateWorkspaceRequest(
         workspace_id=workspace_id, name="ignored", update_mask=FieldMask(paths=CLEARED)
     )
     changed = (await stub.UpdateWorkspace(second, metadata=mine)).workspace
     assert (changed.name, changed.weights.speed) == ("My Workspace", 0.25)
     assert (changed.hedge, changed.HasField("request_timeout_s")) == (False, False)
+    assert changed.stream_mode == workspaces_pb2.STREAM_MODE_DIRECT
     assert changed.cache_policy == workspaces_pb2.CACHE_POLICY_DEFAULT
     assert changed.strategy == workspaces_pb2.STRATEGY_BALANCED
 

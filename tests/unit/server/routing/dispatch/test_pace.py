@@ -71,6 +71,7 @@ def test_what_is_saved_is_bounded_and_what_was_not_needed_comes_back() -> None:
     assert taken == MOST_SAVED
     hedging.give_back()
     assert [hedging.take(), hedging.take()] == [True, False]
+    assert hedging.refused_count > 0
 
 
 def test_without_a_fraction_nobody_is_hedged() -> None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from server.routing.health.breaker import FAILURES_IN_A_ROW, LEAST_CALLS, OPEN_S, WINDOW_S, Breaker, State
+from server.routing.health.breaker import FAILURES_IN_A_ROW, LEAST_CALLS, OPEN_S, WINDOW_S, Breaker, BreakerRules, State
 
 OPENED_S = 100.0
 
@@ -150,3 +150,32 @@ def test_whatever_happens_no_two_probes_run_within_their_time_and_it_can_close(s
     now_s += 2 * OPEN_S
     breaker.succeeded(now_s, breaker.enter(now_s))
     assert breaker.state(now_s) is State.CLOSED
+
+
+def test_rules_say_when_it_opens_and_for_how_long_and_what_closes_it() -> None:
+    breaker = Breaker(BreakerRules(failures=2, open_s=3.0, probes=2))
+    breaker.failed(0.0)
+    assert breaker.is_closed
+    breaker.failed(1.0)
+    assert breaker.wait_s(1.0) == 3.0
+    first = breaker.enter(4.0)
+    breaker.succeeded(4.0, first)
+    assert breaker.state(4.0) is State.HALF_OPEN
+    second = breaker.enter(4.0)
+    assert breaker.wait_s(4.0) == 3.0
+    breaker.failed(5.0, second)
+    assert breaker.wait_s(5.0) == 3.0
+    for at_s in (8.0, 8.5):
+        assert not breaker.is_closed
+        breaker.succeeded(at_s, breaker.enter(at_s))
+    assert breaker.is_closed
+
+
+def test_a_share_counts_within_its_window() -> None:
+    rules = BreakerRules(failures=1_000, share=0.25, window_s=5.0)
+    for pause_s, is_closed in ((0.1, False), (5.0, True)):
+        breaker, now_s = Breaker(rules), 0.0
+        for number in range(LEAST_CALLS * 2):
+            now_s += pause_s
+            (breaker.failed if number % 3 == 0 else breaker.succeeded)(now_s)
+        assert breaker.is_closed is is_closed
