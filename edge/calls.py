@@ -6,7 +6,7 @@ HTTP status; after it, it is the stream's last event.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -139,7 +139,8 @@ class Caller:
 
     async def _stream(self, binding: Binding, call: Any, exchange: Exchange) -> int:
         try:
-            first = await anext(aiter(call), None)
+            messages = aiter(call)
+            first = await anext(messages, None)
             initial = await call.initial_metadata()
         except grpc.aio.AioRpcError as error:
             return await self._refuse_call(error, exchange)
@@ -158,7 +159,7 @@ class Caller:
         style = in_stream(exchange.style, is_named=framing is not None and framing.is_named)
         try:
             await writer.open([*headers, _NOSNIFF])
-            await self._write(binding, writer, first, call)
+            await _write(binding, writer, call, (first, messages))
         except grpc.aio.AioRpcError as error:
             failure = self.catalogue.of_call(error, _request_id(headers))
             await writer.fail(error_body(failure, style, writer.events))
@@ -174,15 +175,6 @@ class Caller:
         finally:
             writer.stop()
         return 200
-
-    async def _write(self, binding: Binding, writer: StreamWriter, first: Message | None, call: Any) -> None:
-        events = binding.events
-        if first is not None:
-            await writer.write(events(first))
-            _hand_over(call, writer, binding)
-            async for message in call:
-                await writer.write(events(message))
-        await writer.finish()
 
     async def _refuse_call(self, error: grpc.aio.AioRpcError, exchange: Exchange) -> int:
         failure = self.catalogue.of_call(error)
@@ -200,6 +192,19 @@ class Caller:
         _LOGGER.exception("The answer of %s to %s has no JSON form", binding.rpc, request_id)
         failure = self.catalogue.of_status(_INTERNAL, request_id)
         return await self.refuse(failure, exchange.send, exchange.style)
+
+
+async def _write(
+    binding: Binding, writer: StreamWriter, call: Any, stream: tuple[Message | None, AsyncIterator[Message]]
+) -> None:
+    """Writes the first message of a stream, if there is one, those behind it, and the end."""
+    first, behind = stream
+    if first is not None:
+        await writer.write(binding.events(first))
+        _hand_over(call, writer, binding)
+        async for message in behind:
+            await writer.write(binding.events(message))
+    await writer.finish()
 
 
 def _hand_over(call: Any, writer: StreamWriter, binding: Binding) -> None:

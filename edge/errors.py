@@ -61,6 +61,10 @@ _FIXED_TEXT: Final[Mapping[int, str]] = {
     14: "The gateway's core cannot be reached now. Try again.",
     15: "Something went wrong inside the gateway. Report the request id to its operator.",
 }
+_ERROR_INFO: Final = error_details_pb2.ErrorInfo.DESCRIPTOR.full_name
+_BAD_REQUEST: Final = error_details_pb2.BadRequest.DESCRIPTOR.full_name
+_RETRY_INFO: Final = error_details_pb2.RetryInfo.DESCRIPTOR.full_name
+_REQUEST_INFO: Final = error_details_pb2.RequestInfo.DESCRIPTOR.full_name
 _TYPE_OF_HTTP: Final[Mapping[int, str]] = {
     401: "authentication_error",
     403: "permission_error",
@@ -201,16 +205,20 @@ class _Details:
         self.status = raw
 
     def _read_detail(self, detail: Any) -> None:
-        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+        """Reads one detail, a google.protobuf.Any."""
+        _, slash, name = detail.type_url.rpartition("/")
+        if not slash:
+            return
+        if name == _ERROR_INFO:
             self.info = error_details_pb2.ErrorInfo.FromString(detail.value)
-        elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+        elif name == _REQUEST_INFO:
+            self.request_id = error_details_pb2.RequestInfo.FromString(detail.value).request_id
+        elif name == _BAD_REQUEST:
             violations = error_details_pb2.BadRequest.FromString(detail.value).field_violations
             self.param = (violations[0].field or None) if violations else None
-        elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+        elif name == _RETRY_INFO:
             delay = error_details_pb2.RetryInfo.FromString(detail.value).retry_delay
             self.retry_after_s = math.ceil(delay.seconds + delay.nanos / 1e9)
-        elif detail.Is(error_details_pb2.RequestInfo.DESCRIPTOR):
-            self.request_id = error_details_pb2.RequestInfo.FromString(detail.value).request_id
 
 
 def _rule(reason: str, option: Any) -> _Rule:

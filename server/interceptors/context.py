@@ -63,7 +63,7 @@ def current_call() -> CallInfo:
 
 
 def enter_call(info: CallInfo) -> None:
-    """Makes it the call of this task; every handler has a task of its own, so nothing has to be undone."""
+    """Makes it the call of this task; a task serves one call, and then ends, so nothing has to be undone."""
     _CURRENT.set(info)
 
 

@@ -18,12 +18,14 @@ from server.interceptors.rules import Rule
 
 DOMAIN = "perpetuo.dev"
 
+_TYPE_URL = "type.googleapis.com/"
 _DETAILS_KEY = "grpc-status-details-bin"
 _PUSHBACK_KEY = "grpc-retry-pushback-ms"
 _NEVER_AGAIN = "-1"
 _HELP_URL = "/docs/errors/"
 _STATUS_MAX_BYTES = 3000  # 4,000 bytes once base64 has had its way
 _MESSAGE_MAX_BYTES = 2000  # as grpc-message, in percent encoding
+_MOST_PER_CHAR = 12  # four bytes of UTF-8, each `%` and two digits
 _TEXT_MAX_CHARS = 800
 _UNQUOTED = string.punctuation.replace("%", "") + " "
 _ELLIPSIS = "…"
@@ -56,7 +58,11 @@ def rich_status(error: PerpetuoError, rule: Rule, request_id: str) -> RichStatus
 
 
 def _fits(status: status_pb2.Status) -> bool:
-    return status.ByteSize() <= _STATUS_MAX_BYTES and len(quote(status.message, _UNQUOTED)) <= _MESSAGE_MAX_BYTES
+    if status.ByteSize() > _STATUS_MAX_BYTES:
+        return False
+    message = status.message
+    # Most are so short that they fit however they are written.
+    return len(message) * _MOST_PER_CHAR <= _MESSAGE_MAX_BYTES or len(quote(message, _UNQUOTED)) <= _MESSAGE_MAX_BYTES
 
 
 def _status(error: PerpetuoError, rule: Rule, request_id: str, limit: int) -> status_pb2.Status:
@@ -81,7 +87,7 @@ def _status(error: PerpetuoError, rule: Rule, request_id: str, limit: int) -> st
             error_details_pb2.QuotaFailure(violations=[error_details_pb2.QuotaFailure.Violation(description=message)])
         )
     for detail in details:
-        status.details.add().Pack(detail)
+        status.details.add(type_url=_TYPE_URL + detail.DESCRIPTOR.full_name, value=detail.SerializeToString())
     return status
 
 
