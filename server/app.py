@@ -74,6 +74,7 @@ from server.routing.load.queue import FairQueue
 from server.routing.load.traffic import Traffic, Upstream
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
+from server.semantic import Semantic
 from server.services.admin import AdminServicer
 from server.services.analytics import AnalyticsServicer
 from server.services.auth import AuthServicer
@@ -326,6 +327,7 @@ class Core:
                 watch=self._traffic.begin,
                 line=self._line,
                 tracing=self._tracing,
+                semantic=Semantic(self._sharing, settings.semantic_threshold, settings.semantic_embedder),
             )
         )
 

@@ -109,15 +109,16 @@ class Metering:
         self._show("perpetuo_cache_bytes", "What they take in memory.", "gauge", lambda: {(): answers.size_bytes})
         self._show(
             "perpetuo_cache_requests_total",
-            "Requests that may share, by how: an answer was kept, or followed while it was made, or had to be made.",
+            "Requests that may share: an answer was kept, kept for one alike, followed while it was made, or made.",
             "counter",
             lambda: {
                 ("kept",): sharing.kept_count,
+                ("similar",): sharing.similar_count,
                 ("followed",): sharing.followed_count,
                 ("made",): sharing.led_count,
             },
             ("result",),
-            3,
+            4,
         )
 
     def show_health(self, health: Health, now_s: Callable[[], float]) -> None:

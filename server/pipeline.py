@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from server.cache.control import CacheUse, use_of
 from server.cache.fingerprint import Scope, fingerprint
@@ -29,7 +28,7 @@ from server.ledger.ledger import Ledger
 from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
 from server.limits.metadata import rate_metadata
 from server.limits.refusals import Refusals
-from server.prepared import Prepared
+from server.prepared import Prepared, Read
 from server.providers.dialect import Chunk
 from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
 from server.routing.counting import usage_of_answer, usage_of_stream
@@ -39,6 +38,7 @@ from server.routing.operation import Operation
 from server.routing.pushed import Pushed
 from server.routing.router import Asked, Router
 from server.routing.tail import StreamTail
+from server.semantic import Semantic
 from server.sharing import Replay, Share, Sharing, Stream
 from server.telemetry.requests import RequestMetrics
 from server.telemetry.spans import Answered
@@ -46,19 +46,12 @@ from server.telemetry.tracing import Tracing
 from server.under_way import UnderWay
 
 
-class Read(Protocol):
-    """Reads the JSON of a face into a request. Raises RequestInvalid."""
-
-    def __call__(self, body: bytes, *, stream: bool) -> ChatRequest:
-        """The request; `stream` is what the method that was called says."""
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
 
     `watch` is told of every upstream call that begins, `line` is where requests wait that no upstream has room for.
-    `tracing` takes requests that are settled.
+    `tracing` takes requests that are settled, `semantic` finds answers to requests that are like the one that asks.
     """
 
     router: Router
@@ -77,6 +70,7 @@ class Parts:
     watch: Watch | None = None
     line: Line | None = None
     tracing: Tracing | None = None
+    semantic: Semantic | None = None
 
 
 class Pipeline:
@@ -98,7 +92,8 @@ class Pipeline:
             share = prepared.share
             await self._admit(prepared)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
-            operation.is_cache_hit = share is not None and share.is_hit
+            if share is not None:
+                share.tell(operation)
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.finish_reason = answer.finish_reason or ""
             operation.note(answer.notes)
@@ -136,7 +131,8 @@ class Pipeline:
             share = prepared.share
             await self._admit(prepared)
             live = await self._open_shared(prepared)
-            operation.is_cache_hit = share is not None and share.is_hit
+            if share is not None:
+                share.tell(operation)
             operation.served = live.candidate
             if isinstance(live, Replay):
                 operation.usage = live.usage
@@ -279,12 +275,14 @@ class Pipeline:
             return None
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        key = fingerprint(request, Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries))
+        scope = Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
+        key = fingerprint(request, scope)
         if key is None:
             return None
-        own = principal.workspace_id, key
-        share = self._parts.sharing.share(own, use, call.deadline, mode)
+        share = self._parts.sharing.share((principal.workspace_id, key), use, call.deadline, mode)
         share.notes = operation.notes
+        if use.is_semantic and self._parts.semantic is not None:
+            await self._parts.semantic.look(self.complete, share, operation, request, scope)
         return share
 
     async def _choose(self, prepared: Prepared) -> None:

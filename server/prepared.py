@@ -1,6 +1,7 @@
 """A request that was read, between its reading and its settling: what the steps of the pipeline hand on."""
 
 from functools import partial
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -12,6 +13,13 @@ from server.routing.dispatch import Errand
 from server.routing.operation import Operation
 from server.routing.router import Asked
 from server.sharing import Share
+
+
+class Read(Protocol):
+    """Reads the JSON of a face into a request. Raises RequestInvalid."""
+
+    def __call__(self, body: bytes, *, stream: bool) -> ChatRequest:
+        """The request; `stream` is what the method that was called says."""
 
 
 class Prepared(Struct, frozen=True):

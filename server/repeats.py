@@ -22,7 +22,7 @@ from server.chat.principal import Call
 from server.chat.request import parse_chat_request
 from server.chat.shared import Claims
 from server.errors import Conflict, DeadlineExceeded, Draining, RequestInvalid
-from server.pipeline import Read
+from server.prepared import Read
 
 KEEP_S: Final = 3600.0
 MAX_BYTES: Final = 64 * 1024 * 1024

@@ -142,6 +142,14 @@ class ServerSettings(BaseSettings):
     )
     cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
     cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
+    semantic_threshold: float = Field(
+        default=0.95, ge=0.5, le=1, description="How much alike requests must be to share an answer, of 1."
+    )
+    semantic_embedder: str = Field(
+        default="lexical",
+        min_length=1,
+        description="What tells it: `lexical`, for the same words, or an embedding model, which is asked each time.",
+    )
     log_retention_days: int = Field(default=0, ge=0, description="Days that logs are kept; 0 keeps them for ever.")
     content_retention_days: int = Field(
         default=30, ge=1, description="Days that prompts and answers are kept, of workspaces that want them kept."

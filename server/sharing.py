@@ -14,13 +14,15 @@ from msgspec.structs import replace
 
 from server.cache.control import CacheUse
 from server.cache.flights import Flight, Flights
-from server.cache.kept import AnswerKey, Answers, KeptAnswer, without_credential
+from server.cache.kept import OWN_NOTE, AnswerKey, Answers, KeptAnswer, without_credential
+from server.cache.neighbours import Likeness, Match
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate
 from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, Draining, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk
 from server.providers.pieces import pieces_of, whole_from
+from server.routing.operation import Operation
 
 T = TypeVar("T")
 
@@ -89,7 +91,8 @@ class Sharing:
 
     A call that several may wait for has `usual_s` seconds, whatever its leader has, so that none of them loses by it.
 
-    It counts how often an answer was here (`kept_count`), under way (`followed_count`), or had to be got (`led_count`).
+    It counts how often an answer was here (`kept_count`), was here for a request that is like the one that asks
+    (`similar_count`), was under way (`followed_count`), or had to be got (`led_count`).
     """
 
     def __init__(self, answers: Answers, now_s: Callable[[], float], usual_s: float = USUAL_TIME_S) -> None:
@@ -98,6 +101,7 @@ class Sharing:
         self.flights: Flights[Piece, KeptAnswer] = Flights()
         self.now_s = now_s
         self.kept_count = 0
+        self.similar_count = 0
         self.followed_count = 0
         self.led_count = 0
 
@@ -118,7 +122,7 @@ class Share:
 
     `is_hit` says that it got one, `has_followed` that it has waited for another's call. `notes` are those of the
     request so far, which go along with the answer that it leaves. A call that it leads may take until `call_deadline`,
-    which is later than its own if it has less time than usual.
+    which is later than its own if it has less time than usual. `match` is an answer to a request that is like this one.
     """
 
     def __init__(self, sharing: Sharing, key: AnswerKey, use: CacheUse, deadline: float, mode: str = "direct") -> None:
@@ -133,6 +137,31 @@ class Share:
         self.notes: Sequence[str] = ()
         self.is_hit = False
         self.has_followed = False
+        self.match: Match | None = None
+        self._likeness: Likeness | None = None
+
+    def compare(self, likeness: Likeness) -> None:
+        """Takes the most similar answer, if there is one, and leaves its own to those that are like it."""
+        self._likeness = likeness
+        sharing, use = self._sharing, self._use
+        if use.reads:
+            now_s = sharing.now_s()
+
+            def answer_of(key: bytes) -> KeptAnswer | None:
+                return sharing.answers.find((likeness.place[0], key), now_s, use.max_age_s)
+
+            self.match = likeness.index.find(likeness.place, likeness.turn, likeness.least, answer_of, now_s)
+
+    def tell(self, operation: Operation) -> None:
+        """Tells the request whether its answer was made for another, and for which if that was not the very same."""
+        operation.is_cache_hit = self.is_hit
+        if self.is_hit and self.match is not None:
+            operation.similar_to, operation.similarity = self.match.source, self.match.similarity
+            operation.note([f"{OWN_NOTE}the answer to request {self.match.source}, {self.match.similarity} alike."])
+
+    def is_under_way(self) -> bool:
+        """Whether there is a call that it would wait for."""
+        return self._use.reads and self._flight_key in self._sharing.flights
 
     def has_kept(self) -> bool:
         """Whether there is an answer to it already."""
@@ -148,7 +177,7 @@ class Share:
                 self._try_again_after(error)
             finally:
                 call.leave()
-        self._sharing.kept_count += 1
+        self._count_kept()
         return kept
 
     async def stream(self, open_stream: Open, pump: Pump) -> Stream:
@@ -169,7 +198,7 @@ class Share:
             else:
                 await following.close()
                 return Replay(kept)
-        self._sharing.kept_count += 1
+        self._count_kept()
         return Replay(kept)
 
     async def in_time(self, awaited: Awaitable[T]) -> T:
@@ -203,8 +232,18 @@ class Share:
         if not self._use.reads:
             return None
         kept = self._sharing.answers.find(self._key, self._sharing.now_s(), self._use.max_age_s)
+        if kept is not None:
+            self.match = None  # the very same is better than one that is like it
+        elif self.match is not None:
+            kept = self.match.answer
         self.is_hit = kept is not None
         return kept
+
+    def _count_kept(self) -> None:
+        if self.match is None:
+            self._sharing.kept_count += 1
+        else:
+            self._sharing.similar_count += 1
 
     def _join(self) -> Call | None:
         """Another's call that is under way, unless it may end long before our own time does."""
@@ -243,7 +282,7 @@ class Share:
     async def _pumped(self, open_stream: Open, pump: Pump, call: Call) -> KeptAnswer:
         live = await open_stream()
         pieces: list[bytes] = []
-        notes = [*self.notes]
+        notes = _for_all(self.notes)
 
         async def show(chunks: Chunks) -> None:
             pieces.extend(chunk.data for chunk in chunks)
@@ -260,10 +299,19 @@ class Share:
         return self._keep(KeptAnswer(live.candidate, body, usage, peek_answer(body).finish_reason, tuple(notes)))
 
     def _keep(self, answer: KeptAnswer) -> KeptAnswer:
-        kept = replace(answer, candidate=without_credential(answer.candidate))
-        if self._use.stores:
-            self._sharing.answers.keep(self._key, kept, self._sharing.now_s())
+        notes = tuple(_for_all(answer.notes))
+        kept = replace(answer, candidate=without_credential(answer.candidate), notes=notes)
+        if not self._use.stores:
+            return kept
+        now_s, like = self._sharing.now_s(), self._likeness
+        if self._sharing.answers.keep(self._key, kept, now_s) and like is not None and kept.finish_reason == "stop":
+            like.index.keep(like.place, like.turn, self._key[1], like.request_id, now_s)
         return kept
+
+
+def _for_all(notes: Sequence[str]) -> list[str]:
+    """The notes that are not of the one request alone."""
+    return [note for note in notes if not note.startswith(OWN_NOTE)]
 
 
 class Following:

@@ -20,8 +20,7 @@ _MODES: Final[tuple[StreamMode, ...]] = get_args(StreamMode)
 _CONTENT: Final[tuple[ContentPolicy, ...]] = get_args(ContentPolicy)
 _USUAL: Final = RoutingPolicy()
 _WEIGHTS: Final = 3  # of cost, quality and speed
-# Answers to requests of the same meaning are not found yet; those to the very same request are among them.
-_CACHE: Final[dict[str, CachePolicy]] = {"off": "off", "exact": "exact", "semantic": "exact"}
+_CACHE: Final[tuple[CachePolicy, ...]] = get_args(CachePolicy)
 
 
 class Policies:
@@ -65,7 +64,7 @@ def policy_from(workspace: Workspace) -> RoutingPolicy:
     return RoutingPolicy(
         strategy,
         weights,
-        _CACHE.get(workspace.cache_policy, _USUAL.cache),
+        next((known for known in _CACHE if known == workspace.cache_policy), _USUAL.cache),
         content,
         workspace.hedge,
         workspace.request_timeout_s,

@@ -13,15 +13,20 @@ from server.chat.view import CachePolicy, ChatView
 
 _MAX_AGE: Final = "max-age="
 _MAX_AGE_DIGITS: Final = 9
+_ALL: Final = ("exact", "semantic")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """What the cache may do for one request. Answers older than `max_age_s` seconds do not count."""
+    """What the cache may do for one request. Answers older than `max_age_s` seconds do not count.
+
+    `is_semantic`: an answer to a request that is like this one will do.
+    """
 
     reads: bool
     stores: bool
     max_age_s: float = math.inf
+    is_semantic: bool = False
 
 
 NOTHING: Final = CacheUse(reads=False, stores=False)
@@ -30,20 +35,24 @@ NOTHING: Final = CacheUse(reads=False, stores=False)
 def use_of(view: ChatView, knob: str | None, header: str | None, policy: CachePolicy) -> CacheUse:
     """What the cache may do for a request.
 
-    `knob` is `default`, `no-cache`, `no-store` or `max-age=SECONDS`, as it was checked; None leaves it to `header`, a
-    `Cache-Control` of HTTP, of which unknown directives are ignored. `max-age` asks for the cache whatever the policy.
+    `knob` is `default`, `semantic`, `no-cache`, `no-store` or `max-age=SECONDS`, as it was checked; None leaves it to
+    `header`, a `Cache-Control` of HTTP, of which unknown directives are ignored. `max-age` asks for the cache whatever
+    the policy, and `semantic` is what the policy of that name is.
     """
-    if knob is None and not header and policy != "exact" and (policy == "off" or view.temperature != 0):
+    if knob is None and not header and policy not in _ALL and (policy == "off" or view.temperature != 0):
         return NOTHING  # which is what most requests ask for
     words = _words(header) if knob is None else {knob}
+    if knob == "semantic":
+        policy = "semantic"
     if "no-store" in words or _is_unrepeatable(view):
         return NOTHING
     max_age_s = _max_age_s(words)
-    is_on = max_age_s is not None or policy == "exact" or (policy == "default" and view.temperature == 0)
+    is_on = max_age_s is not None or policy in _ALL or (policy == "default" and view.temperature == 0)
     if not is_on:
         return NOTHING
     reads = "no-cache" not in words and max_age_s != 0
-    return CacheUse(reads, stores=True, max_age_s=math.inf if max_age_s is None else float(max_age_s))
+    oldest_s = math.inf if max_age_s is None else float(max_age_s)
+    return CacheUse(reads, stores=True, max_age_s=oldest_s, is_semantic=policy == "semantic")
 
 
 def _words(header: str | None) -> set[str]:

@@ -9,13 +9,14 @@ providers write the members of an answer in that order.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from server.chat.deployment import Deployment
 from server.chat.native import NativeRequest
 from server.chat.request import ChatRequest
+from server.chat.view import Message
 
 _WITHOUT_EFFECT: Final = frozenset(
     {
@@ -34,6 +35,8 @@ _WITH_SCHEMAS: Final = ("functions", "response_format", "tools")
 _EXACT: Final = 2**53
 _NATIVE: Final = "as it came"
 _STRICT: Final = "nothing lost"
+_ALL_BUT_LAST: Final = "all but the last turn"
+_CONVERSATIONS: Final = ("messages", "input")
 
 _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
@@ -49,8 +52,40 @@ class Scope:
     deployments: Sequence[Deployment]
 
 
+class LastTurn(NamedTuple):
+    """The text of the last turn, and 32 bytes that are equal for requests that say all else alike."""
+
+    scope: bytes
+    text: str
+
+
 def fingerprint(request: ChatRequest, scope: Scope) -> bytes | None:
     """32 bytes; None for a request that has no canonical form, as one with a number that no double holds."""
+    kept = _kept(request)
+    return None if kept is None else _digest(scope, kept)
+
+
+def last_turn(request: ChatRequest, scope: Scope, compared_by: str) -> LastTurn | None:
+    """The user's last turn and all around it, to be compared by what `compared_by` names.
+
+    None where not all that is said is text, the last turn is not the user's, or what is asked for is no chat.
+    """
+    native = request.native
+    if (native is not None and native.needs) or not all(_is_text(message) for message in request.view.messages):
+        return None
+    last = request.view.messages[-1]
+    kept = _kept(request) if last.role == "user" else None
+    texts = _texts(last)
+    if kept is None or not texts or not _blank(kept, "messages", texts):
+        return None
+    if native is not None and native.members and not _blank_native(kept[_NATIVE]["members"], texts):
+        return None
+    kept[_ALL_BUT_LAST] = compared_by
+    return LastTurn(_digest(scope, kept), "\n".join(texts))
+
+
+def _kept(request: ChatRequest) -> dict[str, Any] | None:
+    """The members that change the answer; None where there is no canonical form of them."""
     try:
         members = _DECODER.decode(request.body)
         native = None if request.native is None else _native(request.native)
@@ -61,11 +96,53 @@ def fingerprint(request: ChatRequest, scope: Scope) -> bytes | None:
         kept[_NATIVE] = native
     if request.is_strict:
         kept[_STRICT] = True
+    return kept
+
+
+def _digest(scope: Scope, kept: dict[str, Any]) -> bytes:
     digest = hashlib.blake2b(digest_size=32)
     for part in (*_of_scope(scope), _ENCODER.encode(kept), _ENCODER.encode(_property_orders(kept))):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
+
+
+def _is_text(message: Message) -> bool:
+    content = message.content
+    return not message.audio and (not isinstance(content, list) or all(part.type == "text" for part in content))
+
+
+def _texts(message: Message) -> list[str]:
+    """The texts of a message, part by part; empty for one without any."""
+    content = message.content
+    if isinstance(content, str):
+        return [content]
+    return [part.text for part in content if isinstance(part.text, str)] if isinstance(content, list) else []
+
+
+def _blank(members: dict[str, Any], name: str, texts: list[str]) -> bool:
+    """Takes the texts out of the last turn of a conversation; False if it does not say just these."""
+    said = members.get(name)
+    if isinstance(said, str):
+        members[name] = ""
+        return texts == [said]
+    last = said[-1] if isinstance(said, list) and said else None
+    content = last.get("content") if isinstance(last, dict) and last.get("role") == "user" else None
+    if isinstance(content, str) and last is not None:
+        last["content"] = ""
+        return texts == [content]
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        return False
+    found = [part.get("text") for part in content]
+    for part in content:
+        part["text"] = ""
+    return found == texts
+
+
+def _blank_native(members: dict[str, Any], texts: list[str]) -> bool:
+    """The same for a request in the form of its face, whatever that calls the conversation."""
+    names = [name for name in _CONVERSATIONS if name in members]
+    return len(names) == 1 and _blank(members, names[0], texts)
 
 
 def _native(native: NativeRequest) -> dict[str, Any]:

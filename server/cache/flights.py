@@ -127,6 +127,9 @@ class Flights(Generic[P, T]):
     def __len__(self) -> int:
         return len(self._open)
 
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._open
+
     def join(self, key: bytes, until: float = 0.0) -> Flight[P, T] | None:
         """The flight of that key if there is one to wait for, whose deadline is not before `until`."""
         flight = self._open.get(key)

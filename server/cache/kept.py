@@ -11,6 +11,9 @@ from server.chat.usage import Usage
 AnswerKey = Place
 """Whose answer it is, by the id of the workspace, and the fingerprint of the request."""
 
+OWN_NOTE = "Semantic cache: "
+"""How notes begin that are of one request alone, and are not kept with its answer."""
+
 _ENTRY_OVERHEAD_BYTES = 1024
 _KEPT_FINISHES = frozenset({"stop", "length", "tool_calls", "function_call"})
 

@@ -42,8 +42,8 @@ class Shelves(Generic[T]):
 
     def __init__(self, max_bytes: int, ttl_s: float) -> None:
         self.largest_bytes = max_bytes // _LARGEST_SHARE
-        self._max_bytes = max_bytes
-        self._ttl_s = ttl_s
+        self.max_bytes = max_bytes
+        self.ttl_s = ttl_s
         self._shelves: dict[str, _Shelf[T]] = {}
         self.size_bytes = 0
 
@@ -62,7 +62,7 @@ class Shelves(Generic[T]):
         if shelf is None or entry is None:
             return None
         age_s = now_s - entry[0]
-        if age_s >= self._ttl_s:
+        if age_s >= self.ttl_s:
             self._drop(key)
             return None
         if age_s > max_age_s:
@@ -79,7 +79,7 @@ class Shelves(Generic[T]):
         shelf.entries[key[1]] = now_s, size_bytes, thing
         shelf.size_bytes += size_bytes
         self.size_bytes += size_bytes
-        while self.size_bytes > self._max_bytes:
+        while self.size_bytes > self.max_bytes:
             largest = max(self._shelves, key=self.size_of)
             self._drop((largest, next(iter(self._shelves[largest].entries))))
         return True

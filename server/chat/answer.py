@@ -59,7 +59,11 @@ class ChunkFacts(Struct, frozen=True, gc=False):
 
 
 class GatewayMetadata(Struct, frozen=True, omit_defaults=True):
-    """How the gateway got an answer. `cost_usd` is in dollars, None when the model has no known price."""
+    """How the gateway got an answer. `cost_usd` is in dollars, None when the model has no known price.
+
+    `cache` is `semantic` for an answer to another request that is like this one: `cache_similarity`, from 0 to 1, says
+    how much, and `cache_source` is that request's id. They are there for such answers alone.
+    """
 
     routed_to: str
     complexity: str
@@ -71,6 +75,9 @@ class GatewayMetadata(Struct, frozen=True, omit_defaults=True):
     strategy: str
     attempts: int
     notes: list[str] = []
+    cache: str = ""
+    cache_similarity: float | None = None
+    cache_source: str = ""
 
 
 class _Choice(Struct, gc=False):

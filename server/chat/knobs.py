@@ -15,7 +15,7 @@ from server.errors import RequestInvalid
 
 _HEADER_PREFIX = "x-perpetuo-"
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_CACHE_WORDS = ("default", "no-cache", "no-store")
+_CACHE_WORDS = ("default", "semantic", "no-cache", "no-store")
 _MAX_AGE = "max-age="
 _MAX_AGE_DIGITS = 9
 _NONE_SET = GatewayKnobs()
@@ -82,5 +82,6 @@ def _check_cache(cache: str | None, param: str) -> None:
     age = cache.removeprefix(_MAX_AGE)
     if age == cache or not (age.isascii() and age.isdigit() and len(age) <= _MAX_AGE_DIGITS):
         raise RequestInvalid(
-            f"'{param}' must be default, no-cache, no-store or max-age=SECONDS, but is {cache[:40]!r}.", param=param
+            f"'{param}' must be default, semantic, no-cache, no-store or max-age=SECONDS, but is {cache[:40]!r}.",
+            param=param,
         )

@@ -11,8 +11,11 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 Role: TypeAlias = Literal["developer", "system", "user", "assistant", "tool", "function"]
 Strategy: TypeAlias = Literal["default", "fastest", "cheapest", "reliable", "balanced"]
-CachePolicy: TypeAlias = Literal["default", "off", "exact"]
-"""What a workspace lets the cache keep: `default` what is asked for at temperature 0, `off` nothing, `exact` all."""
+CachePolicy: TypeAlias = Literal["default", "off", "exact", "semantic"]
+"""What a workspace lets the cache keep: `default` what is asked for at temperature 0, `off` nothing, `exact` all.
+
+`semantic`: all, and also for requests that are like the one that was answered.
+"""
 StreamMode: TypeAlias = Literal["direct", "buffered", "continue"]
 Text: TypeAlias = str | UnsetType | None
 Flag: TypeAlias = bool | UnsetType | None
@@ -225,7 +228,7 @@ class GatewayKnobs(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Knobs of the gateway for one request: the body object `gateway`, or the headers of the same names.
 
     Members that are not here are refused: nobody else would read them. None is what the workspace has set. `cache` is
-    `default`, `no-cache`, `no-store` or `max-age=SECONDS`; `tags` are labels for the log.
+    `default`, `semantic`, `no-cache`, `no-store` or `max-age=SECONDS`; `tags` are labels for the log.
     """
 
     strategy: Strategy | None = None

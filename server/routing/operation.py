@@ -30,7 +30,8 @@ class Operation:
     answer was made for another request. `is_settled` says that its record was left with the ledger. `began` is when it
     began and `answered_at` when there was something to send, on the stopwatch; the latter is None if that was not this
     request's work. `content` is what was said, if that is to be kept, and `grant` what limits have counted.
-    `finish_reason` and `answered_model` are what the answer says of itself.
+    `finish_reason` and `answered_model` are what the answer says of itself. `similar_to` is the id of the request for
+    which the answer was made, if that was not the very same but only like it, by `similarity` from 0 to 1.
     """
 
     call: Call
@@ -57,6 +58,8 @@ class Operation:
     answered_at: float | None = None
     finish_reason: str = ""
     answered_model: str = ""
+    similar_to: str = ""
+    similarity: float | None = None
 
     def __post_init__(self) -> None:
         self.began = self.trace.clock.exact()
@@ -124,7 +127,7 @@ class Operation:
         served = self.served
         assert served is not None
         cost = self.cost_nanousd()
-        return GatewayMetadata(
+        metadata = GatewayMetadata(
             routed_to=served.model,
             complexity=self.complexity.value,
             cost_usd=None if cost is None else cost / _NANO,
@@ -135,6 +138,11 @@ class Operation:
             strategy=self.strategy,
             attempts=len(self.trace.attempts),
             notes=list(self.notes),
+        )
+        if not self.similar_to:
+            return metadata
+        return structs.replace(
+            metadata, cache="semantic", cache_similarity=self.similarity, cache_source=self.similar_to
         )
 
     def start(self) -> OperationStart:

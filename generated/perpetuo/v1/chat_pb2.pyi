@@ -1469,6 +1469,9 @@ class GatewayMetadata(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
+    CACHE_SIMILARITY_FIELD_NUMBER: _builtins.int
+    CACHE_SOURCE_FIELD_NUMBER: _builtins.int
     routed_to: _builtins.str
     """The model id that the request was routed to, without its provider."""
     complexity: _builtins.str
@@ -1487,6 +1490,12 @@ class GatewayMetadata(_message.Message):
     """The routing strategy that was used."""
     attempts: _builtins.int
     """How many upstream calls it took. 0: none."""
+    cache: _builtins.str
+    """`semantic`: the answer was made for another request that is like this one."""
+    cache_similarity: _builtins.float
+    """How much like it, from 0 to 1."""
+    cache_source: _builtins.str
+    """That request's `request_id`."""
     @_builtins.property
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the answering provider could not take as it was asked."""
@@ -1504,13 +1513,29 @@ class GatewayMetadata(_message.Message):
         strategy: _builtins.str = ...,
         attempts: _builtins.int = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
+        cache: _builtins.str | None = ...,
+        cache_similarity: _builtins.float | None = ...,
+        cache_source: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_nanousd", b"_cost_nanousd", "cost_nanousd", b"cost_nanousd"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache", b"_cache", "_cache_similarity", b"_cache_similarity", "_cache_source", b"_cache_source", "_cost_nanousd", b"_cost_nanousd", "cache", b"cache", "cache_similarity", b"cache_similarity", "cache_source", b"cache_source", "cost_nanousd", b"cost_nanousd"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_nanousd", b"_cost_nanousd", "attempts", b"attempts", "cache_hit", b"cache_hit", "complexity", b"complexity", "cost_nanousd", b"cost_nanousd", "latency_ms", b"latency_ms", "notes", b"notes", "provider", b"provider", "request_id", b"request_id", "routed_to", b"routed_to", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache", b"_cache", "_cache_similarity", b"_cache_similarity", "_cache_source", b"_cache_source", "_cost_nanousd", b"_cost_nanousd", "attempts", b"attempts", "cache", b"cache", "cache_hit", b"cache_hit", "cache_similarity", b"cache_similarity", "cache_source", b"cache_source", "complexity", b"complexity", "cost_nanousd", b"cost_nanousd", "latency_ms", b"latency_ms", "notes", b"notes", "provider", b"provider", "request_id", b"request_id", "routed_to", b"routed_to", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cache: _TypeAlias = _typing.Literal["cache"]  # noqa: Y015
+    _WhichOneofArgType__cache: _TypeAlias = _typing.Literal["_cache", b"_cache"]  # noqa: Y015
+    _WhichOneofReturnType__cache_similarity: _TypeAlias = _typing.Literal["cache_similarity"]  # noqa: Y015
+    _WhichOneofArgType__cache_similarity: _TypeAlias = _typing.Literal["_cache_similarity", b"_cache_similarity"]  # noqa: Y015
+    _WhichOneofReturnType__cache_source: _TypeAlias = _typing.Literal["cache_source"]  # noqa: Y015
+    _WhichOneofArgType__cache_source: _TypeAlias = _typing.Literal["_cache_source", b"_cache_source"]  # noqa: Y015
     _WhichOneofReturnType__cost_nanousd: _TypeAlias = _typing.Literal["cost_nanousd"]  # noqa: Y015
     _WhichOneofArgType__cost_nanousd: _TypeAlias = _typing.Literal["_cost_nanousd", b"_cost_nanousd"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache) -> _WhichOneofReturnType__cache | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_similarity) -> _WhichOneofReturnType__cache_similarity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_source) -> _WhichOneofReturnType__cache_source | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_nanousd) -> _WhichOneofReturnType__cost_nanousd | None: ...
 
 Global___GatewayMetadata: _TypeAlias = GatewayMetadata  # noqa: Y015

@@ -108,7 +108,7 @@ class _CachePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CachePoli
     CACHE_POLICY_EXACT: _CachePolicy.ValueType  # 2
     """Answers to the very same request, whatever its temperature."""
     CACHE_POLICY_SEMANTIC: _CachePolicy.ValueType  # 3
-    """Answers to requests of the same meaning too; as long as these are not looked for, the same as CACHE_POLICY_EXACT."""
+    """The same, and answers to requests that differ from it only in how their last turn is worded."""
     CACHE_POLICY_DEFAULT: _CachePolicy.ValueType  # 4
     """Answers to the very same request, if its temperature is 0."""
 
@@ -122,7 +122,7 @@ CACHE_POLICY_OFF: CachePolicy.ValueType  # 1
 CACHE_POLICY_EXACT: CachePolicy.ValueType  # 2
 """Answers to the very same request, whatever its temperature."""
 CACHE_POLICY_SEMANTIC: CachePolicy.ValueType  # 3
-"""Answers to requests of the same meaning too; as long as these are not looked for, the same as CACHE_POLICY_EXACT."""
+"""The same, and answers to requests that differ from it only in how their last turn is worded."""
 CACHE_POLICY_DEFAULT: CachePolicy.ValueType  # 4
 """Answers to the very same request, if its temperature is 0."""
 Global___CachePolicy: _TypeAlias = CachePolicy  # noqa: Y015

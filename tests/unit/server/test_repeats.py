@@ -11,7 +11,7 @@ from server import errors, repeats
 from server.chat.principal import Call, Plan, Principal
 from server.chat.request import parse_chat_request
 from server.chat.shared import Claims
-from server.pipeline import Read
+from server.prepared import Read
 from server.repeats import HEADER, REPLAYED, Repeats
 from server.state.memory_notes import NoRivals
 from server.state.valkey_claims import ValkeyClaims

@@ -1,6 +1,7 @@
 """What a request lets the cache do: the request before the workspace, and the workspace before the usual."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from server.chat.request import parse_chat_request
 from server.chat.view import CachePolicy
 
 BOTH = CacheUse(reads=True, stores=True)
+LIKE = CacheUse(reads=True, stores=True, is_semantic=True)
+STORED = CacheUse(False, True, math.inf, True)
 COLD: dict[str, Any] = {"temperature": 0}
 WARM: dict[str, Any] = {"temperature": 0.7}
 
@@ -32,6 +35,19 @@ CASES: list[tuple[str, dict[str, Any], str | None, str | None, CachePolicy, Cach
     ("the knob goes before the header", COLD, "no-cache", "no-store", "default", CacheUse(False, True)),
     ("the knob `default` takes back what the header says", COLD, "default", "no-store", "default", BOTH),
     ("the knob asks with an age", WARM, "max-age=9", None, "off", CacheUse(True, True, 9.0)),
+    ("a workspace can want what is like it", WARM, None, None, "semantic", LIKE),
+    ("and so can a request", WARM, "semantic", None, "off", LIKE),
+    ("which says so before the header", WARM, "semantic", "no-store", "off", LIKE),
+    ("with an age", WARM, None, "max-age=5", "semantic", CacheUse(True, True, 5.0, True)),
+    ("no-store beats likeness", WARM, None, "no-store", "semantic", NOTHING),
+    (
+        "no-cache only stores for what is like it",
+        WARM,
+        None,
+        "no-cache",
+        "semantic",
+        STORED,
+    ),
     ("sound is not kept", {**COLD, "audio": {"format": "wav", "voice": "x"}}, None, None, "exact", NOTHING),
     ("nor what the web says now", {**COLD, "web_search_options": {"a": 1}}, None, None, "exact", NOTHING),
     ("nor what the provider is to store", {**COLD, "store": True}, None, None, "exact", NOTHING),

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from server.cache.fingerprint import Scope, fingerprint
+from server.cache.fingerprint import LastTurn, Scope, fingerprint, last_turn
 from server.chat.deployment import Deployment
 from server.chat.native import NativeRequest
-from server.chat.request import parse_chat_request
+from server.chat.request import ChatRequest, parse_chat_request
 
 ENTRY = Deployment("prov_1", "ws_1", "openai", "https://x.example/v1", "sk-1")
 OTHER = Deployment("prov_2", "ws_1", "groq", "https://y.example/v1", "sk-2", 2)
@@ -133,3 +133,147 @@ def test_who_is_strict_does_not_share_with_who_is_not() -> None:
     strict = parse_chat_request(BODY)
     strict.is_strict = True
     assert fingerprint(strict, SCOPE) != of(BODY)
+
+
+def asked(**change: Any) -> ChatRequest:
+    body: dict[str, Any] = {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Who is it?"},
+            {"role": "assistant", "content": "Ada."},
+            {"role": "user", "content": "Where was she born?"},
+        ],
+    }
+    return parse_chat_request(json.dumps(body | change).encode())
+
+
+def messages(**at: Any) -> list[dict[str, Any]]:
+    """The messages, with others at the places `m0` to `m3`."""
+    said: list[dict[str, Any]] = json.loads(asked().body)["messages"]
+    return [at.get(f"m{place}", message) for place, message in enumerate(said)]
+
+
+def turn_in(request: ChatRequest, scope: Scope = SCOPE, by: str = "lexical") -> LastTurn:
+    found = last_turn(request, scope, by)
+    assert found is not None
+    return found
+
+
+def test_only_the_text_of_the_last_turn_is_compared() -> None:
+    usual = turn_in(asked())
+    other = turn_in(asked(messages=messages(m3={"role": "user", "content": "Her place of birth?"})))
+    assert usual.text == "Where was she born?"
+    assert other == LastTurn(usual.scope, "Her place of birth?")
+    assert turn_in(asked(stream=True, user="u")) == usual
+    assert usual.scope not in (fingerprint(asked(), SCOPE), None)
+
+
+ELSEWHERE: list[tuple[str, dict[str, Any]]] = [
+    ("another system prompt", {"messages": messages(m0={"role": "system", "content": "Be brief!"})}),
+    ("a developer's prompt", {"messages": messages(m0={"role": "developer", "content": "Be brief."})}),
+    ("another turn before", {"messages": messages(m1={"role": "user", "content": "Who is she?"})}),
+    ("another answer before", {"messages": messages(m2={"role": "assistant", "content": "Grace."})}),
+    ("a turn less", {"messages": messages()[3:]}),
+    ("a name", {"messages": messages(m3={"role": "user", "name": "x", "content": "Where was she born?"})}),
+    (
+        "parts",
+        {"messages": messages(m3={"role": "user", "content": [{"type": "text", "text": "Where was she born?"}]})},
+    ),
+    ("another model", {"model": "n"}),
+    ("a tool", {"tools": [{"type": "function", "function": {"name": "f"}}]}),
+    ("a form of the answer", {"response_format": {"type": "json_object"}}),
+    ("another temperature", {"temperature": 0.5}),
+    ("a bound", {"max_tokens": 9}),
+    ("a member that nobody knows", {"top_k": 4}),
+]
+
+
+@pytest.mark.parametrize("change", [case[1] for case in ELSEWHERE], ids=[case[0] for case in ELSEWHERE])
+def test_whatever_else_differs_is_another_scope(change: dict[str, Any]) -> None:
+    assert turn_in(asked(**change)).scope != turn_in(asked()).scope
+
+
+@pytest.mark.parametrize("scope", [case[1] for case in SCOPES], ids=[case[0] for case in SCOPES])
+def test_turns_of_others_are_in_another_scope(scope: Scope) -> None:
+    assert turn_in(asked(), scope).scope != turn_in(asked()).scope
+
+
+def test_what_is_compared_by_another_model_is_in_another_scope() -> None:
+    assert turn_in(asked(), by="embed-1").scope != turn_in(asked(), by="embed-2").scope
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+NOT_COMPARED: list[tuple[str, Any]] = [
+    ("a picture", messages(m3={"role": "user", "content": [{"type": "text", "text": "What is it?"}, IMAGE]})),
+    ("a picture before", messages(m1={"role": "user", "content": [IMAGE]})),
+    ("a file", messages(m3={"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]})),
+    ("a tool's result at the end", messages(m3={"role": "tool", "tool_call_id": "c", "content": "42"})),
+    ("an answer to be gone on with", messages(m3={"role": "assistant", "content": "She"})),
+    ("an answer that was spoken", messages(m2={"role": "assistant", "audio": {"id": "a"}})),
+    ("nothing at all", messages(m3={"role": "user", "content": []})),
+]
+
+
+@pytest.mark.parametrize("said", [case[1] for case in NOT_COMPARED], ids=[case[0] for case in NOT_COMPARED])
+def test_what_is_not_compared(said: Any) -> None:
+    assert last_turn(asked(messages=said), SCOPE, "lexical") is None
+
+
+def native_of(members: dict[str, Any], needs: str = "", face: str = "messages") -> ChatRequest:
+    request = asked()
+    request.native = NativeRequest(
+        face, {name: Raw(json.dumps(members[name]).encode()) for name in members}, needs=needs
+    )
+    return request
+
+
+def spoken(text: str, kind: str = "text") -> list[dict[str, Any]]:
+    return [{"role": "user", "content": [{"type": kind, "text": text}]}]
+
+
+def test_in_the_form_of_another_face_the_last_turn_is_left_out_too() -> None:
+    text = "Where was she born?"
+    forms: list[dict[str, Any]] = [
+        {"messages": spoken(text)},
+        {"messages": [{"role": "user", "content": text}]},
+        {"input": text},
+        {"input": spoken(text, "input_text")},
+    ]
+    assert len({turn_in(native_of(form)).scope for form in forms}) == len(forms)
+    other = native_of({"input": spoken("Before it.", "input_text") + spoken(text, "input_text")})
+    assert turn_in(other).scope != turn_in(native_of(forms[3])).scope
+    assert turn_in(native_of({**forms[0], "max_tokens": 3})).scope != turn_in(native_of(forms[0])).scope
+
+
+@pytest.mark.parametrize(
+    ("members", "needs"),
+    [
+        ({"messages": spoken("Something else.")}, ""),
+        ({"messages": [{"role": "assistant", "content": "Where was she born?"}]}, ""),
+        ({"messages": spoken("Where was she born?"), "input": "Where was she born?"}, ""),
+        ({"prompt": "Where was she born?"}, ""),
+        ({"input": "Where was she born?"}, "embeddings"),
+    ],
+    ids=["other words", "another's turn", "two conversations", "none", "no chat"],
+)
+def test_a_form_that_does_not_say_just_the_same_is_not_compared(members: dict[str, Any], needs: str) -> None:
+    assert last_turn(native_of(members, needs), SCOPE, "lexical") is None
+
+
+def test_what_is_compared_of_random_requests_never_meets_across_tenants() -> None:
+    """20,000 pairs: whatever the requests say, a scope belongs to one workspace, one history and one system prompt."""
+    rng = random.Random(13)
+    seen: dict[bytes, tuple[str, str]] = {}
+    for _ in range(20_000):
+        words = [rng.choice(["ws_1", "ws_2", "hi", '"}],"model":"n', "\u0000", ""]) for _ in range(4)]
+        said = [
+            {"role": role, "content": text}
+            for role, text in zip(("system", "user", "assistant", "user"), words, strict=True)
+        ]
+        request = asked(messages=said, user=rng.choice(words))
+        for workspace in ("ws_1", "ws_2"):
+            scope = Scope(workspace, (), "default", (replace(ENTRY, workspace_id=workspace),))
+            key = turn_in(request, scope).scope
+            owner = workspace, json.dumps(words[:3])
+            assert seen.setdefault(key, owner) == owner

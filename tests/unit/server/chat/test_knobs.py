@@ -62,7 +62,12 @@ REFUSED: dict[str, tuple[object, dict[str, str], str, str]] = {
     "an unknown stream mode": (None, {"stream-mode": "x"}, "x-perpetuo-stream-mode", "direct, buffered, continue"),
     "a flag that is neither": (None, {"strict": "maybe"}, "x-perpetuo-strict", "must be true or false, but is 'maybe'"),
     "tags without a name": (None, {"tags": "=x"}, "x-perpetuo-tags", "like 'team=search"),
-    "a cache word": (None, {"cache": "always"}, "x-perpetuo-cache", "default, no-cache, no-store or max-age=SECONDS"),
+    "a cache word": (
+        None,
+        {"cache": "always"},
+        "x-perpetuo-cache",
+        "default, semantic, no-cache, no-store or max-age=SE",
+    ),
     "a cache word in the body": ({"cache": "always"}, {}, "gateway.cache", "max-age=SECONDS, but is 'always'"),
     "an age without seconds": ({"cache": "max-age="}, {}, "gateway.cache", "max-age=SECONDS"),
     "a negative age": ({"cache": "max-age=-1"}, {}, "gateway.cache", "max-age=SECONDS"),

@@ -13,7 +13,8 @@ from server.errors import UpstreamBadResponse, UpstreamStreamInterrupted
 from server.ingress.face import Face
 from server.ingress.messages.face import MessagesFace
 from server.ingress.responses.face import ResponsesFace
-from server.pipeline import Pipeline, Read
+from server.pipeline import Pipeline
+from server.prepared import Read
 from server.services import facing
 from tests.unit.server.ingress.messages.bodies import body, chunk, completion
 
