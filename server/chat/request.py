@@ -6,6 +6,7 @@ any provider, nor read a member in a way that another reader of the same bytes w
 """
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -27,6 +28,7 @@ _PART_MEMBERS = frozenset({"text", "image_url", "input_audio", "file", "refusal"
 _ABSENT = (None, msgspec.UNSET)
 _TRUE = Raw(b"true")
 _NULL = Raw(b"null")
+_MAX_KEPT_CHARS = 200
 
 
 @dataclass(slots=True)
@@ -152,7 +154,7 @@ def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> b
     stream asks for its usage. `stream` changes only where the method overrode it, and a request that does not stream
     has no `stream_options` then. All else is as it came. The request is not changed.
     """
-    raw_model = Raw(_ENCODER.encode(model))
+    raw_model = _raw_text(model) if len(model) <= _MAX_KEPT_CHARS else Raw(_ENCODER.encode(model))
     members = request.members.copy() if "model" in request.members else {"model": raw_model, **request.members}
     members["model"] = raw_model
     members.pop("gateway", None)
@@ -161,6 +163,12 @@ def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> b
     if include_usage and request.may_ask_usage and request.is_stream and not request.wants_usage:
         members["stream_options"] = _with_usage(members.get("stream_options", _NULL))
     return _ENCODER.encode(members)
+
+
+@lru_cache(maxsize=1024)
+def _raw_text(model: str) -> Raw:
+    """A model's name as JSON."""
+    return Raw(_ENCODER.encode(model))
 
 
 def _override_stream(members: dict[str, Raw], is_stream: bool) -> None:
