@@ -87,7 +87,7 @@ class OpenAiDialect(Vendor):
             body, facts = repaired, peek_answer(repaired)
         if facts.finish_reason is None and not facts.has_content:
             raise UpstreamBadResponse("The provider's answer holds no choice.")
-        return Answer(body, facts, tuple(notes))
+        return Answer(body, facts, tuple(notes) if notes else ())
 
     def is_stream(self, status: int, headers: Mapping[str, str]) -> bool:
         """See `Dialect.is_stream`. A stream that is declared as something unusual, or not at all, counts as one."""
