@@ -150,10 +150,9 @@ def peek_answer(body: bytes) -> AnswerFacts:
             says_something = True
             break
     found: Usage | None = None
-    if usage is not None:
-        if usage.prompt_tokens.__class__ is int or usage.completion_tokens.__class__ is int:
-            tier = answer.service_tier
-            found = _in_buckets(usage, "" if tier is UNSET else _tier(tier))
+    if usage is not None and (usage.prompt_tokens.__class__ is int or usage.completion_tokens.__class__ is int):
+        tier = answer.service_tier
+        found = _in_buckets(usage, "" if tier is UNSET else _tier(tier))
     return AnswerFacts(answer.id, answer.model, choices[0].finish_reason or None, found, says_something)
 
 
