@@ -64,7 +64,10 @@ class Gate:
         """A whole response to a request that is refused, and None for all others. `closes`: the connection ends."""
         if method != _METHOD or not raw_path.startswith(_MODEL_CALLS):
             return None
-        return self._answer(raw_path, [name for name, _ in headers], closes=closes)
+        wait_s = self.door.turn_away()
+        if wait_s is None:
+            return None
+        return self._refusal(wait_s, raw_path, [name for name, _ in headers], closes=closes)
 
     def recognize(self, data: bytes) -> Head | None:
         """The model call that the data are, whole and nothing else; None for everything else."""
@@ -73,12 +76,10 @@ class Gate:
 
     def answer_unread(self, head: Head) -> bytes | None:
         """The same as `answer` for one that was recognized."""
-        return self._answer(head.path, head, closes=False)
-
-    def _answer(self, raw_path: bytes, names: Container[bytes], *, closes: bool) -> bytes | None:
         wait_s = self.door.turn_away()
-        if wait_s is None:
-            return None
+        return None if wait_s is None else self._refusal(wait_s, head.path, head, closes=False)
+
+    def _refusal(self, wait_s: float, raw_path: bytes, names: Container[bytes], *, closes: bool) -> bytes:
         self._metrics.answered(_METHOD, _ROUTE, _STATUS, 0.0)
         key = self._styles.of(None, raw_path, names), round(wait_s), closes
         written = self._written.get(key)
