@@ -6,6 +6,7 @@ costs nothing that grows with them; time is looked at by one sweep a second over
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ from edge.cycle import Cycle
 from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
 from edge.known_head import KnownHead, known_head
+from edge.turns import Turns
 from edge.worker import Worker
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -47,8 +49,6 @@ _HASH: Final = ord("#")
 _COME_AGAIN: Final = b"retry-after: 1\r\nx-should-retry: true\r\n"
 _TOO_MUCH: Final = "The head of the request is larger than the gateway accepts."
 _MALFORMED: Final = "The request is not well-formed HTTP/1.1."
-
-
 # Heads that are remembered of a connection, one after another: more, and no two of its requests are alike.
 _MAX_HEADS: Final = 8
 
@@ -134,35 +134,21 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _comes_again(self, known: KnownHead, data: bytes) -> bool:
         """Serves a request like one that was served by a lane, without the parser; False: this is none."""
-        lane = known.first.lane
-        if lane is None or not self._is_between() or self._doorman.is_closing or not self._is_answered():
+        if not self._is_between() or not self._is_answered() or self._doorman.is_closing or self.transport.is_closing():
             return False
-        body = None if self.transport.is_closing() else known.body_in(data)
-        if body is None or not lane.takes(body):
+        cycle = known.next(data, self.on_response_complete)
+        if cycle is None:
             return False
-        first = known.first
-        cycle = Cycle(
-            first.scope,
-            self.transport,
-            self.flow,
-            self.on_response_complete,
-            keep_alive=True,
-            expect_100_continue=False,
-        )
-        cycle.body, cycle.more_body, cycle.lane = body, False, lane
         self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
-        if self._gate is None or not self._turn_away(cycle):
-            self._start_asgi_task(self.cycle, self.app)
+        self._let_in(cycle)
         return True
 
     def _learn(self, data: bytes) -> None:
         """Remembers the head of a request that came whole; not for ever, on a connection where all are different."""
         cycle: Any = self.cycle
-        known = self._known
-        if not cycle.keep_alive or (known is not None and known.first.lane is not None and known.body_in(data)):
-            return
-        self._heads_left -= 1
-        self._known = known_head(data, cycle)
+        if cycle.keep_alive and (self._known is None or not self._known.serves(data)):
+            self._heads_left -= 1
+            self._known = known_head(data, cycle)
 
     def on_message_begin(self) -> None:
         """A request begins, maybe behind another in the same piece of data."""
@@ -226,19 +212,41 @@ class GuardedProtocol(HttpToolsProtocol):
         if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
-        elif self._gate is None or not self._turn_away(cycle):
-            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self._let_in(cycle)
 
-    def _turn_away(self, cycle: Cycle) -> bool:
+    def _let_in(self, cycle: Cycle) -> None:
+        """Hands a request to the application, if there is time for it: soon if too many others have just been."""
+        gate, scope = self._gate, cycle.scope
+        if gate is None or not gate.concerns(scope["method"], scope["raw_path"]):
+            self._start_asgi_task(cycle, self.app)
+        elif not self._turn_away(cycle, gate):
+            self._start_in_turn(cycle, gate.turns)
+
+    def _start_in_turn(self, cycle: Cycle, turns: Turns) -> None:
+        now_s = self.loop.time()
+        if turns.takes(now_s):
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self._answering = cycle
+            turns.wait(now_s, partial(self._start_late, cycle))
+
+    def _start_late(self, cycle: Cycle) -> bool:
+        """The same for one that has waited, unless its client has left."""
+        if cycle.disconnected:
+            return False
+        self._start_asgi_task(cycle, self.app)
+        return True
+
+    def _turn_away(self, cycle: Cycle, gate: Gate) -> bool:
         """Answers a request in the place of the application, if there is no time for it."""
-        assert self._gate is not None
         if self._is_let_in:
             self._is_let_in = False
             return False
         scope = cycle.scope
         # A client that waits for leave to send its body may send it all the same, or not.
         closes = not cycle.keep_alive or cycle.waiting_for_100_continue
-        response = self._gate.answer(scope["method"], scope["raw_path"], scope["headers"], closes=closes)
+        response = gate.answer(scope["raw_path"], scope["headers"], closes=closes)
         if response is None:
             return False
         cycle.keep_alive = not closes

@@ -5,6 +5,7 @@ for byte to one that the parser took means what that one meant. Learnt is only f
 certain where it ends; everything else goes to the parser each time. Facts: RFC 9112.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from edge.cycle import Cycle
@@ -18,12 +19,27 @@ _MAX_DIGITS: Final = 9
 class KnownHead:
     """A head around the length of the body, and the request that came with it first."""
 
-    __slots__ = ("_after", "_before", "first")
+    __slots__ = ("_after", "_before", "_first")
 
     def __init__(self, before: bytes, after: bytes, first: Cycle) -> None:
         self._before = before
         self._after = after
-        self.first = first
+        self._first = first
+
+    def next(self, data: bytes, on_response: Callable[[], None]) -> Cycle | None:
+        """The request that the data are, if it has this head and the lane that served the first one takes its body."""
+        first = self._first
+        lane = first.lane
+        body = None if lane is None else self.body_in(data)
+        if lane is None or body is None or not lane.takes(body):
+            return None
+        cycle = Cycle(first.scope, first.transport, first.flow, on_response, keep_alive=True, expect_100_continue=False)
+        cycle.body, cycle.more_body, cycle.lane = body, False, lane
+        return cycle
+
+    def serves(self, data: bytes) -> bool:
+        """Whether the data have this head, and a lane served the first one."""
+        return self._first.lane is not None and self.body_in(data) is not None
 
     def body_in(self, data: bytes) -> bytes | None:
         """The body of the one request with this head that the data are, whole and nothing else; None otherwise."""

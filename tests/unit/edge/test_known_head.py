@@ -106,3 +106,26 @@ def test_the_length_is_where_the_parser_finds_it(space: bytes) -> None:
     found = known_head(head % (space, 2) + b"{}", cycle())
     assert found is not None
     assert found.body_in(head % (space, 3) + b"[1]") == b"[1]"
+
+
+class Lane:
+    """Takes short bodies."""
+
+    def takes(self, body: bytes) -> bool:
+        return len(body) < 5
+
+    async def serve(self, cycle: Cycle) -> None:
+        raise AssertionError("nothing is served here")
+
+
+def test_a_request_goes_the_way_of_the_first_one_if_that_takes_it() -> None:
+    first = cycle()
+    found = known_head(FIRST, first)
+    assert found is not None
+    assert (found.next(FIRST, print), found.serves(FIRST)) == (None, False)
+    first.lane = Lane()
+    made = found.next(BEFORE + b"3" + AFTER + b"[1]", print)
+    assert made is not None
+    assert (made.body, made.more_body, made.lane, made.scope) == (b"[1]", False, first.lane, first.scope)
+    assert (found.next(BEFORE + b"5" + AFTER + b"12345", print), found.next(b"", print)) == (None, None)
+    assert (found.serves(BEFORE + b"5" + AFTER + b"12345"), found.serves(b"")) == (True, False)
