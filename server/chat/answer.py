@@ -123,7 +123,7 @@ class _WholeAnswer(Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Raw | UnsetType = UNSET
-    service_tier: Raw | UnsetType = UNSET
+    service_tier: str | None = None
 
 
 _NO_INPUT = _InputDetails()
@@ -152,7 +152,7 @@ def peek_answer(body: bytes) -> AnswerFacts:
     found: Usage | None = None
     if usage is not None and (usage.prompt_tokens.__class__ is int or usage.completion_tokens.__class__ is int):
         tier = answer.service_tier
-        found = _in_buckets(usage, "" if tier is UNSET else _tier(tier))
+        found = _in_buckets(usage, "" if tier is None or tier in _USUAL_TIERS else tier)
     return AnswerFacts(answer.id, answer.model, choices[0].finish_reason or None, found, says_something)
 
 
