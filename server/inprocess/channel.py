@@ -47,7 +47,7 @@ class InProcessChannel(grpc.aio.Channel):
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self.router = Router(registry, interceptors)
-        self._limits = _limits(dict(options))
+        self.limits = _limits(dict(options))
         self._maximum = maximum_concurrent_rpcs
         self.running: set[Rpc] = set()
         self._is_stopping = False
@@ -137,7 +137,7 @@ class InProcessChannel(grpc.aio.Channel):
     def prepare(self, method: str, metadata: MetadataLike | None) -> Rpc:
         """A call that has not been started; raises UsageError when closed, InternalError for bad metadata."""
         self._refuse_when_closed()
-        return Rpc(self._loop, method, from_client(metadata), self._limits)
+        return Rpc(self._loop, method, from_client(metadata), self.limits)
 
     def start(self, rpc: Rpc, timeout: float | None) -> None:
         """Runs the handler, unless the call has to be refused."""
