@@ -11,6 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from perpetuo.internal.v1 import tunnel_pb2_grpc
 
+from server.direct import Chain, direct_methods
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
 from server.interceptors.shedding import Door, SheddingInterceptor
@@ -66,17 +67,18 @@ class CoreServer:
         self._tunnels = TunnelServicer()
         tunnel_pb2_grpc.add_TunnelServiceServicer_to_server(self._tunnels, registry)
         self._access_log = LineLogger("access")
-        interceptors = (
-            StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call),
-            *(() if options.door is None else (SheddingInterceptor(options.door),)),
-            AuthenticateInterceptor(authenticator, access_table(registry.service_names())),
-        )
+        status = StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call)
+        shedding = None if options.door is None else SheddingInterceptor(options.door)
+        authenticate = AuthenticateInterceptor(authenticator, access_table(registry.service_names()))
+        interceptors = tuple(each for each in (status, shedding, authenticate) if each is not None)
         limit = options.concurrent_calls
         self._server = grpc.aio.server(
             interceptors=interceptors, options=_options(options), maximum_concurrent_rpcs=limit
         )
         registry.install(self._server)
         self.channel = self._tunnels.channel = InProcessChannel(registry, interceptors, _limits(options), limit)
+        chain = Chain(self.channel, status, authenticate, None if shedding is None else shedding.door)
+        self.channel.serve_directly(direct_methods(registry.raw_forms, chain))
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listens, and returns the port; port 0 picks one. Without credentials nothing is encrypted.
