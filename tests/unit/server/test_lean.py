@@ -19,10 +19,10 @@ LEAN = "import sys; from server.lean import import_lean; import_lean(); "
 
 
 def test_what_nobody_uses_is_not_imported() -> None:
-    absent = ("rich", "sqlalchemy.orm", "cryptography.hazmat.primitives.asymmetric.rsa", "genai_prices.update_prices", "pydantic")
-    program = (
-        LEAN + "import server.app, edge.standalone, cli.serve, server.ledger.prices; server.ledger.prices.PriceBook().load(); "
-    )
+    absent = ["rich", "sqlalchemy.orm", "cryptography.hazmat.primitives.asymmetric.rsa", "genai_prices.update_prices"]
+    absent += ["pydantic"]
+    program = LEAN + "import server.app, edge.standalone, cli.serve; "
+    program += "from server.ledger.prices import PriceBook; PriceBook().load(); "
     program += f"print([name for name in {absent!r} if name in sys.modules])"
     assert run(program) == "[]"
 
