@@ -1,4 +1,4 @@
-"""The entry point of `perpetuo`. Who serves has no need of what lists the commands, which is some 5 MiB and 0.1 s.
+"""The entry point of `perpetuo`. Who serves has no need of what lists the commands, which are some 2 MiB.
 
 Heavy imports happen inside the functions.
 """

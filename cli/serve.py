@@ -69,7 +69,7 @@ async def _serve_beside(settings: ServeSettings, site: Site) -> None:
     stop = _Stop()
     asyncio.get_running_loop().add_reader(site.life_line, stop.tell)
     own = bind(settings.host, 0)
-    sharing = settings.but(replicas=settings.replicas * settings.workers)
+    sharing = settings.model_copy(update={"replicas": settings.replicas * settings.workers})
     async with await Core.open(sharing, Place(shares_port=True, is_first=site.worker == 0)) as core:
         await core.start()
         app = gateway_app(core.server.channel, settings, core.door)

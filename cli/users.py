@@ -159,6 +159,7 @@ def _print(shown: dict[str, Any], as_json: bool) -> None:
 def _call(data_dir: Path | None, do: Callable[[Stub], Awaitable[Any]], *, makes_data: bool = False) -> Any:
     """What the operator's service answers. Prints why not and exits, where it does not."""
     import grpc
+    from pydantic import ValidationError
 
     from cli.operator import NoDataError
     from server.accounts.secrets import SecretsInvalidError
@@ -177,7 +178,7 @@ def _call(data_dir: Path | None, do: Callable[[Stub], Awaitable[Any]], *, makes_
         _fail(6, str(error))
     except StoreUnavailable as error:
         _fail(6, error.message)
-    except (ValueError, SecretsInvalidError, SealBrokenError) as error:
+    except (ValidationError, ValueError, SecretsInvalidError, SealBrokenError) as error:
         _fail(7, str(error))
     except OSError as error:
         _fail(6, f"The gateway cannot be reached: {error}.")

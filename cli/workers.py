@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from pydantic import SecretStr
 
 from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file
 from edge.serve import bind
-from options.secret import SecretStr
 from server.telemetry.logs import LineLogger, configure, log_format
 
 _WORKER: Final = """
@@ -192,7 +192,7 @@ class _Supervisor:
 
 def told_line(settings: ServeSettings, ports: tuple[int, int], number: int, ready_file: Path) -> bytes:
     """What a worker is told: its number, and the settings with the ports as they are."""
-    values = settings.values() | {"port": ports[0], "grpc_port": ports[1], "ready_file": ready_file}
+    values = settings.model_dump() | {"port": ports[0], "grpc_port": ports[1], "ready_file": ready_file}
     return msgspec.json.encode({"number": number, "settings": _plain(values)}) + b"\n"
 
 

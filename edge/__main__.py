@@ -6,15 +6,23 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from pydantic import ValidationError
+from pydantic_settings import CliApp
+
 from edge.logs import configure
 from edge.settings import EdgeSettings
 from edge.standalone import run
-from options.command_line import read_options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code."""
-    settings = read_options(EdgeSettings, sys.argv[1:] if arguments is None else arguments, "edge")
+    try:
+        settings = CliApp.run(EdgeSettings, cli_args=list(sys.argv[1:] if arguments is None else arguments))
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
+            print(f"edge: {'--' + name + ': ' if name else ''}{problem['msg']}", file=sys.stderr)  # noqa: T201
+        return 2
     if not settings.core:
         print("edge: --core HOST:PORT is required: where the gRPC core listens", file=sys.stderr)  # noqa: T201
         return 2

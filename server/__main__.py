@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+from pydantic import ValidationError
+from pydantic_settings import CliApp
 
-from options.command_line import read_options
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
 from server.app import Core, collect_garbage_seldom
@@ -23,7 +24,13 @@ from server.telemetry.logs import configure, log_format
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code."""
-    settings = read_options(ServerSettings, sys.argv[1:] if arguments is None else arguments, "server")
+    try:
+        settings = CliApp.run(ServerSettings, cli_args=list(sys.argv[1:] if arguments is None else arguments))
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
+            print(f"server: {'--' + name + ': ' if name else ''}{problem['msg']}", file=sys.stderr)  # noqa: T201
+        return 2
     spare_memory()
     configure(log_format(settings.log_format), settings.log_level)
     try:

@@ -5,149 +5,204 @@ Each is a command-line option (`--grpc-port`) and an environment variable (`PERP
 
 import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from options.kinds import NameList
-from options.option import option
-from options.secret import SecretStr
-from options.settings import Settings
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-
-def _check_networks(value: NameList) -> None:
-    for network in value:
-        ipaddress.ip_network(network, strict=False)
+NameList = Annotated[tuple[str, ...], NoDecode]
+"""Names separated by commas."""
 
 
-class ServerSettings(Settings):
+class ServerSettings(BaseSettings):
     """Options of the gRPC core."""
 
-    host: str = option("Address to listen on.", default="127.0.0.1")
-    grpc_port: int = option("Port of the gRPC face; 0 picks a free one.", default=50051, ge=0, le=65535)
-    data_dir: Path = option("Directory of the database and of generated secrets.", default=Path("./data"))
-    database_url: str = option(
-        "Database: postgresql://user:password@host/name, or empty for SQLite in the data directory.",
+    model_config = SettingsConfigDict(
+        env_prefix="PERPETUO_",
+        frozen=True,
+        extra="ignore",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    grpc_port: int = Field(default=50051, ge=0, le=65535, description="Port of the gRPC face; 0 picks a free one.")
+    data_dir: Path = Field(default=Path("./data"), description="Directory of the database and of generated secrets.")
+    database_url: str = Field(
         default="",
-        shows=False,
+        description="Database: postgresql://user:password@host/name, or empty for SQLite in the data directory.",
+        repr=False,
     )
-    database_pool_size: int = option("Connections to the database at most.", default=5, ge=1, le=1000)
-    database_answer_s: float = option(
-        "Longest silence of a database that does not count as away, seconds.", default=0.8, gt=0
+    database_pool_size: int = Field(default=5, ge=1, le=1000, description="Connections to the database at most.")
+    database_answer_s: float = Field(
+        default=0.8, gt=0, description="Longest silence of a database that does not count as away, seconds."
     )
-    spool_max_mib: int = option(
-        "Disk for request records that the database has not taken yet, MiB; 0 for none.", default=512, ge=0
+    spool_max_mib: int = Field(
+        default=512, ge=0, description="Disk for request records that the database has not taken yet, MiB; 0 for none."
     )
-    spool_sync: Literal["off", "batch", "always"] = option(
-        "When the disk must have a request record: `batch` 0.1 s later, `always` before the answer ends.", default="off"
+    spool_sync: Literal["off", "batch", "always"] = Field(
+        default="off",
+        description="When the disk must have a request record: `batch` 0.1 s later, `always` before the answer ends.",
     )
-    require_log: bool = option("Refuse completions whose record could not be kept for want of disk.", default=False)
-    state_url: str = option(
-        "What replicas share, in Valkey or Redis: valkey://HOST:6379/0; `memory:` for one that is alone.",
+    require_log: bool = Field(
+        default=False, description="Refuse completions whose record could not be kept for want of disk."
+    )
+    state_url: str = Field(
         default="memory:",
+        description="What replicas share, in Valkey or Redis: valkey://HOST:6379/0; `memory:` for one that is alone.",
     )
-    replicas: int = option(
-        "How many gateways share it; each has its part of the limits without it.", default=1, ge=1, le=1000
+    replicas: int = Field(
+        default=1, ge=1, le=1000, description="How many gateways share it; each has its part of the limits without it."
     )
-    allow_private_upstreams: bool = option(
-        "Let provider entries point at private addresses and plain http.", default=False
+    allow_private_upstreams: bool = Field(
+        default=False, description="Let provider entries point at private addresses and plain http."
     )
-    default_plan: Literal["free", "pro", "enterprise"] = option("Plan of a new user.", default="free")
-    signup: Literal["auto", "open", "first", "closed"] = option(
-        "Who may sign up; `auto` is open on loopback, else only the first user.", default="auto"
+    default_plan: Literal["free", "pro", "enterprise"] = Field(default="free", description="Plan of a new user.")
+    signup: Literal["auto", "open", "first", "closed"] = Field(
+        default="auto", description="Who may sign up; `auto` is open on loopback, else only the first user."
     )
-    trusted_edges: NameList = option(
-        "Addresses or networks of REST faces in other processes whose word about callers is believed.",
+    trusted_edges: NameList = Field(
         default=("127.0.0.1", "::1"),
-        check=_check_networks,
+        description="Addresses or networks of REST faces in other processes whose word about callers is believed.",
     )
-    demo: bool = option("Make a demo user, provider and key; loopback only, not for production.", default=False)
-    master_key: SecretStr = option("Seals provider keys; empty: made in the data dir.", default=SecretStr(""))
-    master_key_file: Path | None = option("File that holds the master key.", default=None)
-    old_master_key: SecretStr = option(
-        "The master key before; what it sealed is sealed anew while serving.", default=SecretStr("")
+    demo: bool = Field(
+        default=False, description="Make a demo user, provider and key; loopback only, not for production."
     )
-    old_master_key_file: Path | None = option("File that holds the master key before.", default=None)
-    jwt_secret: SecretStr = option("Signs tokens; empty: made in the data dir.", default=SecretStr(""))
-    jwt_secret_file: Path | None = option("File that holds the token secret.", default=None)
-    ready_file: Path | None = option("File written with ports and process id once it serves.", default=None)
-    request_timeout_s: float = option("Longest time of a completion, seconds.", default=600.0, gt=0)
-    connect_timeout_s: float = option("Longest time to connect to an upstream, seconds.", default=3.0, gt=0)
-    first_token_timeout_s: float = option(
-        "Longest wait for the first content of a stream, seconds.", default=10.0, gt=0
+    master_key: SecretStr = Field(
+        default=SecretStr(""), description="Seals provider keys; empty: made in the data dir."
     )
-    reasoning_first_token_timeout_s: float = option(
-        "The same for models that reason before they answer.", default=120.0, gt=0
+    master_key_file: Path | None = Field(default=None, description="File that holds the master key.")
+    old_master_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The master key before; what it sealed is sealed anew while serving.",
     )
-    answer_timeout_s: float = option("Longest wait for an answer that is not streamed, seconds.", default=120.0, gt=0)
-    reasoning_answer_timeout_s: float = option(
-        "The same for models that reason before they answer.", default=600.0, gt=0
+    old_master_key_file: Path | None = Field(default=None, description="File that holds the master key before.")
+    jwt_secret: SecretStr = Field(default=SecretStr(""), description="Signs tokens; empty: made in the data dir.")
+    jwt_secret_file: Path | None = Field(default=None, description="File that holds the token secret.")
+    ready_file: Path | None = Field(default=None, description="File written with ports and process id once it serves.")
+    request_timeout_s: float = Field(default=600.0, gt=0, description="Longest time of a completion, seconds.")
+    connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest time to connect to an upstream, seconds.")
+    first_token_timeout_s: float = Field(
+        default=10.0, gt=0, description="Longest wait for the first content of a stream, seconds."
     )
-    idle_timeout_s: float = option("Longest time in which a stream says nothing, seconds.", default=30.0, gt=0)
-    drain_providers: NameList = option(
-        "Providers, by commas, whose streams are read to their end when the caller leaves: usage is exact.", default=()
+    reasoning_first_token_timeout_s: float = Field(
+        default=120.0, gt=0, description="The same for models that reason before they answer."
     )
-    drain_streams: int = option("Streams at most that are read on without their callers.", default=100, ge=0)
-    drain_s: float = option("Longest time in which such a stream is read on, seconds.", default=60.0, gt=0)
-    fetch_pictures: bool = option(
-        "Fetch pictures by address for providers that take only bytes; public addresses only.", default=True
+    answer_timeout_s: float = Field(
+        default=120.0, gt=0, description="Longest wait for an answer that is not streamed, seconds."
     )
-    upstream_connections: int = option("Connections to one upstream at most.", default=1000, ge=1)
-    max_in_flight: int = option(
-        "Calls that are served at the same time; more are refused. 0 for no bound.", default=16_000, ge=0
+    reasoning_answer_timeout_s: float = Field(
+        default=600.0, gt=0, description="The same for models that reason before they answer."
     )
-    max_lag_ms: float = option(
-        "How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.",
+    idle_timeout_s: float = Field(
+        default=30.0, gt=0, description="Longest time in which a stream says nothing, seconds."
+    )
+    drain_providers: NameList = Field(
+        default=(),
+        description="Providers, by commas, whose streams are read to their end when the caller leaves: usage is exact.",
+    )
+    drain_streams: int = Field(default=100, ge=0, description="Streams at most that are read on without their callers.")
+    drain_s: float = Field(default=60.0, gt=0, description="Longest time in which such a stream is read on, seconds.")
+    fetch_pictures: bool = Field(
+        default=True, description="Fetch pictures by address for providers that take only bytes; public addresses only."
+    )
+    upstream_connections: int = Field(default=1000, ge=1, description="Connections to one upstream at most.")
+    max_in_flight: int = Field(
+        default=16_000, ge=0, description="Calls that are served at the same time; more are refused. 0 for no bound."
+    )
+    max_lag_ms: float = Field(
         default=50.0,
         ge=0,
+        description="How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.",
     )
-    max_upstream_calls: int = option(
-        "Calls of providers at the same time; more wait in a queue. 0 for no bound.", default=12_000, ge=0
+    max_upstream_calls: int = Field(
+        default=12_000, ge=0, description="Calls of providers at the same time; more wait in a queue. 0 for no bound."
     )
-    queue_length: int = option("Requests that may wait for a provider; more are refused with 503.", default=1000, ge=0)
-    queue_per_tenant: int = option("Of these, of one user in one workspace at most.", default=100, ge=1)
-    queue_wait_s: float = option("Longest wait in the queue, seconds.", default=10.0, gt=0)
-    breaker_failures: int = option("Failures in a row after which an upstream is left alone.", default=5, ge=1, le=1000)
-    breaker_share: float = option(
-        "Share of failures, among 20 calls or more, after which it is.", default=0.5, gt=0, le=1
+    queue_length: int = Field(
+        default=1000, ge=0, description="Requests that may wait for a provider; more are refused with 503."
     )
-    breaker_window_s: float = option("Time over which these are counted, seconds.", default=30.0, ge=1, le=3600)
-    breaker_open_s: float = option(
-        "How long it is left alone before one request tries it, seconds.", default=10.0, ge=0.1, le=3600
+    queue_per_tenant: int = Field(default=100, ge=1, description="Of these, of one user in one workspace at most.")
+    queue_wait_s: float = Field(default=10.0, gt=0, description="Longest wait in the queue, seconds.")
+    breaker_failures: int = Field(
+        default=5, ge=1, le=1000, description="Failures in a row after which an upstream is left alone."
     )
-    breaker_probes: int = option(
-        "Such tries in a row that have to be answered until all may ask it again.", default=1, ge=1, le=100
+    breaker_share: float = Field(
+        default=0.5, gt=0, le=1, description="Share of failures, among 20 calls or more, after which it is."
     )
-    cache_max_mib: int = option("Memory for kept answers, MiB; 0 keeps none.", default=64, ge=0)
-    cache_ttl_s: float = option("How long an answer is kept, seconds.", default=3600.0, gt=0)
-    semantic_threshold: float = option(
-        "How much alike requests must be to share an answer, of 1.", default=0.95, ge=0.5, le=1
+    breaker_window_s: float = Field(
+        default=30.0, ge=1, le=3600, description="Time over which these are counted, seconds."
     )
-    semantic_embedder: str = option(
-        "What tells it: `lexical`, for the same words, or an embedding model, which is asked each time.",
+    breaker_open_s: float = Field(
+        default=10.0, ge=0.1, le=3600, description="How long it is left alone before one request tries it, seconds."
+    )
+    breaker_probes: int = Field(
+        default=1, ge=1, le=100, description="Such tries in a row that have to be answered until all may ask it again."
+    )
+    cache_max_mib: int = Field(default=64, ge=0, description="Memory for kept answers, MiB; 0 keeps none.")
+    cache_ttl_s: float = Field(default=3600.0, gt=0, description="How long an answer is kept, seconds.")
+    semantic_threshold: float = Field(
+        default=0.95, ge=0.5, le=1, description="How much alike requests must be to share an answer, of 1."
+    )
+    semantic_embedder: str = Field(
         default="lexical",
         min_length=1,
+        description="What tells it: `lexical`, for the same words, or an embedding model, which is asked each time.",
     )
-    log_retention_days: int = option("Days that logs are kept; 0 keeps them for ever.", default=0, ge=0)
-    content_retention_days: int = option(
-        "Days that prompts and answers are kept, of workspaces that want them kept.", default=30, ge=1
+    log_retention_days: int = Field(default=0, ge=0, description="Days that logs are kept; 0 keeps them for ever.")
+    content_retention_days: int = Field(
+        default=30, ge=1, description="Days that prompts and answers are kept, of workspaces that want them kept."
     )
-    content_max_kib: int = option("How much of a prompt, and of its answer, is kept, KiB.", default=256, ge=1, le=32768)
-    response_retention_days: int = option("Days that responses are kept whose callers want that.", default=30, ge=1)
-    response_max_kib: int = option(
-        "Largest response that is kept, with its conversation, KiB.", default=4096, ge=1, le=65536
+    content_max_kib: int = Field(
+        default=256, ge=1, le=32768, description="How much of a prompt, and of its answer, is kept, KiB."
     )
-    responses_max_mib: int = option(
-        "Kept responses of a workspace, compressed, MiB; beyond it the oldest go.", default=256, ge=1
+    response_retention_days: int = Field(
+        default=30, ge=1, description="Days that responses are kept whose callers want that."
     )
-    metrics: Literal["open", "private", "off"] = option(
-        "Who may read GET /metrics: everybody, callers from private networks, or nobody.", default="private"
+    response_max_kib: int = Field(
+        default=4096, ge=1, le=65536, description="Largest response that is kept, with its conversation, KiB."
     )
-    otlp_url: str = option(
-        "Where spans are sent, OTLP over HTTP: http://collector:4318. Empty: no request is traced.", default=""
+    responses_max_mib: int = Field(
+        default=256, ge=1, description="Kept responses of a workspace, compressed, MiB; beyond it the oldest go."
     )
-    otlp_headers: SecretStr = option("Headers for it, by commas: `name=value,name=value`.", default=SecretStr(""))
-    trace_ratio: float = option(
-        "Share of requests that are traced, of callers who trace nothing themselves.", default=1.0, ge=0, le=1
+    metrics: Literal["open", "private", "off"] = Field(
+        default="private",
+        description="Who may read GET /metrics: everybody, callers from private networks, or nobody.",
     )
-    grace_s: float = option("Time that running requests get when the gateway stops, seconds.", default=10.0, ge=0)
-    log_level: Literal["debug", "info", "warning", "error"] = option("Least severe log line shown.", default="info")
-    log_format: Literal["auto", "json", "console"] = option("Form of log lines on standard error.", default="auto")
+    otlp_url: str = Field(
+        default="",
+        description="Where spans are sent, OTLP over HTTP: http://collector:4318. Empty: no request is traced.",
+    )
+    otlp_headers: SecretStr = Field(
+        default=SecretStr(""), description="Headers for it, by commas: `name=value,name=value`."
+    )
+    trace_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of requests that are traced, of callers who trace nothing themselves.",
+    )
+    grace_s: float = Field(
+        default=10.0, ge=0, description="Time that running requests get when the gateway stops, seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line shown."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="Form of log lines on standard error."
+    )
+
+    @field_validator("trusted_edges", "drain_providers", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_edges")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value

@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from options.secret import SecretStr
+from pydantic import SecretStr
+
 from server.accounts.forgetting import Forgetting
 from server.accounts.people import AccountPolicy, SignupMode
 from server.accounts.pepper import kept_pepper
@@ -108,7 +109,7 @@ async def open_stores(settings: ServerSettings, known: Providers | None = None, 
     database = await _open_database(settings)
     state: State | None = None
     try:
-        state = await _open_state(settings if serves else settings.but(state_url=MEMORY), database)
+        state = await _open_state(settings if serves else settings.model_copy(update={"state_url": MEMORY}), database)
         forgetting = Forgetting(state.notices)
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
         entries = ProviderEntries(database, vault, known.rows, allows, forgetting=forgetting)

@@ -17,7 +17,6 @@ OFFENCES = {
     "layers": ("server/chat/offence.py", "import server.upstream"),
     "edge": ("edge/offence.py", "import server.errors"),
     "core": ("server/offence.py", "import starlette.routing"),
-    "options": ("options/offence.py", "import server.errors"),
     "messages": ("server/routing/offence.py", "from perpetuo.v1 import errors_pb2"),
     "database": ("server/routing/offence_two.py", "from sqlalchemy import select"),
     "upstream": ("cli/offence.py", "import aiohttp"),

@@ -8,8 +8,8 @@ from server.settings import ServerSettings
 
 
 def test_serve_has_the_options_of_both_halves_and_the_workers() -> None:
-    both = {*ServerSettings.options, *EdgeSettings.options}
-    assert {*ServeSettings.options} == {*both, "workers"}
+    both = {*ServerSettings.model_fields, *EdgeSettings.model_fields}
+    assert {*ServeSettings.model_fields} == {*both, "workers"}
 
 
 def test_options_become_settings() -> None:

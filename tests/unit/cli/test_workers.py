@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from cli.serve_settings import ServeSettings
 from cli.worker import read_told
 from cli.workers import WorkersError, check_workers, supervise, told_line
-from options.secret import SecretStr
 
 POSTGRES = "postgresql://user@127.0.0.1/perpetuo"
 VALKEY = "valkey://127.0.0.1:6379"
@@ -28,7 +28,7 @@ VALKEY = "valkey://127.0.0.1:6379"
 def test_several_workers_are_refused_and_told_why(
     settings: dict[str, object], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ServeSettings(workers=2, **settings)  # type: ignore[arg-type]  # checked there
+    given = ServeSettings(workers=2, **settings)  # type: ignore[arg-type]  # checked by pydantic
     with pytest.raises(WorkersError, match=named):
         check_workers(given)
     assert supervise(given, 0.0) == 2
@@ -52,6 +52,6 @@ def test_what_a_worker_is_told_is_what_was_set() -> None:
     assert line.count(b"\n") == 1
     number, settings = read_told(line)
     assert number == 1
-    assert settings == given.but(port=81, grpc_port=82, ready_file=Path("/tmp/ready"))
+    assert settings == given.model_copy(update={"port": 81, "grpc_port": 82, "ready_file": Path("/tmp/ready")})
     assert "a master key" in json.loads(line)["settings"].values()
     assert "a master key" not in repr(settings)

@@ -58,7 +58,7 @@ async def test_the_master_key_is_changed_while_requests_are_served(tmp_path: Pat
     (tmp_path / "master.key").rename(tmp_path / "old.key")
     with pytest.raises(WrongKeyError, match="--old-master-key-file"):
         await Core.open(first)
-    second = first.but(old_master_key_file=tmp_path / "old.key")
+    second = first.model_copy(update={"old_master_key_file": tmp_path / "old.key"})
     async with await Core.open(second) as core:
         await make_demo(core.stores)
         await core.start()

@@ -19,10 +19,10 @@ LEAN = "import sys; from server.lean import import_lean; import_lean(); "
 
 
 def test_what_nobody_uses_is_not_imported() -> None:
-    absent = ["rich", "sqlalchemy.orm", "cryptography.hazmat.primitives.asymmetric.rsa", "genai_prices.update_prices"]
-    absent += ["pydantic"]
-    program = LEAN + "import server.app, edge.standalone, cli.serve; "
-    program += "from server.ledger.prices import PriceBook; PriceBook().load(); "
+    absent = ("rich", "sqlalchemy.orm", "cryptography.hazmat.primitives.asymmetric.rsa", "genai_prices.update_prices")
+    program = (
+        LEAN + "import server.app, edge.standalone, server.ledger.prices; server.ledger.prices.PriceBook().load(); "
+    )
     program += f"print([name for name in {absent!r} if name in sys.modules])"
     assert run(program) == "[]"
 
@@ -37,7 +37,6 @@ def test_what_nobody_uses_is_not_imported() -> None:
         pytest.param("import sqlalchemy.ext.asyncio.session", id="a module of the asyncio package"),
         pytest.param("import sqlalchemy.orm", id="the object mapper"),
         pytest.param("from genai_prices import UpdatePrices, calc_price; calc_price", id="all of the prices' package"),
-        pytest.param("import pydantic; pydantic.TypeAdapter(int).validate_python('1')", id="pydantic"),
         pytest.param("import genai_prices.data, genai_prices; genai_prices.Usage", id="the package after its data"),
         pytest.param(
             "import sqlalchemy.ext.asyncio as one; from sqlalchemy.ext.asyncio.engine import AsyncEngine as other; "
@@ -48,11 +47,6 @@ def test_what_nobody_uses_is_not_imported() -> None:
 )
 def test_what_was_left_out_can_still_be_imported(program: str) -> None:
     run(LEAN + program)
-
-
-def test_prices_from_elsewhere_are_refused_in_words() -> None:
-    program = LEAN + "import genai_prices.types as it\ntry:\n  it._providers_schema.validate_python([])\n"
-    assert "pydantic is left out" in run(program + "except RuntimeError as error: print(error)")
 
 
 def test_what_does_not_exist_is_told_as_ever() -> None:

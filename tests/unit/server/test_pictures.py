@@ -1,14 +1,13 @@
 """Whether pictures are fetched is the operator's to say."""
 
 from pathlib import Path
-from typing import Any
 
 from server.pictures import open_pictures
 from server.settings import ServerSettings
 
 
-def settings(**members: Any) -> ServerSettings:
-    return ServerSettings(**{"data_dir": Path("unused"), **members})
+def settings(**members: object) -> ServerSettings:
+    return ServerSettings.model_validate({"data_dir": Path("unused"), **members})
 
 
 async def test_they_are_fetched_unless_the_operator_does_not_want_that() -> None:

@@ -77,7 +77,7 @@ def test_the_spool_is_in_the_data_directory(tmp_path: Path) -> None:
 async def test_who_may_sign_up_depends_on_who_can_reach_us(
     tmp_path: Path, host: str, signup: str, expected: SignupMode
 ) -> None:
-    settings = ServerSettings(data_dir=tmp_path, host=host, signup=signup)  # type: ignore[arg-type]  # each is one
+    settings = ServerSettings.model_validate({"data_dir": tmp_path, "host": host, "signup": signup})
     stores = await open_stores(settings)
     assert stores.accounts._policy.signup is expected
     await stores.close()

@@ -1,7 +1,6 @@
 """What is traced, by settings."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from server.stores import SettingsError
 from server.tracing import open_tracing
 
 
-def settings(**members: Any) -> ServerSettings:
-    return ServerSettings(**{"data_dir": Path("unused"), **members})
+def settings(**members: object) -> ServerSettings:
+    return ServerSettings.model_validate({"data_dir": Path("unused"), **members})
 
 
 def test_without_a_collector_nothing_is_traced() -> None:

@@ -1,1 +1,0 @@
-"""Options of the programs: declared once, read from the command line and the environment."""
