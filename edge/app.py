@@ -341,7 +341,7 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
     return Endpoint(
         binding=binding,
         call=call,
-        here=None if binding.is_server_streaming else getattr(call, "here", None),
+        here=getattr(call, "here", None),
         twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
         header_twin=_header_twin(channel, binding, options),
         is_json=not binding.has_raw_body or binding.twin is not None or bool(binding.schema.request),

@@ -149,6 +149,11 @@ class StreamWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._ping: asyncio.Task[None] | None = None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether events have names."""
+        return self._framing is not None and self._framing.is_named
+
     async def open(self, headers: HeaderList) -> None:
         """Sends status 200 and the headers, and starts watching for silence."""
         framing = self._framing
