@@ -76,7 +76,6 @@ _DENYING: Final = [
     "não",
     "nem",
     "sem",
-    "nunca",
     "nenhum",
     "nenhuma",
     "niet",
@@ -91,7 +90,6 @@ _DENYING: Final = [
     "ikke",
     "inte",
     "ej",
-    "nie",
     "bez",
 ]
 _COUNTING: Final = [

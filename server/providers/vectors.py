@@ -52,6 +52,11 @@ def answer_of(vectors: Sequence[Raw], inputs: Sequence[Input], view: EmbeddingVi
             param="dimensions",
         )
     model = view.model if isinstance(view.model, str) else ""
+    return listed(vectors, model, usage)
+
+
+def listed(vectors: Sequence[Raw], model: str, usage: Usage) -> Answer:
+    """The answer in OpenAI's form: an object with `data` (the vectors as they are, numbered), `model` and `usage`."""
     body = _ENCODER.encode(
         {
             "object": "list",

@@ -2,8 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc.aio
 from perpetuo.v1 import (
@@ -42,6 +41,14 @@ def raw(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
+class Methods(NamedTuple):
+    """The method that answers in one piece, the one that streams, and the request of that, which holds the other's."""
+
+    unary: Any
+    stream: Any
+    streamed: Any
+
+
 class TypedFace(ABC):
     """See `Face`."""
 
@@ -59,10 +66,11 @@ class TypedFace(ABC):
             return Heard(self.text, failure="stream" if self._has_heard else STATUSES[error.code()])
 
     async def _heard(self, channel: grpc.aio.Channel, asking: Asking, metadata: Any) -> Heard:
+        methods, request = self.methods(channel), self.request(asking)
         if not asking.is_stream:
-            return self.whole(await self.unary(channel)(self.request(asking), metadata=metadata))
+            return self.whole(await methods.unary(request, metadata=metadata))
         last = None
-        async for event in self.stream(channel, self.request(asking), metadata):
+        async for event in methods.stream(methods.streamed(request=request), metadata=metadata):
             self._has_heard = True
             last = self.take(event, last)
             if self.text:
@@ -78,12 +86,8 @@ class TypedFace(ABC):
         """The typed request."""
 
     @abstractmethod
-    def unary(self, channel: grpc.aio.Channel) -> Any:
-        """The method that answers in one piece."""
-
-    @abstractmethod
-    def stream(self, channel: grpc.aio.Channel, request: Any, metadata: Any) -> AsyncIterator[Any]:
-        """The call that answers as it is written."""
+    def methods(self, channel: grpc.aio.Channel) -> Methods:
+        """How the service is called."""
 
     @abstractmethod
     def whole(self, answer: Any) -> Heard:
@@ -127,18 +131,10 @@ class TypedMessagesFace(TypedFace):
             made.thinking = raw({"type": "enabled", "budget_tokens": 1024})
         return made
 
-    def unary(self, channel: grpc.aio.Channel) -> Any:
+    def methods(self, channel: grpc.aio.Channel) -> Methods:
         """See `TypedFace`."""
         stub: Any = messages_pb2_grpc.MessagesServiceStub(channel)
-        return stub.CreateMessage
-
-    def stream(self, channel: grpc.aio.Channel, request: Any, metadata: Any) -> AsyncIterator[Any]:
-        """See `TypedFace`."""
-        stub: Any = messages_pb2_grpc.MessagesServiceStub(channel)
-        call: AsyncIterator[Any] = stub.StreamMessage(
-            messages_pb2.StreamMessageRequest(request=request), metadata=metadata
-        )
-        return call
+        return Methods(stub.CreateMessage, stub.StreamMessage, messages_pb2.StreamMessageRequest)
 
     def whole(self, answer: Any) -> Heard:
         """See `TypedFace`."""
@@ -208,18 +204,10 @@ class TypedResponsesFace(TypedFace):
             made.reasoning = raw({"effort": scene.effort})
         return made
 
-    def unary(self, channel: grpc.aio.Channel) -> Any:
+    def methods(self, channel: grpc.aio.Channel) -> Methods:
         """See `TypedFace`."""
         stub: Any = responses_pb2_grpc.ResponsesServiceStub(channel)
-        return stub.CreateResponse
-
-    def stream(self, channel: grpc.aio.Channel, request: Any, metadata: Any) -> AsyncIterator[Any]:
-        """See `TypedFace`."""
-        stub: Any = responses_pb2_grpc.ResponsesServiceStub(channel)
-        call: AsyncIterator[Any] = stub.StreamResponse(
-            responses_pb2.StreamResponseRequest(request=request), metadata=metadata
-        )
-        return call
+        return Methods(stub.CreateResponse, stub.StreamResponse, responses_pb2.StreamResponseRequest)
 
     def whole(self, answer: Any) -> Heard:
         """See `TypedFace`."""
@@ -263,18 +251,12 @@ class TypedCompletionsFace(TypedFace):
             made.stream_options.include_usage = True
         return made
 
-    def unary(self, channel: grpc.aio.Channel) -> Any:
+    def methods(self, channel: grpc.aio.Channel) -> Methods:
         """See `TypedFace`."""
         stub: Any = text_completions_pb2_grpc.TextCompletionsServiceStub(channel)
-        return stub.CreateTextCompletion
-
-    def stream(self, channel: grpc.aio.Channel, request: Any, metadata: Any) -> AsyncIterator[Any]:
-        """See `TypedFace`."""
-        stub: Any = text_completions_pb2_grpc.TextCompletionsServiceStub(channel)
-        call: AsyncIterator[Any] = stub.StreamTextCompletion(
-            text_completions_pb2.StreamTextCompletionRequest(request=request), metadata=metadata
+        return Methods(
+            stub.CreateTextCompletion, stub.StreamTextCompletion, text_completions_pb2.StreamTextCompletionRequest
         )
-        return call
 
     def whole(self, answer: Any) -> Heard:
         """See `TypedFace`."""

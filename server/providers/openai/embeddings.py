@@ -12,7 +12,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from server.chat.answer import AnswerFacts
 from server.chat.deployment import Candidate
 from server.chat.embedding import EmbeddingView, Input, batches_of, inputs_of, tokens_of
 from server.chat.native import NativeRequest
@@ -25,6 +24,7 @@ from server.providers.dialect import Answer, Dialect
 from server.providers.openai.access import BEARER, Access
 from server.providers.openai.dialect import OpenAiDialect
 from server.providers.refusal import complaint_of, judged, refusal
+from server.providers.vectors import listed
 
 MOST_INPUTS: Final = 2048
 """What OpenAI takes in one request."""
@@ -134,7 +134,7 @@ class OpenAiEmbeddings(DelegatingDialect):
                 raise judged(200, headers, complaint_of(msgspec.json.decode(part.error)))
         vectors = _in_order(parts, [len(some) for some in asked])
         self._check_length(vectors[0])
-        return _answer_of(vectors, parts[0].model, self._usage(parts))
+        return listed(vectors, parts[0].model, self._usage(parts))
 
     def _check_length(self, vector: Raw) -> None:
         """Refuses vectors of another length than was asked for: some servers pass over the member in silence."""
@@ -167,18 +167,6 @@ def _in_order(parts: Sequence[_Part], sizes: Sequence[int]) -> list[Raw]:
             raise UpstreamBadResponse("The provider's answer does not have one vector for each input.")
         vectors += [found[index] for index in range(size)]
     return vectors
-
-
-def _answer_of(vectors: Sequence[Raw], model: str, usage: Usage) -> Answer:
-    body = _ENCODER.encode(
-        {
-            "object": "list",
-            "data": [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)],
-            "model": model,
-            "usage": {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens},
-        }
-    )
-    return Answer(body, AnswerFacts(None, model, "stop", usage, has_content=True))
 
 
 _PLAIN: Final = OpenAiDialect()

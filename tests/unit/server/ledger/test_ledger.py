@@ -21,34 +21,26 @@ from server.ledger.spool.replay import Orphan
 from server.ledger.spool.runs import dead_runs
 from server.ledger.spool.spool import Spool, SpoolBounds
 from server.storage.database import Database
+from tests.stores.records import answered
 
 NOW = datetime(2026, 1, 11, tzinfo=UTC)
 ATTEMPT = AttemptRecord(1, "prov_1", "openai", "gpt-4o", "ok", 200, NOW, 345, 120, Usage(10, 0, 0, 8), 240)
 
 
 def operation(number: int, *, status: int = 200) -> OperationRecord:
-    return OperationRecord(
+    return answered(
         request_id=f"req_{number:06}",
-        workspace_id="ws_1",
-        user_id="usr_1",
         key_id=None,
         surface="grpc",
-        client_request_id=None,
         model_requested="gpt-4o",
-        model="gpt-4o",
-        provider="openai",
         provider_id="prov_1",
-        strategy="default",
-        complexity="simple",
         is_stream=False,
-        is_cache_hit=False,
         status=status,
-        outcome="ok",
-        usage=Usage(10, 0, 0, 8),
+        usage=ATTEMPT.usage,
         cost_nanousd=240,
-        latency_ms=345,
         first_token_ms=None,
         created_at=NOW,
+        notes=(),
         attempts=(ATTEMPT,),
     )
 

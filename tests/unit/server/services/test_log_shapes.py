@@ -5,38 +5,25 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 from perpetuo.v1 import logs_pb2
 
-from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.records import AttemptRecord
 from server.chat.usage import Usage
 from server.services.log_shapes import log_detail_message, log_message
 from server.storage.contents import KeptContent
+from tests.stores.records import answered
 
 NOW = datetime(2026, 1, 28, 14, tzinfo=UTC)
 USAGE = Usage(600, 100, 50, 200, 50, is_estimated=True)
 FAILED = AttemptRecord(1, "prov_1", "openai", "gpt-4", "UPSTREAM_TIMEOUT", None, NOW, 30, detail="silent")
 SERVED = AttemptRecord(2, "prov_2", "groq", "llama", "ok", 200, NOW, 340, 120, USAGE, 60_000_000)
-RECORD = OperationRecord(
-    request_id="req_1",
-    workspace_id="ws_1",
-    user_id="usr_1",
-    key_id="key_1",
-    surface="rest",
+RECORD = answered(
     client_request_id="mine",
-    model_requested="auto",
     model="llama",
     provider="groq",
-    provider_id="prov_2",
-    strategy="default",
-    complexity="simple",
-    is_stream=True,
     is_cache_hit=True,
-    status=200,
-    outcome="ok",
     usage=USAGE,
     cost_nanousd=60_000_000,
-    latency_ms=345,
     first_token_ms=150,
     created_at=NOW,
-    notes=("dropped: logit_bias",),
     attempts=(FAILED, SERVED),
     saved_nanousd=50_000_000,
 )

@@ -1,45 +1,18 @@
 """Request records: exact both ways, never doubled, newest first by pages."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from server.chat.rates import Used
-from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.records import OperationRecord
 from server.chat.usage import Usage
 from server.storage.database import Database
 from server.storage.selection import OperationFilter
+from tests.stores.records import FAILED, NOW, USAGE, answered
 
-NOW = datetime(2026, 1, 11, 1, 2, 3, 456789, tzinfo=UTC)
-USAGE = Usage(600, 400, 10, 150, 50, is_estimated=True)
-ATTEMPT = AttemptRecord(1, "prov_1", "openai", "gpt-4o", "UPSTREAM_UNAVAILABLE", 503, NOW, 12, detail="refused")
-SERVED = AttemptRecord(2, "prov_2", "openai", "gpt-4o", "ok", 200, NOW, 345, 120, USAGE, 240_000)
-OPERATION = OperationRecord(
-    request_id="req_1",
-    workspace_id="ws_1",
-    user_id="usr_1",
-    key_id="key_1",
-    surface="rest",
-    client_request_id=None,
-    model_requested="auto",
-    model="gpt-4o",
-    provider="openai",
-    provider_id="prov_2",
-    strategy="default",
-    complexity="simple",
-    is_stream=True,
-    is_cache_hit=False,
-    status=200,
-    outcome="ok",
-    usage=USAGE,
-    cost_nanousd=2**40,
-    latency_ms=345,
-    first_token_ms=120,
-    created_at=NOW,
-    notes=("dropped: logit_bias",),
-    attempts=(ATTEMPT, SERVED),
-)
+OPERATION = answered(cost_nanousd=2**40)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +37,7 @@ async def test_an_operation_comes_back_as_it_was(database: Database, operation: 
 
 
 async def test_a_nul_is_kept_as_a_replacement_character_on_every_database(database: Database) -> None:
-    attempt, client_request_id = replace(ATTEMPT, detail="\x00"), "a\x00b"
+    attempt, client_request_id = replace(FAILED, detail="\x00"), "a\x00b"
     dirty = replace(OPERATION, model_requested="\x00x", client_request_id=client_request_id, attempts=(attempt,))
     async with database.write() as tx:
         await tx.operations.add_many([dirty], "prices/1")
@@ -75,7 +48,7 @@ async def test_a_nul_is_kept_as_a_replacement_character_on_every_database(databa
 
 
 async def test_a_replayed_batch_doubles_nothing(database: Database) -> None:
-    changed = replace(OPERATION, status=500, attempts=(replace(ATTEMPT, status=500),))
+    changed = replace(OPERATION, status=500, attempts=(replace(FAILED, status=500),))
     async with database.write() as tx:
         await tx.operations.add_many([OPERATION], "prices/1")
         await tx.operations.add_many([changed, replace(OPERATION, request_id="req_2")], "prices/1")

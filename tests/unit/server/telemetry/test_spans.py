@@ -14,6 +14,7 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.providers.registry import PROVIDERS
 from server.telemetry.spans import SCHEMA, Answered, Parent, parent_of, spans_of
+from tests.stores.records import answered
 
 AT = datetime(2026, 5, 4, 12, 0, 0, 250_000, tzinfo=UTC)
 AT_NS = int(AT.timestamp()) * 1_000_000_000 + 250_000_000
@@ -23,23 +24,11 @@ FAILED = AttemptRecord(
     1, "prov_1", "openai", "gpt-4o", "UPSTREAM_UNAVAILABLE", 503, AT, 20, detail="it said: my secret prompt"
 )
 SERVED = AttemptRecord(2, "prov_2", "google", "gemini-2.5-pro", "ok", 200, AT, 70, 30, USAGE, 1_500_000)
-RECORD = OperationRecord(
-    request_id="req_1",
-    workspace_id="ws_1",
-    user_id="usr_1",
-    key_id="key_1",
+RECORD = answered(
     surface="rest/messages",
     client_request_id="mine",
-    model_requested="auto",
     model="gemini-2.5-pro",
     provider="google",
-    provider_id="prov_2",
-    strategy="default",
-    complexity="simple",
-    is_stream=True,
-    is_cache_hit=False,
-    status=200,
-    outcome="ok",
     usage=USAGE,
     cost_nanousd=1_500_000,
     latency_ms=100,

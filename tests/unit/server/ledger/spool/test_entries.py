@@ -5,7 +5,8 @@ import pytest
 
 from server.chat.records import OperationRecord, OperationStart
 from server.ledger.spool.entries import Settled, entry_of, interrupted, settled_payload, start_payload
-from tests.unit.server.ledger.spool.spooled import FAILED, NOW, began, ended
+from tests.stores.records import NOW
+from tests.unit.server.ledger.spool.spooled import FAILED, began, ended
 
 # Written by the first program that had a spool; what comes later must read it.
 FIRST_START = bytes.fromhex(
