@@ -177,7 +177,13 @@ class StreamWriter:
         if self._push is None or self._is_sending:
             return False
         framing = self._framing
-        body = b"".join(events) if framing is None else framing.frames(events)
+        event = events[0] if len(events) == 1 else b""
+        if framing is None:
+            body = b"".join(events)
+        elif not event or framing.is_named or _LF in event or _CR in event:
+            body = framing.frames(events)
+        else:
+            body = framing.before + event + framing.after
         if not body or not self._push(body):
             return False
         self.events += len(events)

@@ -6,7 +6,7 @@ reason of a failure that it finds there.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Struct
@@ -60,6 +60,17 @@ class StreamDecoder(Protocol):
         """The chunks that an event stands for, maybe none.
 
         Raises the reason of an error event, and UpstreamBadResponse once events are not what they should be.
+        """
+
+
+@runtime_checkable
+class PieceReader(Protocol):
+    """A decoder that knows pieces of a body, as they come from an upstream, which bring nothing but more text."""
+
+    def more(self, piece: bytes) -> Chunk | None:
+        """The chunk of a piece that is one whole server-sent event which `feed` would answer with that very chunk.
+
+        The piece begins where an event does. None where that is not certain: then `feed` has to be asked.
         """
 
 

@@ -12,10 +12,11 @@ from server.chat.request import ChatRequest
 from server.chat.usage import Usage
 from server.chat.wire import Pushing, WireResponse
 from server.errors import PerpetuoError, UpstreamBadResponse
-from server.providers.dialect import Chunk, Dialect
+from server.providers.dialect import Chunk, Dialect, PieceReader
 from server.routing.attempt import Attempt
 from server.routing.gate import Event, Gate, State
 from server.upstream.framing import event_decoder
+from server.upstream.sse import SseDecoder
 
 END_WAIT_S: Final = 2.0
 
@@ -68,6 +69,8 @@ class LiveStream:
         self._take: Callable[[list[Chunk]], bool] | None = None
         self._events = event_decoder(dialect.framing)
         self._decoder = dialect.stream()
+        self._sse = self._events if isinstance(self._events, SseDecoder) else None
+        self._more = self._decoder.more if isinstance(self._decoder, PieceReader) else None
         self._failure: PerpetuoError | None = None
         self._has_exceeded = False
         self._gate = gate
@@ -143,13 +146,20 @@ class LiveStream:
 
     def _pushed(self, data: bytes) -> bool:
         """Takes a piece; False when the task that reads has to go on."""
-        assert self._take is not None
-        goes_on = True
-        if chunks := self._chunks_of(data):
-            try:
-                goes_on = self._take(chunks)
-            except PerpetuoError as error:
-                self._failure = error
+        take, more, goes_on = self._take, self._more, True
+        assert take is not None
+        chunk = None
+        if more is not None and self._sse is not None and self._sse.is_between_events:
+            chunk = more(data)
+        try:
+            if chunk is not None and self._gate.take_more():
+                # Nothing but more text, as nearly every piece is: what any other may bring need not be looked for.
+                self._response.progressed()
+                return take([chunk])
+            if chunks := self._chunks_of(data):
+                goes_on = take(chunks)
+        except PerpetuoError as error:
+            self._failure = error
         return goes_on and self._failure is None and not self._gate.is_over
 
     def _chunks_of(self, data: bytes | None) -> list[Chunk]:
