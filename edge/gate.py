@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
+from edge import turns
 from edge.errors import ErrorCatalogue, headers_of
 from edge.ids import new_request_id
 from edge.metrics import HttpMetrics
@@ -18,7 +19,7 @@ from edge.transcoder.faults import TranscodeError
 from edge.unread import Head, plain_post
 
 
-class Door(Protocol):
+class Door(turns.Door, Protocol):
     """Says who is let in. `is_shut`: the last one who asked was not."""
 
     is_shut: bool
@@ -39,6 +40,12 @@ class OpenDoor:
         """Everybody is served."""
         return None
 
+    def defer(self) -> None:
+        """Nobody is counted."""
+
+    def resume(self, waited_s: float, *, comes: bool) -> None:
+        """Nobody is counted."""
+
 
 _MODEL_CALLS: Final = b"/v1/"
 _METHOD: Final = "POST"
@@ -52,18 +59,19 @@ class Gate:
 
     def __init__(self, door: Door, catalogue: ErrorCatalogue, styles: Styles, metrics: HttpMetrics) -> None:
         self.door = door
+        self.turns = turns.Turns(door)
         self._catalogue = catalogue
         self._styles = styles
         self._metrics = metrics
         self._mark = new_request_id().encode()
         self._written: dict[tuple[Style, int, bool], bytes] = {}
 
-    def answer(
-        self, method: str, raw_path: bytes, headers: Iterable[tuple[bytes, bytes]], *, closes: bool
-    ) -> bytes | None:
-        """A whole response to a request that is refused, and None for all others. `closes`: the connection ends."""
-        if method != _METHOD or not raw_path.startswith(_MODEL_CALLS):
-            return None
+    def concerns(self, method: str, raw_path: bytes) -> bool:
+        """Whether a request is a model call: all others go the usual way and are never asked about."""
+        return method == _METHOD and raw_path.startswith(_MODEL_CALLS)
+
+    def answer(self, raw_path: bytes, headers: Iterable[tuple[bytes, bytes]], *, closes: bool) -> bytes | None:
+        """A whole response to a model call that is refused, None if it is not. `closes`: the connection ends."""
         return self._answer(raw_path, [name for name, _ in headers], closes=closes)
 
     def recognize(self, data: bytes) -> Head | None:

@@ -6,6 +6,7 @@ costs nothing that grows with them; time is looked at by one sweep a second over
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from edge.cycle import Cycle
 from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
+from edge.turns import Turns
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
@@ -178,19 +180,36 @@ class GuardedProtocol(HttpToolsProtocol):
         if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
-        elif self._gate is None or not self._turn_away(cycle):
-            self._start_asgi_task(self.cycle, self.app)
+        elif self._gate is None or not self._gate.concerns(scope["method"], raw_path):
+            self._start_asgi_task(cycle, self.app)
+        elif not self._turn_away(cycle, self._gate):
+            self._start_in_turn(cycle, self._gate.turns)
 
-    def _turn_away(self, cycle: Cycle) -> bool:
+    def _start_in_turn(self, cycle: Cycle, turns: Turns) -> None:
+        """Hands a request to the application, soon if too many others have just been."""
+        now_s = self.loop.time()
+        if turns.takes(now_s):
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self._answering = cycle
+            turns.wait(now_s, partial(self._start_late, cycle))
+
+    def _start_late(self, cycle: Cycle) -> bool:
+        """The same for one that has waited, unless its client has left."""
+        if cycle.disconnected:
+            return False
+        self._start_asgi_task(cycle, self.app)
+        return True
+
+    def _turn_away(self, cycle: Cycle, gate: Gate) -> bool:
         """Answers a request in the place of the application, if there is no time for it."""
-        assert self._gate is not None
         if self._is_let_in:
             self._is_let_in = False
             return False
         scope = cycle.scope
         # A client that waits for leave to send its body may send it all the same, or not.
         closes = not cycle.keep_alive or self.expect_100_continue
-        response = self._gate.answer(scope["method"], scope["raw_path"], self.headers, closes=closes)
+        response = gate.answer(scope["raw_path"], self.headers, closes=closes)
         if response is None:
             return False
         cycle.keep_alive = not closes

@@ -45,7 +45,8 @@ class OwnDoor:
         self._now_s = now_s
         self._max_inside = float(max_inside or "inf")
         self._max_lag_s = max_lag_s
-        self._coming = 0
+        self._coming = self._waiting = 0
+        self._waited_s = 0.0
         self._refused = 0
         self._timer: asyncio.TimerHandle | None = None
         self._looked_s = 0.0
@@ -58,7 +59,7 @@ class OwnDoor:
         loop = asyncio.get_running_loop()
         if self._timer is None and self._max_lag_s:
             self._look_later(loop)
-        self.is_shut = self._inside() + self._coming >= self.bound
+        self.is_shut = self._inside() + self._coming + self._waiting >= self.bound
         if self.is_shut:
             self._refused += 1
             return 1.0 + self._refused % _WAITS_S  # not all at the same moment again
@@ -66,6 +67,16 @@ class OwnDoor:
             loop.call_soon(self._arrived)
         self._coming += 1
         return None
+
+    def defer(self) -> None:
+        """One who was let in waits before it is inside."""
+        self._waiting += 1
+        self._coming -= 1
+
+    def resume(self, waited_s: float, *, comes: bool) -> None:
+        """It has waited so long, which counts as the loop being late."""
+        self._waiting -= 1
+        self._waited_s = max(self._waited_s, waited_s)
 
     def observe(self, lag_s: float, now_s: float) -> None:
         """Takes how late the loop is."""
@@ -84,7 +95,8 @@ class OwnDoor:
 
     def _look(self) -> None:
         now_s = self._now_s()
-        self.observe(now_s - self._looked_s - LOOK_EVERY_S, now_s)
+        lag_s, self._waited_s = max(now_s - self._looked_s - LOOK_EVERY_S, self._waited_s), 0.0
+        self.observe(lag_s, now_s)
         if self._inside() or self.bound < self._max_inside:
             self._look_later(asyncio.get_running_loop())
         else:

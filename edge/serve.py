@@ -15,6 +15,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.acceptor import Acceptor
 from edge.doorman import Doorman
 from edge.gate import Gate
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
@@ -24,9 +25,6 @@ _BACKLOG = 4096
 # Of each connection, in the kernel, which takes twice that. It would let a buffer grow to megabytes otherwise, and when
 # many clients take nothing of their answers all other connections of the machine would wait for its memory.
 _SEND_BUFFER_BYTES = 64 * 1024
-# uvloop takes one connection from each listening descriptor in a round of its loop. When there is much to do rounds are
-# long, and then whoever comes on a new connection would wait for seconds before it is even refused.
-_ACCEPTED_AT_ONCE = 32
 # Longer than the idle time of common connection pools, so that the client closes first.
 _KEEP_ALIVE_S = 75
 
@@ -55,10 +53,19 @@ class _Server(uvicorn.Server):
         self.up = asyncio.get_running_loop().create_future()
         self._doorman = doorman
         self._grace_s = grace_s
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        self._acceptors = [Acceptor(each.dup(), self._protocol, self.config.ssl) for each in sockets or ()]
         self.up.set_result(None)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=None
+        )
+        return made
 
     def leave(self) -> None:
         """Begins to stop."""
@@ -70,7 +77,7 @@ class _Server(uvicorn.Server):
         due_s = now_s() + self._grace_s + LAST_WORDS_S
         self.leave()
         await asyncio.sleep(min(NOTICE_S, self._grace_s / 4))
-        for closing in (*self.servers, *(sockets or ())):
+        for closing in (*self._acceptors, *self.servers, *(sockets or ())):
             closing.close()
         self._of_all("shutdown")
         await self._ended(due_s)
@@ -158,7 +165,7 @@ async def serving(
     config.load()
     listener = bind(settings.host, settings.port, shares_port=shares_port)
     server = _Server(config, doorman, settings.grace_s)
-    sockets = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)), *([beside] if beside else [])]
+    sockets = [listener, *([beside] if beside else [])]
     task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
     sweeping = asyncio.get_running_loop().create_task(sweep(server.server_state.connections, SWEEP_S))
     try:

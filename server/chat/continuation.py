@@ -3,11 +3,11 @@
 Pure. Only for answers of plain text; whether a provider goes on with such a message is not decided here.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.view import ChatView, ResponseFormat, Thinking, ToolChoice

@@ -89,7 +89,9 @@ def estimate_tokens(request: ChatRequest) -> int:
     view = request.view
     # All texts are counted in one go: the fixed cost of counting is that of a hundred characters.
     texts: list[Text] = []
-    schemas: list[RawMember] = [request.members[name] for name in _SCHEMAS if name in request.members]
+    schemas: list[RawMember] = []
+    if not request.is_plain:
+        schemas += [request.members[name] for name in _SCHEMAS if name in request.members]
     tokens = REPLY_TOKENS + MESSAGE_TOKENS * len(view.messages)
     for message in view.messages:
         content = message.content

@@ -5,12 +5,14 @@ others leave byte for byte as they came: key order, number spelling, whitespace 
 any provider, nor read a member in a way that another reader of the same bytes would not.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Set
 from typing import TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, Struct, field
+from msgspec.structs import replace
 
+from server.chat.counted import is_plain
 from server.chat.invalid import invalid_member
 from server.chat.native import NativeRequest
 from server.chat.scan import check_shape, describe_syntax
@@ -27,28 +29,47 @@ _PART_MEMBERS = frozenset({"text", "image_url", "input_audio", "file", "refusal"
 _ABSENT = (None, msgspec.UNSET)
 _TRUE = Raw(b"true")
 _NULL = Raw(b"null")
+_MODEL = b'"model":'
+_SPACED_MODEL = b'"model": '
+_USAGE = b',"stream_options":{"include_usage":true}}'
 
 
-@dataclass(slots=True)
-class ChatRequest:
+class ChatRequest(Struct):
     """One request.
 
     `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
-    `members` are the top-level members in their order, each verbatim. `is_stream` says whether the answer goes out
-    as it is written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
+    `parsed` are the top-level members if they were looked at or are others than those of `body`, see `members`.
+    `is_plain`: all members of the body are known to the view. `is_stream` says whether the answer goes out as it is
+    written. `notes` tell the caller what a provider could not take as it was asked; what is lost is noted by
     `lose`, which refuses it when the request `is_strict`. `may_ask_usage`: a provider may be asked to report usage in
     the stream. `native` is the request in the form in which it came, where that is not the chat message.
     """
 
     body: bytes
     view: ChatView
-    members: dict[str, Raw]
+    parsed: dict[str, Raw] | None = None
     is_stream: bool = False
     notes: list[str] = field(default_factory=list)
     is_strict: bool = False
     may_ask_usage: bool = True
-    told: list[str] = field(default_factory=list, repr=False)
+    told: list[str] = field(default_factory=list)
     native: NativeRequest | None = None
+    is_plain: bool = False
+
+    @property
+    def members(self) -> dict[str, Raw]:
+        """The top-level members in their order, each verbatim. They are looked for when they are asked for."""
+        members = self.parsed
+        if members is None:
+            members = self.parsed = _MEMBERS.decode(self.body)
+        return members
+
+    def named(self, names: Iterable[str]) -> Set[str]:
+        """Those of the names that are names of top-level members."""
+        if self.is_plain and self.parsed is None:
+            view = self.view
+            return {name for name in names if getattr(view, name, UNSET) is not UNSET}
+        return self.members.keys() & names
 
     def lose(self, member: str, why: str) -> None:
         """Notes that a provider does not get `member` (its path) as it was asked for; once, however often it is said.
@@ -91,7 +112,7 @@ class ChatRequest:
         """The same for a provider that does not know how to report usage in a stream."""
         self.tell("stream_options is not sent: the provider refuses it, so its usage is estimated.")
         members = {name: value for name, value in self.members.items() if name != "stream_options"}
-        return replace(self, members=members, may_ask_usage=False)
+        return replace(self, parsed=members, may_ask_usage=False)
 
     @property
     def wants_usage(self) -> bool:
@@ -134,15 +155,17 @@ def parse_chat_request(body: bytes, *, stream: bool | None = None) -> ChatReques
     Raises RequestInvalid, and nothing else, for whatever is wrong: not JSON, not UTF-8, not an object, nested beyond 64
     levels, a member twice, a member missing, of the wrong kind or out of OpenAI's bounds. `param` is the member's path.
     """
-    check_shape(body)
-    view = _decode(_VIEW, body)
-    for index, message in enumerate(view.messages):
-        _check_message(message, f"messages[{index}]")
-    if view.tools:
-        for index, tool in enumerate(view.tools):
-            _check_tool(tool, f"tools[{index}]")
+    try:
+        view = _VIEW.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        check_shape(body)  # what is wrong with the whole goes before what is wrong with a member
+        view = _decode(_VIEW, body)
+    plain = is_plain(body, view)
+    if not plain:
+        check_shape(body)
+        _check_members(view)
     is_stream = view.stream is True if stream is None else stream
-    return ChatRequest(body, view, _MEMBERS.decode(body), is_stream)
+    return ChatRequest(body, view, None, is_stream, is_plain=plain)
 
 
 def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> bytes:
@@ -152,6 +175,10 @@ def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> b
     stream asks for its usage. `stream` changes only where the method overrode it, and a request that does not stream
     has no `stream_options` then. All else is as it came. The request is not changed.
     """
+    if request.is_plain and request.parsed is None:
+        spliced = _spliced(request, model, include_usage)
+        if spliced is not None:
+            return spliced
     raw_model = Raw(_ENCODER.encode(model))
     members = request.members.copy() if "model" in request.members else {"model": raw_model, **request.members}
     members["model"] = raw_model
@@ -161,6 +188,29 @@ def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> b
     if include_usage and request.may_ask_usage and request.is_stream and not request.wants_usage:
         members["stream_options"] = _with_usage(members.get("stream_options", _NULL))
     return _ENCODER.encode(members)
+
+
+def _spliced(request: ChatRequest, model: str, include_usage: bool) -> bytes | None:
+    """The same as `upstream_body` by cutting, where only the model's name and a usage that is asked for are new.
+
+    None where more is. The request has to be plain: no other member has that name, so that it stands there once.
+    """
+    body, view = request.body, request.view
+    if view.model.__class__ is not str or view.gateway is not UNSET or request.is_stream is not (view.stream is True):
+        return None
+    asks_usage = include_usage and request.may_ask_usage and request.is_stream and not request.wants_usage
+    if asks_usage and view.stream_options is not UNSET:
+        return None
+    if view.model != model:
+        # Quotes inside of texts are escaped, so that this can only be the member itself.
+        asked, name = _ENCODER.encode(view.model), _MODEL + _ENCODER.encode(model)
+        made = body.replace(_MODEL + asked, name, 1)
+        if made is body:
+            made = body.replace(_SPACED_MODEL + asked, name, 1)
+        if made is body:
+            return None
+        body = made
+    return body[: body.rindex(b"}")] + _USAGE if asks_usage else body
 
 
 def _override_stream(members: dict[str, Raw], is_stream: bool) -> None:
@@ -185,6 +235,14 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise invalid_member(body, exc) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise RequestInvalid(f"The request body is not JSON: {describe_syntax(exc)}.") from None
+
+
+def _check_members(view: ChatView) -> None:
+    for index, message in enumerate(view.messages):
+        _check_message(message, f"messages[{index}]")
+    if view.tools:
+        for index, tool in enumerate(view.tools):
+            _check_tool(tool, f"tools[{index}]")
 
 
 def _check_message(message: Message, path: str) -> None:

@@ -57,6 +57,8 @@ class Door:
         self._left = 0
         self._coming = self._came = 0
         self._coming_since_s = 0.0
+        self._waiting = 0
+        self._waited_s = 0.0
         self.inside = 0
         self.is_shut = False
         self.refused = {"calls": 0, "lag": 0}
@@ -89,12 +91,26 @@ class Door:
         if now_s - self._coming_since_s > COMING_S:
             is_recent = now_s - self._coming_since_s < 2 * COMING_S
             self._came, self._coming, self._coming_since_s = self._coming if is_recent else 0, 0, now_s
-        cause = self._cause(self.inside + self._coming + self._came)
+        cause = self._cause(self.inside + self._coming + self._came + self._waiting)
         self.is_shut = cause is not None
         if cause is None:
             self._coming += 1
             return None
         return self._refused(cause)
+
+    def defer(self) -> None:
+        """One who was not turned away waits before it comes; it is not forgotten meanwhile."""
+        self._waiting += 1
+        if self._coming:
+            self._coming -= 1
+        elif self._came:
+            self._came -= 1
+
+    def resume(self, waited_s: float, *, comes: bool) -> None:
+        """It has waited so long, which counts as the loop being late, and is on the way again, or has left."""
+        self._waiting -= 1
+        self._coming += comes
+        self._waited_s = max(self._waited_s, waited_s)
 
     def _cause(self, taken: int) -> str | None:
         """Why nobody more is let in, if so."""
@@ -130,13 +146,13 @@ class Door:
     def _look(self) -> None:
         now_s = self._time.now_s()
         passed_s, left, throttle = now_s - self._looked_s, self._left, self._throttle
-        lag_s = passed_s - LOOK_EVERY_S
-        self._left = 0
+        lag_s = max(passed_s - LOOK_EVERY_S, self._waited_s)
+        self._left, self._waited_s = 0, 0.0
         throttle.observe(lag_s, passed_s, left)
         self._lag.observe(lag_s, now_s)
-        if self._lag.is_standing and not throttle.is_on and self.inside >= FEW_CALLS:
+        if self._lag.is_standing and not throttle.is_on and self.inside + self._waiting >= FEW_CALLS:
             throttle.start()
-        if self.inside or throttle.is_on:
+        if self.inside or self._waiting or throttle.is_on:
             self._look_later()
         else:
             self._timer = None

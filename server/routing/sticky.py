@@ -82,7 +82,7 @@ def bond_of(request: ChatRequest, workspace_id: str, prompt_tokens: int) -> Bond
     view = request.view
     if view.prompt_cache_key:
         return Bond(_digest(workspace_id, "prompt_cache_key", view.prompt_cache_key.encode()), "prompt_cache_key")
-    if prompt_tokens < LEAST_TOKENS or _MESSAGES not in request.members:
+    if prompt_tokens < LEAST_TOKENS or not (request.is_plain or _MESSAGES in request.members):
         return None
     if view.user:
         return Bond(_digest(workspace_id, "user", view.user.encode()), "user")

@@ -9,7 +9,6 @@ import asyncio
 import base64
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -70,7 +69,7 @@ class Pictures:
         raw = msgspec.json.encode(messages)
         view = parse_chat_request(b'{"messages":' + raw + b"}").view
         made = structs.replace(request.view, messages=view.messages)
-        return replace(request, view=made, members={**request.members, "messages": Raw(raw)})
+        return structs.replace(request, view=made, parsed={**request.members, "messages": Raw(raw)})
 
     async def close(self) -> None:
         """Closes its connections."""

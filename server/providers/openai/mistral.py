@@ -5,11 +5,12 @@ What Mistral's own models thought comes in chunks of the content. The chunks go 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
@@ -42,7 +43,7 @@ class MistralDialect(OpenAiDialect):
         members["messages"] = messages_for(request, members["messages"])
         _put_tools(members)
         _put_bounds(request, members)
-        return replace(made, members=members)
+        return replace(made, parsed=members)
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Dialect.answer`."""

@@ -28,7 +28,7 @@ _OF_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
 def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool) -> ChatRequest:
     """The request as the vendor takes it, the very same where nothing must change; its notes are the original's."""
     messages = adapted_messages(vendor, request)
-    found = request.members.keys() & vendor.looked_at
+    found = request.named(vendor.looked_at)
     if messages is None and vendor.takes_stream_options and (not found or _takes_limit(vendor, found)):
         return request if is_stream is request.is_stream else request.with_members(request.members, is_stream=is_stream)
     members = request.members.copy()

@@ -1,6 +1,5 @@
 """What the calls of one request have in common, and what is each one's own where two race."""
 
-import dataclasses
 from typing import Final
 
 from msgspec import structs
@@ -28,7 +27,7 @@ class Run:
     def apart(self) -> "Run":
         """A call beside others: what is noted for its candidate's sake stays with it."""
         request = self.errand.request
-        own = dataclasses.replace(request, notes=[*request.notes], told=[])
+        own = structs.replace(request, notes=[*request.notes], told=[])
         return Run(structs.replace(self.errand, request=own), self.course, self.resting)
 
     def take_over(self, winner: "Run") -> None:

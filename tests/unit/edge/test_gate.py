@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -15,6 +15,7 @@ from edge.metrics import HttpMetrics
 from edge.rest.services import gateway_reasons, gateway_services
 from edge.serve import serving
 from edge.settings import EdgeSettings
+from edge.turns import Turns
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d+) [^\r]*\r\n(.*?)\r\n\r\n", re.DOTALL)
 BODY = b'{"model":"m","messages":[]}'
@@ -27,11 +28,20 @@ class Load:
         self.wait_s: float | None = 2.0
         self.is_shut = False
         self.asked = 0
+        self.waiting = 0
+        self.resumed: list[bool] = []
 
     def turn_away(self) -> float | None:
         self.asked += 1
         self.is_shut = self.wait_s is not None
         return self.wait_s
+
+    def defer(self) -> None:
+        self.waiting += 1
+
+    def resume(self, waited_s: float, *, comes: bool) -> None:
+        self.waiting -= 1
+        self.resumed.append(comes)
 
 
 class Answer:
@@ -166,6 +176,35 @@ async def test_a_request_in_pieces_is_refused_as_well() -> None:
     whole = post("/v1/chat/completions")
     answers = await one_by_one(Load(), [whole, whole[:40], whole[40:] + whole, b""], answers=[1, 0, 2, 0])
     assert [answer.status for answer in answers] == [503, 503, 503]
+
+
+async def test_of_many_that_come_together_some_wait_and_all_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Load()
+    load.wait_s = None
+    monkeypatch.setattr(Turns, "takes", lambda *_: False)
+    answers = await one_by_one(load, [post("/v1/chat/completions")] * 3)
+    assert {answer.body["error"]["code"] for answer in answers} == {"draining"}
+    assert (load.waiting, load.resumed) == (0, [True] * 3)
+
+
+async def test_who_leaves_while_it_waits_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Load()
+    load.wait_s = None
+    waiting = asyncio.Queue[tuple[Turns, float, Callable[[], bool]]]()
+    monkeypatch.setattr(Turns, "takes", lambda *_: False)
+    usual = Turns.wait
+    monkeypatch.setattr(Turns, "wait", lambda *told: waiting.put_nowait(told))
+    async with asyncio.timeout(20), connected(load) as (_, writer):
+        writer.write(post("/v1/chat/completions"))
+        turns, now_s, begin = await waiting.get()
+        cycle = begin.args[0]  # type: ignore[attr-defined]  # a partial of the method that starts it
+        writer.transport.abort()
+        while not cycle.disconnected:
+            await asyncio.sleep(0.001)
+        usual(turns, now_s, begin)
+        while load.waiting:
+            await asyncio.sleep(0)
+    assert load.resumed == [False]
 
 
 async def one_by_one(load: Load, sent: list[bytes], answers: list[int] | None = None) -> list[Answer]:

@@ -94,3 +94,21 @@ async def test_it_looks_at_the_loop_while_there_is_something_to_do() -> None:
     seen.clear()
     door.turn_away()
     await seen.wait()
+
+
+async def test_who_waits_for_a_turn_is_counted_and_makes_it_late() -> None:
+    load = Load()
+    door = load.door(max_inside=2)
+    assert [door.turn_away() for _ in range(2)] == [None, None]
+    door.defer()
+    door.defer()
+    await asyncio.sleep(0)
+    assert door.turn_away() is not None
+    door.resume(LAG_S, comes=True)
+    assert door._waited_s == LAG_S
+    door.resume(0.0, comes=False)
+    assert door.turn_away() is None
+    door._look()
+    assert door._waited_s == 0.0
+    if door._timer is not None:
+        door._timer.cancel()

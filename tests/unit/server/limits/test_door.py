@@ -152,3 +152,44 @@ def test_those_on_the_way_count_for_a_moment() -> None:
         assert door.turn_away() == 1.0
 
     run(main())
+
+
+def test_those_who_wait_for_their_turn_are_not_forgotten() -> None:
+    async def main() -> None:
+        door = door_of(2, 0.0)
+        assert [door.turn_away() for _ in range(2)] == [None, None]
+        door.defer()
+        door.defer()
+        await asyncio.sleep(10 * COMING_S)
+        assert door.turn_away() == 2.0
+        door.resume(5.0, comes=False)
+        assert door.turn_away() is None
+        door.resume(5.0, comes=True)
+        door.enter()
+        door.enter()
+        assert door.turn_away() == 3.0
+
+    run(main())
+
+
+@pytest.mark.parametrize(("waiting", "is_refused"), [(FEW_CALLS, True), (FEW_CALLS - 2, False)], ids=["many", "few"])
+def test_long_waits_for_a_turn_count_as_a_loop_that_is_late(waiting: int, is_refused: bool) -> None:
+    async def main() -> None:
+        door = door_of(0, 0.1)
+        door.enter()
+        for _ in range(waiting):
+            assert door.turn_away() is None
+            door.defer()
+        until_s = loop().time() + 2 * INTERVAL_S
+        while loop().time() < until_s:
+            door.resume(0.2, comes=True)
+            door.defer()
+            await asyncio.sleep(LOOK_EVERY_S)
+        for _ in range(50):
+            if door.turn_away() is None:
+                door.enter()
+                door.leave()
+        assert (door.refused["lag"] > 25) is is_refused
+        door.close()
+
+    run(main())
