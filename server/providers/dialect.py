@@ -6,7 +6,7 @@ reason of a failure that it finds there.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -63,7 +63,6 @@ class StreamDecoder(Protocol):
         """
 
 
-@runtime_checkable
 class PieceReader(Protocol):
     """A decoder that knows pieces of a body, as they come from an upstream, which bring nothing but more text."""
 

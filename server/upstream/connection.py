@@ -22,6 +22,11 @@ READ_BYTES: Final = 256 * 1024
 _NOT_HTTP: Final = "The provider answered something that is not HTTP."
 
 
+# As a number: looking for a number is ten times as fast as looking for one byte.
+_LF: Final = 0x0A
+_LINE_END: Final = b"\r\n"
+
+
 class _TooMuchError(Exception):
     """Ends the parsing of an answer."""
 
@@ -44,6 +49,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._unfinished_bytes = 0
         self._has_body = False
+        self._is_between_chunks = False
         self._is_paused = False
         self._is_done = False
         self._has_ended = False
@@ -61,7 +67,7 @@ class Connection(asyncio.Protocol):
         assert transport is not None
         self._answer = answer
         self._head_bytes = self._unfinished_bytes = 0
-        self._has_body = False
+        self._has_body = self._is_between_chunks = False
         self.exchanges += 1
         transport.write(request)
         if body:
@@ -97,12 +103,21 @@ class Connection(asyncio.Protocol):
         if answer is None:
             self.abort()
             return
-        answer.touch()
+        if self._is_between_chunks:
+            if (piece := _only_chunk(data)) is not None:
+                self._unfinished_bytes = 0
+                self.on_body(piece)
+                answer.flush()
+                return
+            self._is_between_chunks = False
+        answer.has_begun = True
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(answer)
             return
+        if self._is_between_chunks and data[-1] != _LF:
+            self._is_between_chunks = False  # the next chunk's size has begun
         # What brings no body is head, or the trailers and extensions of chunks, whose bytes the parser may keep.
         self._unfinished_bytes = 0 if self._has_body else self._unfinished_bytes + len(data)
         self._has_body = False
@@ -132,6 +147,14 @@ class Connection(asyncio.Protocol):
         self._on_lost(self)
 
     # What the parser calls.
+
+    def on_chunk_header(self) -> None:
+        """A chunk of the body begins."""
+        self._is_between_chunks = False
+
+    def on_chunk_complete(self) -> None:
+        """A chunk of the body has ended, to its line end."""
+        self._is_between_chunks = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; trailers of a chunked body say nothing to us."""
@@ -172,3 +195,16 @@ class Connection(asyncio.Protocol):
     def _refuse(self, answer: HttpResponse) -> None:
         answer.fail(UpstreamBadResponse(_NOT_HTTP, details={"kind": "protocol"}))
         self.abort()
+
+
+def _only_chunk(data: bytes) -> bytes | None:
+    """What stands in a chunk that is all of the data, as nearly every piece of a stream is.
+
+    The parser need not know of it, as it stands between two chunks before it and after it. None for all else, and for a
+    size that is written in another way.
+    """
+    start = data.find(_LINE_END) + len(_LINE_END)
+    size = len(data) - start - len(_LINE_END)
+    if size > 0 and data.startswith(b"%x\r\n" % size) and data.endswith(_LINE_END):
+        return data[start : start + size]
+    return None

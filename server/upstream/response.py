@@ -247,10 +247,6 @@ class HttpResponse:
             self._wake()
         return self._unread_bytes > READ_BUFFER_BYTES
 
-    def touch(self) -> None:
-        """Notes that something came."""
-        self.has_begun = True
-
     def flush(self) -> None:
         """Hands on what came, if it is pushed. Its reader wakes when that wants no more, or is too much."""
         take, waiter = self._take, self._waiter

@@ -90,7 +90,6 @@ async def feed(answer: HttpResponse, wire: Wire, gap_s: float, count: int = 10_0
         await asyncio.sleep(gap_s)
         if wire.is_aborted:
             break
-        answer.touch()
         answer.add(b"x")
 
 
