@@ -20,12 +20,13 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.calls import GONE, Caller, Endpoint, Exchange, own_headers
+from edge.calls import GONE, Caller, Direct, Endpoint, Exchange, own_headers
 from edge.cycle import cycle_of
 from edge.errors import ErrorCatalogue
 from edge.gate import Door, Gate, OpenDoor
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
+from edge.lane import Lane, Surroundings
 from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
 from edge.sse import DEFAULT_HEARTBEAT_S
 from edge.styles import Style, Styles
@@ -165,6 +166,7 @@ class RestFace:
             catalogue=self._catalogue,
             heartbeat_s=options.heartbeat_s,
         )
+        self._around = Surroundings(self._caller, options.metrics, self.tell_defect)
         self._pages = options.pages
         self._metrics = options.metrics
         self._correct_path = options.correct_path
@@ -275,18 +277,22 @@ class RestFace:
             content_type = media_type(headers, body, is_json=endpoint.is_json)
             if endpoint.twin is not None and wants_stream(body):
                 endpoint = endpoint.twin
-        client = scope.get("client")
-        exchange = Exchange(
-            message=endpoint.binding.build(values, scope["query_string"], body, content_type),
-            metadata=(*inbound(scope["headers"], client[0] if client else None), _SURFACE),
-            timeout_s=_timeout_s(headers),
-            receive=receive,
-            send=send,
-            te="" if b"te" not in headers else headers[b"te"].decode("latin-1"),
-            style=self._styles.of(endpoint.binding, _raw_path(scope), headers),
-            cycle=cycle_of(send),
+        client, cycle = scope.get("client"), cycle_of(send)
+        metadata = (*inbound(scope["headers"], client[0] if client else None), _SURFACE)
+        timeout_s = _timeout_s(headers)
+        te = "" if b"te" not in headers else headers[b"te"].decode("latin-1")
+        style = self._styles.of(endpoint.binding, _raw_path(scope), headers)
+        if cycle is not None and endpoint.direct is not None and timeout_s is None and not scope["query_string"]:
+            prepared = endpoint.direct.prepare(metadata)
+            max_bytes = min(endpoint.max_body_bytes, endpoint.direct.max_bytes)
+            lane = Lane(endpoint, endpoint.direct, prepared, max_bytes, style, te, self._around)
+            if prepared is not None and lane.takes(body):
+                cycle.lane = lane
+                return await lane.answer(cycle, body)
+        message = endpoint.binding.build(values, scope["query_string"], body, content_type)
+        return await self._caller.serve(
+            endpoint, Exchange(message, metadata, timeout_s, receive, send, te, style, cycle)
         )
-        return await self._caller.serve(endpoint, exchange)
 
     def _page(self, path: str) -> ASGIApp | None:
         page = self._pages.get(path)
@@ -342,11 +348,22 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
         binding=binding,
         call=call,
         here=getattr(call, "here", None),
+        direct=_direct(call, binding),
         twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
         header_twin=_header_twin(channel, binding, options),
         is_json=not binding.has_raw_body or binding.twin is not None or bool(binding.schema.request),
         max_body_bytes=limit_bytes,
     )
+
+
+def _direct(call: object, binding: Binding) -> Direct | None:
+    """How the method is called without messages, if the channel can, and all of a request is one body each way."""
+    direct: Direct | None = getattr(call, "direct", None)
+    is_raw = binding.has_raw_body and binding.raw is not None and not binding.is_wrapped
+    has_more = bool(binding.rule.presets or binding.template.variables)
+    if direct is None or not is_raw or has_more:
+        return None
+    return direct
 
 
 def _header_twin(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> tuple[bytes, Endpoint] | None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import grpc
 from google.protobuf.message import Message
@@ -34,10 +34,47 @@ _REQUEST_ID: Final = b"x-request-id"
 _OWN_ON_ERROR: Final = frozenset({_REQUEST_ID, b"request-id", b"retry-after", b"x-should-retry"})
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _JSON: Final = (b"content-type", b"application/json")
-_JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
-_DOUBLED: Final = ("x-request-id", "request-id")
+JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
+DOUBLED: Final = ("x-request-id", "request-id")
 
 MultiCallable = Callable[..., Any]
+
+
+class DirectCall(Protocol):
+    """A call that is made directly. `is_gone`: it was cancelled by `cancel`."""
+
+    is_gone: bool
+
+    def cancel(self) -> bool:
+        """Ends it for its caller, and cancels what serves it. False: it had ended before."""
+
+
+class DirectAnswer(Protocol):
+    """A JSON body, and the names and values of the initial metadata; `is_text`: all are plain text."""
+
+    body: bytes
+    names: tuple[str, ...]
+    values: Any
+    is_text: bool
+
+    @property
+    def metadata(self) -> Metadata:
+        """The initial metadata."""
+
+
+class Direct(Protocol):
+    """A method that a channel calls without messages; bodies of more than `max_bytes` it does not take."""
+
+    max_bytes: int
+
+    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
+        """A call that the running task is about to make."""
+
+    def prepare(self, metadata: Metadata) -> Any | None:
+        """What calls with these metadata have in common; None where they cannot be made directly."""
+
+    async def answer(self, call: Any, prepared: Any, body: bytes) -> DirectAnswer:
+        """Makes a call. Raises AioRpcError, UsageError when the channel is closed, and CancelledError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +91,8 @@ class Endpoint:
     max_body_bytes: int
     here: MultiCallable | None = None
     """Makes calls that run in the task that awaits them, if the channel has such; they tell their metadata at once."""
+    direct: Direct | None = None
+    """Makes calls of one body each way, if the method is such a one and the channel has a way for it."""
 
 
 class Exchange(Struct, frozen=True):
@@ -84,8 +123,7 @@ class Caller:
         try:
             call = make(exchange.message, metadata=exchange.metadata, timeout=exchange.timeout_s)
         except grpc.aio.UsageError:
-            failure = self.catalogue.of_status(_UNAVAILABLE, new_request_id())
-            return await self.refuse(failure, exchange.send, exchange.style)
+            return await self.refuse_late(exchange.send, exchange.style)
         watch = DepartureWatch(exchange.receive, call.cancel)
         try:
             if endpoint.binding.is_server_streaming:
@@ -116,23 +154,23 @@ class Caller:
             else:
                 initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
         except grpc.aio.AioRpcError as error:
-            return await self._refuse_call(error, exchange)
+            return await self.refuse_call(error, exchange.send, exchange.style, exchange.te)
         except asyncio.CancelledError:
-            if _is_stopped():
-                await self._refuse_late(exchange)
+            if is_stopped():
+                await self.refuse_late(exchange.send, exchange.style)
             raise
         raw = binding.raw(answer) if binding.raw is not None else None
         try:
             body = binding.encode(answer) if raw is None or binding.is_wrapped else raw.data
         except ValueError:
-            return await self._refuse_defect(binding, _answer_headers(initial, trailing, exchange.te), exchange)
+            return await self._refuse_defect(binding, answer_headers(initial, trailing, exchange.te), exchange)
         content_type = JSON if raw is None else raw.content_type
         if exchange.cycle is not None and content_type == JSON and not trailing:
-            lines = outbound_lines(initial, _DOUBLED)
+            lines = outbound_lines(initial, DOUBLED)
             if lines is not None:
-                await exchange.cycle.answer(200, lines + _JSON_LINES, body)
+                await exchange.cycle.answer(200, lines + JSON_LINES, body)
                 return 200
-        headers = _answer_headers(initial, trailing, exchange.te)
+        headers = answer_headers(initial, trailing, exchange.te)
         headers.append((b"content-type", _media_type(content_type)))
         await respond(exchange.send, 200, headers, body)
         return 200
@@ -148,7 +186,7 @@ class Caller:
             await out.finish()
         except grpc.aio.AioRpcError as error:
             if not out.is_open:
-                return await self._refuse_call(error, exchange)
+                return await self.refuse_call(error, exchange.send, exchange.style, exchange.te)
             await out.fail(self.catalogue.of_call(error, _request_id(out.headers)))
         except ValueError:
             if not out.is_open:
@@ -156,26 +194,28 @@ class Caller:
             _LOGGER.exception("A streamed message of %s has no JSON form", endpoint.binding.rpc)
             await out.fail(self.catalogue.of_status(_INTERNAL, _request_id(out.headers)))
         except asyncio.CancelledError:
-            if _is_stopped():
+            if is_stopped():
                 if out.is_open:
                     await out.fail(self.catalogue.of_status(_UNAVAILABLE, _request_id(out.headers)))
                 else:
-                    await self._refuse_late(exchange)
+                    await self.refuse_late(exchange.send, exchange.style)
             raise
         finally:
             out.stop()
         return 200
 
-    async def _refuse_call(self, error: grpc.aio.AioRpcError, exchange: Exchange) -> int:
+    async def refuse_call(self, error: grpc.aio.AioRpcError, send: Send, style: Style, te: str) -> int:
+        """Answers with the error of a call; gives its status."""
         failure = self.catalogue.of_call(error)
         if not failure.request_id:
             failure = self.catalogue.of_call(error, new_request_id())
-        headers = _metadata_headers(error.initial_metadata(), error.trailing_metadata(), exchange.te)
-        return await self.refuse(failure, exchange.send, exchange.style, headers)
+        headers = _metadata_headers(error.initial_metadata(), error.trailing_metadata(), te)
+        return await self.refuse(failure, send, style, headers)
 
-    async def _refuse_late(self, exchange: Exchange) -> None:
+    async def refuse_late(self, send: Send, style: Style) -> int:
+        """Answers where the server stops, or the channel is closed; gives the status."""
         failure = self.catalogue.of_status(_UNAVAILABLE, new_request_id())
-        await self.refuse(failure, exchange.send, exchange.style)
+        return await self.refuse(failure, send, style)
 
     async def _refuse_defect(self, binding: Binding, headers: HeaderList, exchange: Exchange) -> int:
         request_id = _request_id(headers)
@@ -237,7 +277,7 @@ class _Streamed:
     async def _open(self, first: Message | None) -> StreamWriter:
         call, binding, exchange = self._call, self._binding, self._exchange
         told = getattr(call, "received_metadata", None)
-        self.headers = _answer_headers(await call.initial_metadata() if told is None else told, (), "")
+        self.headers = answer_headers(await call.initial_metadata() if told is None else told, (), "")
         framing = None
         if binding.raw is None:
             framing = framing_of(binding.framing)
@@ -250,7 +290,7 @@ class _Streamed:
         return writer
 
 
-def _is_stopped() -> bool:
+def is_stopped() -> bool:
     """Whether this task is cancelled, as only a server does that stops, and not the call that it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
@@ -269,7 +309,7 @@ def own_headers() -> HeaderList:
     return [(_REQUEST_ID, request_id), (b"request-id", request_id), _NOSNIFF]
 
 
-def _answer_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
+def answer_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
     """The headers that metadata make, with the request's id under both its names, ours if the call brought none."""
     headers = _metadata_headers(initial, trailing, te)
     told = [value for name, value in headers if name == _REQUEST_ID]

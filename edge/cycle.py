@@ -37,11 +37,22 @@ class Flow(Protocol):
         """Lets more of the request come in."""
 
 
+class Lane(Protocol):
+    """Serves requests that differ in nothing but the body from one that was served."""
+
+    def takes(self, body: bytes) -> bool:
+        """Whether a request with this body may be served so."""
+
+    async def serve(self, cycle: "Cycle") -> None:
+        """Serves a request whose body is all there."""
+
+
 class Cycle:
     """A request from the end of its head to the end of its response.
 
     `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol sets
-    `message_event` when either changes. `on_response` is called once the response is complete.
+    `message_event` when either changes. `on_response` is called once the response is complete. `lane` is left here by
+    what serves the request, for others with the same head.
     """
 
     def __init__(
@@ -65,6 +76,7 @@ class Cycle:
         self.more_body = True
         self.disconnected = False
         self.on_departure: Callable[[], object] | None = None
+        self.lane: Lane | None = None
         self.response_started = False
         self.response_complete = False
         self._has_given = False
@@ -175,6 +187,10 @@ class Cycle:
         """
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
+        self.answer_now(status, lines, body)
+
+    def answer_now(self, status: int, lines: bytes, body: bytes) -> None:
+        """The same where the connection takes more, which is the caller's to see."""
         if self.disconnected:
             return
         if self.response_started:

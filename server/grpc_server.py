@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
+from server.direct import Chain, direct_methods
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
 from server.interceptors.shedding import Door, SheddingInterceptor
@@ -61,17 +62,18 @@ class CoreServer:
         if options.has_reflection:
             add_reflection(registry, self._services)
         self._access_log = LineLogger("access")
-        interceptors = (
-            StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call),
-            *(() if options.door is None else (SheddingInterceptor(options.door),)),
-            AuthenticateInterceptor(authenticator, access_table(registry.service_names())),
-        )
+        status = StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call)
+        shedding = None if options.door is None else SheddingInterceptor(options.door)
+        authenticate = AuthenticateInterceptor(authenticator, access_table(registry.service_names()))
+        interceptors = tuple(each for each in (status, shedding, authenticate) if each is not None)
         limit = options.concurrent_calls
         self._server = grpc.aio.server(
             interceptors=interceptors, options=_options(options), maximum_concurrent_rpcs=limit
         )
         registry.install(self._server)
         self.channel = InProcessChannel(registry, interceptors, _limits(options), limit)
+        chain = Chain(self.channel, status, authenticate, None if shedding is None else shedding.door)
+        self.channel.serve_directly(direct_methods(registry.raw_forms, chain))
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listens, and returns the port; port 0 picks one. Without credentials nothing is encrypted.

@@ -137,20 +137,23 @@ def outbound_lines(initial: Sequence[tuple[str, str | bytes]], doubled: tuple[st
     """
     try:
         names, values = zip(*initial, strict=True)
-        template = _lines(names, doubled)
         plain = "".join(values)
     except (TypeError, ValueError):
         return None
-    if template is None or not plain.isascii() or not plain.isprintable():
-        return None
-    return (template % (values[0], *values)).encode()
+    return text_lines(names, values, doubled) if plain.isascii() and plain.isprintable() else None
+
+
+def text_lines(names: tuple[str, ...], values: tuple[str, ...], doubled: tuple[str, str]) -> bytes | None:
+    """The same of names and values apart, which are known to be printable text."""
+    template = _lines(names, doubled)
+    return None if template is None else (template % (values[0], *values)).encode()
 
 
 @lru_cache(maxsize=_MAX_KNOWN_NAMES)
 def _lines(names: tuple[str, ...], doubled: tuple[str, str]) -> str | None:
     """The lines of headers whose names come together, each value still to be put in."""
     headers = [_header_name(name, _METADATA_PREFIX) for name in names]
-    if names[0] != doubled[0] or names.count(doubled[0]) != 1 or None in headers:
+    if not names or names[0] != doubled[0] or names.count(doubled[0]) != 1 or None in headers:
         return None
     shown = [header.decode().replace("%", "%%") for header in headers if header is not None]
     return "".join(f"{name}: %s\r\n" for name in (shown[0], doubled[1], *shown[1:]))

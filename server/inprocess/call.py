@@ -15,10 +15,9 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from server.inprocess.payload import Reader, Sealed, Writer
-from server.inprocess.rpc import Outcome, Rpc
+from server.inprocess.rpc import LOCALLY_CANCELLED, Outcome, Rpc
 
 _LOGGER = logging.getLogger(__name__)
-_LOCALLY_CANCELLED = "Locally cancelled by application!"
 _COLLECTED = "Cancelled upon garbage collection!"
 _STYLES_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 
@@ -62,7 +61,7 @@ class BaseCall(grpc.aio.Call):
 
     def cancel(self) -> bool:
         """Ends the call at once. False: it had ended before."""
-        return self._rpc.cancel(_LOCALLY_CANCELLED)
+        return self._rpc.cancel(LOCALLY_CANCELLED)
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         """Calls back with this call when it ends, at once when it has."""
@@ -101,13 +100,7 @@ class BaseCall(grpc.aio.Call):
         if self._rpc.is_locally_cancelled:
             raise asyncio.CancelledError
         if outcome.code is not grpc.StatusCode.OK:
-            raise grpc.aio.AioRpcError(
-                outcome.code,
-                grpc.aio.Metadata(*(self._rpc.initial_metadata or ())),
-                grpc.aio.Metadata(*outcome.trailing),
-                details=outcome.details,
-                debug_error_string=outcome.details,
-            )
+            raise outcome.error(self._rpc.initial_metadata or ())
 
 
 class UnaryResponse(Generic[Res], BaseCall):
@@ -284,4 +277,4 @@ def _end_pump(rpc: Rpc, task: asyncio.Task[None]) -> None:
     if failure is not None:
         _LOGGER.debug("The iterator of requests raised", exc_info=failure)
     if failure is not None or task.cancelled():
-        rpc.cancel(_LOCALLY_CANCELLED)
+        rpc.cancel(LOCALLY_CANCELLED)

@@ -7,7 +7,7 @@ with CANCELLED, and a message that cannot be serialised raises where the call is
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ import grpc
 
 from server.inprocess import call as calls
 from server.inprocess.context import InProcessContext
+from server.inprocess.direct import Direct, Running
 from server.inprocess.flow import HereStream
 from server.inprocess.handling import Router, conclude, end_of, serve
 from server.inprocess.here import HereCall
@@ -48,9 +49,10 @@ class InProcessChannel(grpc.aio.Channel):
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self.router = Router(registry, interceptors)
-        self._limits = _limits(dict(options))
+        self.limits = _limits(dict(options))
         self._maximum = maximum_concurrent_rpcs
-        self.running: set[Rpc] = set()
+        self.running: set[Running] = set()
+        self._direct: Mapping[str, Direct] = {}
         self._is_stopping = False
         self._closed = asyncio.Event()
 
@@ -138,7 +140,7 @@ class InProcessChannel(grpc.aio.Channel):
     def prepare(self, method: str, metadata: MetadataLike | None) -> Rpc:
         """A call that has not been started; raises UsageError when closed, InternalError for bad metadata."""
         self._refuse_when_closed()
-        return Rpc(self._loop, method, from_client(metadata), self._limits)
+        return Rpc(self._loop, method, from_client(metadata), self.limits)
 
     def start(self, rpc: Rpc, timeout: float | None) -> None:
         """Runs the handler, unless the call has to be refused."""
@@ -149,15 +151,27 @@ class InProcessChannel(grpc.aio.Channel):
         self.running.add(rpc)
         rpc.task.add_done_callback(partial(self._ended, context))
 
+    def serve_directly(self, methods: Mapping[str, Direct]) -> None:
+        """Has calls of these methods made directly by callers that can, once they are looked up by `unary_unary`."""
+        self._direct = methods
+
+    def direct_of(self, method: str) -> Direct | None:
+        """How calls of that method are made directly, if they can be."""
+        return self._direct.get(method)
+
+    def refusal(self) -> Outcome | None:
+        """Why no call is taken now, if so; raises UsageError when closed."""
+        self._refuse_when_closed()
+        if self._is_stopping:
+            return _STOPPING
+        return _TOO_MANY if self._maximum is not None and len(self.running) >= self._maximum else None
+
     def admit(self, rpc: Rpc, timeout: float | None) -> bool:
         """Sets the deadline. False: the call has its outcome, and no handler is to run."""
         refusal = rpc.refuse_metadata(rpc.metadata)
         if rpc.request is not None:
             refusal = refusal or rpc.refuse_size(rpc.request, "CLIENT", "SERVER")
-        if self._is_stopping:
-            refusal = _STOPPING
-        elif self._maximum is not None and len(self.running) >= self._maximum:
-            refusal = _TOO_MANY
+        refusal = self.refusal() or refusal
         if refusal is not None:
             rpc.finish(refusal)
         elif timeout is not None:
@@ -190,6 +204,11 @@ class _Method:
 
 class UnaryUnary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
     """Calls a method with one request and one response."""
+
+    @property
+    def direct(self) -> Direct | None:
+        """How the method is called without messages and calls, where it can be; to be looked up once."""
+        return self._channel.direct_of(self._method)
 
     def __call__(
         self,

@@ -11,7 +11,7 @@ from typing import Any, Never
 
 import grpc
 
-from server.inprocess.metadata import InvalidMetadataError, MetadataLike, Pairs, from_server
+from server.inprocess.metadata import MetadataLike, Pairs
 from server.inprocess.payload import Reader, Writer
 from server.inprocess.rpc import OK, Outcome, Rpc
 
@@ -152,13 +152,7 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
 
     def conclude(self, outcome: Outcome) -> None:
         """Sends a status with the trailing metadata, or INTERNAL when these cannot be sent."""
-        try:
-            trailing = from_server(self._trailing)
-        except InvalidMetadataError:
-            self.rpc.finish(Outcome(grpc.StatusCode.INTERNAL, "Invalid metadata"))
-            return
-        refusal = self.rpc.refuse_metadata(trailing)
-        self.rpc.finish(refusal or (Outcome(outcome.code, outcome.details, trailing) if trailing else outcome))
+        self.rpc.finish(self.rpc.limits.outcome(outcome, self._trailing))
 
     def own_outcome(self) -> Outcome:
         """The status that the handler has set, OK by default; OK has no details, as on the wire."""

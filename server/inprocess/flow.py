@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from server.inprocess.call import BaseCall
 from server.inprocess.context import InProcessContext
+from server.inprocess.direct import Running
 from server.inprocess.handling import Router, conclude, serve
 from server.inprocess.metadata import Pairs
 from server.inprocess.payload import Reader, Sealed, Writer
@@ -25,7 +26,7 @@ _NOT_TAKEN: Final = "The caller could not take a message."
 class HereStream(Generic[Res], BaseCall):
     """A call with a stream of responses."""
 
-    def __init__(self, rpc: Rpc, writer: Writer, reader: Reader[Res], router: Router, running: set[Rpc]) -> None:
+    def __init__(self, rpc: Rpc, writer: Writer, reader: Reader[Res], router: Router, running: set[Running]) -> None:
         super().__init__(rpc, writer, reader)
         self._router = router
         self._running = running

@@ -18,11 +18,10 @@ import grpc
 from server.inprocess.context import InProcessContext
 from server.inprocess.payload import Reader, Sealed, Writer
 from server.inprocess.registry import CallDetails, Handler, HandlerRegistry
-from server.inprocess.rpc import Outcome
+from server.inprocess.rpc import HANDLER_CANCELLED, Outcome
 
 _LOGGER = logging.getLogger(__name__)
 _METHOD_UNKNOWN = Outcome(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
-_HANDLER_CANCELLED = Outcome(grpc.StatusCode.CANCELLED, "The handler was cancelled.")
 _KIND_DIFFERS = Outcome(grpc.StatusCode.INTERNAL, "The method and its caller disagree about which side streams.")
 
 
@@ -115,7 +114,7 @@ def conclude(context: InProcessContext, failure: BaseException | None) -> None:
     """Makes sure that the caller gets a status, from how the handler of a call ended."""
     rpc = context.rpc
     if isinstance(failure, asyncio.CancelledError):
-        rpc.finish(_HANDLER_CANCELLED)
+        rpc.finish(HANDLER_CANCELLED)
     elif failure is not None and rpc.sent is None:
         if rpc.outcome is None:
             _LOGGER.error("Unexpected [%s] raised by [%s]", type(failure).__name__, rpc.method, exc_info=failure)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from server.inprocess.call import UnaryUnaryCall
 from server.inprocess.context import InProcessContext
+from server.inprocess.direct import Running
 from server.inprocess.handling import Router, conclude, serve_unary
 from server.inprocess.metadata import Pairs
 from server.inprocess.payload import Reader, Sealed, Writer
@@ -25,7 +26,7 @@ class HereCall(UnaryUnaryCall[Res, Req]):
 
     _has_begun = False
 
-    def __init__(self, rpc: Rpc, writer: Writer, reader: Reader[Any], router: Router, running: set[Rpc]) -> None:
+    def __init__(self, rpc: Rpc, writer: Writer, reader: Reader[Any], router: Router, running: set[Running]) -> None:
         super().__init__(rpc, writer, reader)
         self._router = router
         self._running = running

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import chain
 
 import grpc
+from msgspec import Struct
 
 Pairs = tuple[tuple[str, str | bytes], ...]
 MetadataLike = Iterable[tuple[str, str | bytes]]
@@ -37,6 +38,19 @@ def from_server(metadata: MetadataLike | None) -> Pairs:
     return _checked(metadata, _SERVER_MAY_SEND) if metadata else ()
 
 
+class Texts(Struct, frozen=True):
+    """Metadata that are nothing but text; `size_bytes` as HTTP/2 counts it against a limit."""
+
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+    size_bytes: int
+
+
+def texts_from_server(pairs: Pairs) -> Texts | None:
+    """What a handler sends, where all of it is text that can be sent; None where each has to be looked at."""
+    return _texts(pairs, _SERVER_MAY_SEND) if pairs else Texts((), (), 0)
+
+
 def size_bytes(pairs: Pairs) -> int:
     """Size as HTTP/2 counts it against a limit: names, values and 32 bytes for each entry."""
     return sum(map(len, chain.from_iterable(pairs))) + _ENTRY_OVERHEAD_BYTES * len(pairs)
@@ -45,14 +59,22 @@ def size_bytes(pairs: Pairs) -> int:
 def _checked(metadata: MetadataLike, allowed: frozenset[str]) -> Pairs:
     """All entries at once where they are text under names that always come together, else one by one."""
     pairs = tuple(metadata)
+    texts = _texts(pairs, allowed)
+    if texts is not None:
+        return tuple(zip(texts.names, texts.values, strict=True))
+    return tuple([_pair(key, value, allowed) for key, value in pairs])
+
+
+def _texts(pairs: Pairs, allowed: frozenset[str]) -> Texts | None:
     try:
         names, values = zip(*pairs, strict=True)
         text = "".join(values)
-        if _all_take_text(names, allowed) and text.isascii() and text.isprintable():
-            return tuple(zip(names, values, strict=True))
+        names_bytes = _text_names_bytes(names, allowed)
     except (TypeError, ValueError, InvalidMetadataError):
-        pass
-    return tuple([_pair(key, value, allowed) for key, value in pairs])
+        return None
+    if names_bytes < 0 or not text.isascii() or not text.isprintable():
+        return None
+    return Texts(names, values, names_bytes + len(text))
 
 
 def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str | bytes]:
@@ -74,9 +96,11 @@ def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str
 
 
 @lru_cache(maxsize=_MAX_KNOWN_KEYS)
-def _all_take_text(keys: tuple[str, ...], allowed: frozenset[str]) -> bool:
-    """Whether values of all keys are text. Raises as for one key."""
-    return all(isinstance(key, str) and not _takes_bytes(key, allowed) for key in keys)
+def _text_names_bytes(keys: tuple[str, ...], allowed: frozenset[str]) -> int:
+    """What keys whose values are all text count against a limit; -1 for others. Raises as for one key."""
+    if not all(isinstance(key, str) and not _takes_bytes(key, allowed) for key in keys):
+        return -1
+    return sum(map(len, keys)) + _ENTRY_OVERHEAD_BYTES * len(keys)
 
 
 @lru_cache(maxsize=_MAX_KNOWN_KEYS)

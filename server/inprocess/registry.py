@@ -4,7 +4,7 @@ The generated `add_…Servicer_to_server` functions accept it, because it is a g
 must not serve anything itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,13 +26,21 @@ class CallDetails:
     invocation_metadata: Pairs
 
 
+RawForm = Callable[[Any, bytes], Awaitable[bytes]]
+"""Serves a call whose request and answer are one JSON body each: what is known of the call, and the body."""
+
+
 class HandlerRegistry(grpc.aio.Server):
-    """Keeps method handlers. Registered methods win over generic handlers, as in grpc.aio."""
+    """Keeps method handlers. Registered methods win over generic handlers, as in grpc.aio.
+
+    A servicer may say by `raw_forms`, a mapping by the names of methods, how some are served without messages.
+    """
 
     def __init__(self) -> None:
         self._services: dict[str, dict[str, Handler]] = {}
         self._methods: dict[str, Handler] = {}
         self._generic: list[grpc.GenericRpcHandler] = []
+        self.raw_forms: dict[str, RawForm] = {}
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers that are asked in turn for methods which nobody registered by name."""
@@ -42,6 +50,10 @@ class HandlerRegistry(grpc.aio.Server):
         """Adds the methods of a service; of two for one method the later one counts."""
         self._services.setdefault(service_name, {}).update(method_handlers)
         self._methods.update({f"/{service_name}/{name}": handler for name, handler in method_handlers.items()})
+        for name, handler in method_handlers.items():
+            forms: Mapping[str, RawForm] = getattr(_servicer(handler), "raw_forms", {})
+            if name in forms:
+                self.raw_forms[f"/{service_name}/{name}"] = forms[name]
 
     def find(self, details: grpc.HandlerCallDetails) -> Handler | None:
         """The handler of a method, or None."""
@@ -87,3 +99,7 @@ class HandlerRegistry(grpc.aio.Server):
 
     def _refuse(self) -> NoReturn:
         raise grpc.aio.UsageError("a registry only holds handlers; install them into a server")
+
+
+def _servicer(handler: Handler) -> object:
+    return getattr(handler.unary_unary, "__self__", None)

@@ -18,6 +18,7 @@ from server.inprocess.payload import Sealed
 from server.inprocess.pipe import Pipe
 
 DEADLINE_DETAILS = "Deadline Exceeded"
+LOCALLY_CANCELLED = "Locally cancelled by application!"
 _QUEUED_MESSAGES = 2
 
 
@@ -29,6 +30,34 @@ class Limits:
     send_bytes: int = -1
     metadata_bytes: int = 16 * 1024
 
+    def refuse_metadata(self, pairs: Pairs) -> "Outcome | None":
+        """The outcome of metadata that are larger than the limit."""
+        limit = self.metadata_bytes
+        if not pairs or limit < 0 or size_bytes(pairs) <= limit:
+            return None
+        details = f"received metadata size exceeds hard limit ({size_bytes(pairs)} vs. {limit})"
+        return Outcome(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
+
+    def refuse_bytes(self, size: int, sender: str, receiver: str) -> "Outcome | None":
+        """The outcome of a message that is larger than its sender or its receiver takes."""
+        if 0 <= self.send_bytes < size:
+            details = f"{sender}: Sent message larger than max ({size} vs. {self.send_bytes})"
+        elif 0 <= self.receive_bytes < size:
+            details = f"{receiver}: Received message larger than max ({size} vs. {self.receive_bytes})"
+        else:
+            return None
+        return Outcome(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
+
+    def outcome(self, outcome: "Outcome", trailing: Pairs) -> "Outcome":
+        """An outcome with a handler's trailing metadata, or what comes instead when these cannot be sent."""
+        try:
+            checked = from_server(trailing)
+        except InvalidMetadataError:
+            return INVALID_METADATA
+        if not checked:
+            return outcome
+        return self.refuse_metadata(checked) or Outcome(outcome.code, outcome.details, checked)
+
 
 class Outcome(Struct, frozen=True):
     """How a call ended, as the caller sees it."""
@@ -37,8 +66,20 @@ class Outcome(Struct, frozen=True):
     details: str = ""
     trailing: Pairs = ()
 
+    def error(self, initial: Pairs = ()) -> grpc.aio.AioRpcError:
+        """It as its caller gets it, where it is not OK."""
+        return grpc.aio.AioRpcError(
+            self.code,
+            grpc.aio.Metadata(*initial),
+            grpc.aio.Metadata(*self.trailing),
+            details=self.details,
+            debug_error_string=self.details,
+        )
+
 
 OK = Outcome(grpc.StatusCode.OK)
+INVALID_METADATA = Outcome(grpc.StatusCode.INTERNAL, "Invalid metadata")
+HANDLER_CANCELLED = Outcome(grpc.StatusCode.CANCELLED, "The handler was cancelled.")
 
 
 class Rpc:
@@ -144,7 +185,7 @@ class Rpc:
         try:
             pairs = from_server(metadata)
         except InvalidMetadataError:
-            self.finish(Outcome(grpc.StatusCode.INTERNAL, "Invalid metadata"))
+            self.finish(INVALID_METADATA)
             raise
         refusal = self.refuse_metadata(pairs)
         if refusal is not None:
@@ -168,11 +209,7 @@ class Rpc:
 
     def refuse_metadata(self, pairs: Pairs) -> Outcome | None:
         """The outcome of metadata that are larger than the limit."""
-        limit = self.limits.metadata_bytes
-        if not pairs or limit < 0 or size_bytes(pairs) <= limit:
-            return None
-        details = f"received metadata size exceeds hard limit ({size_bytes(pairs)} vs. {limit})"
-        return Outcome(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
+        return self.limits.refuse_metadata(pairs)
 
     def refuse_size(self, sealed: Sealed, sender: str, receiver: str) -> Outcome | None:
         """The outcome of a message that is larger than its sender or its receiver takes."""
@@ -180,14 +217,7 @@ class Rpc:
 
     def refuse_bytes(self, size: int, sender: str, receiver: str) -> Outcome | None:
         """The same of so many bytes."""
-        limits = self.limits
-        if 0 <= limits.send_bytes < size:
-            details = f"{sender}: Sent message larger than max ({size} vs. {limits.send_bytes})"
-        elif 0 <= limits.receive_bytes < size:
-            details = f"{receiver}: Received message larger than max ({size} vs. {limits.receive_bytes})"
-        else:
-            return None
-        return Outcome(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
+        return self.limits.refuse_bytes(size, sender, receiver)
 
     # What the caller's side and the clock do.
 

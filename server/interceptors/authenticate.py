@@ -93,36 +93,44 @@ class AuthenticateInterceptor(grpc.aio.ServerInterceptor):
         return outer
 
     def _guard(self, method: str, behavior: Behavior) -> Behavior:
-        access = self._table.get(method)
-        if access == annotations_pb2.ACCESS_PUBLIC or (access == annotations_pb2.ACCESS_OPERATOR and self._is_operator):
+        check = self.check_of(method)
+        if check is None:
             return behavior
-        check = {
-            annotations_pb2.ACCESS_KEY: self._check_key,
-            annotations_pb2.ACCESS_USER: self._check_token,
-            annotations_pb2.ACCESS_OPERATOR: _refuse_all,
-        }.get(annotations_pb2.ACCESS_UNSPECIFIED if access is None else access, _refuse)
 
         async def guarded(request: Any, context: Context) -> Any:
             metadata: Any = context.invocation_metadata()
             info = current_call()
-            info.principal, info.credential = await check(_Credentials(metadata or ()))
+            sent = Credentials(metadata or ())
+            info.principal, info.credential = await check(sent), sent.told
             return await behavior(request, context)
 
         return guarded
 
-    async def _check_key(self, sent: "_Credentials") -> tuple[Principal, str]:
-        secret = sent.bearer or sent.api_key
+    def check_of(self, method: str) -> "Check | None":
+        """Who checks the credentials of a call of that method; None where everybody may call."""
+        access = self._table.get(method)
+        if access == annotations_pb2.ACCESS_PUBLIC or (access == annotations_pb2.ACCESS_OPERATOR and self._is_operator):
+            return None
+        checks: Mapping[int, Check] = {
+            annotations_pb2.ACCESS_KEY: self._check_key,
+            annotations_pb2.ACCESS_USER: self._check_token,
+            annotations_pb2.ACCESS_OPERATOR: _refuse_all,
+        }
+        return checks.get(annotations_pb2.ACCESS_UNSPECIFIED if access is None else access, _refuse)
+
+    def _check_key(self, sent: "Credentials") -> Awaitable[Principal]:
+        secret = sent.told
         if not secret:
             raise KeyMissing(
                 "No gateway key came with the request. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
                 if not sent.has_other_scheme
                 else "The Authorization header is not a bearer token. Send the gateway key as 'Bearer KEY'."
             )
-        if _is_token(secret):
+        if sent.is_token:
             raise KeyInvalid("This takes a gateway key, but what came is the token of a log-in. Send the key instead.")
-        return await self._authenticator.authenticate_key(secret), secret
+        return self._authenticator.authenticate_key(secret)
 
-    async def _check_token(self, sent: "_Credentials") -> tuple[Principal, str]:
+    async def _check_token(self, sent: "Credentials") -> Principal:
         token = sent.bearer
         if _is_key(token) or (not token and sent.api_key):
             raise TokenInvalid(
@@ -133,13 +141,16 @@ class AuthenticateInterceptor(grpc.aio.ServerInterceptor):
             raise KeyMissing(
                 "No token came with the request. Log in and send the token as 'Authorization: Bearer TOKEN'."
             )
-        return await self._authenticator.authenticate_token(token), token
+        return await self._authenticator.authenticate_token(token)
 
 
-class _Credentials:
-    """The credentials among a call's metadata; of repeated ones the first counts."""
+class Credentials:
+    """The credentials among a call's metadata; of repeated ones the first counts.
 
-    __slots__ = ("api_key", "bearer", "has_other_scheme")
+    `told` is what counts where either will do, `is_token` whether that looks like the token of a log-in.
+    """
+
+    __slots__ = ("api_key", "bearer", "has_other_scheme", "is_token", "told")
 
     def __init__(self, metadata: Iterable[tuple[str, str | bytes]]) -> None:
         self.bearer = ""
@@ -155,13 +166,19 @@ class _Credentials:
                 self.has_other_scheme = bool(scheme) and not is_bearer
             elif key == "x-api-key" and not self.api_key and isinstance(value, str):
                 self.api_key = value.strip()
+        self.told = self.bearer or self.api_key
+        self.is_token = _is_token(self.told)
 
 
-async def _refuse(sent: _Credentials) -> Never:
+Check = Callable[[Credentials], Awaitable[Principal]]
+"""Tells who calls from what was sent. Raises the reason why nobody is let in, at once or when awaited."""
+
+
+async def _refuse(sent: Credentials) -> Never:
     raise Internal("The method was served without saying who may call it.")
 
 
-async def _refuse_all(sent: _Credentials) -> Never:
+async def _refuse_all(sent: Credentials) -> Never:
     raise PermissionDenied("This is for the operator alone, over the socket file in the data directory.")
 
 

@@ -6,10 +6,10 @@ call, and it never leaves the task of the handler.
 
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from msgspec import Struct
 
 from server.chat.principal import Principal
 
@@ -24,16 +24,28 @@ _PARENT_KEY = "traceparent"
 _SURFACES = frozenset({"rest", "grpc"})
 
 
-@dataclass(slots=True)
-class CallInfo:
+class Told(Struct, frozen=True):
+    """What the metadata of a call tell, however often it is made with them.
+
+    `client_request_id` is the caller's own id (printable, at most 128 characters). `surface` is `rest` or `grpc`, a
+    label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix, and what faces read besides
+    (`cache-control`, `anthropic-beta`), of which repeated ones are joined by commas. `forwarded_for` is what came as
+    `x-forwarded-for`, whoever wrote it, `traceparent` the caller's own span by W3C's trace context.
+    """
+
+    client_request_id: str | None = None
+    surface: str = "grpc"
+    knobs: Mapping[str, str] = {}
+    forwarded_for: str = ""
+    traceparent: str = ""
+
+
+class CallInfo(Struct):
     """One call, as the interceptors know it.
 
-    `request_id` is ours, `client_request_id` the caller's own (printable, at most 128 characters). `surface` is `rest`
-    or `grpc`, a label that the caller gives. `knobs` are the `x-perpetuo-*` metadata without the prefix, and what faces
-    read besides (`cache-control`, `anthropic-beta`), of which repeated ones are joined by commas. `started_s` is in
-    seconds of the loop's clock. `response_metadata` go out beside our id, before the first message or with the refusal.
-    `principal` and `credential` stay None and empty on public methods. `forwarded_for` is what came as
-    `x-forwarded-for`, whoever wrote it, `traceparent` the caller's own span by W3C's trace context.
+    `request_id` is ours; `started_s` is in seconds of the loop's clock. What is also in `Told` is from there.
+    `response_metadata` go out beside our id, before the first message or with the refusal. `principal` and `credential`
+    stay None and empty on public methods.
     """
 
     request_id: str
@@ -41,13 +53,17 @@ class CallInfo:
     started_s: float
     client_request_id: str | None = None
     surface: str = "grpc"
-    knobs: Mapping[str, str] = field(default_factory=dict)
-    principal: Principal | None = None
-    credential: str = field(default="", repr=False)
-    response_metadata: list[tuple[str, str]] = field(default_factory=list)
-    has_sent_request_id: bool = False
+    knobs: Mapping[str, str] = {}
     forwarded_for: str = ""
     traceparent: str = ""
+    principal: Principal | None = None
+    credential: str = ""
+    response_metadata: list[tuple[str, str]] = []
+    has_sent_request_id: bool = False
+
+    def __repr__(self) -> str:
+        """Without the credential."""
+        return f"<CallInfo {self.request_id} of {self.method}>"
 
     def outgoing(self) -> tuple[tuple[str, str], ...]:
         """The metadata that the caller gets: our id and what was announced; none if they are sent already."""
@@ -67,33 +83,44 @@ def enter_call(info: CallInfo) -> None:
     _CURRENT.set(info)
 
 
-def read_call(
-    request_id: str, method: str, started_s: float, metadata: Iterable[tuple[str, str | bytes]] | None
-) -> CallInfo:
+def call_of(request_id: str, method: str, started_s: float, told: Told) -> CallInfo:
+    """A call that begins."""
+    return CallInfo(
+        request_id,
+        method,
+        started_s,
+        told.client_request_id,
+        told.surface,
+        told.knobs,
+        told.forwarded_for,
+        told.traceparent,
+    )
+
+
+def read_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> Told:
     """Reads from a call's metadata what the core takes from there.
 
-    Of repeated entries the first counts, of `x-forwarded-for` the last.
+    Of repeated entries the first counts, of `x-forwarded-for` and `x-perpetuo-surface` the last.
     """
-    info = CallInfo(request_id, method, started_s)
+    client_request_id: str | None = None
+    surface, forwarded_for, traceparent = "grpc", "", ""
     knobs: dict[str, str] = {}
     for key, value in metadata or ():
         if not isinstance(value, str):
             continue
         if key == _SURFACE_KEY:
-            info.surface = value if value in _SURFACES else info.surface
+            surface = value if value in _SURFACES else surface
         elif key == _FORWARDED_FOR_KEY:
-            info.forwarded_for = value
+            forwarded_for = value
         elif key.startswith(_KNOB_PREFIX):
             knobs.setdefault(key.removeprefix(_KNOB_PREFIX), value)
         elif key in _READ_BY_FACES:
             knobs[key] = f"{knobs[key]},{value}" if key in knobs else value
-        elif key == REQUEST_ID_KEY and info.client_request_id is None:
-            info.client_request_id = value[:_CLIENT_REQUEST_ID_MAX_CHARS] if value.isprintable() and value else None
+        elif key == REQUEST_ID_KEY and client_request_id is None:
+            client_request_id = value[:_CLIENT_REQUEST_ID_MAX_CHARS] if value.isprintable() and value else None
         elif key == _PARENT_KEY:
-            info.traceparent = info.traceparent or value
-    if knobs:
-        info.knobs = knobs
-    return info
+            traceparent = traceparent or value
+    return Told(client_request_id, surface, knobs, forwarded_for, traceparent)
 
 
 async def announce(context: grpc.aio.ServicerContext[Any, Any]) -> None:

@@ -30,7 +30,7 @@ class SheddingInterceptor(grpc.aio.ServerInterceptor):
     depends_on_call = False
 
     def __init__(self, door: Door) -> None:
-        self._door = door
+        self.door = door
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
@@ -41,7 +41,7 @@ class SheddingInterceptor(grpc.aio.ServerInterceptor):
         """Wraps the handler of the method, if there is one; the same handler only once."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith(_ALWAYS):
+        if handler is None or not asks(method):
             return handler
         inner, outer = self._wrapped.get(method, (None, None))
         if outer is None or inner is not handler:
@@ -50,7 +50,7 @@ class SheddingInterceptor(grpc.aio.ServerInterceptor):
         return outer
 
     def _guard(self, behavior: Behavior) -> Behavior:
-        door = self._door
+        door = self.door
 
         async def guarded(request: Any, context: Context) -> Any:
             door.enter()
@@ -60,3 +60,8 @@ class SheddingInterceptor(grpc.aio.ServerInterceptor):
                 door.leave()
 
         return guarded
+
+
+def asks(method: str) -> bool:
+    """Whether calls of that method are asked at the door at all."""
+    return not method.startswith(_ALWAYS)

@@ -6,14 +6,14 @@ never out. Cancellation passes through. Methods that nobody serves are left to g
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Never, Protocol
+from typing import Any, Protocol
 
 import grpc
 
 from server.chat.ids import new_id
 from server.errors import Internal, PerpetuoError
-from server.interceptors.context import CallInfo, announce, enter_call, read_call
-from server.interceptors.rich_status import rich_status
+from server.interceptors.context import CallInfo, Told, announce, call_of, enter_call, read_metadata
+from server.interceptors.rich_status import RichStatus, rich_status
 from server.interceptors.rules import load_rules
 from server.interceptors.wrapping import Behavior, Context, Handler, wrap
 
@@ -77,54 +77,62 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
     def _guard(self, method: str, behavior: Behavior, is_unary: bool) -> Behavior:
         async def guarded(request: Any, context: Context) -> Any:
-            info = self._enter(method, context)
+            metadata: Any = context.invocation_metadata()
+            info = self.enter(method, read_metadata(metadata))
             try:
                 response = await behavior(request, context)
                 if is_unary:
                     await announce(context)
             except asyncio.CancelledError:
-                self._record(info, *_why_cancelled(context))
+                self.cancelled(info, context.time_remaining())
                 raise
             except grpc.aio.AbortError:
-                self._record(info, _name(context.code()), None)
+                self.leave(info, _name(context.code()), None)
                 raise
             except grpc.aio.InternalError:  # gRPC could not write: nobody reads any more
-                self._record(info, *_why_cancelled(context))
+                self.cancelled(info, context.time_remaining())
                 raise
-            except PerpetuoError as error:
-                await self._fail(info, context, error)
             except Exception as error:  # noqa: BLE001  # the border: whatever a handler raises ends here
-                self._log.error("call failed", request_id=info.request_id, method=method, exc_info=error)
-                await self._fail(info, context, Internal(_FIXED_TEXT))
+                status = self.fail(info, error)
+                kept: Any = context.trailing_metadata()
+                await context.abort(status.code, status.message, (*(kept or ()), *status.trailing))
             self._succeed(info, context)
             return response
 
         return guarded
 
-    def _enter(self, method: str, context: Context) -> CallInfo:
-        metadata: Any = context.invocation_metadata()
-        info = read_call(self._make_id(), method, asyncio.get_running_loop().time(), metadata)
+    def enter(self, method: str, told: Told) -> CallInfo:
+        """A call begins; it has to `leave` or to `fail`."""
+        info = call_of(self._make_id(), method, asyncio.get_running_loop().time(), told)
         enter_call(info)
         return info
 
-    async def _fail(self, info: CallInfo, context: Context, error: PerpetuoError) -> Never:
+    def cancelled(self, info: CallInfo, remaining_s: float | None = None) -> None:
+        """A call ends because it was cancelled, `remaining_s` seconds before its deadline if it has one."""
+        self.leave(info, *_why_cancelled(remaining_s))
+
+    def fail(self, info: CallInfo, error: Exception) -> RichStatus:
+        """A call ends with an error; gives what its caller is told, what was announced among it."""
+        if not isinstance(error, PerpetuoError):
+            self._log.error("call failed", request_id=info.request_id, method=info.method, exc_info=error)
+            error = Internal(_FIXED_TEXT)
         try:
             status = rich_status(error, self._rules[error.reason], info.request_id)
         except Exception as defect:  # noqa: BLE001  # still the border: gRPC would tell the caller what was raised here
             self._log.error("error cannot be told", request_id=info.request_id, method=info.method, exc_info=defect)
             error = Internal(_FIXED_TEXT)
             status = rich_status(error, self._rules[error.reason], info.request_id)
-        self._record(info, status.code.name, error.reason)
-        kept: Any = context.trailing_metadata()
-        await context.abort(status.code, status.message, (*(kept or ()), *_announced(info), *status.trailing))
+        self.leave(info, status.code.name, error.reason)
+        return RichStatus(status.code, status.message, (*_announced(info), *status.trailing))
 
     def _succeed(self, info: CallInfo, context: Context) -> None:
-        self._record(info, _name(context.code()), None)
+        self.leave(info, _name(context.code()), None)
         if not info.has_sent_request_id:
             kept: Any = context.trailing_metadata()
             context.set_trailing_metadata((*(kept or ()), *info.outgoing()))
 
-    def _record(self, info: CallInfo, code: str, reason: str | None) -> None:
+    def leave(self, info: CallInfo, code: str = _OK, reason: str | None = None) -> None:
+        """A call ends; `code` is the name of its status."""
         self._count(info.method, code)
         if not self._has_access_log:
             return
@@ -154,9 +162,8 @@ def _name(code: grpc.StatusCode | int | None) -> str:
     return getattr(code, "name", _OK if code is None else str(code))
 
 
-def _why_cancelled(context: Context) -> tuple[str, str]:
+def _why_cancelled(remaining_s: float | None) -> tuple[str, str]:
     """A handler is cancelled when the deadline has come or when the caller has gone."""
-    remaining_s: float | None = context.time_remaining()
     if remaining_s is not None and remaining_s <= _DEADLINE_ROUNDING_S:
         return grpc.StatusCode.DEADLINE_EXCEEDED.name, "DEADLINE_EXCEEDED"
     return grpc.StatusCode.CANCELLED.name, "CLIENT_GONE"

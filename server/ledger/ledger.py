@@ -1,8 +1,9 @@
 """The ledger: takes a finished request's record at once, and writes it down soon.
 
 `BatchLedger` puts a record into the spool, which outlives the process, keeps it in memory until a batch is full or
-50 ms have passed, and writes batches with one commit. While the database is away it goes on, up to the bounds of memory
-and spool; what memory has no room for is read back from the spool later. What must be given up is counted and logged.
+0.2 s have passed, 50 ms without a spool, and writes batches with one commit. While the database is away it goes on, up
+to the bounds of memory and spool; what memory has no room for is read back from the spool later. What must be given up
+is counted and logged.
 """
 
 import asyncio
@@ -24,7 +25,10 @@ from server.storage.database import Database
 
 BATCH_RECORDS = 100
 MAX_COMMIT_RECORDS = 500
-BATCH_DELAY_S = 0.05
+BATCH_DELAY_S = 0.2
+"""How long a record waits for others at most: what a batch costs of itself is most of the cost of a small one."""
+UNSPOOLED_DELAY_S = 0.05
+"""The same where a record is in memory alone, and would be lost with the process."""
 
 _LOGGED_EVERY = 1000
 
@@ -77,6 +81,7 @@ class BatchLedger:
     ) -> None:
         self._price_version = price_version
         self._spool = spool
+        self._delay_s = UNSPOOLED_DELAY_S if spool is None else BATCH_DELAY_S
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
         self._pending: deque[tuple[OperationRecord, Segment | None]] = deque()
@@ -134,7 +139,7 @@ class BatchLedger:
             return
         pending.append((operation, segment))
         if self._timer is None:
-            self._timer = self._loop.call_later(BATCH_DELAY_S, self._due.set)
+            self._timer = self._loop.call_later(self._delay_s, self._due.set)
         elif waiting + 1 == BATCH_RECORDS:
             self._due.set()
 
@@ -215,7 +220,7 @@ class BatchLedger:
             # What came meanwhile waits for a batch of its own.
             if self._timer is not None:
                 self._timer.cancel()
-                self._timer = self._loop.call_later(BATCH_DELAY_S, self._due.set) if self._pending else None
+                self._timer = self._loop.call_later(self._delay_s, self._due.set) if self._pending else None
 
     async def _write_batch(self, available: int) -> None:
         """Writes the oldest records; they leave the queue only when they are written or given up."""

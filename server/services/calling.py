@@ -77,22 +77,24 @@ class Calls:
 
         `face` names the face that was called, where it is not that of chat completions; `push` is the call's own.
         """
-        info = self._current()
+        return self.begun(self._current(), face, push, context.time_remaining())
+
+    def begun(self, info: CallInfo, face: str = "", push: Push | None = None, remaining_s: float | None = None) -> Call:
+        """The same of a call that is at hand, `remaining_s` seconds before its caller's deadline, if it has one."""
         now = asyncio.get_running_loop().time()
-        remaining_s = context.time_remaining()
         allowed_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
         return Call(
-            request_id=info.request_id,
-            principal=_known(info.principal),
-            received_at=now,
-            deadline=now + allowed_s,
-            surface=f"{info.surface}/{face}" if face else info.surface,
-            client_request_id=info.client_request_id,
-            knobs=info.knobs,
-            announce=info.response_metadata.extend,
-            is_timed=remaining_s is not None,
-            push=push,
-            traceparent=info.traceparent,
+            info.request_id,
+            info.principal or _known(info.principal),
+            now,
+            now + allowed_s,
+            f"{info.surface}/{face}" if face else info.surface,
+            info.client_request_id,
+            info.knobs,
+            info.response_metadata.extend,
+            remaining_s is not None,
+            push,
+            info.traceparent,
         )
 
     def announce(self, key: str, value: str) -> None:

@@ -4,13 +4,13 @@ The typed form is turned into the JSON that a REST caller would have sent, and t
 request says of `stream`, the method that is called decides.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from google.api import httpbody_pb2
 from perpetuo.v1 import chat_pb2, completions_pb2, completions_pb2_grpc
 
 from server.repeats import Completing
-from server.services.calling import Calls, Context, push_of
+from server.services.calling import CallInfo, Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 
 _JSON = "application/json"
@@ -22,6 +22,10 @@ class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
     def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
+        self.raw_forms = {"CreateRawChatCompletion": self._serve_raw}
+
+    def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
+        return self._pipeline.complete(self._calls.begun(info), body)
 
     async def CreateRawChatCompletion(
         self,

@@ -1,12 +1,14 @@
 """EmbeddingsService: embeddings in a typed and a raw form over the pipeline of chat completions."""
 
+from collections.abc import Awaitable
+
 from google.api import httpbody_pb2
 from perpetuo.v1 import embeddings_pb2, embeddings_pb2_grpc
 
 from server.ingress.embeddings.face import EmbeddingsFace
 from server.repeats import Completing
 from server.services import facing
-from server.services.calling import Calls, Context
+from server.services.calling import CallInfo, Calls, Context
 from server.services.chat_json import json_to_message, message_to_json
 
 
@@ -16,6 +18,10 @@ class EmbeddingsServicer(embeddings_pb2_grpc.EmbeddingsServiceServicer):
     def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
+        self.raw_forms = {"CreateRawEmbedding": self._serve_raw}
+
+    def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
+        return facing.complete(self._pipeline, self._calls.begun(info, EmbeddingsFace.name), body, EmbeddingsFace())
 
     async def CreateRawEmbedding(
         self, request: embeddings_pb2.CreateRawEmbeddingRequest, context: Context

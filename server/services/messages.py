@@ -1,6 +1,6 @@
 """MessagesService: Anthropic's Messages in a typed and a raw form over the pipeline of chat completions."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 
 from google.api import httpbody_pb2
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from server.ingress.messages.rates import with_kin
 from server.ingress.messages.request import read_count
 from server.repeats import Completing
 from server.services import facing
-from server.services.calling import Calls, Context, push_of
+from server.services.calling import CallInfo, Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 
 
@@ -23,6 +23,11 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
     def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
+        self.raw_forms = {"CreateRawMessage": self._serve_raw}
+
+    def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
+        call = _with_kin(self._calls.begun(info, MessagesFace.name))
+        return facing.complete(self._pipeline, call, body, MessagesFace(call.knobs))
 
     async def CreateRawMessage(
         self, request: messages_pb2.CreateRawMessageRequest, context: Context
@@ -76,12 +81,14 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
         return facing.stream(self._pipeline, call, body, MessagesFace(call.knobs))
 
     def _call(self, context: Context, push: Push | None = None) -> Call:
-        call = self._calls.call(context, MessagesFace.name, push)
+        return _with_kin(self._calls.call(context, MessagesFace.name, push))
 
-        def announce(pairs: Iterable[tuple[str, str]]) -> None:
-            call.announce(with_kin(pairs))
 
-        return replace(call, announce=announce)
+def _with_kin(call: Call) -> Call:
+    def announce(pairs: Iterable[tuple[str, str]]) -> None:
+        call.announce(with_kin(pairs))
+
+    return replace(call, announce=announce)
 
 
 def _count(body: bytes) -> messages_pb2.CountMessageTokensResponse:

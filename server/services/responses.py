@@ -1,6 +1,6 @@
 """ResponsesService: OpenAI's Responses in a typed and a raw form over the pipeline of chat completions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
 from functools import partial
 
@@ -8,13 +8,13 @@ import msgspec
 from google.api import httpbody_pb2
 from perpetuo.v1 import responses_pb2, responses_pb2_grpc
 
-from server.chat.principal import Push
+from server.chat.principal import Call, Push
 from server.errors import ParamUnsupported
 from server.ingress.responses import kept as lists
 from server.ingress.responses.face import ResponsesFace
 from server.repeats import Completing
 from server.services import facing
-from server.services.calling import Calls, Context, push_of
+from server.services.calling import CallInfo, Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 from server.services.response_states import ResponseStates
 from server.storage.responses import KeptResponse
@@ -27,6 +27,10 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         self._pipeline = pipeline
         self._calls = calls
         self._states = states
+        self.raw_forms = {"CreateRawResponse": self._serve_raw}
+
+    def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
+        return self._answer(self._calls.begun(info, ResponsesFace.name), body)
 
     async def CreateRawResponse(
         self, request: responses_pb2.CreateRawResponseRequest, context: Context
@@ -98,7 +102,9 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         return await self._states.kept.get(self._calls.principal().workspace_id, response_id)
 
     async def _complete(self, body: bytes, context: Context) -> bytes:
-        call = self._calls.call(context, ResponsesFace.name)
+        return await self._answer(self._calls.call(context, ResponsesFace.name), body)
+
+    async def _answer(self, call: Call, body: bytes) -> bytes:
         body = await self._states.resolved(call, body)
         face = await self._states.face(call, body)
         [answer] = await self._states.end(call, face, [await facing.complete(self._pipeline, call, body, face)])

@@ -1,6 +1,6 @@
 """TextCompletionsService: legacy text completions in a typed and a raw form over the pipeline of chat completions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from google.api import httpbody_pb2
 from perpetuo.v1 import text_completions_pb2 as texts
@@ -10,7 +10,7 @@ from server.chat.principal import Push
 from server.ingress.completions.face import CompletionsFace
 from server.repeats import Completing
 from server.services import facing
-from server.services.calling import Calls, Context, push_of
+from server.services.calling import CallInfo, Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
 
 
@@ -20,6 +20,11 @@ class TextCompletionsServicer(text_completions_pb2_grpc.TextCompletionsServiceSe
     def __init__(self, pipeline: Completing, calls: Calls) -> None:
         self._pipeline = pipeline
         self._calls = calls
+        self.raw_forms = {"CreateRawTextCompletion": self._serve_raw}
+
+    def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
+        call = self._calls.begun(info, CompletionsFace.name)
+        return facing.complete(self._pipeline, call, body, CompletionsFace())
 
     async def CreateRawTextCompletion(
         self, request: texts.CreateRawTextCompletionRequest, context: Context

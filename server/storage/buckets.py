@@ -19,11 +19,18 @@ _LOG_RATIO = math.log(RATIO)
 _MIDDLE = 2 * RATIO / (RATIO + 1)
 
 
+def _worked_out(time_ms: int) -> int:
+    return min(math.ceil(math.log(time_ms) / _LOG_RATIO) + 1, LAST)
+
+
+_USUAL = (0, *map(_worked_out, range(1, 1024)))
+
+
 def bucket_of(time_ms: int) -> int:
     """The bucket of a time in whole milliseconds."""
     if time_ms < 1:
         return 0
-    return min(math.ceil(math.log(time_ms) / _LOG_RATIO) + 1, LAST)
+    return _USUAL[time_ms] if time_ms < len(_USUAL) else _worked_out(time_ms)
 
 
 def time_of(bucket: int) -> float:

@@ -5,8 +5,7 @@ Rows are only ever added, and adding one twice is the same as adding it once, so
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Row, func, or_, select, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -53,8 +52,8 @@ NO_MINUTES = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = NO_MINUTES - _MICROSECOND
 _ATTEMPT_KEY = ("request_id", "number")
-_NO_USAGE: tuple[Any, ...] = (None,) * len(_USAGE_FIELDS)
-_usage_values = attrgetter(*_USAGE_FIELDS)
+_NO_USAGE: Any = Usage(*cast(Any, (None,) * len(_USAGE_FIELDS)))
+"""What stands in a row without usage."""
 
 
 class Operations:
@@ -210,6 +209,7 @@ def _own(workspace_id: str, stretch: Stretch, before: Place | None) -> Iterator[
 
 def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any, ...]:
     """The values of a row, in the order of the table's columns. Written out because it runs for every request."""
+    usage = operation.usage or _NO_USAGE
     return (
         operation.request_id,
         operation.workspace_id,
@@ -223,11 +223,16 @@ def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any,
         operation.provider_id,
         operation.strategy,
         operation.complexity,
-        operation.is_stream,
-        operation.is_cache_hit,
+        1 if operation.is_stream else 0,
+        1 if operation.is_cache_hit else 0,
         operation.status,
         operation.outcome,
-        *_usage_row(operation.usage),
+        usage.input_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.output_tokens,
+        usage.reasoning_tokens,
+        None if usage is _NO_USAGE else 1 if usage.is_estimated else 0,
         operation.cost_nanousd,
         None if operation.cost_nanousd is None else operation.price_version or price_version,
         operation.latency_ms,
@@ -239,6 +244,7 @@ def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any,
 
 
 def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) -> tuple[Any, ...]:
+    usage = attempt.usage or _NO_USAGE
     return (
         request_id,
         attempt.number,
@@ -250,7 +256,12 @@ def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) ->
         to_micros(attempt.started_at),
         attempt.latency_ms,
         attempt.first_token_ms,
-        *_usage_row(attempt.usage),
+        usage.input_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.output_tokens,
+        usage.reasoning_tokens,
+        None if usage is _NO_USAGE else 1 if usage.is_estimated else 0,
         attempt.cost_nanousd,
         None if attempt.cost_nanousd is None else attempt.price_version or price_version,
         _plain(attempt.detail),
@@ -260,10 +271,6 @@ def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) ->
 def _plain(text: str) -> str:
     """What strangers wrote, without NUL, which not every database can hold."""
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
-
-
-def _usage_row(usage: Usage | None) -> tuple[Any, ...]:
-    return _NO_USAGE if usage is None else _usage_values(usage)
 
 
 def _operation(row: Row[Any], attempts: tuple[AttemptRecord, ...]) -> OperationRecord:

@@ -12,11 +12,11 @@ import contextlib
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any, Final, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import Insert, Table, event
@@ -29,6 +29,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from server.errors import StoreUnavailable
 from server.storage.backend import Addition, Also, StoreBounds
+from server.storage.chunks import TABLES, Chunks
 from server.storage.turns import Turns
 
 _TURN_WAIT_S = 10.0
@@ -36,6 +37,8 @@ _TURN_WAIT_S = 10.0
 _LOCK_SHARE = 0.5
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _MAX_LOOKED_UP = 1000
+_SAME: Final[Mapping[None, None]] = {}
+"""Its `get` gives None for None, in C."""
 
 _T = TypeVar("_T")
 
@@ -53,6 +56,7 @@ class SqliteBackend:
         self._is_locked = False
         self._is_closed = False
         self._statements: dict[str, str] = {}
+        self._chunks: dict[str, Chunks] = {}
         self._driver: _Connection | None = None
 
         @event.listens_for(writer.sync_engine, "connect")
@@ -71,6 +75,8 @@ class SqliteBackend:
             lock_file = _prepare(path)
         except OSError as error:
             raise StoreUnavailable(f"The database file {path} cannot be opened: {error.strerror}.") from error
+        # Of every None the driver asks how it is to be stored, by way of two exceptions; this tells it, at no cost.
+        sqlite3.register_adapter(type(None), _SAME.get)
         writer = _engine(path, 1, "BEGIN IMMEDIATE")
         readers = _engine(path, bounds.pool_size, "BEGIN")
         busy_timeout_ms = _patience_ms(bounds)
@@ -165,7 +171,7 @@ class SqliteBackend:
         def work(database: sqlite3.Connection) -> None:
             database.execute("BEGIN IMMEDIATE")
             try:
-                self._add_all(database, also(self._added(database, table, rows)))
+                self._add_all(database, also(self._appended(database, table, rows)))
                 database.execute("COMMIT")
             except BaseException:
                 if database.in_transaction:
@@ -179,18 +185,40 @@ class SqliteBackend:
             assert self._driver is not None
             await _in_thread(self._driver, work)
 
+    def _appended(self, database: sqlite3.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> frozenset[str]:
+        """As `_added`, at the beginning of a transaction, where the rows are expected to be new."""
+        before = database.total_changes
+        self._insert(database, Addition(table, (table.columns[0].name,), rows))
+        if database.total_changes - before == len(rows):
+            return frozenset([row[0] for row in rows])
+        # Only a look before tells which of them were there.
+        database.execute("ROLLBACK")
+        database.execute("BEGIN IMMEDIATE")
+        return self._added(database, table, rows)
+
     def _added(self, database: sqlite3.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> frozenset[str]:
         """Adds the rows whose keys are not there, and answers these."""
         key = table.columns[0].name
         known = _known(database, f"SELECT {key} FROM {table.name} WHERE {key} IN", [row[0] for row in rows])
         new = [row for row in rows if row[0] not in known]
-        database.executemany(self._sql(Addition(table, (key,), rows)), new)
-        return frozenset(row[0] for row in new)
+        self._insert(database, Addition(table, (key,), new))
+        return frozenset([row[0] for row in new])
 
     def _add_all(self, database: sqlite3.Connection, additions: Sequence[Addition]) -> None:
         for addition in additions:
             if addition.rows:
-                database.executemany(self._sql(addition), addition.rows)
+                self._insert(database, addition)
+
+    def _insert(self, database: sqlite3.Connection, addition: Addition) -> None:
+        name = addition.table.name
+        if name not in TABLES:
+            database.executemany(self._sql(addition), addition.rows)
+            return
+        chunks = self._chunks.get(name)
+        if chunks is None:
+            chunks = self._chunks[name] = Chunks(addition)
+        for statement, values in chunks.of(addition.rows):
+            database.execute(statement, values)
 
     def _sql(self, addition: Addition) -> str:
         name = addition.table.name

@@ -6,15 +6,15 @@ from typing import Any
 import grpc
 import pytest
 
-from server.interceptors.context import announce, current_call, enter_call, read_call
+from server.interceptors.context import announce, call_of, current_call, enter_call, read_metadata
 
 
 def read(*metadata: tuple[str, str | bytes]) -> Any:
-    return read_call("req_1", "/a.B/C", 5.0, metadata)
+    return call_of("req_1", "/a.B/C", 5.0, read_metadata(metadata))
 
 
 def test_a_call_without_metadata_is_a_plain_grpc_call() -> None:
-    info = read_call("req_1", "/a.B/C", 5.0, None)
+    info = call_of("req_1", "/a.B/C", 5.0, read_metadata(None))
     assert (info.request_id, info.method, info.started_s) == ("req_1", "/a.B/C", 5.0)
     assert (info.client_request_id, info.surface, dict(info.knobs)) == (None, "grpc", {})
     assert (info.principal, info.credential) == (None, "")

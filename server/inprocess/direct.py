@@ -1,0 +1,103 @@
+"""Calls whose request and answer are one JSON body each, made without messages, call objects or a second task.
+
+What a caller and a channel know of such a call while it runs; what serving one takes is composed elsewhere, once for
+each method. A call runs in the task that awaits it, like those of `here.py`, and is cancelled as they are.
+"""
+
+import asyncio
+from typing import Any, Protocol
+
+import grpc
+from msgspec import Struct
+
+from server.inprocess.metadata import MetadataLike, Pairs
+from server.inprocess.rpc import LOCALLY_CANCELLED, OK, Outcome
+
+
+class Running(Protocol):
+    """A call whose handler runs, as the channel sees it."""
+
+    def cancel(self, details: str) -> bool:
+        """Ends it for its caller at once. False: it had ended before."""
+
+    def drop(self, outcome: Outcome) -> None:
+        """Ends it with an outcome that is not the handler's."""
+
+    def ended(self) -> asyncio.Future[None]:
+        """Done when the handler has ended."""
+
+
+class Answer(Struct, frozen=True):
+    """What came: a JSON body, and the initial metadata as names and values.
+
+    `is_text`: all values are printable ASCII text, under names that take such.
+    """
+
+    body: bytes
+    names: tuple[str, ...]
+    values: tuple[str | bytes, ...]
+    is_text: bool
+
+    @property
+    def metadata(self) -> Pairs:
+        """The initial metadata."""
+        return tuple(zip(self.names, self.values, strict=True))
+
+
+class DirectCall(Struct, eq=False):
+    """One call in `task`. `cancels` counts how often the task was cancelled from here; `is_gone`: by its caller."""
+
+    task: asyncio.Task[Any]
+    outcome: Outcome | None = None
+    is_gone: bool = False
+    cancels: int = 0
+    end_told: asyncio.Future[None] | None = None
+
+    def cancel(self, details: str = LOCALLY_CANCELLED) -> bool:
+        """Ends the call for its caller, and cancels the handler. False: it had an outcome before."""
+        if self.outcome is not None:
+            return False
+        self.is_gone = True
+        self.drop(Outcome(grpc.StatusCode.CANCELLED, details))
+        return True
+
+    def drop(self, outcome: Outcome) -> None:
+        """Ends the call with an outcome that is not the handler's, and cancels the handler."""
+        if self.outcome is None:
+            self.outcome = outcome
+        self.cancels += 1
+        self.task.cancel()
+
+    def ended(self) -> asyncio.Future[None]:
+        """Done when the handler has ended."""
+        if self.end_told is None:
+            self.end_told = self.task.get_loop().create_future()
+        return self.end_told
+
+    def end(self) -> None:
+        """The handler has ended; what cancelled it from here has no effect on its task any more."""
+        if self.outcome is None:
+            self.outcome = OK
+        for _ in range(self.cancels):
+            self.task.uncancel()
+        if self.end_told is not None:
+            self.end_told.set_result(None)
+
+
+class Direct(Protocol):
+    """A method that is called directly."""
+
+    max_bytes: int
+    """Larger bodies have to go the way of messages."""
+
+    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
+        """A call that the running task is about to make."""
+
+    def prepare(self, metadata: MetadataLike) -> Any | None:
+        """What calls with these metadata have in common, for `answer`; None: they have to go the way of messages."""
+
+    async def answer(self, call: DirectCall, prepared: Any, body: bytes) -> Answer:
+        """Makes a call.
+
+        Raises AioRpcError, UsageError when the channel is closed, and CancelledError when the call was cancelled.
+        """

@@ -1,0 +1,268 @@
+"""Model calls that are made directly are answered in just the words of those made with messages, however often."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from perpetuo.v1 import completions_pb2_grpc
+
+from edge.lane import Lane
+from edge.serve import serving
+from edge.settings import EdgeSettings
+from edge.standalone import gateway_app
+from server.chat.principal import Call, Plan, Principal
+from server.errors import KeyInvalid, ModelUnknown
+from server.grpc_server import CoreServer, ServerOptions
+from server.inprocess import HandlerRegistry
+from server.interceptors.address import CallerAddress
+from server.interceptors.context import current_call
+from server.limits.door import Door, Time
+from server.services.calling import Calls
+from server.services.completions import CompletionsServicer
+
+PATH = b"/v1/chat/completions"
+KEY = (b"authorization: Bearer gw_1",)
+JSON = (b"content-type: application/json",)
+REQUEST_ID = re.compile(rb"req_[0-9a-z]{26}")
+PATIENCE_S = 10
+
+
+class Keys:
+    """Knows one key."""
+
+    def __init__(self) -> None:
+        self.known = {"gw_1"}
+
+    async def authenticate_key(self, secret: str) -> Principal:
+        if secret not in self.known:
+            raise KeyInvalid("No such key.")
+        return Principal("usr_1", "ws_1", Plan.PRO, key_id="key_1")
+
+    async def authenticate_token(self, token: str) -> Principal:
+        raise AssertionError("no method here takes a token")
+
+
+class Script:
+    """A pipeline that does what the body says."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.bodies: list[bytes] = []
+        self.began = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def complete(self, call: Call, body: bytes, read: object = None) -> bytes:
+        self.calls.append(call)
+        self.bodies.append(body)
+        await asyncio.sleep(0)
+        if b"announce" in body:
+            call.announce([("x-perpetuo-provider", "demo"), ("x-ratelimit-limit-requests", "10")])
+        if b"bytes" in body:
+            call.announce([("x-perpetuo-mark-bin", b"\x00")])  # type: ignore[list-item]  # as a plugin may
+        if b"unknown" in body:
+            raise ModelUnknown("There is no such model.", param="model")
+        if b"defect" in body:
+            raise ZeroDivisionError("secret")
+        if b"wait" in body:
+            await self._wait()
+        return b'{"is":"fine"}'
+
+    async def _wait(self) -> None:
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+
+    async def stream(self, call: Call, body: bytes, read: object = None) -> AsyncGenerator[list[bytes], None]:
+        self.bodies.append(body)
+        yield [b'{"n":1}']
+
+
+@dataclass
+class Gateway:
+    """A REST face over a core with one service."""
+
+    script: Script
+    keys: Keys
+    port: int
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator["Client"]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Client(reader, writer)
+        finally:
+            writer.close()
+
+
+@dataclass
+class Client:
+    """A connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def ask(self, request: bytes) -> bytes:
+        """The whole response; what closes the connection is at its end."""
+        self.writer.write(request)
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.response()
+
+    async def response(self) -> bytes:
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"HTTP/1.1 100 "):
+                return head + await self.response()
+            if b"transfer-encoding: chunked" in head:
+                return head + await self.reader.readuntil(b"0\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length is not None
+            body = await self.reader.readexactly(int(length[1]))
+        except asyncio.IncompleteReadError as error:
+            return error.partial + b"(closed)"
+        is_last = b"connection: close" in head
+        return head + body + (b"(closed)" if is_last and not await self.reader.read() else b"")
+
+
+@contextlib.asynccontextmanager
+async def gateway(*, is_direct: bool, settings: EdgeSettings | None = None) -> AsyncIterator[Gateway]:
+    loop, script, keys, registry = asyncio.get_running_loop(), Script(), Keys(), HandlerRegistry()
+    lines: list[tuple[str, str]] = []
+    servicer = CompletionsServicer(script, Calls(current_call, 60.0, CallerAddress(())))
+    completions_pb2_grpc.add_CompletionsServiceServicer_to_server(servicer, registry)
+    door = Door(Time(loop.time, loop.call_later), 100, 0.0)
+    options = ServerOptions(has_access_log=False, door=door, count_call=lambda *line: lines.append(line))
+    core = CoreServer(registry, keys, options)
+    if not is_direct:
+        core.channel.serve_directly({})
+    settings = settings or EdgeSettings(port=0, grace_s=0.2)
+    app = gateway_app(core.channel, settings, door)
+    async with serving(app, settings, gate=app.state.gate) as port:
+        yield Gateway(script, keys, port, lines)
+    await core.stop(0)
+    assert (door.inside, core.channel.running) == (0, set())
+
+
+def request(*lines: bytes, body: bytes = b"{}", path: bytes = PATH, method: bytes = b"POST") -> bytes:
+    head = (b"%b %b HTTP/1.1" % (method, path), b"host: a", *lines, b"content-length: %d" % len(body))
+    return b"\r\n".join(head) + b"\r\n\r\n" + body
+
+
+REQUESTS = {
+    "an answer": request(*KEY, *JSON),
+    "an answer with headers": request(*KEY, *JSON, body=b'{"announce":1}'),
+    "an answer with a header of bytes": request(*KEY, *JSON, body=b'{"bytes":1}'),
+    "a refusal": request(*KEY, *JSON, body=b'{"unknown":1}'),
+    "a refusal for a client that reads typed errors": request(
+        *KEY, *JSON, b"anthropic-version: 2023-06-01", body=b'{"unknown":1}'
+    ),
+    "a defect": request(*KEY, *JSON, body=b'{"defect":1}'),
+    "no key": request(*JSON),
+    "a key that nobody knows": request(b"x-api-key: gw_2", *JSON),
+    "no content type": request(*KEY),
+    "a body that is no JSON": request(*KEY, b"content-type: text/plain"),
+    "a body that is encoded": request(*KEY, b"content-encoding: gzip", *JSON),
+    "no body": request(*KEY, *JSON, body=b""),
+    "a query": request(*KEY, *JSON, path=PATH + b"?a=b"),
+    "a stream": request(*KEY, *JSON, body=b'{"stream":true}'),
+    "no stream": request(*KEY, *JSON, body=b'{"stream":false}'),
+    "a stream by another spelling": request(*KEY, *JSON, body=b'{"\\u0073tream":true}'),
+    "a deadline": request(*KEY, *JSON, b"x-request-timeout: 5"),
+    "a deadline that is none": request(*KEY, *JSON, b"x-request-timeout: soon"),
+    "metadata": request(*KEY, *JSON, b"grpc-metadata-a: b", b"x-perpetuo-cache: off"),
+    "metadata of a reserved name": request(*KEY, *JSON, b"grpc-metadata-te: b"),
+    "a request id": request(*KEY, *JSON, b"x-request-id: mine", b"te: trailers"),
+    "the last on its connection": request(*KEY, *JSON, b"connection: close"),
+    "one that waits for leave": request(*KEY, *JSON, b"expect: 100-continue"),
+    "another method": request(*KEY, *JSON, method=b"PUT"),
+    "another path": request(*KEY, *JSON, path=b"/v1/nothing"),
+    "a path with a slip": request(*KEY, *JSON, path=b"/v1/chat/completions/"),
+}
+
+
+async def _seen(requests: list[bytes], *, is_direct: bool) -> tuple[list[bytes], list[Any], list[Any]]:
+    """What comes back on one connection for as long as it lasts, and what the core saw."""
+    async with gateway(is_direct=is_direct) as started, started.connected() as client:
+        answers: list[bytes] = []
+        for each in requests:
+            answer = await client.ask(each)
+            answers.append(REQUEST_ID.sub(b"req_", answer))
+            if answer.endswith(b"(closed)"):
+                break
+        calls = [(c.surface, c.client_request_id, dict(c.knobs), c.is_timed) for c in started.script.calls]
+        return answers, [*calls, *started.script.bodies], started.lines
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+async def test_a_request_is_answered_in_the_same_words_however_often_it_comes(case: str) -> None:
+    requests = [REQUESTS[case]] * 3
+    direct = await _seen(requests, is_direct=True)
+    assert direct == await _seen(requests, is_direct=False)
+    answers = direct[0]
+    assert answers == answers[:1] * len(answers)
+
+
+async def test_requests_of_all_kinds_follow_each_other_on_one_connection() -> None:
+    kept = [each for name, each in REQUESTS.items() if name not in {"a defect", "the last on its connection"}]
+    requests = [each for one in kept for each in (REQUESTS["an answer"], one, one)]
+    direct = await _seen(requests, is_direct=True)
+    assert len(direct[0]) == len(requests)
+    assert direct == await _seen(requests, is_direct=False)
+
+
+async def test_each_of_them_has_an_id_of_its_own_under_both_names() -> None:
+    async with gateway(is_direct=True) as started, started.connected() as client:
+        answers = [await client.ask(REQUESTS["an answer"]) for _ in range(3)]
+        ids = [REQUEST_ID.findall(answer) for answer in answers]
+    assert [[each.request_id.encode()] * 2 for each in started.script.calls] == ids
+    assert len({each for pair in ids for each in pair}) == 3
+
+
+async def test_a_key_that_is_revoked_opens_nothing_any_more_on_the_same_connection() -> None:
+    async with gateway(is_direct=True) as started, started.connected() as client:
+        assert (await client.ask(REQUESTS["an answer"])).startswith(b"HTTP/1.1 200 ")
+        started.keys.known.clear()
+        assert (await client.ask(REQUESTS["an answer"])).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("is_direct", [True, False], ids=["directly", "with messages"])
+@pytest.mark.parametrize("before", [0, 2], ids=["first", "third"])
+async def test_a_client_that_leaves_stops_its_call(before: int, is_direct: bool) -> None:
+    async with gateway(is_direct=is_direct) as started, asyncio.timeout(PATIENCE_S):
+        async with started.connected() as client:
+            for _ in range(before):
+                await client.ask(REQUESTS["an answer"])
+            client.writer.write(request(*KEY, *JSON, body=b'{"wait":1}'))
+            await started.script.began.wait()
+        await started.script.cancelled.wait()
+        while len(started.lines) <= before:
+            await asyncio.sleep(0.001)
+    assert started.lines[-1][1] == "CANCELLED"
+
+
+@pytest.mark.parametrize("is_direct", [True, False], ids=["directly", "with messages"])
+@pytest.mark.parametrize("before", [0, 2], ids=["first", "third"])
+async def test_who_outlasts_the_grace_of_a_server_that_stops_is_told_so(before: int, is_direct: bool) -> None:
+    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(PATIENCE_S):
+        async with gateway(is_direct=is_direct) as started:
+            client = await stack.enter_async_context(started.connected())
+            for _ in range(before):
+                await client.ask(REQUESTS["an answer"])
+            client.writer.write(request(*KEY, *JSON, body=b'{"wait":1}'))
+            await started.script.began.wait()
+        assert (await client.response()).startswith(b"HTTP/1.1 503 ")
+
+
+def test_a_lane_takes_what_would_come_to_it() -> None:
+    class Endpoint:
+        twin = object()
+
+    lane = Lane(Endpoint(), None, None, 12, None, "", None)  # type: ignore[arg-type]  # asked for no more than this
+    bodies = [b"", b"{}", b"x" * 12, b"x" * 13, b'{"stream":1}']
+    assert [lane.takes(body) for body in bodies] == [False, True, True, False, True]
