@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from server.cache.control import CacheUse, use_of
-from server.cache.fingerprint import Scope, fingerprint
+from server.cache.fingerprint import fingerprint
 from server.cache.kept import KeptAnswer
 from server.chat.answer import ID_PREFIX, Identity, finish_answer
 from server.chat.calibration import Calibration
@@ -91,8 +91,10 @@ class Pipeline:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(prepared)
-            answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
-            if share is not None:
+            if share is None:
+                answer = await self._ask(prepared)
+            else:
+                answer = share.take_kept() or await share.complete(partial(self._ask, prepared))
                 share.tell(operation)
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.finish_reason = answer.finish_reason or ""
@@ -275,7 +277,9 @@ class Pipeline:
             return None
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        scope = Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
+        scope = self._parts.sharing.scopes.of(
+            principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries
+        )
         key = fingerprint(request, scope)
         if key is None:
             return None

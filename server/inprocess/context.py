@@ -87,7 +87,10 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         size_bytes = _ENTRY_BYTES * len(entries)
         for entry in entries:
             size_bytes += len(entry)
-        return rpc.refuse_bytes(size_bytes, "SERVER", "CLIENT") is None and take(entries)
+        limits = rpc.limits
+        if 0 <= limits.receive_bytes < size_bytes or 0 <= limits.send_bytes < size_bytes:
+            return False
+        return take(entries)
 
     # Metadata and status.
 
