@@ -305,17 +305,19 @@ class Pipeline:
 
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
-        operation = prepared.operation
-        await self._find_room(operation, prepared)
-        served = await self._parts.dispatcher.complete(prepared.errand(self._parts.calibration))
-        answer = served.answer
-        usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
-        operation.served, operation.usage = served.candidate, usage
-        operation.note(answer.notes)
-        served.attempt.usage = usage
-        served.attempt.end()
+        operation, calibration, line = prepared.operation, self._parts.calibration, self._parts.line
+        if line is None or not operation.candidates or not line.has_room(operation.candidates):
+            await self._find_room(operation, prepared)
+        served = await self._parts.dispatcher.complete(prepared.errand(calibration))
+        answer, attempt = served.answer, served.attempt
+        usage = usage_of_answer(calibration, attempt.candidate, answer, operation.prompt_tokens)
+        operation.served = attempt.candidate
+        operation.usage = attempt.usage = usage
+        if answer.notes:
+            operation.note(answer.notes)
+        attempt.end()
         operation.answered_model = answer.facts.model or ""
-        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
+        return KeptAnswer(attempt.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
