@@ -91,10 +91,8 @@ class Pipeline:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
             await self._admit(prepared)
-            if share is None:
-                answer = await self._ask(prepared)
-            else:
-                answer = share.take_kept() or await share.complete(partial(self._ask, prepared))
+            answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
+            if share is not None:
                 share.tell(operation)
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.finish_reason = answer.finish_reason or ""
@@ -277,9 +275,8 @@ class Pipeline:
             return None
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        scope = self._parts.sharing.scopes.of(
-            principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries
-        )
+        scopes = self._parts.sharing.scopes
+        scope = scopes.of(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
         key = fingerprint(request, scope)
         if key is None:
             return None

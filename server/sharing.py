@@ -170,12 +170,6 @@ class Share:
         """Whether there is an answer to it already; one that was found is its own from then on."""
         return (self._found or self._find()) is not None
 
-    def take_kept(self) -> KeptAnswer | None:
-        """The answer that was found before, for whoever has no need to wait for one; counted as taken."""
-        if self._found is not None:
-            self._count_kept()
-        return self._found
-
     async def complete(self, ask: Ask) -> KeptAnswer:
         """The answer: a kept one, that of a call under way, or one of our own."""
         while (kept := self._found or self._find()) is None:
