@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from server.cache.control import CacheUse, use_of
-from server.cache.fingerprint import Scope, fingerprint
+from server.cache.fingerprint import fingerprint
 from server.cache.kept import KeptAnswer
 from server.chat.answer import ID_PREFIX, Identity, finish_answer, with_metadata
 from server.chat.calibration import Calibration
@@ -280,7 +280,8 @@ class Pipeline:
             return None
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        scope = Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
+        scopes = self._parts.sharing.scopes
+        scope = scopes.of(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
         key = fingerprint(request, scope)
         if key is None:
             return None

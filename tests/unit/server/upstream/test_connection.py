@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 import weakref
 
 import pytest
@@ -270,7 +271,7 @@ class Wire(asyncio.Transport):
         self.is_ended = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        return
+        """Sends nothing."""
 
     def abort(self) -> None:
         self.is_ended = True
@@ -318,3 +319,69 @@ def test_a_connection_that_is_gone_keeps_no_timer() -> None:
         assert gone() is None
 
     virtual_time.run(main())
+
+
+def answering() -> tuple[Connection, HttpResponse, Wire]:
+    """A connection that carries an exchange, the answer to come, and what is below."""
+    connection = Connection(asyncio.get_running_loop(), lambda _: None, lambda _: None)
+    answer = HttpResponse(connection, Timeouts(), asyncio.get_running_loop().time(), 1 << 20)
+    below = Wire()
+    connection.connection_made(below)
+    connection.start(b"", b"", answer)
+    return connection, answer, below
+
+
+SIZES = ("%x", "%X", "0%x", "%x;name=value", '%x;name="x"')
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+async def test_a_chunked_body_is_the_same_wherever_it_is_cut() -> None:
+    rng = random.Random(11)
+    texts = (b"data: x\n\n", b"\r\n", b"1\r\na\r\n", b"0\r\n\r\n", b"a", b"\xc3\xa9" * 9)
+    for _ in range(300):
+        chunks = [b"".join(rng.choices(texts, k=rng.randrange(1, 5))) for _ in range(rng.randrange(1, 9))]
+        framed = [
+            (rng.choice(SIZES) % len(chunk)).encode() + b"\r\n" + chunk + b"\r\n"
+            if rng.random() < 0.3
+            # Mostly as servers write them.
+            else b"%x\r\n%b\r\n" % (len(chunk), chunk)
+            for chunk in chunks
+        ]
+        connection, answer, below = answering()
+        connection.data_received(HEAD)
+        for piece in (*framed, b"0\r\n\r\n"):
+            cut = rng.randrange(len(piece) + 1) if rng.random() < 0.5 else 0
+            for part in filter(None, (piece[:cut], piece[cut:])):
+                connection.data_received(part)
+        assert await answer.read() == b"".join(chunks)
+        assert answer.is_complete
+        assert connection.is_usable, "the parser has followed to the end"
+        assert not below.is_ended
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(b"2\r\na\r\n", id="a chunk that is shorter than it says"),
+        pytest.param(b"1\r\nab\r\n", id="a chunk that is longer than it says"),
+        pytest.param(b"+1\r\na\r\n", id="a size with a sign"),
+        pytest.param(b"0x1\r\na\r\n", id="a size with a prefix"),
+        pytest.param(b" 1\r\na\r\n", id="a size with a space"),
+        pytest.param(b"1\na\n", id="lines that end with nothing but a line feed"),
+        pytest.param(b"\r\na\r\n", id="no size"),
+    ],
+)
+async def test_a_chunk_that_is_none_ends_a_connection_that_stood_between_two(piece: bytes) -> None:
+    connection, answer, below = answering()
+    connection.data_received(HEAD + b"1\r\na\r\n")
+    connection.data_received(b"1\r\nb\r\n")
+    connection.data_received(piece)
+    connection.data_received(b"1\r\nc\r\n")
+    assert below.is_ended
+    with pytest.raises(UpstreamBadResponse, match="not HTTP"):
+        await drain(answer)
+
+
+async def drain(answer: HttpResponse) -> None:
+    async for _ in answer.chunks():
+        pass
