@@ -182,12 +182,9 @@ class Pipeline:
         trace = Trace(parts.clock, parts.price, is_stream, parts.watch)
         # Until the workspace's policy is known, nothing is recorded that it may not want.
         operation = Operation(call, trace, is_stream, parts.clock.exact(), content_policy="off")
-        trace.on_begin = partial(self._goes_out, operation)
+        # From when an upstream is asked the request must not vanish with the process.
+        trace.on_begin = lambda: parts.ledger.begin(operation.start())
         return operation
-
-    def _goes_out(self, operation: Operation) -> None:
-        """Notes that an upstream is asked: from now on the request must not vanish with the process."""
-        self._parts.ledger.begin(operation.start())
 
     def _answered(self, operation: Operation, share: Share | None) -> None:
         """Notes when there was something to send, unless that was up to another's call."""
