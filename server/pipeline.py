@@ -98,7 +98,7 @@ class Pipeline:
             operation.finish_reason = answer.finish_reason or ""
             operation.note(answer.notes)
             metadata = operation.metadata()
-            finished = with_metadata(answer.body, metadata)
+            finished = with_metadata(answer.body, metadata, is_plain=answer.is_plain)
             if finished is None:
                 identity = self._identity(call, answer.candidate.model)
                 finished = finish_answer(answer.body, identity=identity, metadata=metadata)
@@ -315,7 +315,8 @@ class Pipeline:
             operation.note(answer.notes)
         attempt.end()
         operation.answered_model = answer.facts.model or ""
-        return KeptAnswer(attempt.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
+        facts, notes = answer.facts, tuple(operation.notes)
+        return KeptAnswer(attempt.candidate, answer.body, usage, facts.finish_reason, notes, facts.is_plain)
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
