@@ -98,7 +98,7 @@ class Pipeline:
             operation.finish_reason = answer.finish_reason or ""
             operation.note(answer.notes)
             metadata = operation.metadata()
-            finished = with_metadata(answer.body, metadata)
+            finished = with_metadata(answer.body, metadata, is_plain=answer.is_plain)
             if finished is None:
                 identity = self._identity(call, answer.candidate.model)
                 finished = finish_answer(answer.body, identity=identity, metadata=metadata)
@@ -182,12 +182,9 @@ class Pipeline:
         trace = Trace(parts.clock, parts.price, is_stream, parts.watch)
         # Until the workspace's policy is known, nothing is recorded that it may not want.
         operation = Operation(call, trace, is_stream, parts.clock.exact(), content_policy="off")
-        trace.on_begin = partial(self._goes_out, operation)
+        # From when an upstream is asked the request must not vanish with the process.
+        trace.on_begin = lambda: parts.ledger.begin(operation.start())
         return operation
-
-    def _goes_out(self, operation: Operation) -> None:
-        """Notes that an upstream is asked: from now on the request must not vanish with the process."""
-        self._parts.ledger.begin(operation.start())
 
     def _answered(self, operation: Operation, share: Share | None) -> None:
         """Notes when there was something to send, unless that was up to another's call."""
@@ -319,7 +316,8 @@ class Pipeline:
             operation.note(answer.notes)
         attempt.end()
         operation.answered_model = answer.facts.model or ""
-        return KeptAnswer(attempt.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
+        facts, notes = answer.facts, tuple(operation.notes)
+        return KeptAnswer(attempt.candidate, answer.body, usage, facts.finish_reason, notes, facts.is_plain)
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""

@@ -189,9 +189,12 @@ class Router:
         """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
         now_s = self._sources.clock.monotonic()
         self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
-        served = next((each for each in reversed(attempts) if each.outcome == "ok"), None) if bond is not None else None
-        if bond is not None and served is not None:
-            self._homes.keep(bond, Home(served.provider_id, served.model), now_s)
+        if bond is None:
+            return
+        for attempt in reversed(attempts):
+            if attempt.outcome == "ok":
+                self._homes.keep(bond, Home(attempt.provider_id, attempt.model), now_s)
+                return
 
 
 def _key_of(request: ChatRequest) -> tuple[int, int]:
