@@ -46,6 +46,7 @@ from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.keeping import Keeping, KeepingRules
+from server.knowing import Knowing
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
 from server.ledger.logs import Logs
@@ -332,18 +333,20 @@ class Core:
         )
 
     def _router(self) -> Router:
+        stores, pricing = self.stores, self._pricing
         return Router(
             Sources(
-                deployments_of=self.stores.entries.deployments,
-                facts_of=_facts(self.stores.known.rows).__getitem__,
+                deployments_of=stores.entries.deployments,
+                facts_of=_facts(stores.known.rows).__getitem__,
                 clock=_clock(),
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
-                policy_of=self.stores.accounts.policies.of,
-                prices_of=self._pricing.routing_prices_of,
+                policy_of=stores.accounts.policies.of,
+                prices_of=pricing.routing_prices_of,
                 rests_at=self._health.resting,
                 load_of=self._traffic.load,
                 is_full=self._traffic.is_full,
+                known_of=Knowing(stores.accounts.policies, stores.entries, pricing, stores.forgetting).of,
             )
         )
 
