@@ -50,10 +50,26 @@ class Lane(Protocol):
 class Cycle:
     """A request from the end of its head to the end of its response.
 
-    `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol sets
-    `message_event` when either changes. `on_response` is called once the response is complete. `lane` is left here by
+    `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol calls
+    `tell` when either changes. `on_response` is called once the response is complete. `lane` is left here by
     what serves the request, for others with the same head.
     """
+
+    waiting_for_100_continue = False
+    body: bytes | bytearray = b""
+    more_body = True
+    disconnected = False
+    on_departure: Callable[[], object] | None = None
+    lane: Lane | None = None
+    response_started = False
+    response_complete = False
+    _has_news = False
+    _news: asyncio.Event | None = None
+    _has_given = False
+    _is_chunked = False
+    _left_bytes = 0
+    _head: bytes | None = None
+    _flushing: asyncio.Handle | None = None
 
     def __init__(
         self,
@@ -70,25 +86,31 @@ class Cycle:
         self.flow = flow
         self.on_response = on_response
         self.keep_alive = keep_alive
-        self.waiting_for_100_continue = expect_100_continue
-        self.message_event = asyncio.Event()
-        self.body = bytearray()
-        self.more_body = True
-        self.disconnected = False
-        self.on_departure: Callable[[], object] | None = None
-        self.lane: Lane | None = None
-        self.response_started = False
-        self.response_complete = False
-        self._has_given = False
-        self._is_chunked = False
-        self._left_bytes = 0
-        self._head: bytes | None = None
-        self._flushing: asyncio.Handle | None = None
+        if expect_100_continue:
+            self.waiting_for_100_continue = True
 
-    async def run_asgi(self, app: ASGIApp) -> None:
-        """Runs the application, and answers or closes when it fails to."""
+    @property
+    def message_event(self) -> asyncio.Event:
+        """What who waits for a message waits for; made only for those who do."""
+        if self._news is None:
+            self._news = asyncio.Event()
+            if self._has_news:
+                self._news.set()
+        return self._news
+
+    def tell(self) -> None:
+        """Something has come that `receive` tells."""
+        self._has_news = True
+        if self._news is not None:
+            self._news.set()
+
+    async def run(self, app: ASGIApp) -> None:
+        """Serves the request by its lane if it has one, or else by the application; answers or closes if that fails."""
         try:
-            await app(self.scope, self.receive, self.send)
+            if self.lane is not None:
+                await self.lane.serve(self)
+            else:
+                await app(self.scope, self.receive, self.send)
         except BaseException as error:
             if not isinstance(error, asyncio.CancelledError):  # the server stops, and was waited for long enough
                 _LOGGER.error("Exception in ASGI application", exc_info=error)
@@ -133,7 +155,7 @@ class Cycle:
         """The connection is lost."""
         if not self.response_complete:
             self.disconnected = True
-        self.message_event.set()
+        self.tell()
         on_departure, self.on_departure = self.on_departure, None
         if on_departure is not None and self.disconnected:
             on_departure()
@@ -142,8 +164,9 @@ class Cycle:
         """The body if all of it has come and nothing of it was received; None: it has to be received."""
         if self.more_body or self.disconnected or self.response_complete or self._has_given:
             return None
-        body, self.body, self._has_given = bytes(self.body), bytearray(), True
-        self.message_event.clear()
+        body, self.body, self._has_given, self._has_news = bytes(self.body), b"", True, False
+        if self._news is not None:
+            self._news.clear()
         return body
 
     async def receive(self) -> MutableMapping[str, Any]:
@@ -153,11 +176,14 @@ class Cycle:
             self.waiting_for_100_continue = False
         if not self.disconnected and not self.response_complete:
             self.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
+            if not self._has_news:
+                await self.message_event.wait()
+            self._has_news = False
+            if self._news is not None:
+                self._news.clear()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body, self.body, self._has_given = bytes(self.body), bytearray(), True
+        body, self.body, self._has_given = bytes(self.body), b"", True
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
@@ -286,7 +312,7 @@ class Cycle:
 
     def _end(self) -> None:
         self.response_complete = True
-        self.message_event.set()
+        self.tell()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()

@@ -72,7 +72,10 @@ class Gate:
 
     def answer(self, raw_path: bytes, headers: Iterable[tuple[bytes, bytes]], *, closes: bool) -> bytes | None:
         """A whole response to a model call that is refused, None if it is not. `closes`: the connection ends."""
-        return self._answer(raw_path, [name for name, _ in headers], closes=closes)
+        wait_s = self.door.turn_away()
+        if wait_s is None:
+            return None
+        return self._refusal(wait_s, raw_path, [name for name, _ in headers], closes=closes)
 
     def recognize(self, data: bytes) -> Head | None:
         """The model call that the data are, whole and nothing else; None for everything else."""
@@ -81,12 +84,10 @@ class Gate:
 
     def answer_unread(self, head: Head) -> bytes | None:
         """The same as `answer` for one that was recognized."""
-        return self._answer(head.path, head, closes=False)
-
-    def _answer(self, raw_path: bytes, names: Container[bytes], *, closes: bool) -> bytes | None:
         wait_s = self.door.turn_away()
-        if wait_s is None:
-            return None
+        return None if wait_s is None else self._refusal(wait_s, head.path, head, closes=False)
+
+    def _refusal(self, wait_s: float, raw_path: bytes, names: Container[bytes], *, closes: bool) -> bytes:
         self._metrics.answered(_METHOD, _ROUTE, _STATUS, 0.0)
         key = self._styles.of(None, raw_path, names), round(wait_s), closes
         written = self._written.get(key)

@@ -18,7 +18,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from edge.cycle import Cycle
 from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
+from edge.known_head import KnownHead, known_head
 from edge.turns import Turns
+from edge.worker import Worker
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
@@ -47,6 +49,8 @@ _HASH: Final = ord("#")
 _COME_AGAIN: Final = b"retry-after: 1\r\nx-should-retry: true\r\n"
 _TOO_MUCH: Final = "The head of the request is larger than the gateway accepts."
 _MALFORMED: Final = "The request is not well-formed HTTP/1.1."
+# Heads that are remembered of a connection, one after another: more, and no two of its requests are alike.
+_MAX_HEADS: Final = 8
 
 
 class _TooMuchError(Exception):
@@ -78,6 +82,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._marked_bytes = 0
         self._reason = _MALFORMED
         self._answering: Cycle | None = None
+        self._known: KnownHead | None = None
+        self._heads_left = _MAX_HEADS
+        self._worker = Worker(self.loop, self.tasks)
         self._is_let_in = False
         self._stuck_since_s = 0.0
         self._stuck_bytes = 0
@@ -94,6 +101,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Parses, and refuses a head or trailers that do not end."""
         if self._gate is not None and self._gate.door.is_shut and self._refuse_unread(data, self._gate):
             return
+        if self._known is not None and self._comes_again(self._known, data):
+            return
+        is_between = self._is_between()
         self._chunk_bytes = len(data)
         try:
             self.parser.feed_data(data)
@@ -103,6 +113,8 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._unsupported_upgrade_warning()
         if self._phase == _IDLE:
+            if is_between and self._heads_left:
+                self._learn(data)
             return
         self._unused_bytes += len(data)
         if self._unused_bytes > MAX_HEAD_BYTES + _READ_BYTES and not self.transport.is_closing():
@@ -117,6 +129,26 @@ class GuardedProtocol(HttpToolsProtocol):
             self._name = None
         if self._answering is not None:
             self._answering.depart()
+        self._worker.stop()
+        self._known = None
+
+    def _comes_again(self, known: KnownHead, data: bytes) -> bool:
+        """Serves a request like one that was served by a lane, without the parser; False: this is none."""
+        if not self._is_between() or not self._is_answered() or self._doorman.is_closing or self.transport.is_closing():
+            return False
+        cycle = known.next(data, self.on_response_complete)
+        if cycle is None:
+            return False
+        self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
+        self._let_in(cycle)
+        return True
+
+    def _learn(self, data: bytes) -> None:
+        """Remembers the head of a request that came whole; not for ever, on a connection where all are different."""
+        cycle: Any = self.cycle
+        if cycle.keep_alive and (self._known is None or not self._known.serves(data)):
+            self._heads_left -= 1
+            self._known = known_head(data, cycle)
 
     def on_message_begin(self) -> None:
         """A request begins, maybe behind another in the same piece of data."""
@@ -180,13 +212,18 @@ class GuardedProtocol(HttpToolsProtocol):
         if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
-        elif self._gate is None or not self._gate.concerns(scope["method"], raw_path):
+        else:
+            self._let_in(cycle)
+
+    def _let_in(self, cycle: Cycle) -> None:
+        """Hands a request to the application, if there is time for it: soon if too many others have just been."""
+        gate, scope = self._gate, cycle.scope
+        if gate is None or not gate.concerns(scope["method"], scope["raw_path"]):
             self._start_asgi_task(cycle, self.app)
-        elif not self._turn_away(cycle, self._gate):
-            self._start_in_turn(cycle, self._gate.turns)
+        elif not self._turn_away(cycle, gate):
+            self._start_in_turn(cycle, gate.turns)
 
     def _start_in_turn(self, cycle: Cycle, turns: Turns) -> None:
-        """Hands a request to the application, soon if too many others have just been."""
         now_s = self.loop.time()
         if turns.takes(now_s):
             self._start_asgi_task(cycle, self.app)
@@ -208,8 +245,8 @@ class GuardedProtocol(HttpToolsProtocol):
             return False
         scope = cycle.scope
         # A client that waits for leave to send its body may send it all the same, or not.
-        closes = not cycle.keep_alive or self.expect_100_continue
-        response = gate.answer(scope["raw_path"], self.headers, closes=closes)
+        closes = not cycle.keep_alive or cycle.waiting_for_100_continue
+        response = gate.answer(scope["raw_path"], scope["headers"], closes=closes)
         if response is None:
             return False
         cycle.keep_alive = not closes
@@ -218,8 +255,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse_unread(self, data: bytes, gate: Gate) -> bool:
         """Answers a request that came whole between two others, without a look at more than where it ends."""
-        is_between = self._phase == _IDLE or (self._phase == _HEAD and not self._unused_bytes)
-        if not is_between or self._doorman.is_closing or self.flow.write_paused or self.transport.is_closing():
+        if not self._is_between() or self._doorman.is_closing or self.flow.write_paused or self.transport.is_closing():
             return False
         if not self._is_answered() or (head := gate.recognize(data)) is None:
             return False
@@ -233,9 +269,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.write(response)
         return True
 
+    def _is_between(self) -> bool:
+        """Nothing has come of a request that is not all there."""
+        return self._phase == _IDLE or (self._phase == _HEAD and not self._unused_bytes)
+
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        self._worker.serve(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -243,17 +283,24 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes += len(body)
         if self.cycle.response_complete:
             return
-        self.cycle.body += body
-        if len(self.cycle.body) > HIGH_WATER_LIMIT:
+        cycle: Any = self.cycle
+        if not cycle.body:
+            cycle.body = body
+        elif isinstance(cycle.body, bytes):
+            cycle.body = bytearray(cycle.body) + body
+        else:
+            cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        self.cycle.message_event.set()
+        cycle.tell()
 
     def on_message_complete(self) -> None:
         """All of a request is here."""
         self._phase = _IDLE
         if not self.cycle.response_complete:
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
+            cycle: Any = self.cycle
+            cycle.more_body = False
+            cycle.tell()
 
     def on_response_complete(self) -> None:
         """Answers the request behind, or waits for the next; for how long, the sweep looks, and no timer is made."""
@@ -286,12 +333,12 @@ class GuardedProtocol(HttpToolsProtocol):
             b"%bconnection: close\r\ncontent-length: %d\r\n\r\n"
             % (status, phrase, b"" if status == 400 else _COME_AGAIN, len(body))
         )
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
             self.transport.write(head + body)
         if cycle is not None:
             cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.tell()
         self.transport.close()
 
     def wind_up(self) -> None:
@@ -302,7 +349,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Closes a connection on which nothing has come that is not answered; what has begun to come is."""
         self.wind_up()
-        if self._is_answered() and (self._phase == _IDLE or (self._phase == _HEAD and not self._unused_bytes)):
+        if self._is_answered() and self._is_between():
             self.transport.close()
 
     def _is_answered(self) -> bool:

@@ -110,13 +110,11 @@ from server.upstream.switch import TransportSwitch
 # A check of a credential is answered while somebody waits for it.
 _CHECK_TIMEOUTS: Final = Timeouts(connect_s=3.0, first_byte_s=10.0, idle_s=5.0, total_s=15.0)
 
+_MIB: Final = 1024 * 1024
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 # Objects that may wait for a collection, and how many of one generation make one of the next.
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
-
-_MIB: Final = 1024 * 1024
-
 # What earlier processes left is in the figures and limits before anything is served, unless there is much of it.
 _REPLAY_WAIT_S: Final = 2.0
 

@@ -250,11 +250,11 @@ class Pipeline:
         ask = asked.ask
         operation.strategy, operation.complexity = ask.strategy, ask.complexity
         operation.bond, operation.prompt_tokens = ask.bond, ask.prompt_tokens
-        mode = knobs.stream_mode or policy.stream_mode
+        mode, hedges = knobs.stream_mode or policy.stream_mode, policy.hedges if knobs.hedge is None else knobs.hedge
         share = await self._share(operation, request, use, asked, mode) if use.reads or use.stores else None
-        hedges = policy.hedges if knobs.hedge is None else knobs.hedge
         if share is None or not share.has_kept():
-            operation.candidates = router.candidates(ask, workspace_id) or (await router.decide(ask, workspace_id)).candidates
+            found = router.candidates(ask, workspace_id)
+            operation.candidates = found or (await router.decide(ask, workspace_id)).candidates
         return Prepared(operation, request, asked, share, mode, hedges)
 
     async def _admit(self, prepared: Prepared) -> None:
@@ -290,9 +290,9 @@ class Pipeline:
 
     async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
-        router, ask, call = self._parts.router, prepared.asked.ask, prepared.operation.call
-        found = router.candidates(ask, call.principal.workspace_id)
-        prepared.operation.candidates = found or (await router.decide(ask, call.principal.workspace_id)).candidates
+        workspace_id = prepared.operation.call.principal.workspace_id
+        decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
+        prepared.operation.candidates = decision.candidates
 
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
@@ -304,17 +304,19 @@ class Pipeline:
 
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
-        operation = prepared.operation
-        await self._find_room(operation, prepared)
-        served = await self._parts.dispatcher.complete(prepared.errand(self._parts.calibration))
-        answer = served.answer
-        usage = usage_of_answer(self._parts.calibration, served.candidate, answer, operation.prompt_tokens)
-        operation.served, operation.usage = served.candidate, usage
-        operation.note(answer.notes)
-        served.attempt.usage = usage
-        served.attempt.end()
+        operation, calibration, line = prepared.operation, self._parts.calibration, self._parts.line
+        if line is None or not operation.candidates or not line.has_room(operation.candidates):
+            await self._find_room(operation, prepared)
+        served = await self._parts.dispatcher.complete(prepared.errand(calibration))
+        answer, attempt = served.answer, served.attempt
+        usage = usage_of_answer(calibration, attempt.candidate, answer, operation.prompt_tokens)
+        operation.served = attempt.candidate
+        operation.usage = attempt.usage = usage
+        if answer.notes:
+            operation.note(answer.notes)
+        attempt.end()
         operation.answered_model = answer.facts.model or ""
-        return KeptAnswer(served.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
+        return KeptAnswer(attempt.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""

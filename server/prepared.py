@@ -9,6 +9,7 @@ from server.chat.calibration import Calibration
 from server.chat.request import ChatRequest
 from server.chat.view import StreamMode
 from server.routing.counting import usage_of_stream
+from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Errand
 from server.routing.operation import Operation
 from server.routing.router import Asked
@@ -51,5 +52,7 @@ class Prepared(Struct, frozen=True):
             operation.prompt_tokens,
             self.mode,
             partial(usage_of_stream, calibration),
-            hedges=self.hedges,
+            MAX_CALLS,
+            False,
+            self.hedges,
         )

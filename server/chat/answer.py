@@ -115,9 +115,21 @@ class _Usage(Struct, gc=False):
     completion_tokens_details: _OutputDetails | None = None
 
 
+class _WholeAnswer(Struct, gc=False):
+    """Nearly every whole answer: one whose usage is in OpenAI's form."""
+
+    id: str | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
+
+
 _NO_INPUT = _InputDetails()
 _NO_OUTPUT = _OutputDetails()
 _ANSWER = msgspec.json.Decoder(_Answer)
+_WHOLE = msgspec.json.Decoder(_WholeAnswer)
 _USAGE = msgspec.json.Decoder(_Usage)
 _MEMBERS = msgspec.json.Decoder(Members)
 _ENCODER = msgspec.json.Encoder()
@@ -125,6 +137,27 @@ _ENCODER = msgspec.json.Encoder()
 
 def peek_answer(body: bytes) -> AnswerFacts:
     """Reads a whole answer. Raises UpstreamBadResponse when it is neither a chat completion nor an error."""
+    try:
+        answer = _WHOLE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _peek_odd(body)
+    choices, usage = answer.choices, answer.usage
+    if not choices or answer.error is not UNSET:
+        return _peek_odd(body)
+    says_something = False
+    for choice in choices:
+        if _has_content(choice.message):
+            says_something = True
+            break
+    found: Usage | None = None
+    if usage is not None and (usage.prompt_tokens.__class__ is int or usage.completion_tokens.__class__ is int):
+        tier = answer.service_tier
+        found = _in_buckets(usage, "" if tier is UNSET else _tier(tier))
+    return AnswerFacts(answer.id, answer.model, choices[0].finish_reason or None, found, says_something)
+
+
+def _peek_odd(body: bytes) -> AnswerFacts:
+    """The same of an answer that may be an error, or none at all, or tell its usage in a form of its own."""
     answer = _decode(body)
     error = _error_of(answer.error)
     choices = answer.choices
@@ -197,7 +230,7 @@ def _in_buckets(usage: _Usage, tier: str) -> Usage:
     inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
     prompt_tokens, completion_tokens = _count(usage.prompt_tokens), _count(usage.completion_tokens)
     if inside is None and outside is None:
-        return Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens, tier=tier)
+        return Usage(prompt_tokens, 0, 0, completion_tokens, 0, False, 0, 0, 0, 0, tier)
     inside, outside = inside or _NO_INPUT, outside or _NO_OUTPUT
     cache_read = min(_count(inside.cached_tokens), prompt_tokens)
     cache_write = min(_count(inside.cache_write_tokens), prompt_tokens - cache_read)
@@ -312,7 +345,7 @@ def _error_of(raw: Raw | UnsetType) -> dict[str, object] | None:
 
 
 def _count(tokens: object) -> int:
-    return max(tokens, 0) if isinstance(tokens, int) else 0
+    return tokens if isinstance(tokens, int) and tokens > 0 else 0
 
 
 def _split(body: bytes) -> Members:

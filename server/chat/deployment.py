@@ -1,5 +1,6 @@
 """Where a request can go: an upstream account of a workspace with its opened credential."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from server.chat.model_facts import UNKNOWN_MODEL, ModelFacts
@@ -11,7 +12,8 @@ class Deployment:
 
     `provider` names a row of the registry, `base_url` ends without a slash, `api_key` is in clear and never leaves the
     process but in a request to `base_url`. `priority` 1 is tried first; ties share by `weight` (1 to 1,000). `models`
-    is the entry's allow-list, empty for all.
+    is the entry's allow-list, empty for all. `worked_out` is what others keep that follows from the rest, and from the
+    key under which they keep it; it ends with the deployment.
     """
 
     provider_id: str
@@ -22,6 +24,7 @@ class Deployment:
     priority: int = 1
     weight: int = 1
     models: tuple[str, ...] = ()
+    worked_out: dict[Hashable, object] = field(init=False, repr=False, compare=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

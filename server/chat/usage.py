@@ -37,4 +37,10 @@ class Usage(Struct, frozen=True):
     @property
     def total_tokens(self) -> int:
         """Everything."""
-        return self.prompt_tokens + self.completion_tokens
+        return (
+            self.input_tokens
+            + self.cache_read_tokens
+            + self.cache_write_tokens
+            + self.output_tokens
+            + self.reasoning_tokens
+        )

@@ -14,6 +14,22 @@ class Framing(Enum):
     EVENT_STREAM = "event-stream"
 
 
+class FixedHeaders(dict[str, str]):
+    """Headers that never change and go along with many requests. `written` is how a transport has written them down.
+
+    They may hold a credential, so they never show in a repr.
+    """
+
+    __slots__ = ("written",)
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(headers)
+        self.written: object = None
+
+    def __repr__(self) -> str:
+        return f"FixedHeaders({', '.join(self)})"
+
+
 class WireRequest(Struct, frozen=True):
     """An HTTP request to an upstream. `headers` may hold a credential, so it never shows in a repr.
 

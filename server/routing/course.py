@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from server.chat.deployment import Candidate
 from server.routing.rules import RULES, Then
 from server.routing.verdict import Failure
@@ -37,8 +39,7 @@ def backoff_s(failures: int, draw: Draw) -> float:
     return draw() * min(_BACKOFF_S * 2.0 ** (failures - 1), _LONGEST_BACKOFF_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """The next call, after a wait. `is_plain`: without asking for usage; `is_repeated`: of the same as before.
 
     `is_streamed`: as a stream, although the answer is wanted in one piece.

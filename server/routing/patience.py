@@ -36,7 +36,7 @@ class Patience:
     reasoning_answer_s: float = 600.0
     idle_s: float = 30.0
 
-    def limits(self, *, is_stream: bool, is_reasoning: bool, prompt_tokens: Tokens, left_s: float) -> Timeouts:
+    def limits(self, is_stream: bool, is_reasoning: bool, prompt_tokens: Tokens, left_s: float) -> Timeouts:
         """The limits of one call with `left_s` seconds left for its request."""
         if is_stream:
             first_s = self.reasoning_first_token_s if is_reasoning else self.first_token_s
@@ -44,7 +44,7 @@ class Patience:
                 first_s += (int(prompt_tokens) - SOON_READ_TOKENS) / READ_TOKENS_PER_S
             return Timeouts(self.connect_s, first_s, self.idle_s, left_s)
         answer_s = self.reasoning_answer_s if is_reasoning else self.answer_s
-        return Timeouts(self.connect_s, answer_s, self.idle_s, min(answer_s, left_s))
+        return Timeouts(self.connect_s, answer_s, self.idle_s, answer_s if answer_s < left_s else left_s)
 
 
 def reasons(view: ChatView, facts: Model | None) -> bool:

@@ -8,13 +8,13 @@ no cookies and no proxies from the environment. Bounds are those of `Timeouts`, 
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from ipaddress import IPv4Address
 from typing import Final
 from urllib.parse import urlsplit
 
-from server.chat.wire import Timeouts, WireRequest
+from server.chat.wire import FixedHeaders, Timeouts, WireRequest
 from server.errors import PerpetuoError, UpstreamBlocked
 from server.upstream.address_book import AddressBook, SystemResolver
 from server.upstream.connection import Connection
@@ -40,6 +40,17 @@ class _Target:
     origin: Origin
     path: str
     host: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What requests begin with that go to one URL with the same headers: all of the head but the length of the body."""
+
+    owner: "HttpTransport"
+    method: str
+    url: str
+    target: _Target
+    head: bytes = field(repr=False)
 
 
 class HttpTransport:
@@ -74,20 +85,24 @@ class HttpTransport:
         A pooled connection that the upstream closed before it sent a byte is not a failure: the request goes out once
         more, on a connection that is certainly new.
         """
-        loop = asyncio.get_running_loop()
-        started_s = loop.time()
-        target = _target(request.url)
-        head = self._head(request, target)
+        started_s = asyncio.get_running_loop().time()
+        target, head = self._begun(request)
         place: Connection | Ticket | None = self._pool.take(target.origin, started_s)
         if place is None:
             place = await self._pool.room(target.origin, min(timeouts.connect_s, timeouts.total_s))
         if isinstance(place, Connection):
             try:
-                return await self._exchange(place, head, request.body, (timeouts, started_s))
+                answer = HttpResponse(place, timeouts, started_s, self._max_body_bytes)
+                _exchange(place, head, request.body, answer)
+                await answer.arrive()
+                return answer
             except StaleConnectionError:
                 place = self._pool.extra_room(target.origin)
         connection = await self._dial(place, timeouts)
-        return await self._exchange(connection, head, request.body, (timeouts, started_s))
+        answer = HttpResponse(connection, timeouts, started_s, self._max_body_bytes)
+        _exchange(connection, head, request.body, answer)
+        await answer.arrive()
+        return answer
 
     def counts(self) -> Counts:
         """How many connections there are, and who waits for one."""
@@ -99,34 +114,41 @@ class HttpTransport:
         for connection in tuple(self._open):
             connection.abort()
 
-    async def _exchange(
-        self, connection: Connection, head: bytes, body: bytes, times: tuple[Timeouts, float]
-    ) -> HttpResponse:
-        answer = HttpResponse(connection, *times, self._max_body_bytes)
-        if not connection.is_usable:
-            answer.fail(no_answer() if connection.exchanges == 0 else StaleConnectionError())
-        elif len(body) <= _LARGE_BYTES:
-            connection.start(head + body, b"", answer)
-        else:
-            connection.start(head, body, answer)
-        await answer.arrive()
-        return answer
+    def _begun(self, request: WireRequest) -> tuple[_Target, bytes]:
+        """Where a request goes, and its head. Raises UpstreamBlocked for what would be read as more than one header."""
+        headers, body = request.headers, request.body
+        if headers.__class__ is not FixedHeaders or not body:
+            target = _target(request.url)
+            head = self._head(request, target)
+            if body or request.method != "GET":
+                return target, b"%bContent-Length: %d\r\n\r\n" % (head, len(body))
+            return target, head + b"\r\n"
+        assert isinstance(headers, FixedHeaders)
+        written = headers.written
+        if not (
+            written.__class__ is _Written
+            and written.owner is self
+            and written.url == request.url
+            and written.method == request.method
+        ):
+            target = _target(request.url)
+            head = self._head(request, target)
+            written = headers.written = _Written(self, request.method, request.url, target, head)
+        return written.target, b"%bContent-Length: %d\r\n\r\n" % (written.head, len(body))
 
     def _head(self, request: WireRequest, target: _Target) -> bytes:
-        """The request's head. Raises UpstreamBlocked for what would be read as more than one header."""
+        """The request's head without the length of its body, and without its end. Raises UpstreamBlocked."""
         given = request.headers
         lines = [f"{request.method} {target.path} HTTP/1.1\r\nHost: {target.host}\r\n{self._own_headers}"]
         lines += [f"{name}: {value}\r\n" for name, value in given.items()]
         if "Accept" not in given:
             lines.append("Accept: */*\r\n")
-        if request.body or request.method != "GET":
-            lines.append(f"Content-Length: {len(request.body)}\r\n")
         text = "".join(lines)
         ends = text.count("\n")
         if ends != len(lines) + _OWN_LINES - 1 or text.count("\r") != ends or "\0" in text:
             raise _no_header()
         try:
-            return f"{text}\r\n".encode("latin-1")
+            return text.encode("latin-1")
         except UnicodeEncodeError:
             raise _no_header() from None
 
@@ -147,6 +169,16 @@ class HttpTransport:
         if connection.is_usable:
             self._open.add(connection)
         return connection
+
+
+def _exchange(connection: Connection, head: bytes, body: bytes, answer: HttpResponse) -> None:
+    """Sends a request over a connection, if that can still carry one."""
+    if not connection.is_usable:
+        answer.fail(no_answer() if connection.exchanges == 0 else StaleConnectionError())
+    elif len(body) <= _LARGE_BYTES:
+        connection.start(head + body, b"", answer)
+    else:
+        connection.start(head, body, answer)
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ owner when it can be used again and when it is lost. It must not choose where to
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -22,10 +23,6 @@ READ_BYTES: Final = 256 * 1024
 _NOT_HTTP: Final = "The provider answered something that is not HTTP."
 
 
-class _TooMuchError(Exception):
-    """Ends the parsing of an answer."""
-
-
 class Connection(asyncio.Protocol):
     """The protocol of one connection. `on_idle` is told when it can be used again, `on_lost` when it is gone."""
 
@@ -41,12 +38,19 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: Any = None
         self._answer: HttpResponse | None = None
-        self._head_bytes = 0
         self._unfinished_bytes = 0
-        self._has_body = False
         self._is_paused = False
         self._is_done = False
         self._has_ended = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_s = math.inf
+        self._names: tuple[bytes, ...] = ()
+        self._shown: tuple[str, ...] = ()
+        self._raw: dict[bytes, bytes] = {}
+        self._pieces: list[bytes] = []
+        # The parser calls these for each header and each piece of a body, without a step through Python.
+        self.on_header: Callable[[bytes, bytes], object] = self._raw.setdefault
+        self.on_body: Callable[[bytes], object] = self._pieces.append
         self.exchanges = 0
         self.idle_since_s = 0.0
 
@@ -60,12 +64,21 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         self._answer = answer
-        self._head_bytes = self._unfinished_bytes = 0
-        self._has_body = False
+        self._unfinished_bytes = 0
         self.exchanges += 1
+        if answer.due_s < self._alarm_s:
+            self.watch(answer.due_s)
         transport.write(request)
         if body:
             transport.write(body)
+
+    def watch(self, due_s: float) -> None:
+        """Has the answer look at the clock at that time of the loop or before: one timer serves many exchanges."""
+        if due_s < self._alarm_s:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm_s = due_s
+            self._alarm = self.loop.call_at(due_s, self._ring)
 
     def resume(self) -> None:
         """Lets more of the answer come."""
@@ -75,7 +88,7 @@ class Connection(asyncio.Protocol):
 
     def become_idle(self) -> None:
         """Offers itself for another exchange, if it can carry one."""
-        if self.is_usable:
+        if self._transport is not None and self._answer is None and not self._transport.is_closing():
             self.idle_since_s = self.loop.time()
             self._on_idle(self)
 
@@ -97,25 +110,53 @@ class Connection(asyncio.Protocol):
         if answer is None:
             self.abort()
             return
-        answer.touch()
+        answer.has_begun = True
         try:
-            self._parser.feed_data(data)
+            if answer.has_headers or self._unfinished_bytes + len(data) <= MAX_HEAD_BYTES:
+                self._parser.feed_data(data)
+            elif not self._feed_long(data, answer):
+                self._refuse(answer)
+                return
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(answer)
             return
-        # What brings no body is head, or the trailers and extensions of chunks, whose bytes the parser may keep.
-        self._unfinished_bytes = 0 if self._has_body else self._unfinished_bytes + len(data)
-        self._has_body = False
-        if self._unfinished_bytes > MAX_HEAD_BYTES + READ_BYTES or (
-            self._unfinished_bytes > MAX_HEAD_BYTES and not answer.has_headers
-        ):
-            self._refuse(answer)
+        if not self._is_done:
+            self._goes_on(answer, len(data))
             return
-        answer.flush()
-        if self._is_done:
-            self._is_done = False
+        self._is_done = False
+        if self._is_paused:
             self.resume()
+        if self._pieces or self._raw:
+            # Another answer has begun, that nobody asked for.
+            self.abort()
+        else:
             self.become_idle()
+
+    def _feed_long(self, data: bytes, answer: HttpResponse) -> bool:
+        """Parses a piece with which the head may become too long; whether it did not."""
+        left_bytes = max(MAX_HEAD_BYTES - self._unfinished_bytes, 0)
+        self._parser.feed_data(data[:left_bytes])
+        if not answer.has_headers:
+            return False
+        self._parser.feed_data(data[left_bytes:])
+        return True
+
+    def _goes_on(self, answer: HttpResponse, size_bytes: int) -> None:
+        """Hands on what came of an answer that is not complete."""
+        # What brings no body is head, or the trailers and extensions of chunks, whose bytes the parser may keep.
+        if self._pieces:
+            self._unfinished_bytes = 0
+            if answer.add(self._pieces) and not self._is_paused:
+                self._is_paused = True
+                assert self._transport is not None
+                self._transport.pause_reading()
+        else:
+            self._unfinished_bytes += size_bytes
+            if self._unfinished_bytes > MAX_HEAD_BYTES + READ_BYTES:
+                self._refuse(answer)
+                return
+        if answer.is_pushed:
+            answer.flush()
 
     def eof_received(self) -> bool:
         """Closes; the answer learns what that means to it when the connection is lost."""
@@ -126,6 +167,9 @@ class Connection(asyncio.Protocol):
         """Tells the answer under way and the owner."""
         answer, self._answer = self._answer, None
         self._transport = self._parser = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         if answer is not None:
             is_broken = exc is not None or not self._has_ended
             answer.lose(is_broken=is_broken, was_used_before=self.exchanges > 1)
@@ -133,42 +177,46 @@ class Connection(asyncio.Protocol):
 
     # What the parser calls.
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; trailers of a chunked body say nothing to us."""
-        answer = self._answer
-        if answer is not None and not answer.has_headers:
-            self._head_bytes += len(name) + len(value)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                raise _TooMuchError
-            answer.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-
     def on_headers_complete(self) -> None:
-        """The head is complete."""
-        if self._answer is None:
-            return
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(self._answer)
-        else:
-            self._answer.begin(self._parser.get_status_code())
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        self._has_body = True
-        if self._answer is not None and self._answer.add(data) and not self._is_paused:
-            self._is_paused = True
-            assert self._transport is not None
-            self._transport.pause_reading()
+        """The head is complete. What comes as a header after it is a trailer, which says nothing to us."""
+        if self._answer is not None:
+            self._answer.begin(self._parser.get_status_code(), self._headers())
 
     def on_message_complete(self) -> None:
         """The answer is complete. More in the same piece of data is not ours, and ends the connection."""
-        if self._answer is None:
+        answer = self._answer
+        if answer is None:
             self.abort()
-        elif self._answer.complete():
+        elif answer.complete(self._pieces):
+            self._raw.clear()
             self._answer = None
             self._is_done = True
             if self._transport is not None and not self._parser.should_keep_alive():
                 self._transport.close()
 
+    def _headers(self) -> dict[str, str]:
+        """The headers that came, names in lower case; of repeated ones the first counts."""
+        names = tuple(self._raw)
+        if not names:
+            return {}
+        if names != self._names:
+            # An upstream sends the same names with each answer.
+            self._names, self._shown = names, tuple([name.decode("latin-1").lower() for name in names])
+        # No value has a line feed: it is where a header ends.
+        values = b"\n".join(self._raw.values()).decode("latin-1").split("\n")
+        self._raw.clear()
+        headers = dict(zip(self._shown, values, strict=True))
+        if len(headers) == len(names):
+            return headers
+        return dict(zip(reversed(self._shown), reversed(values), strict=True))
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_s = None, math.inf
+        if self._answer is not None:
+            self._answer.look_at_clock()
+
     def _refuse(self, answer: HttpResponse) -> None:
+        if self._answer is answer and self._pieces:
+            answer.add(self._pieces)
         answer.fail(UpstreamBadResponse(_NOT_HTTP, details={"kind": "protocol"}))
         self.abort()

@@ -109,7 +109,7 @@ class Pool:
     def keep(self, ticket: Ticket, connection: Connection) -> None:
         """Takes a connection that can be used again."""
         place = self._place(ticket.origin)
-        turn = _next_turn(place)
+        turn = _next_turn(place) if place.waiting else None
         if turn is not None:
             turn.set_result(connection)
         elif self._idle_count >= MAX_IDLE:

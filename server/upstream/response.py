@@ -4,7 +4,8 @@ The connection tells it what comes; its reader is who called. It must not parse,
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from server.chat.wire import Timeouts
@@ -14,6 +15,8 @@ from server.upstream.inflate import Inflater
 
 READ_BUFFER_BYTES: Final = 256 * 1024
 
+_ENCODING: Final = "content-encoding"
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _INTERIM: Final = frozenset(range(100, 200)) - {101}
 
 
@@ -30,6 +33,9 @@ class Line(Protocol):
     def abort(self) -> None:
         """Ends the connection at once."""
 
+    def watch(self, due_s: float) -> None:
+        """Calls `look_at_clock` of the answer at that time of the loop, or before."""
+
 
 class StaleConnectionError(Exception):
     """A pooled connection ended before a byte of the answer came, so that the request may be sent again."""
@@ -38,13 +44,12 @@ class StaleConnectionError(Exception):
 class HttpResponse:
     """An answer on its way, and then its body; see `server.chat.wire.WireResponse`.
 
-    `headers`, which the connection fills, have their names in lower case; of repeated ones the first counts.
+    `headers`, which the connection fills, have their names in lower case; of repeated ones the first counts. `due_s` is
+    when it has to look at the clock, of which the connection sees to the first time.
     """
 
     __slots__ = (
         "_counts_bytes",
-        "_due_s",
-        "_ends_by_close",
         "_failure",
         "_given_s",
         "_has_progressed",
@@ -58,10 +63,10 @@ class HttpResponse:
         "_started_s",
         "_take",
         "_timeouts",
-        "_timer",
         "_touched_s",
         "_unread_bytes",
         "_waiter",
+        "due_s",
         "has_begun",
         "has_headers",
         "headers",
@@ -76,25 +81,20 @@ class HttpResponse:
         self._max_body_bytes = max_body_bytes
         self._loop = line.loop
         self._started_s = started_s
-        self._touched_s = self._given_s = self._loop.time()
+        self._touched_s = self._given_s = now_s = self._loop.time()
         self._idle_s = timeouts.idle_s
-        self._counts_bytes = False
-        self._has_progressed = False
-        self.headers: dict[str, str] = {}
+        self._counts_bytes = self._has_progressed = False
+        self.headers: Mapping[str, str] = _NO_HEADERS
         self._pieces: list[bytes] = []
-        self._unread_bytes = 0
-        self._read_bytes = 0
+        self._unread_bytes = self._read_bytes = 0
         self._failure: PerpetuoError | StaleConnectionError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._take: Callable[[bytes], bool] | None = None
         self._inflater: Inflater | None = None
-        self._ends_by_close = False
-        self.has_begun = False
-        self.has_headers = False
-        self.is_complete = False
+        self.has_begun = self.has_headers = self.is_complete = False
         self.status = 0
-        self._due_s = min(self._touched_s + timeouts.first_byte_s, started_s + timeouts.total_s)
-        self._timer: asyncio.TimerHandle | None = self._loop.call_at(self._due_s, self._look_at_clock)
+        first_s, total_s = now_s + timeouts.first_byte_s, started_s + timeouts.total_s
+        self.due_s = first_s if first_s < total_s else total_s
 
     # What the caller uses.
 
@@ -108,7 +108,10 @@ class HttpResponse:
         except asyncio.CancelledError:
             self._drop()
             raise
-        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if _ENCODING in self.headers:
+            self._inflate(self.headers[_ENCODING].strip().lower())
+
+    def _inflate(self, encoding: str) -> None:
         if encoding not in ("", "identity"):
             try:
                 self._inflater = Inflater(encoding)
@@ -118,6 +121,14 @@ class HttpResponse:
 
     async def read(self) -> bytes:
         """The whole body; see `server.chat.wire.WireResponse`."""
+        pieces = self._pieces
+        if self.is_complete and len(pieces) == 1 and self._inflater is None:
+            # As most answers come: all of it is here.
+            self._pieces = []
+            self._read_bytes += len(pieces[0])
+            if self._read_bytes > self._max_body_bytes:
+                raise self._too_large()
+            return pieces[0]
         length = self.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise self._too_large()
@@ -213,9 +224,8 @@ class HttpResponse:
 
     def _hurry(self) -> None:
         """Looks at the clock sooner, if another time counts from now on that may be up sooner."""
-        if self._timer is not None and self._touched_s + self._idle_s < self._due_s:
-            self._timer.cancel()
-            self._look_at_clock()
+        if self._line is not None and self._touched_s + self._idle_s < self.due_s:
+            self.look_at_clock()
 
     def _changed(self) -> asyncio.Future[None]:
         waiter = self._waiter = self._loop.create_future()
@@ -229,27 +239,28 @@ class HttpResponse:
 
     # What the connection tells.
 
-    def begin(self, status: int) -> None:
-        """The headers are complete."""
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """The headers are complete; those of an interim answer say nothing."""
         if status in _INTERIM:
-            self.headers.clear()
             return
         self.status = status
+        self.headers = headers
         self.has_headers = True
-        self._ends_by_close = "content-length" not in self.headers and "transfer-encoding" not in self.headers
         self._wake()
 
-    def add(self, data: bytes) -> bool:
-        """Takes a piece of the body; says whether its reader is so far behind that no more should come."""
-        self._pieces.append(data)
-        self._unread_bytes += len(data)
+    def add(self, pieces: list[bytes]) -> bool:
+        """Takes pieces of the body, and leaves none; says whether its reader is so far behind that it has enough."""
+        self._unread_bytes += sum(map(len, pieces))
+        self._pieces += pieces
+        pieces.clear()
         if self._take is None:
             self._wake()
         return self._unread_bytes > READ_BUFFER_BYTES
 
-    def touch(self) -> None:
-        """Notes that something came."""
-        self.has_begun = True
+    @property
+    def is_pushed(self) -> bool:
+        """Whether what comes is handed on at once."""
+        return self._take is not None
 
     def flush(self) -> None:
         """Hands on what came, if it is pushed. Its reader wakes when that wants no more, or is too much."""
@@ -270,18 +281,21 @@ class HttpResponse:
             if not goes_on:
                 self._wake()
 
-    def complete(self) -> bool:
-        """The body is complete. False: it was that of an interim answer, and the real one is still to come."""
+    def complete(self, pieces: list[bytes]) -> bool:
+        """The body is complete with these pieces. False: it was that of an interim answer, and the real one comes."""
         if not self.has_headers:
             return False
+        self._pieces += pieces
+        pieces.clear()
         self.is_complete = True
         self._release()
         return True
 
     def lose(self, *, is_broken: bool, was_used_before: bool) -> None:
         """The connection has ended; one that is not broken was closed by the upstream, in order."""
-        if self.has_headers and self._ends_by_close and not is_broken:
-            self.complete()
+        ends_by_close = "content-length" not in self.headers and "transfer-encoding" not in self.headers
+        if self.has_headers and ends_by_close and not is_broken:
+            self.complete([])
         elif was_used_before and not self.has_begun:
             self.fail(StaleConnectionError())
         else:
@@ -296,9 +310,6 @@ class HttpResponse:
 
     def _release(self) -> None:
         self._line = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self._wake()
 
     def _wake(self) -> None:
@@ -314,8 +325,11 @@ class HttpResponse:
             self.fail(closed_by_us())
             line.abort()
 
-    def _look_at_clock(self) -> None:
+    def look_at_clock(self) -> None:
         """Ends the call when one of its times is up, else looks again when the next may be."""
+        line = self._line
+        if line is None:
+            return
         timeouts, now_s = self._timeouts, self._loop.time()
         total_due_s = self._started_s + timeouts.total_s
         # As long as its reader is behind, nobody waits for the upstream.
@@ -327,12 +341,10 @@ class HttpResponse:
         if total_due_s <= due_s:
             phase, due_s = Phase.TOTAL, total_due_s
         if now_s < due_s:
-            self._due_s = due_s
-            self._timer = self._loop.call_at(due_s, self._look_at_clock)
+            self.due_s = due_s
+            line.watch(due_s)
             return
         if phase is Phase.TOTAL:
             self._pieces.clear()
-        line = self._line
         self.fail(too_late(phase, timeouts))
-        if line is not None:
-            line.abort()
+        line.abort()

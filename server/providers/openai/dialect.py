@@ -16,7 +16,7 @@ from server.chat.request import ChatRequest, upstream_body
 from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Chunk, Event
-from server.providers.openai.access import BEARER, Access
+from server.providers.openai.access import BEARER, Access, envelope
 from server.providers.openai.alike import Alike
 from server.providers.openai.headless import Headless
 from server.providers.openai.repairs import Repairs
@@ -59,16 +59,10 @@ class OpenAiDialect(Vendor):
 
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
-        deployment = candidate.deployment
+        sealed = envelope(self.access, candidate, is_stream=is_stream)
         request = self.adapted(request, candidate, is_stream=is_stream)
         body = upstream_body(request, model=candidate.model, include_usage=is_stream and self.takes_stream_options)
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "text/event-stream" if is_stream else "application/json",
-        }
-        passed = self.access.credential(deployment)
-        url = self.access.url(deployment, "/chat/completions", candidate.model)
-        return WireRequest("POST", url, headers | passed.headers, body, is_stream, grant=passed.grant)
+        return WireRequest("POST", sealed.url, sealed.headers, body, is_stream, None, (), sealed.grant)
 
     def adapted(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> ChatRequest:
         """The request as the vendor takes it."""
@@ -93,7 +87,7 @@ class OpenAiDialect(Vendor):
             body, facts = repaired, peek_answer(repaired)
         if facts.finish_reason is None and not facts.has_content:
             raise UpstreamBadResponse("The provider's answer holds no choice.")
-        return Answer(body, facts, tuple(notes))
+        return Answer(body, facts, tuple(notes) if notes else ())
 
     def is_stream(self, status: int, headers: Mapping[str, str]) -> bool:
         """See `Dialect.is_stream`. A stream that is declared as something unusual, or not at all, counts as one."""

@@ -25,13 +25,18 @@ _TEXT: Final = msgspec.json.Decoder(str)
 _SIGNED: Final = ("thinking_blocks", "reasoning_items", "reasoning_details")
 UNMARKED: Final = "cache_control is not sent: the provider takes no marks of the prompt cache."
 _NOT_TAKEN: Final = "is not sent: the provider does not take it."
+_PLAIN: Final = frozenset({"user", "system"})
 _IN_TOOL_RESULTS: Final = ("text",)
 
 
 def adapted_messages(vendor: Vendor, request: ChatRequest) -> Raw | None:
     """The messages as the vendor takes them; None when they can stay as they are."""
     messages = request.view.messages
-    odd = [index for index, message in enumerate(messages) if _is_odd(message, vendor)]
+    odd: list[int] = []
+    for index, message in enumerate(messages):
+        is_plain = message.role in _PLAIN and message.cache_control is UNSET and message.name is UNSET
+        if not (is_plain and message.content.__class__ is str) and _is_odd(message, vendor):
+            odd.append(index)
     back = vendor.reasoning_back
     needs_reasoning = back == "with_calls" and any(message.tool_calls for message in messages)
     if needs_reasoning:

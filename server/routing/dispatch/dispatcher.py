@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct, structs
@@ -19,7 +19,7 @@ from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
 from server.chat.media import is_for_bytes
 from server.chat.request import ChatRequest
-from server.chat.wire import Transport, WireResponse
+from server.chat.wire import Timeouts, Transport, WireRequest, WireResponse
 from server.errors import DeadlineExceeded, ParamUnsupported, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt
@@ -98,11 +98,6 @@ class Served(Struct, frozen=True):
     attempt: Attempt
     answer: Answer
 
-    @property
-    def candidate(self) -> Candidate:
-        """Who gave it."""
-        return self.attempt.candidate
-
 
 class Dispatcher:
     """Sends requests to upstreams."""
@@ -129,9 +124,9 @@ class Dispatcher:
         self._stream_only: set[tuple[str, str]] = set()
         self._chance = Chance(around.draw, self._window_of, around.health.may_repeat)
 
-    async def complete(self, errand: Errand) -> Served:
+    def complete(self, errand: Errand) -> Coroutine[Any, Any, Served]:
         """The first answer that a candidate gives in one piece. Raises the verdict over all failures."""
-        return await self._go(errand, self._ask)
+        return self._go(errand, self._ask)
 
     async def stream(self, errand: Errand) -> LiveStream | ContinuedStream:
         """A committed stream of the first candidate that has content. Raises the verdict over all failures."""
@@ -159,7 +154,7 @@ class Dispatcher:
         """One call, if its candidate may be asked; None when it may not, or failed."""
         errand, candidate = run.errand, step.candidate
         if self._stream_only and _place(candidate) in self._stream_only:
-            step = replace(step, is_streamed=True)
+            step = structs.replace(step, is_streamed=True)
         now = errand.trace.clock.monotonic
         visit = self._health.enter(candidate, now(), is_repeated=step.is_repeated, is_last=run.course.is_at_last)
         if visit is None:
@@ -177,7 +172,8 @@ class Dispatcher:
             run.course.failed(step, failure)
             return None
         finally:
-            visit.leave()
+            if not visit.is_over:
+                visit.leave()
 
     async def _hedged(self, run: Run, step: Step, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T | None:
         """The same with the next candidate beside it when it is slow; the first that has something wins."""
@@ -251,42 +247,59 @@ class Dispatcher:
             _log.warning("security event: %s of provider entry %s: %s", error.reason, entry_id, error.message)
         return Failure(attempt.candidate, kind, error)
 
-    async def _send(self, errand: Errand, step: Step, attempt: Attempt, *, is_stream: bool) -> WireResponse:
-        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
+    def _send(
+        self, errand: Errand, step: Step, dialect: Dialect, *, is_stream: bool
+    ) -> Coroutine[Any, Any, WireResponse]:
+        """Builds the request and sends it; what the transport raises."""
         request = errand.request
-        request.forget()  # what was noted for a candidate that failed does not concern the next
-        request = request.without_usage() if step.is_plain else request
+        if request.told:
+            request.forget()  # what was noted for a candidate that failed does not concern the next
+        if step.is_plain:
+            request = request.without_usage()
         try:
             wire = dialect.build(request, step.candidate, is_stream=is_stream)
         except ParamUnsupported as refusal:
             if self._fetch is None or not is_for_bytes(refusal):
                 raise
-            request.forget()
-            request = await self._fetch(request, errand.deadline - attempt.clock.monotonic())
-            wire = dialect.build(request, step.candidate, is_stream=is_stream)
+            return self._send_fetched(self._fetch, errand, step, dialect, is_stream)
+        return self._transport.send(self._marked(wire, errand, step), self._limits(errand, request, step, is_stream))
+
+    async def _send_fetched(
+        self, fetch: Fetch, errand: Errand, step: Step, dialect: Dialect, is_stream: bool
+    ) -> WireResponse:
+        """The same for a candidate that takes only the bytes of pictures."""
+        request = errand.request.without_usage() if step.is_plain else errand.request
+        request.forget()
+        request = await fetch(request, errand.deadline - errand.trace.clock.monotonic())
+        wire = self._marked(dialect.build(request, step.candidate, is_stream=is_stream), errand, step)
+        return await self._transport.send(wire, self._limits(errand, request, step, is_stream))
+
+    def _marked(self, wire: WireRequest, errand: Errand, step: Step) -> WireRequest:
+        """The request as it says that the assistant's last message is to be gone on with, if it is."""
         if errand.goes_on and (prefill := self._prefill_of(step.candidate)) is not None:
-            wire = prefill.marked(wire)
-        limits = self._patience.limits(
-            is_stream=is_stream,
-            is_reasoning=reasons(request.view, self._facts_of(step.candidate)),
-            prompt_tokens=errand.prompt_tokens,
-            left_s=errand.deadline - attempt.clock.monotonic(),
-        )
-        response = await self._transport.send(wire, limits)
-        attempt.heard(response.status, response.headers)
-        return response
+            return prefill.marked(wire)
+        return wire
+
+    def _limits(self, errand: Errand, request: ChatRequest, step: Step, is_stream: bool) -> Timeouts:
+        candidate = step.candidate
+        is_reasoning = reasons(request.view, self._model_of(candidate.deployment.provider, candidate.model))
+        left_s = errand.deadline - errand.trace.clock.monotonic()
+        return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, left_s)
 
     async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
-        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
-        response = await self._send(errand, step, attempt, is_stream=step.is_streamed)
+        request = errand.request
+        dialect = self._dialect_of(step.candidate.deployment.provider, request)
+        response = await self._send(errand, step, dialect, is_stream=step.is_streamed)
         try:
-            head = response.status, response.headers
-            if (step.is_streamed or is_declared_stream(response.headers)) and dialect.is_stream(*head):
-                live = LiveStream(response, dialect, attempt, gate_for(errand.request), self._broke)
+            status, headers = response.status, response.headers
+            attempt.heard(status, headers)
+            may_be_stream = step.is_streamed or is_declared_stream(headers)
+            if may_be_stream and dialect.is_stream(status, headers):
+                live = LiveStream(response, dialect, attempt, gate_for(request), self._broke)
                 return Served(attempt, await fold(live, errand))
             body = await response.read()
             attempt.saw_answer()
-            return Served(attempt, dialect.answer(*head, body))
+            return Served(attempt, dialect.answer(status, headers, body))
         except UpstreamBadResponse as error:
             raise _as_page(error, response) from None
         finally:
@@ -294,9 +307,10 @@ class Dispatcher:
 
     async def _open(self, errand: Errand, step: Step, attempt: Attempt) -> LiveStream:
         dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
-        response = await self._send(errand, step, attempt, is_stream=True)
+        response = await self._send(errand, step, dialect, is_stream=True)
         is_open = False
         try:
+            attempt.heard(response.status, response.headers)
             if not dialect.is_stream(response.status, response.headers):
                 raise dialect.error(response.status, response.headers, await response.read())
             live = LiveStream(response, dialect, attempt, gate_for(errand.request), self._broke)

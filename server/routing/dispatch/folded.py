@@ -20,12 +20,14 @@ from server.routing.tail import StreamTail
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Of the JSON of the chunks, as of a body in one piece."""
 
+_JSON: Final = "application/json"
 _STREAMS: Final = ("text/event-stream", "application/vnd.amazon.eventstream")
 
 
 def is_declared_stream(headers: Mapping[str, str]) -> bool:
     """Whether an answer says itself that it is a stream of events, asked for or not."""
-    return headers.get("content-type", "").lower().startswith(_STREAMS)
+    kind = headers.get("content-type", _JSON)
+    return kind != _JSON and kind.lower().startswith(_STREAMS)
 
 
 async def fold(live: LiveStream, errand: Errand) -> Answer:

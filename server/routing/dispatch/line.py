@@ -39,10 +39,8 @@ class Line:
 
     def has_room(self, candidates: Sequence[Candidate]) -> bool:
         """Whether the first candidate may be called at once."""
-        if self._traffic.is_full_of_calls:
-            return False
         first = candidates[0]
-        return not self._traffic.is_full(first.deployment.provider_id, first.model)
+        return self._traffic.has_room((first.deployment.provider_id, first.model))
 
     async def enter(self, tenant: str, candidates: Sequence[Candidate], deadline_s: float) -> Sequence[Candidate]:
         """Waits until a candidate may be called; gives the candidates with that one first. Call it at once.

@@ -27,6 +27,7 @@ MAX_SERIES: Final = 2_000
 
 _FIRST_S: Final = 0.001
 _STEP: Final = 1.15
+_PER_LOG: Final = 1.0 / math.log(_STEP)
 _BUCKETS: Final = 96
 _HALVED_AT: Final = 400
 
@@ -44,8 +45,8 @@ class Pace:
 
     def saw(self, took_s: float) -> None:
         """Takes a time."""
-        at = int(math.log(max(took_s, _FIRST_S) / _FIRST_S, _STEP))
-        self._counts[min(at, _BUCKETS - 1)] += 1
+        at = int(math.log(took_s / _FIRST_S) * _PER_LOG) if took_s > _FIRST_S else 0
+        self._counts[at if at < _BUCKETS else _BUCKETS - 1] += 1
         self.count += 1
         if self.count >= _HALVED_AT:
             self._counts = [count // 2 for count in self._counts]
@@ -77,7 +78,8 @@ class Hedging:
 
     def saw(self, candidate: Candidate, took_s: float, *, is_stream: bool) -> None:
         """Notes how long a call took until there was something, and that there was a call."""
-        self._saved = min(self._saved + self._fraction, MOST_SAVED)
+        saved = self._saved + self._fraction
+        self._saved = saved if saved < MOST_SAVED else MOST_SAVED
         key = candidate.deployment.provider_id, candidate.model, is_stream
         pace = self._paces.get(key)
         if pace is None:

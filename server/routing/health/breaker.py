@@ -4,6 +4,7 @@ Time is an argument, in seconds of any steady clock. What calls that began befor
 it is open: only probes close it, or one opens it anew.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -53,18 +54,22 @@ class State(Enum):
 class _Window:
     """Calls and failures of the last seconds, in ten slots."""
 
-    __slots__ = ("_slot_s", "_slots")
+    __slots__ = ("_last", "_last_ends_s", "_slot_s", "_slots")
 
     def __init__(self, window_s: float) -> None:
         self._slot_s = window_s / _SLOTS
         self._slots: deque[list[int]] = deque(maxlen=_SLOTS)
+        self._last = [0, 0, 0]
+        self._last_ends_s = -math.inf
 
     def add(self, now_s: float, calls: int, failures: int) -> None:
-        number = int(now_s / self._slot_s)
-        slots = self._slots
-        if not slots or slots[-1][0] < number:
-            slots.append([number, 0, 0])
-        slot = slots[-1]
+        slot = self._last
+        if now_s >= self._last_ends_s:
+            number = int(now_s / self._slot_s)
+            if not self._slots or self._slots[-1][0] < number:
+                slot = self._last = [number, 0, 0]
+                self._slots.append(slot)
+                self._last_ends_s = (number + 1) * self._slot_s
         slot[1] += calls
         slot[2] += failures
 
@@ -75,6 +80,7 @@ class _Window:
 
     def clear(self) -> None:
         self._slots.clear()
+        self._last_ends_s = -math.inf
 
 
 class Breaker:
@@ -89,6 +95,7 @@ class Breaker:
         "_rules",
         "_until_s",
         "_window",
+        "is_closed",
         "openings",
     )
 
@@ -101,13 +108,10 @@ class Breaker:
         self._until_s: float | None = None
         self._probe = 0
         self._probe_until_s: float | None = None
+        self.is_closed = True
+        """Whether all calls go through; only the breaker itself says so."""
         self.openings = 0
         """How often it opened, by failed probes too."""
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether all calls go through."""
-        return self._until_s is None
 
     def state(self, now_s: float) -> State:
         """Its state now."""
@@ -132,15 +136,19 @@ class Breaker:
 
     def succeeded(self, now_s: float, probe: int = 0) -> None:
         """A call was answered."""
-        if probe and self._until_s is not None:
+        if self.is_closed:
+            self._row = 0
+            self._window.add(now_s, 1, 0)
+            return
+        if probe:
             self._answered += 1
             self._probe_until_s = None
             if self._answered >= self._rules.probes:
                 self._until_s = None
+                self.is_closed = True
                 self._window.clear()
-        if self._until_s is None:
-            self._row = 0
-            self._window.add(now_s, 1, 0)
+                self._row = 0
+                self._window.add(now_s, 1, 0)
 
     def failed(self, now_s: float, probe: int = 0) -> None:
         """A call failed."""
@@ -168,6 +176,7 @@ class Breaker:
 
     def _open(self, now_s: float) -> None:
         self._until_s = now_s + self._rules.open_s
+        self.is_closed = False
         self._probe_until_s = None
         self._row = self._answered = 0
         self._window.clear()

@@ -28,35 +28,38 @@ class Refusal(Enum):
 
 
 class Budget:
-    """What one upstream, or all of them, have for repeats. Made full."""
+    """What one upstream, or all of them, have for repeats: `saved` of at most `most`, beside the floor. Made full."""
 
-    __slots__ = ("_at_s", "_floor", "_floor_per_s", "_most", "_saved")
+    __slots__ = ("_at_s", "_floor", "_floor_per_s", "most", "saved")
 
     def __init__(self, floor_per_s: float, now_s: float) -> None:
         self._floor_per_s = floor_per_s
         self._floor = floor_per_s
-        self._most = MOST_SAVED * floor_per_s - SHARE / 2
-        self._saved = 0.0
+        self.most = MOST_SAVED * floor_per_s - SHARE / 2
+        self.saved = 0.0
         self._at_s = now_s
-
-    def called(self) -> None:
-        """A call earns a part of a repeat."""
-        if self._saved < self._most:
-            self._saved += SHARE
 
     def has_room(self, now_s: float) -> bool:
         """Whether there is enough for a repeat."""
         passed_s = max(now_s - self._at_s, 0.0)
         self._floor = min(self._floor + passed_s * self._floor_per_s, self._floor_per_s)
         self._at_s = now_s
-        return self._floor >= 1.0 or self._saved >= 1.0
+        return self._floor >= 1.0 or self.saved >= 1.0
 
     def take(self) -> None:
         """Spends what `has_room` has seen."""
         if self._floor >= 1.0:
             self._floor -= 1.0
         else:
-            self._saved -= 1.0
+            self.saved -= 1.0
+
+
+def called(upstream: Budget, fleet: Budget) -> None:
+    """A call earns a part of a repeat."""
+    if upstream.saved < upstream.most:
+        upstream.saved += SHARE
+    if fleet.saved < fleet.most:
+        fleet.saved += SHARE
 
 
 def take(upstream: Budget, fleet: Budget, now_s: float) -> Refusal | None:

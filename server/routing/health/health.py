@@ -11,7 +11,7 @@ from typing import Final
 from server.chat.deployment import Candidate
 from server.routing.failure import FailureClass
 from server.routing.health.breaker import USUAL_RULES, BreakerRules, State
-from server.routing.health.budget import FLEET_FLOOR_PER_S, Budget, Refusal, take
+from server.routing.health.budget import FLEET_FLOOR_PER_S, Budget, Refusal, called, take
 from server.routing.health.records import EntryRecord, ModelRecord, Records
 from server.routing.health.rest import Rest, rest_after
 from server.routing.health.visit import Visit
@@ -70,16 +70,15 @@ class Health:
         deployment = candidate.deployment
         entry = self._records.get(deployment, now_s)
         model = entry.model(candidate.model)
-        resting = _resting(entry, model, now_s)
-        if resting is not None:
-            is_short = is_repeated and resting.is_limit and resting.rests_s <= SHORT_REST_S
-            if not (is_short or (is_last and resting.askable_in_s <= 0.0)):
+        if not (entry.breaker.is_closed and model.breaker.is_closed and entry.rest is None and model.rest is None):
+            resting = _resting(entry, model, now_s)
+            is_short = is_repeated and resting is not None and resting.is_limit and resting.rests_s <= SHORT_REST_S
+            if resting is not None and not (is_short or (is_last and resting.askable_in_s <= 0.0)):
                 self.held_back += 1
                 return None
         entry.asked_s = now_s
         if not is_repeated:
-            entry.budget.called()
-            self._fleet.called()
+            called(entry.budget, self._fleet)
         return Visit(self, deployment.provider_id, entry, model, now_s)
 
     def may_repeat(self, candidate: Candidate, now_s: float) -> bool:
@@ -99,6 +98,8 @@ class Health:
         model.limits = 0
         entry.breaker.succeeded(now_s, visit.endpoint_probe)
         model.breaker.succeeded(now_s, visit.model_probe)
+        if entry.rest is None and model.rest is None:
+            return
         for record, name in ((entry, ""), (model, model.name)):
             rest = record.rest
             if rest is not None and rest.since_s <= visit.began_s:

@@ -34,15 +34,14 @@ class EntryRecord:
     """One provider entry as it is now: with another address or credential it is another one.
 
     One that others have told of is that of whoever is asked first. `had_reset`: a connection has ended without an
-    answer since the last one that did not. `asked_s` is when a call went out last.
+    answer since the last one that did not. `asked_s` is when a call went out last. `deployment` is the entry as it was
+    looked for last.
     """
 
-    __slots__ = ("_api_key", "_base_url", "_rules", "asked_s", "breaker", "budget", "had_reset", "models", "provider",
-                 "rest")  # fmt: skip
+    __slots__ = ("_rules", "asked_s", "breaker", "budget", "deployment", "had_reset", "models", "provider", "rest")
 
     def __init__(self, deployment: Deployment | None, now_s: float, rules: BreakerRules = USUAL_RULES) -> None:
-        self._base_url = ""
-        self._api_key = ""
+        self.deployment: Deployment | None = None
         self.provider = ""
         if deployment is not None:
             self._adopt(deployment)
@@ -56,9 +55,11 @@ class EntryRecord:
 
     def is_of(self, deployment: Deployment) -> bool:
         """Whether it is about the entry as it is now."""
-        if not self.provider:
+        known = self.deployment or deployment
+        is_same = known.base_url == deployment.base_url and known.api_key == deployment.api_key
+        if is_same:
             self._adopt(deployment)
-        return self._base_url == deployment.base_url and self._api_key == deployment.api_key
+        return is_same
 
     @property
     def is_well(self) -> bool:
@@ -66,8 +67,7 @@ class EntryRecord:
         return self.rest is None and self.breaker.is_closed
 
     def _adopt(self, deployment: Deployment) -> None:
-        self._base_url = deployment.base_url
-        self._api_key = deployment.api_key
+        self.deployment = deployment
         self.provider = deployment.provider
 
     def model(self, name: str) -> ModelRecord:
@@ -100,10 +100,11 @@ class Records:
 
     def get(self, deployment: Deployment, now_s: float) -> EntryRecord:
         """What is kept of an entry, made if there is nothing; it counts as just asked."""
-        found = self.find(deployment)
-        if found is None:
-            found = self._add(deployment.provider_id, EntryRecord(deployment, now_s, self._rules))
-        self._entries.move_to_end(deployment.provider_id)
+        entry_id = deployment.provider_id
+        found = self._entries.get(entry_id)
+        if found is None or not (found.deployment is deployment or found.is_of(deployment)):
+            found = self._add(entry_id, EntryRecord(deployment, now_s, self._rules))
+        self._entries.move_to_end(entry_id)
         return found
 
     def by_id(self, entry_id: str, now_s: float) -> EntryRecord:

@@ -19,11 +19,11 @@ class Judge(Protocol):
 class Visit:
     """A call that is under way. Tell it once how it ended; whatever is told after that is not heard."""
 
-    __slots__ = ("_is_over", "_judge", "began_s", "endpoint_probe", "entry", "entry_id", "model", "model_probe")
+    __slots__ = ("_judge", "began_s", "endpoint_probe", "entry", "entry_id", "is_over", "model", "model_probe")
 
     def __init__(self, judge: Judge, entry_id: str, entry: EntryRecord, model: ModelRecord, now_s: float) -> None:
         self._judge = judge
-        self._is_over = False
+        self.is_over = False
         self.entry_id = entry_id
         self.entry = entry
         self.model = model
@@ -33,19 +33,19 @@ class Visit:
 
     def answered(self, now_s: float) -> None:
         """The upstream gave an answer, or the first content of one."""
-        if not self._is_over:
-            self._is_over = True
+        if not self.is_over:
+            self.is_over = True
             self._judge.visited(self, now_s)
 
     def failed(self, kind: FailureClass, told_s: float | None, now_s: float) -> None:
         """The upstream failed. `told_s` is the wait in seconds that it told, None for none."""
-        if not self._is_over:
+        if not self.is_over:
             self._judge.missed(self, kind, told_s, now_s)
             self.leave()
 
     def leave(self) -> None:
         """The call ended and says nothing about the upstream: the caller left. Safe to call after anything."""
-        if not self._is_over:
-            self._is_over = True
+        if not self.is_over:
+            self.is_over = True
             self.entry.breaker.left(self.endpoint_probe)
             self.model.breaker.left(self.model_probe)

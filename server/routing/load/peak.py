@@ -22,8 +22,12 @@ class PeakLatency:
 
     def observe(self, latency_s: float, now_s: float) -> None:
         """Takes how long an answer took. `now_s` is any steady clock's."""
-        kept = self._kept(now_s)
-        self._value_s = max(latency_s, self._value_s * kept + latency_s * (1.0 - kept))
+        if latency_s < self._value_s:
+            passed_s = now_s - self._at_s
+            kept = math.exp(-passed_s / FADE_S) if passed_s > 0.0 else 1.0
+            self._value_s = self._value_s * kept + latency_s * (1.0 - kept)
+        else:
+            self._value_s = latency_s
         self._at_s = now_s
 
     def at_least(self, latency_s: float, now_s: float) -> None:

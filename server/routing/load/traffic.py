@@ -78,7 +78,7 @@ class Flow:
         """Takes what the end of a call says; it still counts as under way."""
         record = attempt.record
         assert record is not None
-        latency, took_s = self.latency(is_stream=attempt.is_stream), attempt.answered_s or 0.0
+        latency, took_s = self.stream if attempt.is_stream else self.unary, attempt.answered_s or 0.0
         if record.outcome == _OK:
             latency.observe(took_s, now_s)
         elif blames_provider(record.outcome):
@@ -87,7 +87,7 @@ class Flow:
             latency.at_least(took_s, now_s)
         if attempt.usage is not None:
             self.tokens += _NEWEST_WEIGHS * (attempt.usage.total_tokens - self.tokens)
-        if record.status not in _NO_ROOM_STATUSES and self.ceiling is None:
+        if self.ceiling is None and record.status not in _NO_ROOM_STATUSES:
             return
         ceiling = self.ceiling or Ceiling(now_s)
         if record.status in _NO_ROOM_STATUSES:
@@ -151,8 +151,10 @@ class Traffic:
     def begin(self, attempt: Attempt) -> Watcher:
         """Counts a call until it ends."""
         candidate = attempt.candidate
-        flow = self._at((candidate.deployment.provider_id, candidate.model))
-        flow.provider = candidate.deployment.provider
+        deployment = candidate.deployment
+        upstream = deployment.provider_id, candidate.model
+        flow = self._flows.get(upstream) or self._at(upstream)
+        flow.provider = deployment.provider
         flow.under_way += 1
         flow.begun += 1
         self.under_way += 1
@@ -176,6 +178,13 @@ class Traffic:
         if flow is None or flow.ceiling is None:
             return False
         return not flow.ceiling.has_room(flow.under_way, flow.promised, self.now_s())
+
+    def has_room(self, upstream: Upstream) -> bool:
+        """Whether there is room for one more call, in all and at that upstream."""
+        if self.under_way + self.promised >= self._max_calls:
+            return False
+        flow = self._flows.get(upstream)
+        return flow is None or flow.ceiling is None or not self.is_full(*upstream)
 
     @property
     def is_full_of_calls(self) -> bool:

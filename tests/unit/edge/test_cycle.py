@@ -203,7 +203,7 @@ async def test_an_application_that_fails_before_its_response_is_answered_500() -
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("no")
 
-    await connection.cycle.run_asgi(app)
+    await connection.cycle.run(app)
     assert b"".join(connection.transport.written).startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
     assert connection.transport.is_closed
 
@@ -214,7 +214,7 @@ async def test_an_application_that_leaves_its_response_unfinished_loses_the_conn
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    await connection.cycle.run_asgi(app)
+    await connection.cycle.run(app)
     assert b"".join(connection.transport.written).startswith(b"HTTP/1.1 200 OK\r\n")
     assert connection.transport.is_closed
     assert connection.completed_count == 0
@@ -227,13 +227,13 @@ async def test_a_body_is_received_as_it_comes_and_then_the_end_of_the_connection
     await asyncio.sleep(0)
     assert connection.transport.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
     cycle.body += b"ab"
-    cycle.message_event.set()
+    cycle.tell()
     assert await receiving == {"type": "http.request", "body": b"ab", "more_body": True}
     cycle.more_body = False
-    cycle.message_event.set()
+    cycle.tell()
     assert await cycle.receive() == {"type": "http.request", "body": b"", "more_body": False}
     cycle.disconnected = True
-    cycle.message_event.set()
+    cycle.tell()
     assert await cycle.receive() == {"type": "http.disconnect"}
     await connection.start(LENGTH_2)
     await connection.body(b"ok")
@@ -312,7 +312,7 @@ async def test_a_body_that_has_come_is_taken_once() -> None:
 async def test_of_a_body_that_is_received_nothing_is_left_to_take() -> None:
     cycle = Connection().cycle
     cycle.body += b"first"
-    cycle.message_event.set()
+    cycle.tell()
     assert (await cycle.receive())["body"] == b"first"
     cycle.body += b" last"
     cycle.more_body = False

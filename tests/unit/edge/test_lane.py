@@ -90,6 +90,7 @@ class Gateway:
     script: Script
     keys: Keys
     port: int
+    door: Door
     lines: list[tuple[str, str]] = field(default_factory=list)
 
     @contextlib.asynccontextmanager
@@ -131,20 +132,20 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def gateway(*, is_direct: bool, settings: EdgeSettings | None = None) -> AsyncIterator[Gateway]:
+async def gateway(*, is_direct: bool, most: int = 100, grace_s: float = 0.2) -> AsyncIterator[Gateway]:
     loop, script, keys, registry = asyncio.get_running_loop(), Script(), Keys(), HandlerRegistry()
     lines: list[tuple[str, str]] = []
     servicer = CompletionsServicer(script, Calls(current_call, 60.0, CallerAddress(())))
     completions_pb2_grpc.add_CompletionsServiceServicer_to_server(servicer, registry)
-    door = Door(Time(loop.time, loop.call_later), 100, 0.0)
+    door = Door(Time(loop.time, loop.call_later), most, 0.0)
     options = ServerOptions(has_access_log=False, door=door, count_call=lambda *line: lines.append(line))
     core = CoreServer(registry, keys, options)
     if not is_direct:
         core.channel.serve_directly({})
-    settings = settings or EdgeSettings(port=0, grace_s=0.2)
+    settings = EdgeSettings(port=0, grace_s=grace_s)
     app = gateway_app(core.channel, settings, door)
     async with serving(app, settings, gate=app.state.gate) as port:
-        yield Gateway(script, keys, port, lines)
+        yield Gateway(script, keys, port, door, lines)
     await core.stop(0)
     assert (door.inside, core.channel.running) == (0, set())
 
@@ -214,6 +215,68 @@ async def test_requests_of_all_kinds_follow_each_other_on_one_connection() -> No
     direct = await _seen(requests, is_direct=True)
     assert len(direct[0]) == len(requests)
     assert direct == await _seen(requests, is_direct=False)
+
+
+ONE = REQUESTS["an answer"]
+PIECES = {
+    "a head and a body": [ONE[:-2], ONE[-2:]],
+    "a head in two": [ONE[:30], ONE[30:]],
+    "two at once": [ONE + ONE],
+    "one and a half": [ONE + ONE[:40], ONE[40:]],
+    "another body, and another length": [request(*KEY, *JSON, body=b'{"model":"a"}')],
+    "an empty line before it": [b"\r\n" + ONE],
+    "a large body in pieces": [request(*KEY, *JSON, body=b" " * 300_000)],
+}
+
+
+@pytest.mark.parametrize("is_direct", [True, False], ids=["directly", "with messages"])
+@pytest.mark.parametrize("case", PIECES)
+async def test_requests_come_in_pieces_of_any_kind(case: str, is_direct: bool) -> None:
+    pieces = PIECES[case]
+    count = b"".join(pieces).count(b"POST ")
+    async with gateway(is_direct=is_direct) as started, started.connected() as client:
+        expected = REQUEST_ID.sub(b"", await client.ask(ONE))
+        for _ in range(2):
+            for piece in pieces:
+                client.writer.write(piece)
+                await client.writer.drain()
+                await asyncio.sleep(0.01)
+            async with asyncio.timeout(PATIENCE_S):
+                answers = [await client.response() for _ in range(count)]
+            assert [REQUEST_ID.sub(b"", answer) for answer in answers] == [expected] * count
+            assert REQUEST_ID.sub(b"", await client.ask(ONE)) == expected
+        size = len(b"".join(pieces).partition(b"\r\n\r\nP" if case.startswith("an empty") else b"\r\n\r\n")[2])
+    assert len(started.script.bodies) == 3 + 2 * count
+    assert all(len(body) <= max(size, 2) for body in started.script.bodies)
+
+
+async def test_while_a_server_stops_a_request_that_comes_again_is_the_last_of_its_connection() -> None:
+    async with contextlib.AsyncExitStack() as clients:
+        stack = contextlib.AsyncExitStack()
+        started = await stack.enter_async_context(gateway(is_direct=True, grace_s=30))
+        client = await clients.enter_async_context(started.connected())
+        for _ in range(2):
+            assert b"connection: close" not in await client.ask(ONE)
+        stopping = asyncio.ensure_future(stack.aclose())
+        while not stopping.done() and not (answer := await client.ask(ONE)).endswith(b"(closed)"):
+            assert len(started.script.bodies) == 3  # asked before it had begun to stop
+        await stopping
+    assert answer == b"(closed)" or b"connection: close" in answer
+
+
+@pytest.mark.parametrize("is_direct", [True, False], ids=["directly", "with messages"])
+async def test_a_request_that_comes_again_is_turned_away_when_there_is_too_much_to_do(is_direct: bool) -> None:
+    async with gateway(is_direct=is_direct, most=1) as started, started.connected() as client:
+        assert (await client.ask(ONE)).startswith(b"HTTP/1.1 200 ")
+        async with started.connected() as other:
+            other.writer.write(request(*KEY, *JSON, body=b'{"wait":1}'))
+            await started.script.began.wait()
+            for _ in range(2):
+                assert (await client.ask(ONE)).startswith(b"HTTP/1.1 503 ")
+        await started.script.cancelled.wait()
+        while started.door.inside:
+            await asyncio.sleep(0.001)
+        assert (await client.ask(ONE)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_each_of_them_has_an_id_of_its_own_under_both_names() -> None:

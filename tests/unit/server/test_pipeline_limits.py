@@ -23,7 +23,7 @@ from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.health import Health
-from server.routing.health.records import Records
+from server.routing.health.records import EntryRecord, Records
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
@@ -70,6 +70,9 @@ class Forgetful(Records):
 
     def find(self, deployment: Deployment) -> None:
         return None
+
+    def get(self, deployment: Deployment, now_s: float) -> EntryRecord:
+        return EntryRecord(deployment, now_s)
 
 
 class Gateway:

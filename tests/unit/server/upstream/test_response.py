@@ -73,12 +73,27 @@ class Wire:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.is_aborted = False
+        self.answer: HttpResponse | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
     def resume(self) -> None:
         return None
 
     def abort(self) -> None:
         self.is_aborted = True
+
+    def watch(self, due_s: float) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        assert self.answer is not None
+        self.timer = self.loop.call_at(due_s, self.answer.look_at_clock)
+
+
+def answering(wire: Wire, times: Timeouts, limit_bytes: int = 1 << 20) -> HttpResponse:
+    """An answer whose head is still to come."""
+    answer = wire.answer = HttpResponse(wire, times, asyncio.get_running_loop().time(), limit_bytes)
+    wire.watch(answer.due_s)
+    return answer
 
 
 TIMES = Timeouts(first_byte_s=10.0, idle_s=30.0, total_s=600.0)
@@ -90,8 +105,7 @@ async def feed(answer: HttpResponse, wire: Wire, gap_s: float, count: int = 10_0
         await asyncio.sleep(gap_s)
         if wire.is_aborted:
             break
-        answer.touch()
-        answer.add(b"x")
+        answer.add([b"x"])
 
 
 async def heard(*, gap_s: float, progress_at: int, away_s: float = 0.0, winds_up: bool = False) -> tuple[float, str]:
@@ -100,8 +114,8 @@ async def heard(*, gap_s: float, progress_at: int, away_s: float = 0.0, winds_up
     Every `progress_at`-th byte is progress, 0 for none; after each the reader is away for `away_s`.
     """
     loop = asyncio.get_running_loop()
-    began_s, answer = loop.time(), HttpResponse(wire := Wire(), TIMES, loop.time(), 1 << 20)
-    answer.begin(200)
+    began_s, answer = loop.time(), answering(wire := Wire(), TIMES)
+    answer.begin(200, {})
     feeding = loop.create_task(feed(answer, wire, gap_s))
     taken = 0
     try:
@@ -138,8 +152,8 @@ def test_which_time_is_up(script: dict[str, Any], expected: tuple[float, str]) -
 async def stalled_after(progress: int) -> tuple[float, str]:
     """An upstream that says something a few times, and then sends only what is no progress."""
     loop = asyncio.get_running_loop()
-    began_s, answer = loop.time(), HttpResponse(wire := Wire(), TIMES, loop.time(), 1 << 20)
-    answer.begin(200)
+    began_s, answer = loop.time(), answering(wire := Wire(), TIMES)
+    answer.begin(200, {})
     feeding = loop.create_task(feed(answer, wire, 1.0))
     taken = 0
     try:
@@ -161,9 +175,9 @@ def test_bytes_that_say_nothing_do_not_keep_a_stream_alive() -> None:
 def test_what_is_read_as_a_whole_lives_by_its_bytes() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        began_s, answer = loop.time(), HttpResponse(wire := Wire(), TIMES, loop.time(), 1 << 20)
+        began_s, answer = loop.time(), answering(wire := Wire(), TIMES)
         await asyncio.sleep(5.0)
-        answer.begin(200)
+        answer.begin(200, {})
         feeding = loop.create_task(feed(answer, wire, 20.0, 3))
         with pytest.raises(UpstreamTimeout):
             await answer.read()
@@ -281,8 +295,8 @@ async def test_a_compressed_body_is_never_pushed(transport: HttpTransport) -> No
 
 
 async def test_silence_ends_a_push_as_it_ends_a_reading() -> None:
-    response = HttpResponse(Wire(), Timeouts(idle_s=0.01), asyncio.get_running_loop().time(), 1000)
-    response.begin(200)
+    response = answering(Wire(), Timeouts(idle_s=0.01), 1000)
+    response.begin(200, {})
     response.progressed()
     taker = Taker()
     async with asyncio.timeout(5):
@@ -292,13 +306,13 @@ async def test_silence_ends_a_push_as_it_ends_a_reading() -> None:
 
 
 async def test_a_reader_that_is_cancelled_is_pushed_nothing_more() -> None:
-    response = HttpResponse(Wire(), Timeouts(), asyncio.get_running_loop().time(), 1000)
-    response.begin(200)
+    response = answering(Wire(), Timeouts(), 1000)
+    response.begin(200, {})
     taker = Taker()
     pushing = asyncio.ensure_future(response.push(taker.take))
     await asyncio.sleep(0)
     pushing.cancel()
-    response.add(b"late")
+    response.add([b"late"])
     response.flush()
     with pytest.raises(asyncio.CancelledError):
         await pushing

@@ -307,7 +307,7 @@ async def test_the_last_one_whose_credential_rests_is_looked_at_again() -> None:
     loop = dispatcher_of(transport, health)
     with pytest.raises(errors.ModelUnknown):
         await loop.complete(errand("a"))
-    assert (await loop.complete(errand("a"))).candidate.deployment.provider_id == "a"
+    assert (await loop.complete(errand("a"))).attempt.candidate.deployment.provider_id == "a"
 
 
 async def test_a_repeat_that_the_budget_has_no_room_for_is_not_made() -> None:

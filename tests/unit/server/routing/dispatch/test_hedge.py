@@ -73,7 +73,7 @@ async def test_an_answer_in_one_piece_is_hedged_too() -> None:
     slow, seen = Reply([SLOW], 200, "application/json"), trace()
     served = await run([slow, Reply([UNARY], 200, "application/json")], seen, stream=False)
     assert isinstance(served, Served)
-    assert (served.candidate.deployment.provider_id, asked(seen), slow.is_closed) == ("b", "ab", True)
+    assert (served.attempt.candidate.deployment.provider_id, asked(seen), slow.is_closed) == ("b", "ab", True)
     loser = seen.attempts[0].record
     assert loser is not None
     assert loser.usage is not None

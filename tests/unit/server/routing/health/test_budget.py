@@ -1,6 +1,6 @@
 """The budget for repeats: a tenth of the calls, and a few each second."""
 
-from server.routing.health.budget import FLEET_FLOOR_PER_S, FLOOR_PER_S, MOST_SAVED, Budget, Refusal, take
+from server.routing.health.budget import FLEET_FLOOR_PER_S, FLOOR_PER_S, MOST_SAVED, Budget, Refusal, called, take
 
 
 def spent(budget: Budget, now_s: float, most: int = 10_000) -> int:
@@ -22,10 +22,10 @@ def test_calls_earn_a_tenth_up_to_a_bound() -> None:
     budget = Budget(FLOOR_PER_S, 0.0)
     assert spent(budget, 0.0) == 3
     for _ in range(105):
-        budget.called()
+        called(budget, Budget(1.0, 0.0))
     assert spent(budget, 0.0) == 10
     for _ in range(100_000):
-        budget.called()
+        called(budget, Budget(1.0, 0.0))
     assert spent(budget, 0.0) == MOST_SAVED * FLOOR_PER_S
 
 
@@ -48,7 +48,6 @@ def test_an_upstream_that_fails_every_call_gets_a_tenth_more_of_them() -> None:
     upstream, fleet = Budget(FLOOR_PER_S, 0.0), Budget(FLEET_FLOOR_PER_S, 0.0)
     repeats = 0
     for step in range(60_000):
-        upstream.called()
-        fleet.called()
+        called(upstream, fleet)
         repeats += take(upstream, fleet, step / 1000) is None
     assert 6_000 <= repeats <= 6_000 + 60 * FLOOR_PER_S + FLOOR_PER_S

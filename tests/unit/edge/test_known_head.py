@@ -1,0 +1,131 @@
+"""A head that came before is known by every byte but the length, and by nothing less."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from edge.cycle import Cycle
+from edge.known_head import KnownHead, known_head
+
+BEFORE = b"POST /v1/x?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: "
+AFTER = b"\r\nX-Y: z\r\n\r\n"
+FIRST = BEFORE + b"2" + AFTER + b"{}"
+
+
+def cycle() -> Cycle:
+    transport: Any = None
+    flow: Any = None
+    return Cycle(
+        {"method": "POST"}, cast(asyncio.Transport, transport), flow, print, keep_alive=True, expect_100_continue=False
+    )
+
+
+def known() -> KnownHead:
+    found = known_head(FIRST, cycle())
+    assert found is not None
+    return found
+
+
+SAME = {
+    "the same request": (FIRST, b"{}"),
+    "another body of the same length": (BEFORE + b"2" + AFTER + b"[]", b"[]"),
+    "a longer body": (BEFORE + b"10" + AFTER + b"0123456789", b"0123456789"),
+    "a body that looks like a head": (BEFORE + b"4" + AFTER + b"\r\n\r\n", b"\r\n\r\n"),
+    "a length with a zero before it": (BEFORE + b"02" + AFTER + b"{}", b"{}"),
+    "no body": (BEFORE + b"0" + AFTER, b""),
+    "the longest length": (BEFORE + b"000000002" + AFTER + b"{}", b"{}"),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_a_known_head_gives_the_body_of(case: str) -> None:
+    data, body = SAME[case]
+    assert known().body_in(data) == body
+
+
+OTHERS = {
+    "nothing": b"",
+    "a head that is not all there": FIRST[:-4],
+    "a body that is not all there": FIRST[:-1],
+    "more than the body": FIRST + b"G",
+    "two requests": FIRST + FIRST,
+    "another path": FIRST.replace(b"/v1/x", b"/v1/y"),
+    "another method": FIRST.replace(b"POST", b"PUT "),
+    "a header in other letters": FIRST.replace(b"Host", b"host"),
+    "another value": FIRST.replace(b"z\r", b"y\r"),
+    "one more header": FIRST.replace(b"X-Y", b"A: b\r\nX-Y"),
+    "a header behind the length": FIRST.replace(b"2\r\n", b"2\r\nTransfer-Encoding: chunked\r\n"),
+    "a header in the place of the length": BEFORE + b"\r\nX: 2" + AFTER + b"{}",
+    "no length": BEFORE + AFTER + b"{}",
+    "a signed length": BEFORE + b"+2" + AFTER + b"{}",
+    "a negative length": BEFORE + b"-2" + AFTER + b"{}",
+    "a length with a space behind it": BEFORE + b"2 " + AFTER + b"{}",
+    "a length with a space inside": BEFORE + b"0 2" + AFTER + b"{}",
+    "two lengths": BEFORE + b"2, 2" + AFTER + b"{}",
+    "a length in another base": BEFORE + b"0x2" + AFTER + b"{}",
+    "digits of another script": BEFORE + "٢".encode() + AFTER + b"{}",
+    "a length that is too long": BEFORE + b"0000000002" + AFTER + b"{}",
+    "a line that ends without a return": BEFORE + b"2\nX-Y: z\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_a_known_head_does_not_know(case: str) -> None:
+    assert known().body_in(OTHERS[case]) is None
+
+
+UNLEARNT = {
+    "a GET": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "another method with a body": FIRST.replace(b"POST", b"PUT"),
+    "chunks": b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "one that waits for leave": FIRST.replace(b"X-Y: z", b"Expect: 100-continue"),
+    "the last of its connection": FIRST.replace(b"X-Y: z", b"Connection: close"),
+    "one that asks for another protocol": FIRST.replace(b"X-Y: z", b"Upgrade: h2c"),
+    "the version before": FIRST.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "two lengths": FIRST.replace(b"X-Y: z", b"Content-Length: 2"),
+    "a line that goes on": FIRST.replace(b"X-Y: z", b"X-Y: a\r\n z"),
+    "a line that ends without a return": FIRST.replace(b"a\r\nC", b"a\nC"),
+    "an empty line before it": b"\r\n" + FIRST,
+    "two requests": FIRST + FIRST,
+    "a body that is not all there": FIRST[:-1],
+}
+
+
+@pytest.mark.parametrize("case", UNLEARNT)
+def test_nothing_is_learnt_from(case: str) -> None:
+    assert known_head(UNLEARNT[case], cycle()) is None
+
+
+@pytest.mark.parametrize("space", [b"", b" ", b"  ", b"\t"])
+def test_the_length_is_where_the_parser_finds_it(space: bytes) -> None:
+    head = b"POST / HTTP/1.1\r\nX-Content-Length-Y: 7\r\nCONTENT-LENGTH:%b%d\r\n\r\n"
+    found = known_head(head % (space, 2) + b"{}", cycle())
+    assert found is None  # the name came twice, as part of another one
+    head = b"POST / HTTP/1.1\r\nCONTENT-LENGTH:%b%d\r\n\r\n"
+    found = known_head(head % (space, 2) + b"{}", cycle())
+    assert found is not None
+    assert found.body_in(head % (space, 3) + b"[1]") == b"[1]"
+
+
+class Lane:
+    """Takes short bodies."""
+
+    def takes(self, body: bytes) -> bool:
+        return len(body) < 5
+
+    async def serve(self, cycle: Cycle) -> None:
+        raise AssertionError("nothing is served here")
+
+
+def test_a_request_goes_the_way_of_the_first_one_if_that_takes_it() -> None:
+    first = cycle()
+    found = known_head(FIRST, first)
+    assert found is not None
+    assert (found.next(FIRST, print), found.serves(FIRST)) == (None, False)
+    first.lane = Lane()
+    made = found.next(BEFORE + b"3" + AFTER + b"[1]", print)
+    assert made is not None
+    assert (made.body, made.more_body, made.lane, made.scope) == (b"[1]", False, first.lane, first.scope)
+    assert (found.next(BEFORE + b"5" + AFTER + b"12345", print), found.next(b"", print)) == (None, None)
+    assert (found.serves(BEFORE + b"5" + AFTER + b"12345"), found.serves(b"")) == (True, False)
