@@ -90,7 +90,9 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(prepared)
+            self._parts.ledger.check()
+            if not self._parts.admission.is_free(call.principal):
+                await self._admit(prepared)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             if share is not None:
                 share.tell(operation)
@@ -133,7 +135,9 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(prepared)
+            self._parts.ledger.check()
+            if not self._parts.admission.is_free(call.principal):
+                await self._admit(prepared)
             live = await self._open_shared(prepared)
             if share is not None:
                 share.tell(operation)
@@ -228,8 +232,9 @@ class Pipeline:
 
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
-        router = self._parts.router
-        policy = await router.policy(operation.call.principal.workspace_id)
+        router, workspace_id = self._parts.router, operation.call.principal.workspace_id
+        known = router.known(workspace_id)
+        policy = await router.policy(workspace_id) if known is None else known.policy
         operation.follow(policy)
         call = operation.call
         operation.content = self._parts.contents.begin(operation.content_policy, body)
@@ -237,25 +242,25 @@ class Pipeline:
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
-        if self._parts.prices_of is not None:
-            operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
+        if known is not None:
+            operation.trace.use(known.prices)
+        elif self._parts.prices_of is not None:
+            operation.trace.use(await self._parts.prices_of(workspace_id))
         request.is_strict = knobs.strict is True
         use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), policy.cache)
-        asked = await router.read(request, knobs, call, policy, is_repeatable=use.reads)
-        operation.strategy, operation.bond = asked.ask.strategy, asked.ask.bond
-        operation.prompt_tokens = asked.ask.prompt_tokens
-        operation.complexity = asked.ask.complexity
-        mode = knobs.stream_mode or policy.stream_mode
-        share = await self._share(operation, request, use, asked, mode)
-        hedges = policy.hedges if knobs.hedge is None else knobs.hedge
-        prepared = Prepared(operation, request, asked, share, mode, hedges)
-        if prepared.share is None or not prepared.share.has_kept():
-            await self._choose(prepared)
-        return prepared
+        asked = router.asked(request, knobs, call, policy, is_repeatable=use.reads)
+        ask = asked.ask
+        operation.strategy, operation.complexity = ask.strategy, ask.complexity
+        operation.bond, operation.prompt_tokens = ask.bond, ask.prompt_tokens
+        mode, hedges = knobs.stream_mode or policy.stream_mode, policy.hedges if knobs.hedge is None else knobs.hedge
+        share = await self._share(operation, request, use, asked, mode) if use.reads or use.stores else None
+        if share is None or not share.has_kept():
+            found = router.candidates(ask, workspace_id)
+            operation.candidates = found or (await router.decide(ask, workspace_id)).candidates
+        return Prepared(operation, request, asked, share, mode, hedges)
 
     async def _admit(self, prepared: Prepared) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
-        self._parts.ledger.check()
         operation, ask = prepared.operation, prepared.asked.ask
         call, has_answer = operation.call, prepared.share is not None and prepared.share.has_kept()
 
@@ -273,8 +278,6 @@ class Pipeline:
         self, operation: Operation, request: ChatRequest, use: CacheUse, asked: Asked, mode: StreamMode
     ) -> Share | None:
         """The request's part in what is kept and what is under way; None if it must have none."""
-        if not (use.reads or use.stores):
-            return None
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
         scopes = self._parts.sharing.scopes
