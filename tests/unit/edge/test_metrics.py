@@ -142,5 +142,5 @@ async def test_a_client_that_leaves_is_counted_as_gone(unused_tcp_port: int) -> 
         writer.close()
         while not seen._answers:
             await asyncio.sleep(0.01)
-    assert seen._answers == {("GET", "page", "499"): 1}
+    assert seen.snapshot().answers == {("GET", "page", "499"): 1}
     assert seen.open == 0
