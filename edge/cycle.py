@@ -226,8 +226,7 @@ class Cycle:
         self.waiting_for_100_continue = False
         close = b"" if self.keep_alive else _CLOSE
         shown = b"" if self.scope["method"] == "HEAD" else body
-        head = b"%bcontent-length: %d\r\n%b\r\n" % (lines, len(body), close)
-        self._write_out(_STATUS_LINES[status] + head + shown)
+        self._write_out(b"%b%bcontent-length: %d\r\n%b\r\n%b" % (_STATUS_LINES[status], lines, len(body), close, shown))
         self._end()
 
     def push(self, body: bytes) -> bool:
