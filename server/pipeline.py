@@ -260,7 +260,7 @@ class Pipeline:
         def needed_tokens() -> int:
             if has_answer:
                 return 0
-            return ask.prompt_tokens + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
+            return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
 
         def tell(standings: Sequence[Standing]) -> None:
             call.announce(rate_metadata(standings))

@@ -10,6 +10,7 @@ from server.chat.content import Content, ContentPolicy
 from server.chat.deployment import Candidate
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
+from server.chat.prompt_tokens import Tokens
 from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
@@ -40,7 +41,7 @@ class Operation:
     model_requested: str = ""
     strategy: str = "default"
     complexity: Complexity = Complexity.SIMPLE
-    prompt_tokens: int = 0
+    prompt_tokens: Tokens = 0
     bond: Bond | None = None
     candidates: Sequence[Candidate] = ()
     served: Candidate | None = None
