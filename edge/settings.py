@@ -30,6 +30,10 @@ class EdgeSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the REST face; 0 picks a free one.")
     core: str = Field(default="", description="HOST:PORT of the gRPC core, when it runs in another process.")
+    tunnel: bool = Field(
+        default=True,
+        description="Carry calls to a core in another process over one stream instead of a call of gRPC for each.",
+    )
     cors_origins: NameList = Field(
         default=(), description="Origins of web pages that may call, by commas; `*` for all."
     )

@@ -20,6 +20,7 @@ from edge.rest.services import TYPED_ERRORS_HEADER, gateway_reasons, gateway_ser
 from edge.rest.slips import corrected
 from edge.serve import serve_app
 from edge.settings import EdgeSettings
+from edge.tunnel import TunnelChannel
 
 _MIB: Final = 1024 * 1024
 # What a message adds to the body that it carries.
@@ -71,7 +72,11 @@ async def run(settings: EdgeSettings, stop: asyncio.Event) -> None:
         if settings.ready_file is not None:
             write_ready_file(settings.ready_file, port)
 
-    async with grpc.aio.insecure_channel(settings.core, channel_options(settings.max_body_mib * _MIB)) as channel:
+    options = channel_options(settings.max_body_mib * _MIB)
+    channel: grpc.aio.Channel = grpc.aio.insecure_channel(settings.core, options)
+    if settings.tunnel:
+        channel = TunnelChannel(channel, dict(options))
+    async with channel:
         app = gateway_app(channel, settings)
         await serve_app(app, settings, on_ready=tell, stop=stop, gate=app.state.gate)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
+from perpetuo.internal.v1 import tunnel_pb2_grpc
 
 from server.direct import Chain, direct_methods
 from server.inprocess import HandlerRegistry, InProcessChannel
@@ -18,6 +19,7 @@ from server.interceptors.status import StatusInterceptor, count_nowhere
 from server.services.health import HealthServicer
 from server.services.reflection import add_reflection
 from server.telemetry.logs import LineLogger
+from server.tunnel import TunnelServicer
 
 _KEEPALIVE_MIN_INTERVAL_MS = 10_000
 _KEEPALIVE_INTERVAL_MS = 30_000
@@ -61,6 +63,9 @@ class CoreServer:
         self._services = registry.service_names()
         if options.has_reflection:
             add_reflection(registry, self._services)
+        # For our own other half, and so not among the services that are shown.
+        self._tunnels = TunnelServicer()
+        tunnel_pb2_grpc.add_TunnelServiceServicer_to_server(self._tunnels, registry)
         self._access_log = LineLogger("access")
         status = StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call)
         shedding = None if options.door is None else SheddingInterceptor(options.door)
@@ -71,7 +76,7 @@ class CoreServer:
             interceptors=interceptors, options=_options(options), maximum_concurrent_rpcs=limit
         )
         registry.install(self._server)
-        self.channel = InProcessChannel(registry, interceptors, _limits(options), limit)
+        self.channel = self._tunnels.channel = InProcessChannel(registry, interceptors, _limits(options), limit)
         chain = Chain(self.channel, status, authenticate, None if shedding is None else shedding.door)
         self.channel.serve_directly(direct_methods(registry.raw_forms, chain))
 
@@ -95,11 +100,13 @@ class CoreServer:
 
     async def stop_port(self, grace_s: float) -> None:
         """Refuses new calls at the port and gives running ones `grace_s` seconds; the channel goes on."""
+        self._tunnels.leave()
         await self._server.stop(grace_s)
 
     async def stop(self, grace_s: float) -> None:
         """Says NOT_SERVING first, then refuses new calls and gives running ones `grace_s` seconds. Safe to repeat."""
         self.announce_end()
+        self._tunnels.leave()
         await asyncio.gather(self._server.stop(grace_s), self.channel.stop(grace_s))
         self._access_log.flush()
 

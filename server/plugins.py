@@ -45,7 +45,8 @@ class Providers:
 
     def dialect_for(self, provider: str, request: ChatRequest) -> Dialect:
         """The dialect of a provider for a request. Raises ParamUnsupported where it cannot serve its form."""
-        return dialect_for(self.rows[provider], request)
+        row = self.rows[provider]
+        return row.dialect if request.native is None else dialect_for(row, request)
 
     def prefill_of(self, candidate: Candidate) -> Prefill | None:
         """How a candidate is told to go on with what the assistant has begun to say; None where it cannot be."""

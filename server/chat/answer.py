@@ -123,7 +123,7 @@ class _WholeAnswer(Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Raw | UnsetType = UNSET
-    service_tier: Raw | UnsetType = UNSET
+    service_tier: str | None = None
 
 
 _NO_INPUT = _InputDetails()
@@ -144,16 +144,11 @@ def peek_answer(body: bytes) -> AnswerFacts:
     choices, usage = answer.choices, answer.usage
     if not choices or answer.error is not UNSET:
         return _peek_odd(body)
-    says_something = False
-    for choice in choices:
-        if _has_content(choice.message):
-            says_something = True
-            break
     found: Usage | None = None
     if usage is not None and (usage.prompt_tokens.__class__ is int or usage.completion_tokens.__class__ is int):
         tier = answer.service_tier
-        found = _in_buckets(usage, "" if tier is UNSET else _tier(tier))
-    return AnswerFacts(answer.id, answer.model, choices[0].finish_reason or None, found, says_something)
+        found = _in_buckets(usage, "" if tier is None or tier in _USUAL_TIERS else tier)
+    return AnswerFacts(answer.id, answer.model, choices[0].finish_reason or None, found, _says_something(choices))
 
 
 def _peek_odd(body: bytes) -> AnswerFacts:
@@ -274,14 +269,20 @@ class Identity(NamedTuple):
     model: str = ""
 
 
+def with_metadata(body: bytes, metadata: GatewayMetadata) -> bytes | None:
+    """What `finish_answer` makes of what most answers are like, which need not be taken apart; None for all others."""
+    if body.startswith(_OURS_ALREADY) and body.endswith(b"}") and body.find(_METADATA) < 0:
+        return b"".join((body[:-1].rstrip(), b',"gateway_metadata":', _ENCODER.encode(metadata), b"}"))
+    return None
+
+
 def finish_answer(body: bytes, *, identity: Identity, metadata: GatewayMetadata, model: str | None = None) -> bytes:
     """The answer for the caller: `gateway_metadata` is its last member, `id` begins with `chatcmpl-`.
 
     `model` replaces the one in the answer. Other members stay byte for byte. The body is one that was read before.
     """
-    if model is None and body.startswith(_OURS_ALREADY) and body.endswith(b"}") and body.find(_METADATA) < 0:
-        # What most answers are like, which need not be taken apart.
-        return b"".join((body[:-1].rstrip(), b",", _METADATA, b":", _ENCODER.encode(metadata), b"}"))
+    if model is None and (finished := with_metadata(body, metadata)) is not None:
+        return finished
     members = _open(body, identity)
     if model is not None:
         members["model"] = Raw(_ENCODER.encode(model))
@@ -317,7 +318,7 @@ def _decode(body: bytes) -> _Answer:
 
 
 def _has_content(members: Members | None) -> bool:
-    """Whether any member of a message or delta says something."""
+    """Whether any member of a delta says something."""
     if not members:
         return False
     for name, value in members.items():  # noqa: SIM110 - a generator doubles the cost of every streamed event
@@ -327,9 +328,11 @@ def _has_content(members: Members | None) -> bool:
 
 
 def _says_something(choices: list[_Choice] | None) -> bool:
-    for choice in choices or ():  # noqa: SIM110 - a generator costs more than what it goes over
-        if _has_content(choice.message):
-            return True
+    """Whether any member of a message says something. Texts are long, so that they are compared and not hashed."""
+    for choice in choices or ():
+        for name, value in (choice.message or {}).items():
+            if name not in _NOT_SAID and value not in _EMPTY:
+                return True
     return False
 
 

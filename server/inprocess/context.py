@@ -16,9 +16,9 @@ from server.inprocess.payload import Reader, Writer
 from server.inprocess.rpc import OK, Outcome, Rpc
 
 _FINISHED = "RPC already finished."
-_GONE = "the caller is gone"
+GONE = "the caller is gone"
 # A tag and a length, of a field whose number is below 16.
-_ENTRY_BYTES = 6
+ENTRY_BYTES = 6
 _NO_READER: Reader[Any] = Reader(None)
 _NO_WRITER = Writer(None)
 _IS_STATUS = {code.value[0]: code for code in grpc.StatusCode}
@@ -70,7 +70,7 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         if sink is not None and rpc.outcome is None:
             await sink(sealed)
         elif rpc.responses is None or not await rpc.responses.put(sealed):
-            raise grpc.aio.InternalError(_GONE)
+            raise grpc.aio.InternalError(GONE)
 
     def push(self, kind: type, entries: Sequence[bytes]) -> bool:
         """Gives a caller that takes it at once, in this very call, a response that is nothing but a list of bytes.
@@ -84,7 +84,7 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         if pipe is not None and not pipe.is_awaited:
             return False
         # At most what the message would have; where that is too much, the message itself is looked at.
-        size_bytes = _ENTRY_BYTES * len(entries)
+        size_bytes = ENTRY_BYTES * len(entries)
         for entry in entries:
             size_bytes += len(entry)
         limits = rpc.limits

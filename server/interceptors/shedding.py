@@ -1,7 +1,7 @@
 """Refuses calls at the door when the gateway has more to do than it can, before anybody asks who calls.
 
-Health checks, metrics and reflection are let in always: an operator must see what goes on. What was let in runs to its
-end. How much is too much is the door's business.
+Health checks, metrics and reflection are let in always: an operator must see what goes on. So are tunnels, because each
+call in one is asked for by itself. What was let in runs to its end. How much is too much is the door's business.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ import grpc
 
 from server.interceptors.wrapping import Behavior, Context, Handler, wrap
 
-_ALWAYS = ("/grpc.", "/perpetuo.v1.MetricsService/")
+_ALWAYS = ("/grpc.", "/perpetuo.v1.MetricsService/", "/perpetuo.internal.v1.TunnelService/")
 
 
 class Door(Protocol):

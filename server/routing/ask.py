@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from server.chat.policy import Weights
+from server.chat.prompt_tokens import Tokens
 from server.chat.view import Strategy
 from server.errors import RequestInvalid
 from server.routing.complexity import Complexity
@@ -44,7 +45,7 @@ class Ask(Struct, frozen=True):
     strategy: Strategy
     weights: Weights
     complexity: Complexity
-    prompt_tokens: int
+    prompt_tokens: Tokens
     needs: Needs
     is_stream: bool
     allowed_models: tuple[str, ...]

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from server.chat.prompt_tokens import Tokens, most_of
 from server.routing.task_words import RIGOUR, TASKS, Task
 
 
@@ -32,7 +33,7 @@ class Features(Struct, frozen=True):
     """
 
     text: str
-    prompt_tokens: int
+    prompt_tokens: Tokens
     turns: int
     tools: int
 
@@ -78,6 +79,11 @@ _TURNS: Final = ((12, 2), (6, 1))
 _TOOLS: Final = ((8, 2), (3, 1))
 _CODE_MARKS: Final = ("```", "def ", "class ", "function(", "#include", "SELECT ", "import ", "=> ", "Traceback", "();")
 _CODE_POINTS: Final = 2
+# The same marks, each with a character of it that is seldom, if there is one, and sooner looked for.
+_CODE_SIGNS: Final = (
+    *(("`", "```"), (" ", "def "), (" ", "class "), ("(", "function("), ("#", "#include"), ("S", "SELECT ")),
+    *((" ", "import "), ("=", "=> "), ("T", "Traceback"), (";", "();")),
+)
 _MOST_WITHOUT_RIGOUR: Final = 8
 """Length, depth and tools alone never make an expert's question of one."""
 _THRESHOLDS: Final = ((9, Complexity.EXPERT), (5, Complexity.COMPLEX), (2, Complexity.MODERATE))
@@ -93,13 +99,47 @@ _BY_BEGINNING: Final[Mapping[str, tuple[str, ...]]] = {
     beginning: tuple(word for word in _WORDS if word[0] == " " and word[1 : 1 + _BEGINNING] == beginning)
     for beginning in {word[1 : 1 + _BEGINNING] for word in _WORDS if word[0] == " "}
 }
+_BEGINNINGS: Final = frozenset(_BY_BEGINNING)
 
 
 def judge(features: Features) -> Judgement:
     """The class of a conversation with its points. The same features always give the same answer."""
-    text = features.text
-    score = _from_table(features.prompt_tokens, _PROMPT_TOKENS) + _from_table(len(text), _ASKED_CHARACTERS)
-    score += _from_table(features.turns, _TURNS) + _from_table(features.tools, _TOOLS)
+    score, words, has_rigour = _weighed(features)
+    score += _from_table(int(features.prompt_tokens), _PROMPT_TOKENS)
+    if not has_rigour:
+        score = min(score, _MOST_WITHOUT_RIGOUR)
+    return Judgement(_level(score, has_rigour), score, features, words)
+
+
+def classify(features: Features) -> Complexity:
+    """The class of a conversation: that of `judge`. Tokens are not counted where their bounds tell enough."""
+    score, _, has_rigour = _weighed(features)
+    tokens, level = features.prompt_tokens, _level(score, has_rigour)
+    highest = _level(score + _from_table(most_of(tokens), _PROMPT_TOKENS), has_rigour)
+    for least, given in reversed(_PROMPT_TOKENS):
+        if level is highest or tokens < least:
+            break
+        level = _level(score + given, has_rigour)
+    return level
+
+
+def _level(score: int, has_rigour: bool) -> Complexity:
+    if not has_rigour:
+        score = min(score, _MOST_WITHOUT_RIGOUR)
+    for least, level in _THRESHOLDS:
+        if score >= least:
+            return level
+    return Complexity.SIMPLE
+
+
+def _weighed(features: Features) -> tuple[int, frozenset[str], bool]:
+    """All points but those for the prompt's length, the words that name a task, and whether they demand rigour."""
+    text, turns, tools = features.text, features.turns, features.tools
+    score = _from_table(len(text), _ASKED_CHARACTERS)
+    if turns >= _TURNS[-1][0]:
+        score += _from_table(turns, _TURNS)
+    if tools >= _TOOLS[-1][0]:
+        score += _from_table(tools, _TOOLS)
     # A space before a word stands for its beginning.
     words = _words_in(" " + text.lower().replace("\n", " "))
     has_rigour = False
@@ -108,32 +148,24 @@ def judge(features: Features) -> Judgement:
             points = _from_words(task, words)
             score += points
             has_rigour = has_rigour or (points > 0 and task is RIGOUR)
-    if _code_mark(text):
-        score += _CODE_POINTS
-    if not has_rigour:
-        score = min(score, _MOST_WITHOUT_RIGOUR)
-    for least, level in _THRESHOLDS:
-        if score >= least:
-            return Judgement(level, score, features, words)
-    return Judgement(Complexity.SIMPLE, score, features, words)
-
-
-def classify(features: Features) -> Complexity:
-    """The class of a conversation."""
-    return judge(features).level
+    for sign, mark in _CODE_SIGNS:
+        if sign in text and mark in text:
+            score += _CODE_POINTS
+            break
+    return score, words, has_rigour
 
 
 def _measures(features: Features) -> tuple[tuple[str, int, tuple[tuple[int, int], ...], str], ...]:
     """What is measured of a conversation: the rule, the value, its table and the unit."""
     return (
-        ("prompt length", features.prompt_tokens, _PROMPT_TOKENS, "tokens"),
+        ("prompt length", int(features.prompt_tokens), _PROMPT_TOKENS, "tokens"),
         ("length of the question", len(features.text), _ASKED_CHARACTERS, "characters"),
         ("depth", features.turns, _TURNS, "messages"),
         ("tools", features.tools, _TOOLS, "tools"),
     )
 
 
-def _from_table(value: int, table: tuple[tuple[int, int], ...]) -> int:
+def _from_table(value: float, table: tuple[tuple[int, int], ...]) -> int:
     for least, points in table:
         if value >= least:
             return points
@@ -151,13 +183,14 @@ def _code_mark(text: str) -> str:
 def _words_in(lowered: str) -> frozenset[str]:
     """The words of all tasks that stand in a text. Only those are looked for whose first letters begin a word of it."""
     # In one step of C for each word, because prompts have many.
-    beginnings = _BY_BEGINNING.keys() & set(map(_begin, set(lowered.split(" "))))
+    beginnings = _BEGINNINGS.intersection(map(_begin, set(lowered.split(" "))))
     candidates = [word for beginning in beginnings for word in _BY_BEGINNING[beginning]]
     if not lowered.isascii():
         candidates += _WITHOUT_SPACES
     if not candidates:
         return _NO_WORDS
-    return frozenset([word for word in candidates if word in lowered])
+    found = [word for word in candidates if word in lowered]
+    return frozenset(found) if found else _NO_WORDS
 
 
 def _from_words(task: Task, words: frozenset[str]) -> int:

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from server.chat.calibration import Calibration, Kind
 from server.chat.deployment import Candidate
 from server.chat.estimate import estimate_answer_tokens
+from server.chat.prompt_tokens import Tokens
 from server.chat.usage import Usage
 from server.providers.dialect import Answer
 from server.routing.tail import StreamTail
 
 
-def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answer, prompt_tokens: int) -> Usage:
+def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answer, prompt_tokens: Tokens) -> Usage:
     """The tokens of a whole answer; `prompt_tokens` is an estimate of the prompt."""
     reported = answer.facts.usage
     if reported is None:
@@ -21,12 +22,12 @@ def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answ
         return _estimate(calibration, candidate, Kind.ANSWER, prompt_tokens, written_tokens)
     if calibration.is_due(candidate.deployment.provider, candidate.model, Kind.ANSWER):
         written_tokens = estimate_answer_tokens(answer.body)
-        _learn(calibration, candidate, Kind.ANSWER, (prompt_tokens, written_tokens), reported)
+        _learn(calibration, candidate, Kind.ANSWER, (int(prompt_tokens), written_tokens), reported)
     return reported
 
 
 def usage_of_stream(
-    calibration: Calibration, candidate: Candidate, tail: StreamTail, prompt_tokens: int, *, learns: bool = True
+    calibration: Calibration, candidate: Candidate, tail: StreamTail, prompt_tokens: Tokens, *, learns: bool = True
 ) -> Usage:
     """The tokens of a stream as far as it came; `prompt_tokens` is an estimate of the prompt.
 
@@ -36,17 +37,17 @@ def usage_of_stream(
         made = _estimate(calibration, candidate, Kind.STREAM, prompt_tokens, tail.estimated_tokens)
         begun = tail.begun
         return made if begun is None else replace(begun, output_tokens=made.output_tokens, is_estimated=True)
-    if learns:
-        _learn(calibration, candidate, Kind.STREAM, (prompt_tokens, tail.estimated_tokens), tail.usage)
+    if learns and calibration.is_due(candidate.deployment.provider, candidate.model, Kind.STREAM):
+        _learn(calibration, candidate, Kind.STREAM, (int(prompt_tokens), tail.estimated_tokens), tail.usage)
     return tail.usage
 
 
 def _estimate(
-    calibration: Calibration, candidate: Candidate, kind: Kind, prompt_tokens: int, written_tokens: int
+    calibration: Calibration, candidate: Candidate, kind: Kind, prompt_tokens: Tokens, written_tokens: int
 ) -> Usage:
     provider, model = candidate.deployment.provider, candidate.model
     return Usage(
-        input_tokens=calibration.corrected(provider, model, Kind.PROMPT, prompt_tokens),
+        input_tokens=calibration.corrected(provider, model, Kind.PROMPT, int(prompt_tokens)),
         output_tokens=calibration.corrected(provider, model, kind, written_tokens),
         is_estimated=True,
     )

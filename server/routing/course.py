@@ -94,13 +94,15 @@ class Course:
         """The next call, None when there is none, or no time for it."""
         if self._is_over or len(self.failures) >= self._max_calls:
             return None
-        step, self._soon = self._soon, None
-        if step is not None and self._is_possible(step, now_s):
-            return step
+        step = self._soon
+        if step is not None:
+            self._soon = None
+            if self._is_possible(step, now_s):
+                return step
         if not self._untried:
             return None
         step = Step(self._untried.popleft())
-        return step if self._is_possible(step, now_s) else None
+        return step if now_s + LEAST_TIME_S <= self._deadline_s else None
 
     @property
     def is_over(self) -> bool:

@@ -5,6 +5,7 @@ Pure, and linear in the number of messages and in the last user message.
 
 from msgspec import Struct
 
+from server.chat.prompt_tokens import Tokens
 from server.chat.view import ChatView, Message
 from server.routing.complexity import Features
 
@@ -33,7 +34,7 @@ class Needs(Struct, frozen=True):
 _NOTHING_SPECIAL = Needs()
 
 
-def features_of(view: ChatView, prompt_tokens: int) -> Features:
+def features_of(view: ChatView, prompt_tokens: Tokens) -> Features:
     """The features of a conversation; `prompt_tokens` is an estimate of the whole."""
     messages = view.messages
     last: Message | None = None

@@ -19,7 +19,7 @@ from server.routing.candidates import is_allowed, models_of, serves
 from server.routing.world import Resting, World
 
 # An estimate of the prompt above the window by this factor certainly does not fit.
-_CERTAINLY = 0.8
+_CERTAINLY = 1.25
 
 
 class Filter(Enum):
@@ -218,8 +218,8 @@ def _inability(ask: Ask, facts: Model) -> tuple[Filter, str] | None:
 
 def _fits(ask: Ask, facts: Model) -> bool:
     if ask.model:
-        return ask.prompt_tokens * _CERTAINLY <= facts.context_window_tokens
+        return ask.prompt_tokens <= _CERTAINLY * facts.context_window_tokens
     output_tokens = ask.needs.output_tokens
     if output_tokens > facts.max_output_tokens:
         return False
-    return ask.prompt_tokens + output_tokens <= facts.context_window_tokens
+    return ask.prompt_tokens <= facts.context_window_tokens - output_tokens

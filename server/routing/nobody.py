@@ -41,7 +41,7 @@ def nobody_left(ask: Ask, world: World, rejected: Sequence[Rejected]) -> Perpetu
     if Filter.HEALTH in filters:
         return _all_rest(near, details)
     if Filter.CONTEXT in filters:
-        message = f"The request is about {ask.prompt_tokens} tokens long, and no candidate is left: {told}."
+        message = f"The request is about {int(ask.prompt_tokens)} tokens long, and no candidate is left: {told}."
         return ContextTooLong(message, param="messages", details=details)
     for ability, (what, param) in {Filter.FORM: (ask.needs.what, ask.needs.param), **_ABILITIES}.items():
         if ability in filters:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.catalogue.catalogue import Model
+from server.chat.prompt_tokens import Tokens
 from server.chat.view import ChatView
 from server.chat.wire import Timeouts
 
@@ -35,11 +36,12 @@ class Patience:
     reasoning_answer_s: float = 600.0
     idle_s: float = 30.0
 
-    def limits(self, is_stream: bool, is_reasoning: bool, prompt_tokens: int, left_s: float) -> Timeouts:
+    def limits(self, is_stream: bool, is_reasoning: bool, prompt_tokens: Tokens, left_s: float) -> Timeouts:
         """The limits of one call with `left_s` seconds left for its request."""
         if is_stream:
             first_s = self.reasoning_first_token_s if is_reasoning else self.first_token_s
-            first_s += max(prompt_tokens - SOON_READ_TOKENS, 0) / READ_TOKENS_PER_S
+            if prompt_tokens > SOON_READ_TOKENS:
+                first_s += (int(prompt_tokens) - SOON_READ_TOKENS) / READ_TOKENS_PER_S
             return Timeouts(self.connect_s, first_s, self.idle_s, left_s)
         answer_s = self.reasoning_answer_s if is_reasoning else self.answer_s
         return Timeouts(self.connect_s, answer_s, self.idle_s, answer_s if answer_s < left_s else left_s)

@@ -12,16 +12,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from server.chat.deployment import Candidate, Deployment
-from server.chat.estimate import estimate_tokens
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
+from server.chat.prompt_tokens import PromptTokens
 from server.chat.records import AttemptRecord
 from server.chat.request import ChatRequest
 from server.chat.view import GatewayKnobs
 from server.routing.ask import Ask, wish_of
 from server.routing.attempt import Clock
 from server.routing.candidates import FactsOf
-from server.routing.complexity import Judgement, judge
+from server.routing.complexity import Complexity, Judgement, classify, judge
 from server.routing.decision import Decision, decide
 from server.routing.features import Needs, features_of, needs_of
 from server.routing.measured import Measured, Measurements
@@ -88,11 +88,16 @@ class Sources:
 
 
 class Asked(Struct, frozen=True):
-    """A request that was read: what it asks of routing, how its class was found, and its workspace's policy."""
+    """A request that was read, what it asks of routing, and its workspace's policy."""
 
+    request: ChatRequest
     ask: Ask
-    judgement: Judgement
     policy: RoutingPolicy
+
+    @property
+    def judgement(self) -> Judgement:
+        """How its class was found. Worked out only when somebody asks."""
+        return judge(features_of(self.request.view, self.ask.prompt_tokens))
 
 
 class Router:
@@ -102,7 +107,7 @@ class Router:
         self._sources = sources
         self._measurements = measurements or Measurements()
         self._homes = Homes()
-        self._known: dict[tuple[int, int], tuple[int, Judgement]] = {}
+        self._known: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
 
     async def read(
         self,
@@ -120,13 +125,15 @@ class Router:
         """
         policy = policy or await self._sources.policy_of(call.principal.workspace_id)
         wish = wish_of(request.model, knobs.strategy, policy.strategy)
-        prompt_tokens, judgement = self._weighed_once(request) if is_repeatable else _weighed(request)
+        known = self._known.get(_key_of(request)) if is_repeatable else None
+        prompt_tokens = PromptTokens(request, None if known is None else known[0])
+        complexity = classify(features_of(request.view, prompt_tokens)) if known is None else known[1]
         ask = Ask(
             model=wish.model,
             wants_best=wish.wants_best,
             strategy=wish.strategy,
             weights=policy.weights,
-            complexity=judgement.level,
+            complexity=complexity,
             prompt_tokens=prompt_tokens,
             needs=_needs_of(request),
             is_stream=request.is_stream,
@@ -134,18 +141,17 @@ class Router:
             today=self._sources.clock.now().date(),
             bond=bond_of(request, call.principal.workspace_id, prompt_tokens),
         )
-        return Asked(ask, judgement, policy)
+        if is_repeatable and known is None:
+            self._remember(request, ask)
+        return Asked(request, ask, policy)
 
-    def _weighed_once(self, request: ChatRequest) -> tuple[int, Judgement]:
-        """The same as `_weighed`, remembered by the body; what was worked out longest ago is forgotten first."""
-        body, known = request.body, self._known
-        key = hash(body), len(body)
-        found = known.get(key)
-        if found is None:
-            if len(known) >= MAX_WEIGHED:
-                del known[next(iter(known))]
-            found = known[key] = _weighed(request)
-        return found
+    def _remember(self, request: ChatRequest, ask: Ask) -> None:
+        """Keeps what was worked out of a body; what was worked out longest ago is forgotten first."""
+        known = self._known
+        if len(known) >= MAX_WEIGHED:
+            del known[next(iter(known))]
+        tokens = ask.prompt_tokens
+        known[_key_of(request)] = tokens.counted if isinstance(tokens, PromptTokens) else tokens, ask.complexity
 
     async def policy(self, workspace_id: str) -> RoutingPolicy:
         """What the workspace decides for its requests."""
@@ -188,10 +194,8 @@ class Router:
             self._homes.keep(bond, Home(served.provider_id, served.model), now_s)
 
 
-def _weighed(request: ChatRequest) -> tuple[int, Judgement]:
-    """An estimate of the tokens of a request's prompt, and how demanding it is."""
-    prompt_tokens = estimate_tokens(request)
-    return prompt_tokens, judge(features_of(request.view, prompt_tokens))
+def _key_of(request: ChatRequest) -> tuple[int, int]:
+    return hash(request.body), len(request.body)
 
 
 def _needs_of(request: ChatRequest) -> Needs:

@@ -15,6 +15,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
+from server.chat.prompt_tokens import Tokens
 from server.chat.request import ChatRequest
 from server.chat.view import Strategy
 
@@ -31,6 +32,7 @@ By: TypeAlias = Literal["prompt_cache_key", "user", "conversation"]
 _LIST: Final = msgspec.json.Decoder(list[Raw])
 _BEFORE: Final = frozenset({"system", "developer"})
 _FIRST: Final = -2.0
+_END_CHARS: Final = 1_024
 _SPAN: Final = float(1 << 64)
 
 
@@ -77,7 +79,7 @@ MARGINS: Final[Mapping[Strategy, Margin]] = MappingProxyType(
 """By strategy, in what it orders by; `default` goes by priority and compares nothing."""
 
 
-def bond_of(request: ChatRequest, workspace_id: str, prompt_tokens: int) -> Bond | None:
+def bond_of(request: ChatRequest, workspace_id: str, prompt_tokens: Tokens) -> Bond | None:
     """The bond of a request; None for one that no prompt cache would keep, or is no conversation."""
     view = request.view
     if view.prompt_cache_key:
@@ -90,10 +92,27 @@ def bond_of(request: ChatRequest, workspace_id: str, prompt_tokens: int) -> Bond
 
 
 def _beginning(request: ChatRequest) -> list[bytes]:
-    """The first messages as they came: the system's, and the one after them."""
+    """The first messages, the system's and the one after them, each by its role and what is known of its content."""
     messages = request.view.messages
     count = next((at for at, message in enumerate(messages) if message.role not in _BEFORE), len(messages) - 1) + 1
-    return [bytes(raw) for raw in _LIST.decode(request.members[_MESSAGES])[:count]]
+    raw: list[Raw] = []
+    found: list[bytes] = []
+    for at, message in enumerate(messages[:count]):
+        content = message.content
+        if content.__class__ is str:
+            assert isinstance(content, str)
+            found += (message.role.encode(), *_known_of(content))
+        else:
+            raw = raw or _LIST.decode(request.members[_MESSAGES])
+            found += _known_of(bytes(raw[at]).decode())
+    return found
+
+
+def _known_of(text: str) -> tuple[bytes, ...]:
+    """The text, or of a long one its length and its ends: reading all of it would be the dearest part of routing it."""
+    if len(text) <= 2 * _END_CHARS:
+        return (text.encode(),)
+    return b"%d" % len(text), text[:_END_CHARS].encode(), text[-_END_CHARS:].encode()
 
 
 def _digest(workspace_id: str, by: str, *parts: bytes) -> bytes:

@@ -48,7 +48,7 @@ def explained(model: str | None, asked: Asked, decision: Decision) -> routing_pb
         model_requested=model or AUTO,
         strategy=asked.ask.strategy,
         complexity=_complexity(asked.judgement, asked.ask.quality_needed),
-        prompt_tokens=asked.ask.prompt_tokens,
+        prompt_tokens=int(asked.ask.prompt_tokens),
         candidates=[_candidate(rank, item) for rank, item in enumerate(decision.ranked, 1)],
         rejected=[
             routing_pb2.ExplainedRejection(

@@ -108,7 +108,7 @@ class Pool:
 
     def keep(self, ticket: Ticket, connection: Connection) -> None:
         """Takes a connection that can be used again."""
-        place = self._place(ticket.origin)
+        place = self._places.get(ticket.origin) or self._place(ticket.origin)
         turn = _next_turn(place) if place.waiting else None
         if turn is not None:
             turn.set_result(connection)

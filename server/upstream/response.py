@@ -246,7 +246,11 @@ class HttpResponse:
         self.status = status
         self.headers = headers
         self.has_headers = True
-        self._wake()
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
 
     def add(self, pieces: list[bytes]) -> bool:
         """Takes pieces of the body, and leaves none; says whether its reader is so far behind that it has enough."""
@@ -288,7 +292,9 @@ class HttpResponse:
         self._pieces += pieces
         pieces.clear()
         self.is_complete = True
-        self._release()
+        self._line = None
+        if self._waiter is not None:
+            self._wake()
         return True
 
     def lose(self, *, is_broken: bool, was_used_before: bool) -> None:

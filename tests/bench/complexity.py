@@ -116,7 +116,7 @@ class Shop:
         """What the prompts cost when each goes to its model."""
         total, adequate = 0, 0
         for prompt, model in zip(prompts, models, strict=True):
-            usage = Usage(input_tokens=prompt.features.prompt_tokens, output_tokens=ANSWER_TOKENS[prompt.level])
+            usage = Usage(input_tokens=int(prompt.features.prompt_tokens), output_tokens=ANSWER_TOKENS[prompt.level])
             total += self.prices.cost_nanousd(self.provider, model, usage) or 0
             adequate += self.tier(model) >= QUALITY_NEEDED[prompt.level]
         return Costs(name, total, adequate / len(prompts))

@@ -51,6 +51,13 @@ async def wait_for_file(path: Path, process: asyncio.subprocess.Process, log: Pa
     return found
 
 
+async def until_logged(log: Path, line: str, times: int = 1) -> None:
+    """Waits until a log has a line, so many times."""
+    async with asyncio.timeout(30):
+        while log.read_text().count(line) < times:
+            await asyncio.sleep(0.02)
+
+
 @contextlib.asynccontextmanager
 async def running(
     directory: Path, *arguments: str, module: str = "cli.main", packages: Path | None = None

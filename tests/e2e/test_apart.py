@@ -1,4 +1,4 @@
-"""The two halves in processes of their own, over a gRPC channel: nothing that a client sees differs."""
+"""The two halves in processes of their own, over a tunnel or without one: nothing that a client sees differs."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from cli.mock.upstream import MockUpstream
-from tests.e2e.gateway import Account, add_provider, running, sign_up
+from tests.e2e.gateway import Account, add_provider, running, sign_up, until_logged
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello!"}]
 
@@ -24,13 +24,17 @@ class Apart:
     account: Account
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def apart(tmp_path_factory: pytest.TempPathFactory, upstream: MockUpstream) -> AsyncIterator[Apart]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["tunnel", "no-tunnel"])
+async def apart(
+    tmp_path_factory: pytest.TempPathFactory, upstream: MockUpstream, request: pytest.FixtureRequest
+) -> AsyncIterator[Apart]:
     directory = tmp_path_factory.mktemp("apart")
     options = ("--grpc-port", "0", "--data-dir", str(directory / "data"), "--allow-private-upstreams")
     async with running(directory, *options, module="server") as core:
         address = f"127.0.0.1:{core['grpc_port']}"
-        async with running(directory, "--core", address, "--port", "0", module="edge") as edge:
+        async with running(directory, "--core", address, "--port", "0", f"--{request.param}", module="edge") as edge:
+            if request.param == "tunnel":
+                await until_logged(edge["log"], "The tunnel to the core is open")
             url = f"http://127.0.0.1:{edge['port']}"
             account = await sign_up(url, "apart@example.com")
             await add_provider(url, account, upstream.base_url)

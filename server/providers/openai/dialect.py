@@ -79,7 +79,12 @@ class OpenAiDialect(Vendor):
         if not 200 <= status < 300:
             raise refusal(status, headers, body)
         notes: list[str] = []
-        body, facts = _read_answer(body, notes)
+        try:
+            facts = peek_answer(body) if body.isascii() else None
+        except UpstreamBadResponse:
+            facts = None
+        if facts is None:
+            body, facts = _read_answer(body, notes)
         if facts.error is not None:
             raise judged(200, headers, complaint_of(facts.error))
         repaired = self._repaired(body, facts, notes)

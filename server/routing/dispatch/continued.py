@@ -137,7 +137,7 @@ class ContinuedStream:
         errand, used = self._errand, self.usage()
         said_tokens = used.completion_tokens
         request = continuation_of(errand.request, said.rstrip(), said_tokens)
-        self._prompt_tokens = errand.prompt_tokens + said_tokens
+        self._prompt_tokens = int(errand.prompt_tokens) + said_tokens
         again = structs.replace(
             errand,
             request=request,

@@ -261,7 +261,9 @@ class Dispatcher:
             if self._fetch is None or not is_for_bytes(refusal):
                 raise
             return self._send_fetched(self._fetch, errand, step, dialect, is_stream)
-        return self._transport.send(self._marked(wire, errand, step), self._limits(errand, request, step, is_stream))
+        if errand.goes_on:
+            wire = self._marked(wire, errand, step)
+        return self._transport.send(wire, self._limits(errand, request, step, is_stream))
 
     async def _send_fetched(
         self, fetch: Fetch, errand: Errand, step: Step, dialect: Dialect, is_stream: bool

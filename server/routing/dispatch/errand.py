@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from server.chat.calibration import Calibration
 from server.chat.deployment import Candidate
+from server.chat.prompt_tokens import Tokens
 from server.chat.request import ChatRequest
 from server.chat.usage import Usage
 from server.chat.view import StreamMode
@@ -15,7 +16,7 @@ from server.routing.counting import usage_of_stream
 from server.routing.course import MAX_CALLS
 from server.routing.tail import StreamTail
 
-Measure = Callable[[Candidate, StreamTail, int], Usage]
+Measure = Callable[[Candidate, StreamTail, Tokens], Usage]
 """Who answered, the stream as far as it came, and an estimate of the prompt's tokens, to what the call took."""
 
 
@@ -36,7 +37,7 @@ class Errand(Struct, frozen=True):
     candidates: Sequence[Candidate]
     deadline: float
     trace: Trace
-    prompt_tokens: int = 0
+    prompt_tokens: Tokens = 0
     mode: StreamMode = "direct"
     measure: Measure = field(default_factory=_by_estimate)
     max_calls: int = MAX_CALLS
@@ -45,4 +46,4 @@ class Errand(Struct, frozen=True):
 
     def prompt_usage(self) -> Usage:
         """What a call took that may have read the prompt and answered nothing, by estimate."""
-        return Usage(input_tokens=self.prompt_tokens, is_estimated=True)
+        return Usage(input_tokens=int(self.prompt_tokens), is_estimated=True)

@@ -14,7 +14,7 @@ from server.routing.health.breaker import USUAL_RULES, BreakerRules, State
 from server.routing.health.budget import FLEET_FLOOR_PER_S, Budget, Refusal, called, take
 from server.routing.health.records import EntryRecord, ModelRecord, Records
 from server.routing.health.rest import Rest, rest_after
-from server.routing.health.visit import Visit
+from server.routing.health.visit import Visit, visit
 from server.routing.rules import RULES
 from server.routing.rules import Health as Effect
 from server.routing.world import Resting
@@ -70,7 +70,8 @@ class Health:
         deployment = candidate.deployment
         entry = self._records.get(deployment, now_s)
         model = entry.model(candidate.model)
-        if not (entry.breaker.is_closed and model.breaker.is_closed and entry.rest is None and model.rest is None):
+        is_well = entry.breaker.is_closed and model.breaker.is_closed and entry.rest is None and model.rest is None
+        if not is_well:
             resting = _resting(entry, model, now_s)
             is_short = is_repeated and resting is not None and resting.is_limit and resting.rests_s <= SHORT_REST_S
             if resting is not None and not (is_short or (is_last and resting.askable_in_s <= 0.0)):
@@ -79,7 +80,9 @@ class Health:
         entry.asked_s = now_s
         if not is_repeated:
             called(entry.budget, self._fleet)
-        return Visit(self, deployment.provider_id, entry, model, now_s)
+        if is_well:
+            return Visit(self, deployment.provider_id, entry, model, now_s)
+        return visit(self, deployment.provider_id, entry, model, now_s)
 
     def may_repeat(self, candidate: Candidate, now_s: float) -> bool:
         """Whether the budgets have room for asking the same once more; asking takes it."""

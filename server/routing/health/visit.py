@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from server.routing.failure import FailureClass
 from server.routing.health.records import EntryRecord, ModelRecord
 
@@ -16,31 +18,31 @@ class Judge(Protocol):
         """A visit failed. `told_s` is the wait that the provider told."""
 
 
-class Visit:
-    """A call that is under way. Tell it once how it ended; whatever is told after that is not heard."""
+class Visit(Struct, eq=False):
+    """A call that is under way. Tell it once how it ended; whatever is told after that is not heard.
 
-    __slots__ = ("_judge", "began_s", "endpoint_probe", "entry", "entry_id", "is_over", "model", "model_probe")
+    The probes are those that the breakers of the entry and of its model have counted it as, 0 for none.
+    """
 
-    def __init__(self, judge: Judge, entry_id: str, entry: EntryRecord, model: ModelRecord, now_s: float) -> None:
-        self._judge = judge
-        self.is_over = False
-        self.entry_id = entry_id
-        self.entry = entry
-        self.model = model
-        self.began_s = now_s
-        self.endpoint_probe = 0 if entry.breaker.is_closed else entry.breaker.enter(now_s)
-        self.model_probe = 0 if model.breaker.is_closed else model.breaker.enter(now_s)
+    judge: Judge
+    entry_id: str
+    entry: EntryRecord
+    model: ModelRecord
+    began_s: float
+    endpoint_probe: int = 0
+    model_probe: int = 0
+    is_over: bool = False
 
     def answered(self, now_s: float) -> None:
         """The upstream gave an answer, or the first content of one."""
         if not self.is_over:
             self.is_over = True
-            self._judge.visited(self, now_s)
+            self.judge.visited(self, now_s)
 
     def failed(self, kind: FailureClass, told_s: float | None, now_s: float) -> None:
         """The upstream failed. `told_s` is the wait in seconds that it told, None for none."""
         if not self.is_over:
-            self._judge.missed(self, kind, told_s, now_s)
+            self.judge.missed(self, kind, told_s, now_s)
             self.leave()
 
     def leave(self) -> None:
@@ -49,3 +51,10 @@ class Visit:
             self.is_over = True
             self.entry.breaker.left(self.endpoint_probe)
             self.model.breaker.left(self.model_probe)
+
+
+def visit(judge: Judge, entry_id: str, entry: EntryRecord, model: ModelRecord, now_s: float) -> Visit:
+    """A visit that begins; a breaker that is not closed counts it as a probe."""
+    endpoint_probe = 0 if entry.breaker.is_closed else entry.breaker.enter(now_s)
+    model_probe = 0 if model.breaker.is_closed else model.breaker.enter(now_s)
+    return Visit(judge, entry_id, entry, model, now_s, endpoint_probe, model_probe)

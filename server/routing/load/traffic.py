@@ -7,6 +7,8 @@ provider entry, which has one credential, and a model. Only numbers in memory; n
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from server.providers.remaining import is_told, remaining_requests, remaining_tokens
 from server.routing.attempt import Attempt, Watcher
 from server.routing.failure import blames_provider
@@ -97,16 +99,13 @@ class Flow:
         self.ceiling = None if ceiling.is_over(now_s) else ceiling
 
 
-class _Call:
+class _Call(Struct, eq=False):
     """One call under way, by its number among those of its upstream."""
 
-    __slots__ = ("began_s", "flow", "number", "traffic")
-
-    def __init__(self, traffic: "Traffic", flow: Flow, began_s: float) -> None:
-        self.traffic = traffic
-        self.flow = flow
-        self.number = flow.begun
-        self.began_s = began_s
+    traffic: "Traffic"
+    flow: Flow
+    number: int
+    began_s: float
 
     def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
         """See `Watcher`."""
@@ -160,7 +159,7 @@ class Traffic:
         self.under_way += 1
         if flow.ceiling is not None:
             flow.ceiling.begin()
-        return _Call(self, flow, self.now_s())
+        return _Call(self, flow, flow.begun, self.now_s())
 
     def load(self, provider_id: str, model: str, is_stream: bool) -> float:
         """How loaded an upstream is: what one more call would have to wait for, in seconds; 0 if nothing is known."""

@@ -1,4 +1,4 @@
-"""A server with scripted handlers and a channel to it, over three transports; over one, single requests in two ways.
+"""A server with scripted handlers and a channel to it, over one of four transports; of one, single requests in two ways.
 
 Messages are google.protobuf wrappers, so no service of the product is involved. The handlers of a test are registered
 as the service `stage.Stage`.
@@ -14,14 +14,18 @@ from typing import Any
 
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
+from perpetuo.internal.v1 import tunnel_pb2_grpc
 
+from edge.tunnel import TunnelChannel
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.inprocess.channel import UnaryStream, UnaryUnary
+from server.tunnel import TunnelServicer
 
 SERVICE = "stage.Stage"
-ISOLATING = ("tcp", "unix", "inprocess")
+ISOLATING = ("tcp", "unix", "inprocess", "tunnel")
 TRANSPORTS = (*ISOLATING, "here")
 PATIENCE_S = 10.0
+_OWN_OPTIONS = (("grpc.so_reuseport", 0), ("grpc.http2.bdp_probe", 0))
 
 Text = StringValue
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -170,7 +174,7 @@ class _BegunCall:
 
 @asynccontextmanager
 async def open_stage(transport: str, script: Script, directory: Path) -> AsyncIterator[Stage]:
-    """Serves a script over `tcp`, `unix` or `inprocess`; `here`: no task of its own for one request."""
+    """Serves a script over `tcp`, `unix`, `inprocess` or a `tunnel`; `here`: no task of its own for one request."""
     registry = HandlerRegistry()
     registry.add_registered_method_handlers(SERVICE, script.handlers)
     if transport in {"inprocess", "here"}:
@@ -180,16 +184,44 @@ async def open_stage(transport: str, script: Script, directory: Path) -> AsyncIt
             yield Stage(inside, inside.stop)
         await inside.stop(None)
         return
-    options = (("grpc.so_reuseport", 0), ("grpc.http2.bdp_probe", 0), *script.options)
-    server = grpc.aio.server(
-        interceptors=script.interceptors,
-        options=options,
-        maximum_concurrent_rpcs=script.maximum_concurrent_rpcs,
-    )
+    options = (*_OWN_OPTIONS, *script.options)
+    if transport == "tunnel":
+        server = grpc.aio.server(options=_OWN_OPTIONS)
+    else:
+        server = grpc.aio.server(
+            interceptors=script.interceptors,
+            options=options,
+            maximum_concurrent_rpcs=script.maximum_concurrent_rpcs,
+        )
+    tunnels = TunnelServicer()
+    inside = InProcessChannel(registry, script.interceptors, script.options, script.maximum_concurrent_rpcs)
+    tunnels.channel = inside
     registry.install(server)
+    if transport == "tunnel":
+        tunnel_pb2_grpc.add_TunnelServiceServicer_to_server(tunnels, server)
     target = f"unix:{directory / 's'}" if transport == "unix" else "127.0.0.1:0"
     port = server.add_insecure_port(target)
     await server.start()
-    async with grpc.aio.insecure_channel(target if transport == "unix" else f"127.0.0.1:{port}", options) as channel:
-        yield Stage(channel, server.stop)
-    await server.stop(None)
+    address = target if transport == "unix" else f"127.0.0.1:{port}"
+    async with grpc.aio.insecure_channel(address, _OWN_OPTIONS if transport == "tunnel" else options) as channel:
+        if transport == "tunnel":
+            async with dug(channel, dict(options)) as tunnelled:
+                yield Stage(tunnelled, partial(_stop, server, tunnels))
+        else:
+            yield Stage(channel, server.stop)
+    await _stop(server, tunnels, None)
+
+
+@asynccontextmanager
+async def dug(plain: grpc.aio.Channel, options: Mapping[str, Any]) -> AsyncIterator[TunnelChannel]:
+    """A channel whose tunnel is open."""
+    async with TunnelChannel(plain, options) as channel, asyncio.timeout(PATIENCE_S):
+        while channel.tunnel is None:
+            await asyncio.sleep(0.005)
+        yield channel
+
+
+async def _stop(server: grpc.aio.Server, tunnels: TunnelServicer, grace_s: float | None) -> None:
+    assert tunnels.channel is not None
+    tunnels.leave()
+    await asyncio.gather(server.stop(grace_s), tunnels.channel.stop(grace_s))

@@ -232,7 +232,7 @@ async def test_the_peer_names_the_transport(play: Play, transport: str) -> None:
         return text(context.peer())
 
     stage = await play(Do=unary_unary(tell))
-    prefix = {"tcp": "ipv4:127.0.0.1:", "unix": "unix:", "inprocess": "inproc:"}[transport]
+    prefix = {"tcp": "ipv4:127.0.0.1:", "tunnel": "ipv4:127.0.0.1:", "unix": "unix:", "inprocess": "inproc:"}[transport]
     assert (await stage.unary_unary()(text("q"))).value.startswith(prefix)
 
 

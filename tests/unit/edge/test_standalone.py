@@ -61,7 +61,9 @@ async def test_it_refuses_model_calls_when_it_serves_as_many_as_it_may(tmp_path:
     stop = asyncio.Event()
     core_port = silent.sockets[0].getsockname()[1]
     ready = tmp_path / "ready"
-    settings = EdgeSettings(port=0, core=f"127.0.0.1:{core_port}", ready_file=ready, max_in_flight=1, grace_s=0)
+    settings = EdgeSettings(
+        port=0, core=f"127.0.0.1:{core_port}", ready_file=ready, max_in_flight=1, grace_s=0, tunnel=False
+    )
     task = asyncio.create_task(run(settings, stop))
     port = await _port(ready)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:

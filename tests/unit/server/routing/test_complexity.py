@@ -1,8 +1,12 @@
 """Complexity: labelled conversations, and what each rule adds."""
 
+import msgspec
 import pytest
 
+from server.chat.prompt_tokens import PromptTokens
+from server.chat.request import parse_chat_request
 from server.routing.complexity import Complexity, Features, classify, judge
+from server.routing.features import features_of
 from server.routing.task_words import TASKS
 
 CASES = [
@@ -62,3 +66,20 @@ def test_words_are_found_at_their_beginning_only() -> None:
 def test_every_word_is_found_where_it_stands(word: str) -> None:
     text = f"a{word} b" if word[0] == " " else f"a{word}b"
     assert [item.rule for item in judge(Features(text, 9, 1, 0)).points] != []
+
+
+@pytest.mark.parametrize("words", [1, 20, 100, 500, 1_400, 1_600, 5_000, 7_000, 50_000])
+@pytest.mark.parametrize("asked", ["", "Explain it. ", "Compare a design. ", "Prove it. "])
+def test_the_class_is_that_of_the_whole_judgement_however_little_is_counted(words: int, asked: str) -> None:
+    text = asked + "some word " * (words // 2)
+    request = parse_chat_request(msgspec.json.encode({"messages": [{"role": "user", "content": text}]}))
+    tokens = PromptTokens(request)
+    level = classify(features_of(request.view, tokens))
+    assert level is judge(features_of(request.view, int(tokens))).level
+
+
+def test_a_prompt_is_not_counted_whose_class_its_length_cannot_change() -> None:
+    request = parse_chat_request(msgspec.json.encode({"messages": [{"role": "user", "content": "x " * 300}]}))
+    tokens = PromptTokens(request)
+    assert classify(features_of(request.view, tokens)) is Complexity.MODERATE
+    assert tokens.counted is None

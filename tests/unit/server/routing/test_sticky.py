@@ -72,6 +72,30 @@ def test_a_conversation_without_a_user_is_known_by_all_of_its_beginning() -> Non
     assert key(request(SYSTEM)) != key(request({**SYSTEM, "content": "x"}))
 
 
+LONG_TEXT = "word " * 20_000
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        (LONG_TEXT, True),
+        (LONG_TEXT + "x", False),
+        ("W" + LONG_TEXT[1:], False),
+        (LONG_TEXT[:-1] + "x", False),
+        (LONG_TEXT[:1_000] + "W" + LONG_TEXT[1_001:], False),
+    ],
+    ids=["the same", "longer", "another beginning", "another end", "another word soon after the beginning"],
+)
+def test_a_long_beginning_is_known_by_its_ends_and_its_length(other: str, is_same: bool) -> None:
+    first, second = (request({**SYSTEM, "content": text}, FIRST) for text in (LONG_TEXT, other))
+    assert (key(first) == key(second)) is is_same
+
+
+def test_contents_in_parts_are_known_too() -> None:
+    parts = [request(SYSTEM, {**FIRST, "content": [{"type": "text", "text": text}]}) for text in ("a", "b", "a")]
+    assert key(parts[0]) == key(parts[2]) != key(parts[1])
+
+
 def bonds(count: int) -> list[Bond]:
     return [Bond(b"%016d" % number, "conversation") for number in range(count)]
 

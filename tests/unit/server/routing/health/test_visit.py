@@ -5,7 +5,7 @@ import pytest
 from server.routing.failure import FailureClass
 from server.routing.health.breaker import FAILURES_IN_A_ROW, OPEN_S
 from server.routing.health.records import EntryRecord
-from server.routing.health.visit import Visit
+from server.routing.health.visit import Visit, visit
 from tests.unit.server.routing.worlds import entry
 
 
@@ -23,7 +23,7 @@ class Noting:
 
 
 def visit_of(noting: Noting, record: EntryRecord, now_s: float = 0.0) -> Visit:
-    return Visit(noting, "o", record, record.model("m"), now_s)
+    return visit(noting, "o", record, record.model("m"), now_s)
 
 
 @pytest.mark.parametrize(
