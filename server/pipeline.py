@@ -246,8 +246,7 @@ class Pipeline:
         use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), policy.cache)
         asked = await router.read(request, knobs, call, policy, is_repeatable=use.reads)
         operation.strategy, operation.bond = asked.ask.strategy, asked.ask.bond
-        operation.prompt_tokens = asked.ask.prompt_tokens
-        operation.complexity = asked.ask.complexity
+        operation.prompt_tokens, operation.complexity = asked.ask.prompt_tokens, asked.ask.complexity
         mode = knobs.stream_mode or policy.stream_mode
         share = await self._share(operation, request, use, asked, mode)
         hedges = policy.hedges if knobs.hedge is None else knobs.hedge
@@ -280,10 +279,8 @@ class Pipeline:
             return None
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        scopes = self._parts.sharing.scopes
-        scope = scopes.of(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
-        key = fingerprint(request, scope)
-        if key is None:
+        scope = self._parts.sharing.scopes.of(principal, asked.ask.strategy, entries)
+        if (key := fingerprint(request, scope)) is None:
             return None
         share = self._parts.sharing.share((principal.workspace_id, key), use, call.deadline, mode)
         share.notes = operation.notes
@@ -293,8 +290,7 @@ class Pipeline:
 
     async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
-        workspace_id = prepared.operation.call.principal.workspace_id
-        decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
+        decision = await self._parts.router.decide(prepared.asked.ask, prepared.operation.call.principal.workspace_id)
         prepared.operation.candidates = decision.candidates
 
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:

@@ -1,4 +1,4 @@
-"""A server with scripted handlers and a channel to it, over one of four transports; of one, single calls in two ways.
+"""A server with scripted handlers and a channel to it over four transports; over one, single requests in two ways.
 
 Messages are google.protobuf wrappers, so no service of the product is involved. The handlers of a test are registered
 as the service `stage.Stage`.
