@@ -280,10 +280,8 @@ class Pipeline:
         """The request's part in what is kept and what is under way; None if it must have none."""
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        scopes = self._parts.sharing.scopes
-        scope = scopes.of(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
-        key = fingerprint(request, scope)
-        if key is None:
+        scope = self._parts.sharing.scopes.of(principal, asked.ask.strategy, entries)
+        if (key := fingerprint(request, scope)) is None:
             return None
         share = self._parts.sharing.share((principal.workspace_id, key), use, call.deadline, mode)
         share.notes = operation.notes
@@ -293,8 +291,7 @@ class Pipeline:
 
     async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
-        workspace_id = prepared.operation.call.principal.workspace_id
-        decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
+        decision = await self._parts.router.decide(prepared.asked.ask, prepared.operation.call.principal.workspace_id)
         prepared.operation.candidates = decision.candidates
 
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
