@@ -308,15 +308,14 @@ class Pipeline:
         if line is None or not operation.candidates or not line.has_room(operation.candidates):
             await self._find_room(operation, prepared)
         served = await self._parts.dispatcher.complete(prepared.errand(calibration))
-        answer, attempt = served.answer, served.attempt
+        answer, attempt, facts = served.answer, served.attempt, served.answer.facts
         usage = usage_of_answer(calibration, attempt.candidate, answer, operation.prompt_tokens)
-        operation.served = attempt.candidate
+        operation.served, operation.answered_model = attempt.candidate, facts.model or ""
         operation.usage = attempt.usage = usage
         if answer.notes:
             operation.note(answer.notes)
         attempt.end()
-        operation.answered_model = answer.facts.model or ""
-        facts, notes = answer.facts, tuple(operation.notes)
+        notes = tuple(operation.notes)
         return KeptAnswer(attempt.candidate, answer.body, usage, facts.finish_reason, notes, facts.is_plain)
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
