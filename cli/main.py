@@ -1,47 +1,16 @@
-"""The `perpetuo` command. Heavy imports happen inside the commands: `perpetuo --version` must be quick."""
+"""The entry point of `perpetuo`. Who serves has no need of what lists the commands, which are some 2 MiB.
+
+Heavy imports happen inside the functions.
+"""
 
 import gc
+import sys
 import time
-from typing import Annotated
-
-import typer
-
-from cli import users
-
-app = typer.Typer(
-    name="perpetuo",
-    help="A self-hosted LLM gateway: a typed gRPC core with an OpenAI-compatible REST face.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+from collections.abc import Sequence
 
 
-def _print_version(value: bool) -> None:
-    if value:
-        from cli.version import current_version
-
-        print(f"perpetuo {current_version()}")
-        raise typer.Exit
-
-
-app.add_typer(users.app)
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """A self-hosted LLM gateway: a typed gRPC core with an OpenAI-compatible REST face."""
-
-
-@app.command(context_settings=_PASS_ON)
-def serve(context: typer.Context) -> None:
-    """Serve REST and gRPC in one process. `perpetuo serve --help` lists the options."""
+def serve(arguments: Sequence[str]) -> int:
+    """`perpetuo serve`: gives the exit code."""
     began = time.monotonic()
     # Nothing of what is imported is garbage; looking for some takes a tenth of the start.
     gc.disable()
@@ -51,34 +20,25 @@ def serve(context: typer.Context) -> None:
     import_lean()
     from cli.serve_settings import read_settings
 
-    settings = read_settings(context.args)
+    settings = read_settings(arguments)
     if settings.workers > 1:
         from cli.workers import supervise
 
-        raise typer.Exit(supervise(settings, began))
+        return supervise(settings, began)
     from cli.serve import serve as serve_alone
 
-    raise typer.Exit(serve_alone(settings, began))
-
-
-@app.command(context_settings=_PASS_ON)
-def mock(context: typer.Context) -> None:
-    """Serve an upstream with scripted faults in three dialects. `perpetuo mock --help` lists the options."""
-    from cli.mock.__main__ import main as mock_main
-
-    mock_main(context.args)
-
-
-@app.command(context_settings=_PASS_ON)
-def conformance(context: typer.Context) -> None:
-    """Play known faults behind any OpenAI-compatible gateway. `perpetuo conformance --help` lists the options."""
-    from cli.conformance.__main__ import main as conformance_main
-
-    raise typer.Exit(conformance_main(context.args))
+    return serve_alone(settings, began)
 
 
 def main() -> None:
     """The entry point of the `perpetuo` script."""
+    if sys.argv[1:2] == ["serve"]:
+        try:
+            raise SystemExit(serve(sys.argv[2:]))
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+    from cli.commands import app
+
     app()
 
 

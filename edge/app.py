@@ -347,7 +347,7 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
     return Endpoint(
         binding=binding,
         call=call,
-        here=None if binding.is_server_streaming else getattr(call, "here", None),
+        here=getattr(call, "here", None),
         direct=_direct(call, binding),
         twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
         header_twin=_header_twin(channel, binding, options),

@@ -6,7 +6,7 @@ HTTP status; after it, it is the stream's last event.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -127,7 +127,7 @@ class Caller:
         watch = DepartureWatch(exchange.receive, call.cancel)
         try:
             if endpoint.binding.is_server_streaming:
-                return await self._stream(endpoint.binding, call, exchange)
+                return await self._stream(endpoint, call, exchange)
             return await self._unary(endpoint, call, exchange)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -175,43 +175,33 @@ class Caller:
         await respond(exchange.send, 200, headers, body)
         return 200
 
-    async def _stream(self, binding: Binding, call: Any, exchange: Exchange) -> int:
+    async def _stream(self, endpoint: Endpoint, call: Any, exchange: Exchange) -> int:
+        out = _Streamed(endpoint.binding, call, exchange, self.heartbeat_s)
         try:
-            messages = aiter(call)
-            first = await anext(messages, None)
-            initial = await call.initial_metadata()
+            if endpoint.here is not None:
+                await call.into(out.take)
+            else:
+                async for message in call:
+                    await out.take(message)
+            await out.finish()
         except grpc.aio.AioRpcError as error:
-            return await self.refuse_call(error, exchange.send, exchange.style, exchange.te)
-        except asyncio.CancelledError:
-            if is_stopped():
-                await self.refuse_late(exchange.send, exchange.style)
-            raise
-        headers = answer_headers(initial, (), "")
-        framing = None
-        if binding.raw is None:
-            framing = framing_of(binding.framing)
-        elif first is not None:
-            headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
-        cycle = cycle_of(exchange.receive)
-        writer = StreamWriter(exchange.send, framing, self.heartbeat_s, None if cycle is None else cycle.push)
-        style = in_stream(exchange.style, is_named=framing is not None and framing.is_named)
-        try:
-            await writer.open([*headers, _NOSNIFF])
-            await _write(binding, writer, call, (first, messages))
-        except grpc.aio.AioRpcError as error:
-            failure = self.catalogue.of_call(error, _request_id(headers))
-            await writer.fail(error_body(failure, style, writer.events))
+            if not out.is_open:
+                return await self.refuse_call(error, exchange.send, exchange.style, exchange.te)
+            await out.fail(self.catalogue.of_call(error, _request_id(out.headers)))
         except ValueError:
-            _LOGGER.exception("A streamed message of %s has no JSON form", binding.rpc)
-            failure = self.catalogue.of_status(_INTERNAL, _request_id(headers))
-            await writer.fail(error_body(failure, style, writer.events))
+            if not out.is_open:
+                raise
+            _LOGGER.exception("A streamed message of %s has no JSON form", endpoint.binding.rpc)
+            await out.fail(self.catalogue.of_status(_INTERNAL, _request_id(out.headers)))
         except asyncio.CancelledError:
             if is_stopped():
-                failure = self.catalogue.of_status(_UNAVAILABLE, _request_id(headers))
-                await writer.fail(error_body(failure, style, writer.events))
+                if out.is_open:
+                    await out.fail(self.catalogue.of_status(_UNAVAILABLE, _request_id(out.headers)))
+                else:
+                    await self.refuse_late(exchange.send, exchange.style)
             raise
         finally:
-            writer.stop()
+            out.stop()
         return 200
 
     async def refuse_call(self, error: grpc.aio.AioRpcError, send: Send, style: Style, te: str) -> int:
@@ -234,24 +224,70 @@ class Caller:
         return await self.refuse(failure, exchange.send, exchange.style)
 
 
-async def _write(
-    binding: Binding, writer: StreamWriter, call: Any, stream: tuple[Message | None, AsyncIterator[Message]]
-) -> None:
-    """Writes the first message of a stream, if there is one, those behind it, and the end."""
-    first, behind = stream
-    if first is not None:
-        await writer.write(binding.events(first))
-        _hand_over(call, writer, binding)
-        async for message in behind:
-            await writer.write(binding.events(message))
-    await writer.finish()
+class _Streamed:
+    """A streamed answer on its way out: its head with the first message, every message as it comes, and its end.
 
+    Nothing is sent before the first message, so that an error until then can be a status. `stop` it on every path.
+    """
 
-def _hand_over(call: Any, writer: StreamWriter, binding: Binding) -> None:
-    """Has what comes written without waking this task, where the channel and the connection both can."""
-    hand_to: Callable[[Callable[[Sequence[bytes]], bool]], None] | None = getattr(call, "hand_to", None)
-    if hand_to is not None and binding.is_batch:
-        hand_to(writer.push)
+    __slots__ = ("_binding", "_call", "_exchange", "_heartbeat_s", "_writer", "headers")
+
+    def __init__(self, binding: Binding, call: Any, exchange: Exchange, heartbeat_s: float) -> None:
+        self._binding = binding
+        self._call = call
+        self._exchange = exchange
+        self._heartbeat_s = heartbeat_s
+        self._writer: StreamWriter | None = None
+        self.headers: HeaderList = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the status is told."""
+        return self._writer is not None
+
+    async def take(self, message: Message) -> None:
+        """Sends a message; returns when the connection takes more. ValueError for one that has no JSON form."""
+        writer = self._writer
+        if writer is not None:
+            await writer.write(self._binding.events(message))
+            return
+        writer = await self._open(message)
+        await writer.write(self._binding.events(message))
+        # What comes is written without waking this task from now on, where the channel and the connection both can.
+        hand_to: Callable[[Callable[[Sequence[bytes]], bool]], None] | None = getattr(self._call, "hand_to", None)
+        if hand_to is not None and self._binding.is_batch:
+            hand_to(writer.push)
+
+    async def finish(self) -> None:
+        """Ends a stream that is complete."""
+        await (self._writer or await self._open(None)).finish()
+
+    async def fail(self, failure: Failure) -> None:
+        """Ends a stream that broke."""
+        writer = self._writer
+        assert writer is not None
+        style = in_stream(self._exchange.style, is_named=writer.is_named)
+        await writer.fail(error_body(failure, style, writer.events))
+
+    def stop(self) -> None:
+        """Lets nothing be sent any more that nobody asks for."""
+        if self._writer is not None:
+            self._writer.stop()
+
+    async def _open(self, first: Message | None) -> StreamWriter:
+        call, binding, exchange = self._call, self._binding, self._exchange
+        told = getattr(call, "received_metadata", None)
+        self.headers = answer_headers(await call.initial_metadata() if told is None else told, (), "")
+        framing = None
+        if binding.raw is None:
+            framing = framing_of(binding.framing)
+        elif first is not None:
+            self.headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
+        cycle = cycle_of(exchange.receive)
+        push = None if cycle is None else cycle.push
+        writer = self._writer = StreamWriter(exchange.send, framing, self._heartbeat_s, push)
+        await writer.open([*self.headers, _NOSNIFF])
+        return writer
 
 
 def is_stopped() -> bool:

@@ -61,6 +61,7 @@ class Cycle:
     disconnected = False
     on_departure: Callable[[], object] | None = None
     lane: Lane | None = None
+    task: asyncio.Task[None] | None = None
     response_started = False
     response_complete = False
     _has_news = False

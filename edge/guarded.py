@@ -133,7 +133,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._known = None
 
     def _comes_again(self, known: KnownHead, data: bytes) -> bool:
-        """Serves a request like one that was served by a lane, without the parser; False: this is none."""
+        """Serves a request with the head of one that was served, without the parser; False: this is none."""
         if not self._is_between() or not self._is_answered() or self._doorman.is_closing or self.transport.is_closing():
             return False
         cycle = known.next(data, self.on_response_complete)
@@ -146,7 +146,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _learn(self, data: bytes) -> None:
         """Remembers the head of a request that came whole; not for ever, on a connection where all are different."""
         cycle: Any = self.cycle
-        if cycle.keep_alive and (self._known is None or not self._known.serves(data)):
+        if cycle.keep_alive:
             self._heads_left -= 1
             self._known = known_head(data, cycle)
 

@@ -8,6 +8,8 @@ certain where it ends; everything else goes to the parser each time. Facts: RFC 
 from collections.abc import Callable
 from typing import Final
 
+from starlette.types import Scope
+
 from edge.cycle import Cycle
 from edge.unread import plain_post
 
@@ -19,27 +21,31 @@ _MAX_DIGITS: Final = 9
 class KnownHead:
     """A head around the length of the body, and the request that came with it first."""
 
-    __slots__ = ("_after", "_before", "_first")
+    __slots__ = ("_after", "_before", "_first", "_scope")
 
     def __init__(self, before: bytes, after: bytes, first: Cycle) -> None:
         self._before = before
         self._after = after
         self._first = first
+        # What stands before the application may change the scope that it is given.
+        self._scope = _copied(first.scope)
 
     def next(self, data: bytes, on_response: Callable[[], None]) -> Cycle | None:
-        """The request that the data are, if it has this head and the lane that served the first one takes its body."""
-        first = self._first
-        lane = first.lane
-        body = None if lane is None else self.body_in(data)
-        if lane is None or body is None or not lane.takes(body):
+        """The request that the data are, if it has this head: for the lane that served one, if that takes its body."""
+        body = self.body_in(data)
+        if body is None:
             return None
-        cycle = Cycle(first.scope, first.transport, first.flow, on_response, keep_alive=True, expect_100_continue=False)
+        first, lane, scope = self._first, self._first.lane, self._scope
+        if lane is not None and not lane.takes(body):
+            lane = None
+        if lane is None:
+            scope = _copied(scope)
+        cycle = Cycle(scope, first.transport, first.flow, on_response, keep_alive=True, expect_100_continue=False)
         cycle.body, cycle.more_body, cycle.lane = body, False, lane
+        if lane is None:
+            cycle.tell()
+            self._first = cycle if first.lane is None else first
         return cycle
-
-    def serves(self, data: bytes) -> bool:
-        """Whether the data have this head, and a lane served the first one."""
-        return self._first.lane is not None and self.body_in(data) is not None
 
     def body_in(self, data: bytes) -> bytes | None:
         """The body of the one request with this head that the data are, whole and nothing else; None otherwise."""
@@ -63,3 +69,7 @@ def known_head(data: bytes, cycle: Cycle) -> KnownHead | None:
     while data[at : at + 1] in (b" ", b"\t"):
         at += 1
     return KnownHead(data[:at], data[data.find(b"\r", at) : head_end], cycle)
+
+
+def _copied(scope: Scope) -> Scope:
+    return {**scope, "headers": scope["headers"].copy(), "state": scope["state"].copy()}

@@ -67,7 +67,7 @@ class Lane(Struct, frozen=True):
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
-        task: Any = asyncio.current_task()
+        task: Any = cycle.task or asyncio.current_task()
         direct, caller = self.direct, self.around.caller
         call = direct.begin(task)
         cycle.watch(call.cancel)

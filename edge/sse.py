@@ -149,6 +149,11 @@ class StreamWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._ping: asyncio.Task[None] | None = None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether events have names."""
+        return self._framing is not None and self._framing.is_named
+
     async def open(self, headers: HeaderList) -> None:
         """Sends status 200 and the headers, and starts watching for silence."""
         framing = self._framing
@@ -172,7 +177,13 @@ class StreamWriter:
         if self._push is None or self._is_sending:
             return False
         framing = self._framing
-        body = b"".join(events) if framing is None else framing.frames(events)
+        event = events[0] if len(events) == 1 else b""
+        if framing is None:
+            body = b"".join(events)
+        elif not event or framing.is_named or _LF in event or _CR in event:
+            body = framing.frames(events)
+        else:
+            body = framing.before + event + framing.after
         if not body or not self._push(body):
             return False
         self.events += len(events)

@@ -51,8 +51,9 @@ class Worker:
         task: Any = asyncio.current_task()
         while work is not None:
             cycle, app = work
-            work = None
+            work, cycle.task = None, task
             await cycle.run(app)
+            cycle.task = None
             del cycle
             if self._is_over or self._waiting is not None or task.cancelling():
                 return

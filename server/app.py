@@ -138,7 +138,7 @@ def _hops_by(address_of: CallerAddress) -> HopsOf:
 
 
 def _clock() -> Clock:
-    return Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time, time.perf_counter)
+    return Clock(partial(datetime.now, UTC), asyncio.get_running_loop().time, time.perf_counter)
 
 
 def _prices(price_names: Mapping[str, str]) -> PriceBook:

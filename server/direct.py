@@ -8,7 +8,7 @@ decide anything by itself.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -66,6 +66,8 @@ class Prepared(Struct, frozen=True):
 class DirectMethod:
     """One method. It is for one event loop, that of the channel."""
 
+    begin = DirectCall
+
     def __init__(self, method: str, serve: RawForm, chain: Chain) -> None:
         self._method = method
         self._serve = serve
@@ -76,10 +78,6 @@ class DirectMethod:
         self._limits = chain.channel.limits
         bounds = [bound for bound in (self._limits.receive_bytes, self._limits.send_bytes) if bound >= 0]
         self.max_bytes = min(bounds, default=_UNBOUNDED) - _ENVELOPE_BYTES
-
-    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
-        """A call that the running task is about to make."""
-        return DirectCall(task)
 
     def prepare(self, metadata: MetadataLike) -> Prepared | None:
         """What calls with these metadata have in common; None: they have to go the way of messages."""

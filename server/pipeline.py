@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from server.cache.control import CacheUse, use_of
-from server.cache.fingerprint import Scope, fingerprint
+from server.cache.fingerprint import fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import ID_PREFIX, Identity, finish_answer
+from server.chat.answer import ID_PREFIX, Identity, finish_answer, with_metadata
 from server.chat.calibration import Calibration
 from server.chat.ids import same_id
 from server.chat.knobs import knobs_from
@@ -99,8 +99,11 @@ class Pipeline:
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.finish_reason = answer.finish_reason or ""
             operation.note(answer.notes)
-            identity = self._identity(call, answer.candidate.model)
-            finished = finish_answer(answer.body, identity=identity, metadata=operation.metadata())
+            metadata = operation.metadata()
+            finished = with_metadata(answer.body, metadata)
+            if finished is None:
+                identity = self._identity(call, answer.candidate.model)
+                finished = finish_answer(answer.body, identity=identity, metadata=metadata)
             self._answered(operation, share)
             call.announce(operation.headers())
             if operation.content is not None:
@@ -114,7 +117,8 @@ class Pipeline:
             raise
         finally:
             self._parts.under_way.leave(visit)
-            self._settle_after(operation, share)
+            if not operation.is_settled:
+                self._settle_after(operation, share)
 
     async def stream(
         self, call: Call, body: bytes, read: Read = parse_chat_request
@@ -177,11 +181,12 @@ class Pipeline:
         return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()), model)
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
-        self._parts.metrics.begin()
+        parts = self._parts
+        parts.metrics.begin()
+        trace = Trace(parts.clock, parts.price, is_stream, parts.watch)
         # Until the workspace's policy is known, nothing is recorded that it may not want.
-        trace = Trace(self._parts.clock, self._parts.price, is_stream=is_stream, watch=self._parts.watch)
-        operation = Operation(call, trace, is_stream, content_policy="off")
-        operation.trace.on_begin = partial(self._goes_out, operation)
+        operation = Operation(call, trace, is_stream, parts.clock.exact(), content_policy="off")
+        trace.on_begin = partial(self._goes_out, operation)
         return operation
 
     def _goes_out(self, operation: Operation) -> None:
@@ -214,19 +219,19 @@ class Pipeline:
             return
         operation.is_settled = True
         operation.trace.on_begin = None
-        record = operation.record()
-        self._parts.router.note(record.attempts, is_stream=record.is_stream, bond=operation.bond)
+        parts, is_bare = self._parts, operation.content_policy == "off"
+        record, sums = operation.record(), operation.sums
+        parts.router.note(sums.records, is_stream=operation.is_stream, bond=operation.bond)
         if operation.grant is not None:
-            self._parts.admission.settle(operation.grant, operation.trace.used_tokens())
-        if self._parts.refusals.are_recorded(record):
-            self._parts.ledger.record(bare(record) if operation.content_policy == "off" else record)
-        if operation.content is not None and (record.attempts or record.is_cache_hit):
-            self._parts.contents.keep(record, operation.content)
-        self._parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
-        if self._parts.tracing is not None:
-            traced = bare(record) if operation.content_policy == "off" else record
+            parts.admission.settle(operation.grant, sums.used_tokens)
+        if parts.refusals.are_recorded(record):
+            parts.ledger.record(bare(record) if is_bare else record)
+        if operation.content is not None and (sums.records or operation.is_cache_hit):
+            parts.contents.keep(record, operation.content)
+        parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
+        if parts.tracing is not None:
             answered = Answered(operation.finish_reason, operation.answered_model)
-            self._parts.tracing.settle(traced, operation.call.traceparent, answered)
+            parts.tracing.settle(bare(record) if is_bare else record, operation.call.traceparent, answered)
 
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
@@ -278,7 +283,8 @@ class Pipeline:
         """The request's part in what is kept and what is under way; None if it must have none."""
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        scope = Scope(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
+        scopes = self._parts.sharing.scopes
+        scope = scopes.of(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
         key = fingerprint(request, scope)
         if key is None:
             return None

@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 from msgspec.structs import replace
 
 from server.cache.control import CacheUse
+from server.cache.fingerprint import Scopes
 from server.cache.flights import Flight, Flights
 from server.cache.kept import OWN_NOTE, AnswerKey, Answers, KeptAnswer, without_credential
 from server.cache.neighbours import Likeness, Match
@@ -99,6 +100,7 @@ class Sharing:
         self.answers = answers
         self.usual_s = usual_s
         self.flights: Flights[Piece, KeptAnswer] = Flights()
+        self.scopes = Scopes()
         self.now_s = now_s
         self.kept_count = 0
         self.similar_count = 0
@@ -139,6 +141,7 @@ class Share:
         self.has_followed = False
         self.match: Match | None = None
         self._likeness: Likeness | None = None
+        self._found: KeptAnswer | None = None
 
     def compare(self, likeness: Likeness) -> None:
         """Takes the most similar answer, if there is one, and leaves its own to those that are like it."""
@@ -164,12 +167,12 @@ class Share:
         return self._use.reads and self._flight_key in self._sharing.flights
 
     def has_kept(self) -> bool:
-        """Whether there is an answer to it already."""
-        return self._find() is not None
+        """Whether there is an answer to it already; one that was found is its own from then on."""
+        return (self._found or self._find()) is not None
 
     async def complete(self, ask: Ask) -> KeptAnswer:
         """The answer: a kept one, that of a call under way, or one of our own."""
-        while (kept := self._find()) is None:
+        while (kept := self._found or self._find()) is None:
             call = self._join() or self._lead(lambda _: self._asked(ask), shows_pieces=False)
             try:
                 return await self.in_time(call.result())
@@ -182,7 +185,7 @@ class Share:
 
     async def stream(self, open_stream: Open, pump: Pump) -> Stream:
         """The answer as a stream, as `complete`."""
-        while (kept := self._find()) is None:
+        while (kept := self._found or self._find()) is None:
             call = self._join() or self._lead(lambda led: self._pumped(open_stream, pump, led), shows_pieces=True)
             following = Following(call, self)
             try:
@@ -237,6 +240,7 @@ class Share:
         elif self.match is not None:
             kept = self.match.answer
         self.is_hit = kept is not None
+        self._found = kept
         return kept
 
     def _count_kept(self) -> None:

@@ -146,17 +146,22 @@ def outbound_lines(initial: Sequence[tuple[str, str | bytes]], doubled: tuple[st
 def text_lines(names: tuple[str, ...], values: tuple[str, ...], doubled: tuple[str, str]) -> bytes | None:
     """The same of names and values apart, which are known to be printable text."""
     template = _lines(names, doubled)
-    return None if template is None else (template % (values[0], *values)).encode()
+    if template is None:
+        return None
+    parts = template.copy()
+    parts[1::2] = (values[0], *values, "")
+    return "".join(parts).encode()
 
 
 @lru_cache(maxsize=_MAX_KNOWN_NAMES)
-def _lines(names: tuple[str, ...], doubled: tuple[str, str]) -> str | None:
-    """The lines of headers whose names come together, each value still to be put in."""
+def _lines(names: tuple[str, ...], doubled: tuple[str, str]) -> list[str] | None:
+    """The lines of headers whose names come together, in pieces: each second one is a value that is to be put in."""
     headers = [_header_name(name, _METADATA_PREFIX) for name in names]
     if not names or names[0] != doubled[0] or names.count(doubled[0]) != 1 or None in headers:
         return None
-    shown = [header.decode().replace("%", "%%") for header in headers if header is not None]
-    return "".join(f"{name}: %s\r\n" for name in (shown[0], doubled[1], *shown[1:]))
+    shown = [header.decode() for header in headers if header is not None]
+    pieces = [piece for name in (doubled[1], *shown[1:]) for piece in (f"\r\n{name}: ", "")]
+    return [f"{shown[0]}: ", "", *pieces, "\r\n", ""]
 
 
 def outbound_trailers(

@@ -131,7 +131,7 @@ class TunnelCall(grpc.aio.Call):
             self._initial = end.initial
         self._finish_with(end)
 
-    def go_plain(self) -> None:
+    def go_plain(self, *, is_for_good: bool = False) -> None:
         """The call was not begun: it goes the plain way, with the time that is left."""
         self._stop_timer()
         try:
@@ -274,8 +274,7 @@ class TunnelCall(grpc.aio.Call):
         if self._is_left:
             raise asyncio.CancelledError
         if end.code != OK:
-            initial, trailing = grpc.aio.Metadata(*(self._initial or ())), grpc.aio.Metadata(*end.trailing)
-            raise grpc.aio.AioRpcError(_code(end), initial, trailing, end.details, end.details)
+            raise status_error(end, self._initial or ())
 
 
 class UnaryCall(TunnelCall):
@@ -321,3 +320,9 @@ class UnaryCall(TunnelCall):
 
 def _code(end: End) -> grpc.StatusCode:
     return _CODES.get(end.code, grpc.StatusCode.UNKNOWN)
+
+
+def status_error(end: End, initial: Pairs) -> grpc.aio.AioRpcError:
+    """The end of a call as its caller gets it, where it is not OK."""
+    metadata = grpc.aio.Metadata(*initial), grpc.aio.Metadata(*end.trailing)
+    return grpc.aio.AioRpcError(_code(end), *metadata, end.details, end.details)

@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from perpetuo.internal.v1 import tunnel_pb2
 
 from edge.tunnel.call import TunnelCall, UnaryCall
+from edge.tunnel.direct import DirectMethod, Kinds
 from edge.tunnel.method import Method
 from edge.tunnel.stream import StreamCall
 from edge.tunnel.tunnel import Tunnel
@@ -151,6 +152,17 @@ class Caller:
         self._kind = kind
         self._method = method
         self.here = self if kind is UnaryCall else None
+
+    @property
+    def direct(self) -> DirectMethod | None:
+        """How the method is called without messages, where it takes and gives raw bodies; to be looked up once."""
+        if self._kind is not UnaryCall:
+            return None
+        try:
+            kinds = Kinds(self._method.name)
+        except ValueError:
+            return None
+        return DirectMethod(self._method, lambda: self._channel.tunnel, kinds)
 
     def __call__(self, request: Any, *, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
         """Starts a call; `timeout` in seconds. Whoever gives any other option gets a plain call."""

@@ -15,6 +15,10 @@ PIECE_COST_BYTES: Final = 32
 BEGIN: Final = 0
 CANCEL: Final = 1
 CREDIT: Final = 2
+HEAD: Final = 3
+BODY: Final = 4
+FORGET_HEADS: Final = 5
+MAX_HEADS: Final = 1000
 
 Pairs = tuple[tuple[str, Any], ...]
 Frame = tuple[Any, ...]
@@ -73,17 +77,36 @@ class End(msgspec.Struct, array_like=True, tag=5, frozen=True, gc=False):
 
 
 class Refused(msgspec.Struct, array_like=True, tag=6, frozen=True, gc=False):
-    """The call was not begun."""
+    """The call was not begun; nor will others be that begin so, if it `is_for_good`."""
 
     id: int
+    is_for_good: bool = False
 
 
 class Leaving(msgspec.Struct, array_like=True, tag=7, frozen=True, gc=False):
     """The core stops."""
 
 
+class Body(msgspec.Struct, array_like=True, tag=8, frozen=True, gc=False):
+    """The whole answer of a call without messages: JSON, and initial metadata as names and values.
+
+    `is_text`: all values are printable ASCII text.
+    """
+
+    id: int
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+    is_text: bool
+    body: bytes
+
+    @property
+    def metadata(self) -> Pairs:
+        """The initial metadata."""
+        return tuple(zip(self.names, self.values, strict=True))
+
+
 read_batch: Final = msgspec.msgpack.Decoder(
-    list[Hello | Answer | Head | Piece | Events | End | Refused | Leaving]
+    list[Hello | Answer | Head | Piece | Events | End | Refused | Leaving | Body]
 ).decode
 """The frames of a batch. Raises msgspec.MsgspecError for what is none."""
 

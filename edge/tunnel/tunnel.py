@@ -15,14 +15,20 @@ from perpetuo.internal.v1 import tunnel_pb2
 from edge.tunnel.call import TunnelCall
 from edge.tunnel.frames import (
     BEGIN,
+    BODY,
+    FORGET_HEADS,
+    HEAD,
+    MAX_HEADS,
     VERSION,
     Answer,
+    Body,
     End,
     Events,
     Frame,
     Head,
     Hello,
     Leaving,
+    Pairs,
     Piece,
     read_batch,
     write_batch,
@@ -43,7 +49,9 @@ class Tunnel:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._loop = loop = asyncio.get_running_loop()
-        self._calls: dict[int, TunnelCall] = {}
+        self._calls: dict[int, Any] = {}
+        self.heads: dict[tuple[str, Pairs], int] = {}
+        self._next_head_id = 0
         self._next_id = 0
         self._out: list[bytes] = []
         self._unsent: list[int] = []
@@ -110,6 +118,29 @@ class Tunnel:
         self._unsent.append(call_id)
         return call_id
 
+    def introduce(self, method: str, metadata: Pairs) -> int:
+        """Says what calls have in common, which holds as long as `heads` is the same; gives its id."""
+        known = self.heads.get((method, metadata))
+        if known is not None:
+            return known
+        if len(self.heads) >= MAX_HEADS:
+            self.heads = {}
+            self.send((FORGET_HEADS,))
+        head_id = self._next_head_id
+        self.send((HEAD, head_id, method, metadata))
+        self._next_head_id = head_id + 1
+        self.heads[method, metadata] = head_id
+        return head_id
+
+    def begin_directly(self, call: object, head_id: int, body: bytes) -> int:
+        """Sends a call without messages, which is told what becomes of it; gives its id."""
+        call_id = self._next_id
+        self.send((BODY, call_id, head_id, body))
+        self._next_id = call_id + 1
+        self._calls[call_id] = call
+        self._unsent.append(call_id)
+        return call_id
+
     def forget(self, call_id: int, frame: Frame | None) -> None:
         """Nothing of the call is wanted any more; the frame says so."""
         if self._calls.pop(call_id, None) is not None and frame is not None:
@@ -136,9 +167,14 @@ class Tunnel:
             elif (call := self._calls.get(frame.id)) is not None:
                 self._tell(call, kind, frame)
 
-    def _tell(self, call: TunnelCall, kind: type, frame: Any) -> None:
+    def _tell(self, call: Any, kind: type, frame: Any) -> None:
         """Tells a call what has come of it."""
-        if kind is Events:
+        if kind is Body:
+            del self._calls[frame.id]
+            call.answer(frame)
+            if self._is_leaving:
+                self._wake_up()
+        elif kind is Events:
             call.take_entries(frame.entries)
         elif kind is Piece:
             call.piece(frame.payload, frame.is_last)
@@ -151,7 +187,7 @@ class Tunnel:
             elif kind is End:
                 call.take_end(frame)
             else:
-                call.go_plain()
+                call.go_plain(is_for_good=frame.is_for_good)
             if self._is_leaving:
                 self._wake_up()
 

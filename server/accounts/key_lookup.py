@@ -24,6 +24,7 @@ STALE_S = 600.0
 
 _ABSENT_S = 5.0
 _USES_WRITTEN_EVERY_S = 10.0
+_MAX_DIGESTS = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -63,10 +64,11 @@ class KeyLookup:
         bounds = Bounds(FRESH_S, STALE_S, _ABSENT_S, max_entries=20_000, max_absent=2_000)
         self._cache: LoadingCache[bytes, _Grant] = LoadingCache(self._load, bounds, clock_s)
         self._allowed_as_is: set[bytes] = set()
+        self._digests: dict[str, bytes] = {}
         self._used_at_s: dict[str, float] = {}
         self._writer: asyncio.Task[None] | None = None
         self._forgetting = forgetting or Forgetting()
-        drop_where = self._cache.discard_where
+        drop_where = self._discard_where
         self._forgetting.on("key", lambda gone: drop_where(lambda grant: grant.key_id == gone))
         self._forgetting.on("user", lambda gone: drop_where(lambda grant: grant.user_id == gone))
         self._forgetting.on("workspace", lambda gone: drop_where(lambda grant: grant.workspace_id == gone))
@@ -82,10 +84,11 @@ class KeyLookup:
             raise (
                 _unknown() if secret else KeyMissing("No gateway key came with the request: send one as Bearer token.")
             )
-        digest = self._hasher.digest(secret)
+        digest = self._digests.get(secret) or self._hasher.digest(secret)
         grant = self._cache.fresh(digest)
         if grant is None:
             grant = await self._look_up(secret, digest)
+            self._remember(secret, digest)
         now_s = time.time()
         if grant.is_revoked:
             raise KeyRevoked("The gateway key was revoked; create another one.")
@@ -105,6 +108,10 @@ class KeyLookup:
     def forget_key(self, key_id: str) -> None:
         """Looks a key up anew at its next use, after a change."""
         self._forgetting.forget("key", key_id)
+
+    def _discard_where(self, is_meant: Callable[[_Grant], bool]) -> None:
+        self._cache.discard_where(is_meant)
+        self._digests.clear()
 
     async def write_uses(self) -> None:
         """Writes when keys were last used, all in one go. Raises StoreUnavailable, and forgets nothing then."""
@@ -129,6 +136,12 @@ class KeyLookup:
             await self.write_uses()
         except StoreUnavailable:
             _log.warning("The times of last use of %d gateway keys were not written", len(self._used_at_s))
+
+    def _remember(self, secret: str, digest: bytes) -> None:
+        """Keeps the hash of a secret that exists; whether it is good is asked by its hash each time."""
+        if len(self._digests) >= _MAX_DIGESTS:
+            self._digests.clear()
+        self._digests[secret] = digest
 
     async def _look_up(self, secret: str, digest: bytes) -> _Grant:
         if digest not in self._allowed_as_is and not is_well_formed(secret):

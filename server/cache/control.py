@@ -30,6 +30,8 @@ class CacheUse:
 
 
 NOTHING: Final = CacheUse(reads=False, stores=False)
+_BOTH: Final = CacheUse(reads=True, stores=True)
+_ALIKE: Final = CacheUse(reads=True, stores=True, is_semantic=True)
 
 
 def use_of(view: ChatView, knob: str | None, header: str | None, policy: CachePolicy) -> CacheUse:
@@ -41,6 +43,8 @@ def use_of(view: ChatView, knob: str | None, header: str | None, policy: CachePo
     """
     if knob is None and not header and policy not in _ALL and (policy == "off" or view.temperature != 0):
         return NOTHING  # which is what most requests ask for
+    if knob is None and not header:
+        return NOTHING if _is_unrepeatable(view) else _ALIKE if policy == "semantic" else _BOTH
     words = _words(header) if knob is None else {knob}
     if knob == "semantic":
         policy = "semantic"

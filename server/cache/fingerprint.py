@@ -8,7 +8,7 @@ providers write the members of an answer in that order.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -42,14 +42,48 @@ _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
+MOST_SCOPES: Final = 1024
+"""How many are remembered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who may share answers: callers of one workspace whose keys may use the same, over the same entries."""
+    """Who may share answers: callers of one workspace whose keys may use the same, over the same entries.
+
+    `begun` is the digest of it, to a copy of which the request is added.
+    """
 
     workspace_id: str
     allowed_models: tuple[str, ...]
     strategy: str
     deployments: Sequence[Deployment]
+    begun: hashlib.blake2b = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        begun = hashlib.blake2b(digest_size=32)
+        for part in _of_scope(self):
+            _add(begun, part)
+        object.__setattr__(self, "begun", begun)
+
+
+class Scopes:
+    """The scopes of the last requests: as long as a workspace has the same entries, each is worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, tuple[str, ...], str], Scope] = {}
+
+    def of(
+        self, workspace_id: str, allowed_models: tuple[str, ...], strategy: str, deployments: Sequence[Deployment]
+    ) -> Scope:
+        """The scope of these; `deployments` are the same as before only where they are the same object."""
+        name = workspace_id, allowed_models, strategy
+        scope = self._known.get(name)
+        if scope is None or scope.deployments is not deployments:
+            self._known.pop(name, None)
+            if len(self._known) >= MOST_SCOPES:
+                del self._known[next(iter(self._known))]
+            scope = self._known[name] = Scope(workspace_id, allowed_models, strategy, deployments)
+        return scope
 
 
 class LastTurn(NamedTuple):
@@ -91,7 +125,11 @@ def _kept(request: ChatRequest) -> dict[str, Any] | None:
         native = None if request.native is None else _native(request.native)
     except msgspec.ValidationError:
         return None
-    kept = {name: _plain(value) for name, value in members.items() if value is not None and name not in _WITHOUT_EFFECT}
+    kept = {
+        name: _plain(value) if type(value) is float else value
+        for name, value in members.items()
+        if value is not None and name not in _WITHOUT_EFFECT
+    }
     if native is not None:
         kept[_NATIVE] = native
     if request.is_strict:
@@ -100,11 +138,14 @@ def _kept(request: ChatRequest) -> dict[str, Any] | None:
 
 
 def _digest(scope: Scope, kept: dict[str, Any]) -> bytes:
-    digest = hashlib.blake2b(digest_size=32)
-    for part in (*_of_scope(scope), _ENCODER.encode(kept), _ENCODER.encode(_property_orders(kept))):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
+    digest = scope.begun.copy()
+    _add(digest, _ENCODER.encode(kept))
+    _add(digest, _ENCODER.encode(_property_orders(kept)))
     return digest.digest()
+
+
+def _add(digest: hashlib.blake2b, part: bytes) -> None:
+    digest.update(len(part).to_bytes(8, "big") + part)
 
 
 def _is_text(message: Message) -> bool:
@@ -173,11 +214,9 @@ def _of_deployment(deployment: Deployment) -> bytes:
     return hashlib.blake2b(text, digest_size=32).digest()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: float) -> float:
     """A number that is whole as an integer."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return int(value)
-    return value
+    return int(value) if value.is_integer() and abs(value) < _EXACT else value
 
 
 def _property_orders(members: dict[str, Any]) -> list[list[str]]:

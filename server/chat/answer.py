@@ -269,14 +269,20 @@ class Identity(NamedTuple):
     model: str = ""
 
 
+def with_metadata(body: bytes, metadata: GatewayMetadata) -> bytes | None:
+    """What `finish_answer` makes of what most answers are like, which need not be taken apart; None for all others."""
+    if body.startswith(_OURS_ALREADY) and body.endswith(b"}") and body.find(_METADATA) < 0:
+        return b"".join((body[:-1].rstrip(), b',"gateway_metadata":', _ENCODER.encode(metadata), b"}"))
+    return None
+
+
 def finish_answer(body: bytes, *, identity: Identity, metadata: GatewayMetadata, model: str | None = None) -> bytes:
     """The answer for the caller: `gateway_metadata` is its last member, `id` begins with `chatcmpl-`.
 
     `model` replaces the one in the answer. Other members stay byte for byte. The body is one that was read before.
     """
-    if model is None and body.startswith(_OURS_ALREADY) and body.endswith(b"}") and body.find(_METADATA) < 0:
-        # What most answers are like, which need not be taken apart.
-        return b"".join((body[:-1].rstrip(), b",", _METADATA, b":", _ENCODER.encode(metadata), b"}"))
+    if model is None and (finished := with_metadata(body, metadata)) is not None:
+        return finished
     members = _open(body, identity)
     if model is not None:
         members["model"] = Raw(_ENCODER.encode(model))

@@ -17,6 +17,7 @@ import grpc
 from server.inprocess import call as calls
 from server.inprocess.context import InProcessContext
 from server.inprocess.direct import Direct, Running
+from server.inprocess.flow import HereStream
 from server.inprocess.handling import Router, conclude, end_of, serve
 from server.inprocess.here import HereCall
 from server.inprocess.metadata import MetadataLike, from_client
@@ -255,6 +256,16 @@ class UnaryStream(_Method, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
         rpc.open_responses()
         self._channel.start(rpc, timeout)
         return calls.UnaryStreamCall(rpc, self._writer, self._reader)
+
+    def here(
+        self, request: Any, *, timeout: float | None = None, metadata: MetadataLike | None = None
+    ) -> HereStream[Any]:
+        """A call that runs in the task that runs it, and not before; see `HereStream`."""
+        channel = self._channel
+        rpc = channel.prepare(self._method, metadata)
+        rpc.request = self._writer.hand_over(request)
+        channel.admit(rpc, timeout)
+        return HereStream(rpc, self._writer, self._reader, channel.router, channel.running)
 
 
 class StreamUnary(_Method, grpc.aio.StreamUnaryMultiCallable[Any, Any]):

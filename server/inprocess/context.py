@@ -58,7 +58,8 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         """Sends a response, and waits while the caller is behind. Raises InternalError when the caller is gone."""
         self.raise_for_termination()
         rpc = self.rpc
-        sealed = self._writer.seal(message)
+        sink = rpc.sink
+        sealed = self._writer.seal(message) if sink is None else self._writer.hand_over(message)
         refusal = rpc.refuse_size(sealed, "SERVER", "CLIENT")
         if refusal is not None:
             rpc.finish(refusal)
@@ -66,7 +67,9 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         if not self._has_sent_metadata:
             self._has_sent_metadata = True
             rpc.send_initial_metadata(())
-        if rpc.responses is None or not await rpc.responses.put(sealed):
+        if sink is not None and rpc.outcome is None:
+            await sink(sealed)
+        elif rpc.responses is None or not await rpc.responses.put(sealed):
             raise grpc.aio.InternalError(GONE)
 
     def push(self, kind: type, entries: Sequence[bytes]) -> bool:
@@ -75,12 +78,19 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         False: a message of that `kind` has to be written, because the caller takes none so, or none now.
         """
         rpc = self.rpc
-        pipe, take = rpc.responses, rpc.take
-        if take is None or kind is not rpc.takes or pipe is None or not pipe.is_awaited or rpc.sent is not None:
+        take, pipe = rpc.take, rpc.responses
+        if take is None or kind is not rpc.takes or rpc.sent is not None or rpc.outcome is not None:
+            return False
+        if pipe is not None and not pipe.is_awaited:
             return False
         # At most what the message would have; where that is too much, the message itself is looked at.
-        size_bytes = sum(map(len, entries)) + ENTRY_BYTES * len(entries)
-        return rpc.refuse_bytes(size_bytes, "SERVER", "CLIENT") is None and take(entries)
+        size_bytes = ENTRY_BYTES * len(entries)
+        for entry in entries:
+            size_bytes += len(entry)
+        limits = rpc.limits
+        if 0 <= limits.receive_bytes < size_bytes or 0 <= limits.send_bytes < size_bytes:
+            return False
+        return take(entries)
 
     # Metadata and status.
 

@@ -101,7 +101,7 @@ def _fits(runnable: Runnable | None, context: InProcessContext) -> TypeGuard[Run
     if runnable is None:
         rpc.finish(_METHOD_UNKNOWN)
     elif runnable.has_request_stream is (rpc.requests is None) or runnable.has_response_stream is (
-        rpc.responses is None
+        rpc.responses is None and rpc.sink is None
     ):
         rpc.finish(_KIND_DIFFERS)
     else:

@@ -6,7 +6,7 @@ cancellation, by the deadline or by a shutdown. It must not know how either side
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,8 @@ HANDLER_CANCELLED = Outcome(grpc.StatusCode.CANCELLED, "The handler was cancelle
 class Rpc:
     """A call in flight. `deadline` is absolute, in seconds of the loop's clock.
 
-    `task` is what the handler runs in, while it does; `cancels` counts how often it was cancelled from here.
+    `task` is what the handler runs in, while it does; `cancels` counts how often it was cancelled from here. `sink` is
+    what takes a stream of responses that has no queue.
     """
 
     __slots__ = (
@@ -107,6 +108,7 @@ class Rpc:
         "response",
         "responses",
         "sent",
+        "sink",
         "take",
         "takes",
         "task",
@@ -124,6 +126,7 @@ class Rpc:
         self.responses: Pipe | None = None
         self.initial_metadata: Pairs | None = None
         self.sent: Outcome | None = None
+        self.sink: Callable[[Sealed], Awaitable[None]] | None = None
         self.outcome: Outcome | None = None
         self.is_locally_cancelled = False
         self.take: Callable[[Sequence[bytes]], bool] | None = None

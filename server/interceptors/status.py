@@ -6,6 +6,7 @@ never out. Cancellation passes through. Methods that nobody serves are left to g
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 import grpc
@@ -16,6 +17,7 @@ from server.interceptors.context import CallInfo, Told, announce, call_of, enter
 from server.interceptors.rich_status import RichStatus, rich_status
 from server.interceptors.rules import load_rules
 from server.interceptors.wrapping import Behavior, Context, Handler, wrap
+from server.telemetry.logs import CallLine, LineLogger
 
 _FIXED_TEXT = "The gateway failed. The operator's log has the details under this request id."
 _OK = "OK"
@@ -49,12 +51,12 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         log: Log,
         *,
         has_access_log: bool = True,
-        make_id: Callable[[], str] = lambda: new_id("req_"),
+        make_id: Callable[[], str] | None = None,
         count: Callable[[str, str], None] = count_nowhere,
     ) -> None:
         self._log = log
         self._has_access_log = has_access_log
-        self._make_id = make_id
+        self._make_id = make_id or partial(new_id, "req_")
         self._count = count
         self._rules = load_rules()
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
@@ -138,8 +140,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             return
         principal = info.principal
         elapsed_s = asyncio.get_running_loop().time() - info.started_s
-        self._log.info(
-            "call",
+        line = CallLine(
             request_id=info.request_id,
             method=info.method,
             code=code,
@@ -147,10 +148,14 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             latency_ms=round(elapsed_s * 1000, 2),
             surface=info.surface,
             client_request_id=info.client_request_id,
-            user_id=principal and principal.user_id,
-            workspace_id=principal and principal.workspace_id,
-            key_id=principal and principal.key_id,
+            user_id=None if principal is None else principal.user_id,
+            workspace_id=None if principal is None else principal.workspace_id,
+            key_id=None if principal is None else principal.key_id,
         )
+        if isinstance(self._log, LineLogger):
+            self._log.call(line)
+        else:
+            self._log.info(line.event, **line.fields)
 
 
 def _announced(info: CallInfo) -> list[tuple[str, str]]:

@@ -152,7 +152,8 @@ class BatchLedger:
 
     def secured(self) -> Awaitable[None] | None:
         """See `Ledger`."""
-        return None if self._spool is None else self._spool.secured()
+        spool = self._spool
+        return None if spool is None or not spool.holds_back else spool.secured()
 
     def replay(self, backlog: Iterable[Backlog]) -> None:
         """Writes down what waits on the disk, behind the requests."""

@@ -17,6 +17,9 @@ LOOK_EVERY_S: Final = 0.025
 FEW_CALLS: Final = 100
 """With fewer calls inside a late loop is not their fault, and nobody is refused for it."""
 
+MOST_WAITING: Final = 1_000
+"""Who wait for their turn, in a burst that nobody has been refused for yet: half a second of work, or a little more."""
+
 COMING_S: Final = 0.5
 """For which at least who was not turned away is taken to be on the way; at most for twice that."""
 
@@ -116,6 +119,8 @@ class Door:
         """Why nobody more is let in, if so."""
         if taken >= self._max_inside:
             return "calls"
+        if self._waiting >= MOST_WAITING and self._looks:
+            return "lag"
         throttle = self._throttle
         if not throttle.is_on or taken < FEW_CALLS:
             return None

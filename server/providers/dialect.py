@@ -63,6 +63,16 @@ class StreamDecoder(Protocol):
         """
 
 
+class PieceReader(Protocol):
+    """A decoder that knows pieces of a body, as they come from an upstream, which bring nothing but more text."""
+
+    def more(self, piece: bytes) -> Chunk | None:
+        """The chunk of a piece that is one whole server-sent event which `feed` would answer with that very chunk.
+
+        The piece begins where an event does. None where that is not certain: then `feed` has to be asked.
+        """
+
+
 class Dialect(Protocol):
     """A wire format of providers."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from server.chat.deployment import Candidate
 from server.chat.records import AttemptRecord
 from server.chat.usage import Usage
@@ -43,46 +45,42 @@ def usual_version(provider: str, model: str) -> str:
 class Clock:
     """Time, as arguments: `now` is UTC, `monotonic` in seconds of the running loop's clock.
 
-    `stopwatch` is in seconds too, finer than a loop's clock may be, and good only for differences.
+    `stopwatch` is in seconds too, finer than a loop's clock may be, and good only for differences. `exact` is the
+    stopwatch, or the loop's clock if there is none.
     """
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     stopwatch: Callable[[], float] | None = None
+    exact: Callable[[], float] = field(init=False)
 
-    def exact(self) -> float:
-        """Seconds of the stopwatch, or of the loop's clock if there is none."""
-        return (self.stopwatch or self.monotonic)()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "exact", self.stopwatch or self.monotonic)
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct, eq=False):
     """A call to `candidate` that runs, or has ended. It leaves exactly one record.
 
-    `answered_s` is how long the upstream took for the whole answer, of a stream for the first content; None as long as
-    there is neither. `was_in_vain`: what it took is only supposed, and nothing of it reached the caller. `watcher` is
-    told once that it has ended.
+    `began` is the stopwatch's time. `answered_s` is how long the upstream took for the whole answer, of a stream for
+    the first content; None as long as there is neither. `was_in_vain`: what it took is only supposed, and nothing of it
+    reached the caller. `watcher` is told once that it has ended.
     """
 
     number: int
     candidate: Candidate
     clock: Clock
     price: Price
-    version_of: VersionOf = usual_version
-    started_at: datetime = field(init=False)
-    began: float = field(init=False)
+    version_of: VersionOf
+    started_at: datetime
+    began: float
+    is_stream: bool = False
     status: int | None = None
     first_token_ms: int | None = None
     answered_s: float | None = None
     usage: Usage | None = None
     was_in_vain: bool = False
     record: AttemptRecord | None = None
-    is_stream: bool = False
     watcher: "Watcher | None" = None
-
-    def __post_init__(self) -> None:
-        self.started_at = self.clock.now()
-        self.began = self.clock.exact()
 
     def elapsed_ms(self) -> int:
         """Whole milliseconds since the attempt began."""
@@ -107,36 +105,43 @@ class Attempt:
 
     def cost_nanousd(self) -> int | None:
         """What the attempt's tokens cost; None without tokens or without a known price."""
-        if self.usage is None:
+        usage, record = self.usage, self.record
+        if usage is None:
             return None
-        if self.record is not None and self.record.usage is self.usage:
-            return self.record.cost_nanousd
-        return self.price(self.candidate.deployment.provider, self.candidate.model, self.usage)
+        if record is not None and record.usage is usage:
+            return record.cost_nanousd
+        return self.price(self.candidate.deployment.provider, self.candidate.model, usage)
 
     def end(self, outcome: str = "ok", detail: str = "") -> AttemptRecord:
         """Writes the record; a second call changes nothing."""
-        if self.record is None:
-            self.saw_answer()
-            deployment, cost_nanousd = self.candidate.deployment, self.cost_nanousd()
-            is_priced = cost_nanousd is not None
-            self.record = AttemptRecord(
-                number=self.number,
-                provider_id=deployment.provider_id,
-                provider=deployment.provider,
-                model=self.candidate.model,
-                outcome=outcome,
-                status=self.status,
-                started_at=self.started_at,
-                latency_ms=self.elapsed_ms(),
-                first_token_ms=self.first_token_ms,
-                usage=self.usage,
-                cost_nanousd=cost_nanousd,
-                detail=detail,
-                price_version=self.version_of(deployment.provider, self.candidate.model) if is_priced else "",
-            )
-            if self.watcher is not None:
-                self.watcher.ended(self)
-        return self.record
+        record = self.record
+        if record is not None:
+            return record
+        took_s = self.clock.exact() - self.began
+        if self.answered_s is None:
+            self.answered_s = took_s
+        deployment, model, usage = self.candidate.deployment, self.candidate.model, self.usage
+        provider = deployment.provider
+        cost_nanousd = None if usage is None else self.price(provider, model, usage)
+        # By place, because it runs for every request.
+        record = self.record = AttemptRecord(
+            self.number,
+            deployment.provider_id,
+            provider,
+            model,
+            outcome,
+            self.status,
+            self.started_at,
+            round(took_s * 1000),
+            self.first_token_ms,
+            usage,
+            cost_nanousd,
+            detail,
+            "" if cost_nanousd is None else self.version_of(provider, model),
+        )
+        if self.watcher is not None:
+            self.watcher.ended(self)
+        return record
 
     def fail(self, error: PerpetuoError, spent: Usage | None = None) -> AttemptRecord:
         """Writes the record of a failure; `spent` is what it is taken to have cost although nothing came of it."""
@@ -160,8 +165,25 @@ Watch = Callable[[Attempt], Watcher]
 """Told of every attempt that begins, to who watches it."""
 
 
-@dataclass(slots=True)
-class Trace:
+class Sums(Struct, frozen=True):
+    """What the attempts of an operation came to, once all have ended.
+
+    `paid` is the last whose tokens are known, or reached the caller, and `used_tokens` are those of all such;
+    `cost_nanousd` is what these cost together, None when there are none or one has no known price. `upstream_s` is how
+    long upstreams took until they had answered or failed, `first_token_ms` how long the last to which content came took
+    to that. `price_version` is where the prices come from, several by commas, cut short.
+    """
+
+    records: tuple[AttemptRecord, ...] = ()
+    paid: Attempt | None = None
+    used_tokens: int = 0
+    cost_nanousd: int | None = None
+    upstream_s: float = 0.0
+    first_token_ms: int | None = None
+    price_version: str = ""
+
+
+class Trace(Struct, eq=False):
     """The attempts of one operation, in order.
 
     `waited_s` is what it was held back on purpose, in seconds. `told` is whose failure the caller was told of, if all
@@ -170,13 +192,13 @@ class Trace:
 
     clock: Clock
     price: Price
-    attempts: list[Attempt] = field(default_factory=list)
+    is_stream: bool = False
+    watch: "Watch | None" = None
+    attempts: list[Attempt] = []
     waited_s: float = 0.0
     told: Candidate | None = None
     version_of: VersionOf = usual_version
     on_begin: Callable[[], None] | None = None
-    is_stream: bool = False
-    watch: Watch | None = None
 
     def use(self, prices: Prices) -> None:
         """Prices the attempts that begin from now on."""
@@ -185,9 +207,18 @@ class Trace:
 
     def begin(self, candidate: Candidate) -> Attempt:
         """A new attempt, which is counted even if it never connects."""
-        attempt = Attempt(len(self.attempts) + 1, candidate, self.clock, self.price, self.version_of)
-        attempt.is_stream = self.is_stream
-        self.attempts.append(attempt)
+        clock, attempts = self.clock, self.attempts
+        attempt = Attempt(
+            len(attempts) + 1,
+            candidate,
+            clock,
+            self.price,
+            self.version_of,
+            clock.now(),
+            clock.exact(),
+            self.is_stream,
+        )
+        attempts.append(attempt)
         if self.watch is not None:
             attempt.watcher = self.watch(attempt)
         if self.on_begin is not None:
@@ -199,36 +230,42 @@ class Trace:
 
         What is only supposed of attempts in vain stands in their own records.
         """
-        total, is_known = 0, False
+        total = None
         for attempt in self.attempts:
             if attempt.usage is not None and not attempt.was_in_vain:
-                cost = attempt.cost_nanousd()
-                if cost is None:
+                cost_nanousd = attempt.cost_nanousd()
+                if cost_nanousd is None:
                     return None
-                total += cost
-                is_known = True
-        return total if is_known else None
+                total = cost_nanousd if total is None else total + cost_nanousd
+        return total
 
-    def used_tokens(self) -> int:
-        """How many tokens are known of the attempts together."""
-        return sum(attempt.usage.total_tokens for attempt in self.paid() if attempt.usage is not None)
+    def has_paid(self) -> bool:
+        """Whether there are tokens that are known of an attempt, or reached the caller."""
+        return any(attempt.usage is not None and not attempt.was_in_vain for attempt in self.attempts)
 
-    def paid(self) -> list[Attempt]:
-        """The attempts whose tokens are known, or reached the caller."""
-        return [attempt for attempt in self.attempts if attempt.usage is not None and not attempt.was_in_vain]
-
-    def upstream_s(self) -> float:
-        """How long upstreams took until they had answered or failed, in seconds."""
-        total_s = 0.0
+    def close(self, left_for: str = "CLIENT_GONE") -> Sums:
+        """Adds all attempts up, in one go; one that still runs was given up for the reason `left_for`."""
+        records, upstream_s, paid, used_tokens, first_token_ms, versions = [], 0.0, None, 0, None, ""
         for attempt in self.attempts:
-            total_s += attempt.answered_s or 0.0
-        return total_s
+            record, usage = attempt.record, attempt.usage
+            if record is None:
+                record = attempt.end(left_for)
+            records.append(record)
+            upstream_s += attempt.answered_s or 0.0
+            if usage is not None and not attempt.was_in_vain:
+                paid = attempt
+                used_tokens += usage.total_tokens
+            if record.first_token_ms is not None:
+                first_token_ms = record.first_token_ms
+            if record.price_version:
+                versions = _with_version(versions, record.price_version)
+        cost_nanousd = None if paid is None else self.cost_nanousd()
+        version = versions[:_MAX_VERSION_CHARS]
+        return Sums(tuple(records), paid, used_tokens, cost_nanousd, upstream_s, first_token_ms, version)
 
-    def price_version(self) -> str:
-        """Where the prices behind the cost come from; several by commas, cut short."""
-        versions = [attempt.record.price_version for attempt in self.attempts if attempt.record is not None]
-        return ", ".join(dict.fromkeys(filter(None, versions)))[:_MAX_VERSION_CHARS]
 
-    def records(self, left_for: str = "CLIENT_GONE") -> tuple[AttemptRecord, ...]:
-        """A record for each attempt; one that still runs was given up for the reason `left_for`."""
-        return tuple([attempt.end(left_for) for attempt in self.attempts])
+def _with_version(versions: str, version: str) -> str:
+    """Sources of prices by commas, none of them twice."""
+    if not versions or version in versions.split(", "):
+        return versions or version
+    return f"{versions}, {version}"

@@ -113,18 +113,27 @@ class Gate:
         self.state = TABLE[self.state, event]
         return self.state
 
+    def take_more(self) -> bool:
+        """Takes a chunk that has content and nothing else, as nearly every chunk of a stream that has begun.
+
+        False: it was not taken, and `chunk` has to be asked.
+        """
+        if self.state is not State.COMMITTED or 0 < self._max_chunks <= self._content_chunks:
+            return False
+        self._content_chunks += 1
+        return True
+
     def chunk(self, facts: ChunkFacts, size_bytes: int) -> State:
         """The state that a chunk of `size_bytes` leads to."""
-        if self.state is State.COMMITTED and facts.has_content and facts.finish_reason is None:
-            # What nearly every chunk is, for which the table need not be asked.
-            self._content_chunks += 1
-            return self.take(Event.EXCESS) if self._content_chunks > self._max_chunks > 0 else State.COMMITTED
+        if facts.has_content and facts.finish_reason is None and self.take_more():
+            return State.COMMITTED
         if facts.finish_reason is not None:
             self._finished += 1 + facts.more_finished
             return self.take(Event.FINISH if self._finished >= self._choices else Event.CONTENT)
         if facts.has_content:
             self._content_chunks += 1
-            return self.take(Event.CONTENT)
+            is_excess = self.state is State.COMMITTED and self._content_chunks > self._max_chunks > 0
+            return self.take(Event.EXCESS if is_excess else Event.CONTENT)
         if self.state is not State.HELD:
             return self.take(Event.EMPTY)
         self._held_chunks += 1

@@ -1,9 +1,8 @@
 """One client request while it runs, and the record that it leaves when it is settled."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from server.chat.answer import GatewayMetadata
 from server.chat.content import Content, ContentPolicy
@@ -15,15 +14,15 @@ from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
 from server.errors import ClientGone, DeadlineExceeded, PerpetuoError
-from server.routing.attempt import Attempt, Trace
+from server.routing.attempt import Sums, Trace
 from server.routing.complexity import Complexity
 from server.routing.sticky import Bond
 
 _NANO = 1_000_000_000
+_NO_SUMS = Sums()
 
 
-@dataclass(slots=True)
-class Operation:
+class Operation(Struct, eq=False):
     """What is known of a request so far.
 
     `prompt_tokens` is an estimate of the prompt's size, `bond` what the conversation is known by. `is_committed` says
@@ -38,6 +37,7 @@ class Operation:
     call: Call
     trace: Trace
     is_stream: bool
+    began: float = 0.0
     model_requested: str = ""
     strategy: str = "default"
     complexity: Complexity = Complexity.SIMPLE
@@ -46,7 +46,7 @@ class Operation:
     candidates: Sequence[Candidate] = ()
     served: Candidate | None = None
     usage: Usage | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = []
     outcome: str = "ok"
     status: int = 200
     is_committed: bool = False
@@ -55,15 +55,12 @@ class Operation:
     content_policy: ContentPolicy = "metadata"
     content: Content | None = None
     is_settled: bool = False
-    began: float = field(init=False)
     answered_at: float | None = None
     finish_reason: str = ""
     answered_model: str = ""
     similar_to: str = ""
     similarity: float | None = None
-
-    def __post_init__(self) -> None:
-        self.began = self.trace.clock.exact()
+    sums: Sums = _NO_SUMS
 
     def follow(self, policy: RoutingPolicy) -> None:
         """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""
@@ -90,15 +87,17 @@ class Operation:
         return round((self.trace.clock.monotonic() - self.call.received_at) * 1000)
 
     def overhead_s(self) -> float | None:
-        """What the gateway itself took until there was something to send, in seconds; None if there was nothing."""
+        """What the gateway itself took until there was something to send, in seconds; None if there was nothing.
+
+        Known once it has its record.
+        """
         if self.answered_at is None:
             return None
-        ours_s = self.answered_at - self.began - self.trace.upstream_s() - self.trace.waited_s
-        return max(ours_s, 0.0)
+        return max(self.answered_at - self.began - self.sums.upstream_s - self.trace.waited_s, 0.0)
 
     def cost_nanousd(self) -> int | None:
         """What the request's own upstream calls cost; 0 for an answer that was made for another, None if not known."""
-        if self.is_cache_hit and self._paid() is None:
+        if self.is_cache_hit and not self.trace.has_paid():
             return 0
         return self.trace.cost_nanousd()
 
@@ -107,10 +106,6 @@ class Operation:
         if not self.is_cache_hit or self.served is None or self.usage is None:
             return None
         return self.trace.price(self.served.deployment.provider, self.served.model, self.usage)
-
-    def _paid(self) -> Attempt | None:
-        """The last upstream call that took tokens."""
-        return next(reversed(self.trace.paid()), None)
 
     def headers(self) -> list[tuple[str, str]]:
         """How the answer was got, or was not, as metadata: the number of upstream calls, and the provider.
@@ -127,18 +122,18 @@ class Operation:
         """How the answer was got, for the client. The operation must have been served."""
         served = self.served
         assert served is not None
-        cost = self.cost_nanousd()
+        cost_nanousd = self.cost_nanousd()
         metadata = GatewayMetadata(
-            routed_to=served.model,
-            complexity=self.complexity.value,
-            cost_usd=None if cost is None else cost / _NANO,
-            latency_ms=self.latency_ms(),
-            cache_hit=self.is_cache_hit,
-            provider=served.deployment.provider,
-            request_id=self.call.request_id,
-            strategy=self.strategy,
-            attempts=len(self.trace.attempts),
-            notes=list(self.notes),
+            served.model,
+            self.complexity._value_,
+            None if cost_nanousd is None else cost_nanousd / _NANO,
+            self.latency_ms(),
+            self.is_cache_hit,
+            served.deployment.provider,
+            self.call.request_id,
+            self.strategy,
+            len(self.trace.attempts),
+            list(self.notes),
         )
         if not self.similar_to:
             return metadata
@@ -151,26 +146,29 @@ class Operation:
         attempts = self.trace.attempts
         last = attempts[-1] if attempts else None
         candidate = self.served if last is None else last.candidate
+        deployment = None if candidate is None else candidate.deployment
         call, principal = self.call, self.call.principal
         start = OperationStart(
-            request_id=call.request_id,
-            workspace_id=principal.workspace_id,
-            user_id=principal.user_id,
-            key_id=principal.key_id,
-            surface=call.surface,
-            client_request_id=call.client_request_id,
-            model_requested=self.model_requested[:200],
-            strategy=self.strategy,
-            complexity=self.complexity.value,
-            is_stream=self.is_stream,
-            is_cache_hit=self.is_cache_hit,
-            at=self.trace.clock.now() if last is None else last.started_at,
-            provider_id=candidate.deployment.provider_id if candidate else "",
-            provider=candidate.deployment.provider if candidate else "",
-            model=candidate.model if candidate else "",
-            number=0 if last is None else last.number,
-            earlier=tuple(attempt.record for attempt in attempts[:-1] if attempt.record is not None),
+            call.request_id,
+            principal.workspace_id,
+            principal.user_id,
+            principal.key_id,
+            call.surface,
+            call.client_request_id,
+            self.model_requested[:200],
+            self.strategy,
+            self.complexity._value_,
+            self.is_stream,
+            self.is_cache_hit,
+            self.trace.clock.now() if last is None else last.started_at,
+            "" if deployment is None else deployment.provider_id,
+            "" if deployment is None else deployment.provider,
+            "" if candidate is None else candidate.model,
+            0 if last is None else last.number,
         )
+        if len(attempts) > 1:
+            earlier = tuple([attempt.record for attempt in attempts[:-1] if attempt.record is not None])
+            start = structs.replace(start, earlier=earlier)
         return bare_start(start) if self.content_policy == "off" else start
 
     def record(self) -> OperationRecord:
@@ -179,36 +177,37 @@ class Operation:
         A caller who left before its answer came pays for what the answer took, and so it is recorded.
         """
         is_late = self.outcome == DeadlineExceeded.reason
-        attempts = self.trace.records(self.outcome if is_late else ClientGone.reason)
-        paid = self._paid()
-        served = self.served or (paid.candidate if paid is not None else None)
+        sums = self.sums = self.trace.close(self.outcome if is_late else ClientGone.reason)
+        paid, served, usage = sums.paid, self.served, self.usage
+        if paid is not None:
+            served, usage = served or paid.candidate, usage or paid.usage
+        deployment = None if served is None else served.deployment
         call, principal = self.call, self.call.principal
+        # By place, because it runs for every request.
         return OperationRecord(
-            request_id=call.request_id,
-            workspace_id=principal.workspace_id,
-            user_id=principal.user_id,
-            key_id=principal.key_id,
-            surface=call.surface,
-            client_request_id=call.client_request_id,
-            model_requested=self.model_requested[:200],
-            model=served.model if served else "",
-            provider=served.deployment.provider if served else "",
-            provider_id=served.deployment.provider_id if served else "",
-            strategy=self.strategy,
-            complexity=self.complexity.value,
-            is_stream=self.is_stream,
-            is_cache_hit=self.is_cache_hit,
-            status=self.status,
-            outcome=self.outcome,
-            usage=self.usage or (paid.usage if paid is not None else None),
-            cost_nanousd=self.cost_nanousd(),
-            latency_ms=self.latency_ms(),
-            first_token_ms=next(
-                (each.first_token_ms for each in reversed(attempts) if each.first_token_ms is not None), None
-            ),
-            created_at=self.trace.clock.now(),
-            notes=tuple(self.notes),
-            attempts=attempts,
-            saved_nanousd=self.saved_nanousd(),
-            price_version=self.trace.price_version(),
+            call.request_id,
+            principal.workspace_id,
+            principal.user_id,
+            principal.key_id,
+            call.surface,
+            call.client_request_id,
+            self.model_requested[:200],
+            "" if served is None else served.model,
+            "" if deployment is None else deployment.provider,
+            "" if deployment is None else deployment.provider_id,
+            self.strategy,
+            self.complexity._value_,
+            self.is_stream,
+            self.is_cache_hit,
+            self.status,
+            self.outcome,
+            usage,
+            0 if self.is_cache_hit and paid is None else sums.cost_nanousd,
+            self.latency_ms(),
+            sums.first_token_ms,
+            self.trace.clock.now(),
+            tuple(self.notes),
+            sums.records,
+            self.saved_nanousd() if self.is_cache_hit else None,
+            sums.price_version,
         )

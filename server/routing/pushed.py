@@ -48,4 +48,4 @@ class Pushed:
                 return False
             if self._on_sent is not None:
                 self._on_sent(ready)
-        return not self._tail.has_usage
+        return self._tail.usage is None or not self._tail.has_usage

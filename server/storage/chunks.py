@@ -14,7 +14,7 @@ from server.storage.backend import Addition
 
 Statement = tuple[str, Sequence[Any]]
 
-SIZES: Final = (64, 16, 4, 1)
+SIZES: Final = (16, 4, 1)
 """How many rows a statement has: few sizes, so that each is prepared once."""
 
 _OF_EACH: Final[Mapping[str, frozenset[str]]] = MappingProxyType(

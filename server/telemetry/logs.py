@@ -98,6 +98,29 @@ class _Unfailing:
             return
 
 
+class CallLine(msgspec.Struct, kw_only=True):
+    """A call that has ended: its line, field by field in their order. The logger says when."""
+
+    timestamp: str = ""
+    level: str = "info"
+    event: str = "call"
+    request_id: str
+    method: str
+    code: str
+    reason: str | None
+    latency_ms: float
+    surface: str
+    client_request_id: str | None
+    user_id: str | None
+    workspace_id: str | None
+    key_id: str | None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What is told, by name."""
+        return {name: getattr(self, name) for name in self.__struct_fields__[len(_LEADING_KEYS) :]}
+
+
 class LineLogger:
     """Writes lines of one kind for every request: what structlog would write, at a tenth of its cost.
 
@@ -111,7 +134,7 @@ class LineLogger:
         settings = structlog.get_config()
         self._is_plain = settings["processors"][-1] is render_json and logging.getLogger().isEnabledFor(logging.INFO)
         self._write = settings["logger_factory"]().msg
-        self._pending: list[str] = []
+        self._pending: list[msgspec.Raw | CallLine] = []
         self._timer: asyncio.TimerHandle | None = None
         self._second = -1
         self._second_text = ""
@@ -123,6 +146,16 @@ class LineLogger:
             self.flush()
             self._log.info(event, **fields)
             return
+        self._pending.append(msgspec.Raw(line))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_TOGETHER_S, self.flush)
+
+    def call(self, line: CallLine) -> None:
+        """The line of a call; made safe with those of the same moment."""
+        if not self._is_plain:
+            self._log.info(line.event, **line.fields)
+            return
+        line.timestamp = self._moment(time.time_ns())
         self._pending.append(line)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_TOGETHER_S, self.flush)
@@ -145,18 +178,30 @@ class LineLogger:
             self._timer.cancel()
             self._timer = None
         if self._pending:
-            text = "\n".join(self._pending)
-            self._pending.clear()
-            self._write(text)
+            pending, self._pending = self._pending, []
+            lines = _ENCODER.encode_lines(pending)
+            self._write(lines[:-1].decode() if _needs_nothing(lines) else "\n".join(map(_safe_line, pending)))
 
 
-def _plain_line(moment: str, event: str, fields: Mapping[str, Any]) -> str | None:
+def _plain_line(moment: str, event: str, fields: Mapping[str, Any]) -> bytes | None:
     """The line of `info` if nothing in it has to be made safe, else None."""
     if not _are_plain_names(tuple(fields)):
         return None
     line = _ENCODER.encode({"timestamp": moment, "level": "info", "event": event, **fields})
-    is_plain = line.isascii() and _BACKSLASH not in line and _DELETE not in line and line.lower().find(b"earer ") < 0
-    return line.decode() if is_plain else None
+    return line if _needs_nothing(line) else None
+
+
+def _needs_nothing(data: bytes) -> bool:
+    """Whether nothing in lines of JSON has to be made safe."""
+    return data.isascii() and _BACKSLASH not in data and _DELETE not in data and data.lower().find(b"earer ") < 0
+
+
+def _safe_line(line: msgspec.Raw | CallLine) -> str:
+    """A line, made safe if it needs that."""
+    data = _ENCODER.encode(line)
+    if isinstance(line, msgspec.Raw) or _needs_nothing(data):
+        return data.decode()
+    return render_json(None, line.level, make_safe(None, line.level, msgspec.structs.asdict(line)))
 
 
 @lru_cache(maxsize=64)

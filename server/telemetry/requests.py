@@ -4,9 +4,8 @@ Labels are bounded: reasons, providers of the registry, and models of the catalo
 name as a caller wrote it is never one.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
@@ -24,7 +23,8 @@ _MAX_PROVIDERS: Final = 12
 _MAX_MODELS: Final = 32
 _MAX_NAMES: Final = 4096
 _OK: Final = "ok"
-_IS_STREAM: Final[Mapping[bool, str]] = MappingProxyType({False: "false", True: "true"})
+_STREAM: Final[tuple[Labels, Labels]] = ("false",), ("true",)
+"""The label that says whether it was a stream, by that."""
 _KINDS: Final = ("input", "cache_read", "cache_write", "output", "reasoning")
 _OF_MODEL: Final = ("provider", "model")
 
@@ -37,6 +37,18 @@ def no_name(provider: str, model: str) -> str | None:
     return None
 
 
+class _LabelsOf(NamedTuple):
+    """Of one model: its provider's, its own, and those of its tokens by kind."""
+
+    provider: Labels
+    model: Labels
+    input: Labels
+    cache_read: Labels
+    cache_write: Labels
+    output: Labels
+    reasoning: Labels
+
+
 class RequestMetrics:
     """Counts requests. Belongs to one event loop."""
 
@@ -44,7 +56,7 @@ class RequestMetrics:
         """Makes its families in `metrics`."""
         metrics = metrics or Metrics()
         self._name_of = name_of
-        self._models: dict[tuple[str, str], Labels] = {}
+        self._labels: dict[tuple[str, str], _LabelsOf] = {}
         self.in_flight = 0
         metrics.reading(
             Name("perpetuo_requests_in_flight", "Model calls that are not settled yet."),
@@ -65,63 +77,64 @@ class RequestMetrics:
         could go out, None if no answer of its own could. In seconds.
         """
         self.in_flight -= 1
-        stream = (_IS_STREAM[record.is_stream],)
+        is_stream = record.is_stream
+        stream = _STREAM[is_stream]
         self._requests.add((record.surface, stream[0], record.outcome))
         self._request_s.observe(record.latency_ms / 1000, stream)
         self._wait_s.observe(waited_s)
         if overhead_s is not None:
             self._overhead_s.observe(overhead_s, stream)
         for attempt in record.attempts:
-            self._count_attempt(attempt, is_stream=record.is_stream)
+            self._count_attempt(attempt, is_stream)
         if record.saved_nanousd:
             self._saved.add((), record.saved_nanousd)
 
-    def _count_attempt(self, attempt: AttemptRecord, *, is_stream: bool) -> None:
-        provider = (attempt.provider,)
-        self._attempts.add((attempt.provider, attempt.outcome))
+    def _count_attempt(self, attempt: AttemptRecord, is_stream: bool) -> None:
+        names = attempt.provider, attempt.model
+        labels = self._labels.get(names) or self._new_labels(names)
+        is_ok = attempt.outcome == _OK
+        self._attempts.add((names[0], attempt.outcome))
         first_ms = attempt.first_token_ms
         if first_ms is not None and is_stream:
-            self._first_token_s.observe(first_ms / 1000, provider)
-        elif attempt.outcome == _OK and not is_stream:
-            self._answer_s.observe(attempt.latency_ms / 1000, provider)
-        usage = attempt.usage
+            self._first_token_s.observe(first_ms / 1000, labels.provider)
+        elif is_ok and not is_stream:
+            self._answer_s.observe(attempt.latency_ms / 1000, labels.provider)
+        usage, cost_nanousd = attempt.usage, attempt.cost_nanousd
         if usage is None:
             return
         written = usage.output_tokens + usage.reasoning_tokens
-        if first_ms is not None and is_stream and written > 1 and attempt.outcome == _OK:
-            self._token_s.observe((attempt.latency_ms - first_ms) / 1000 / (written - 1), provider)
-        self._count_usage(usage, self._model(attempt.provider, attempt.model), attempt.cost_nanousd)
-
-    def _count_usage(self, usage: Usage, model: Labels, cost_nanousd: int | None) -> None:
+        if first_ms is not None and is_stream and written > 1 and is_ok:
+            self._token_s.observe((attempt.latency_ms - first_ms) / 1000 / (written - 1), labels.provider)
         if cost_nanousd is None:
-            self._unpriced.add(model)
+            self._unpriced.add(labels.model)
         else:
-            self._cost.add(model, cost_nanousd)
+            self._cost.add(labels.model, cost_nanousd)
         if usage.is_estimated:
-            self._estimated.add(model[:1])
-        counts = (
-            usage.input_tokens,
-            usage.cache_read_tokens,
-            usage.cache_write_tokens,
-            usage.output_tokens,
-            usage.reasoning_tokens,
-        )
-        for kind, tokens in zip(_KINDS, counts, strict=True):
-            if tokens:
-                self._tokens.add((*model, kind), tokens)
+            self._estimated.add(labels.provider)
+        self._count_tokens(usage, labels)
 
-    def _model(self, provider: str, model: str) -> Labels:
-        """The labels of a model; what is not in the catalogue is `other`."""
-        known = self._models.get((provider, model))
-        if known is not None:
-            return known
-        name = self._name_of(provider, model)
-        if name is None:
-            return provider, OTHER
-        if len(self._models) >= _MAX_NAMES:  # dates of snapshots are many
-            self._models.clear()
-        self._models[provider, model] = provider, name
-        return provider, name
+    def _count_tokens(self, usage: Usage, labels: "_LabelsOf") -> None:
+        """Written out, because it runs for every request."""
+        add = self._tokens.add
+        if usage.input_tokens:
+            add(labels.input, usage.input_tokens)
+        if usage.cache_read_tokens:
+            add(labels.cache_read, usage.cache_read_tokens)
+        if usage.cache_write_tokens:
+            add(labels.cache_write, usage.cache_write_tokens)
+        if usage.output_tokens:
+            add(labels.output, usage.output_tokens)
+        if usage.reasoning_tokens:
+            add(labels.reasoning, usage.reasoning_tokens)
+
+    def _new_labels(self, names: tuple[str, str]) -> "_LabelsOf":
+        """The labels of a model, kept; what is not in the catalogue is `other`."""
+        provider = names[0]
+        model = provider, self._name_of(*names) or OTHER
+        if len(self._labels) >= _MAX_NAMES:  # dates of snapshots are many, and callers can make up any
+            self._labels.clear()
+        labels = self._labels[names] = _LabelsOf((provider,), model, *((*model, kind) for kind in _KINDS))
+        return labels
 
     def _make_counters(self, metrics: Metrics) -> None:
         self._requests = metrics.counter(

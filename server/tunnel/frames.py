@@ -25,6 +25,8 @@ EVENTS: Final = 4
 END: Final = 5
 REFUSED: Final = 6
 LEAVING: Final = 7
+BODY: Final = 8
+MAX_HEADS: Final = 1000
 
 Frame = tuple[Any, ...]
 
@@ -55,7 +57,27 @@ class Credit(msgspec.Struct, array_like=True, tag=2, frozen=True, gc=False):
     size_bytes: int
 
 
-read_batch: Final = msgspec.msgpack.Decoder(list[Begin | Cancel | Credit]).decode
+class Head(msgspec.Struct, array_like=True, tag=3, frozen=True, gc=False):
+    """What calls of a method have in common."""
+
+    id: int
+    method: str
+    metadata: tuple[tuple[Any, Any], ...]
+
+
+class Body(msgspec.Struct, array_like=True, tag=4, frozen=True, gc=False):
+    """A call with such a head."""
+
+    id: int
+    head_id: int
+    body: bytes
+
+
+class ForgetHeads(msgspec.Struct, array_like=True, tag=5, frozen=True, gc=False):
+    """All heads are forgotten."""
+
+
+read_batch: Final = msgspec.msgpack.Decoder(list[Begin | Cancel | Credit | Head | Body | ForgetHeads]).decode
 """The frames of a batch. Raises msgspec.MsgspecError for what is none."""
 
 write_frame: Final = msgspec.msgpack.Encoder().encode

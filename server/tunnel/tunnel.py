@@ -16,21 +16,27 @@ import msgspec
 
 from server.errors import RequestInvalid
 from server.inprocess import InProcessChannel
+from server.inprocess.direct import Direct
 from server.inprocess.handling import conclude, end_of, serve, serve_unary
 from server.inprocess.metadata import InvalidMetadataError, from_client
 from server.inprocess.payload import Sealed
 from server.inprocess.rpc import Outcome
 from server.tunnel.call import Outlet, Peer, TunnelContext, TunnelRpc
+from server.tunnel.direct import DirectRpc
 from server.tunnel.frames import (
     HELLO,
     LEAVING,
     MAX_BATCH_BYTES,
+    MAX_HEADS,
     REFUSED,
     VERSION,
     WINDOW_BYTES,
     Begin,
+    Body,
     Cancel,
+    ForgetHeads,
     Frame,
+    Head,
     read_batch,
     write_batch,
     write_frame,
@@ -43,6 +49,7 @@ MAX_REQUEST_BYTES: Final = 128 * 1024
 _FULL_BYTES: Final = 1024 * 1024
 # Of the largest metadata, so that a batch stays below what a message may have.
 _MAX_FRAMES: Final = 100
+_NO_HEAD: Final = (None, None)
 _CALLER_LEFT: Final = Outcome(grpc.StatusCode.CANCELLED, "The caller cancelled the call.")
 _TUNNEL_ENDED: Final = Outcome(grpc.StatusCode.CANCELLED, "The tunnel has ended.")
 
@@ -56,8 +63,9 @@ class Tunnel:
         self._context = contextvars.copy_context()
         self._peer = peer
         self._send = send
-        self._calls: dict[int, TunnelRpc] = {}
+        self._calls: dict[int, TunnelRpc | DirectRpc] = {}
         self._last_id = -1
+        self._heads: dict[int, tuple[Direct | None, Any]] = {}
         self._out = [write_frame((HELLO, VERSION, MAX_CALLS, MAX_REQUEST_BYTES, WINDOW_BYTES))]
         self._out_bytes = len(self._out[0])
         self._waiting: list[Outlet] = []
@@ -126,23 +134,32 @@ class Tunnel:
             raise RequestInvalid(f"What came through a tunnel is no batch of frames: {error}") from None
         frame: Any
         for frame in frames:
-            if frame.__class__ is Begin:
+            kind = frame.__class__
+            if kind is Body:
+                self._begin_directly(frame)
+            elif kind is Begin:
                 self._begin(frame)
-            elif (call := self._calls.get(frame.id)) is None:
-                continue  # it has ended meanwhile
-            elif frame.__class__ is Cancel:
-                del self._calls[frame.id]
-                call.leave(_CALLER_LEFT)
-            elif call.outlet is not None:
-                call.outlet.grant(frame.size_bytes)
+            elif kind is Head:
+                self._keep_head(frame)
+            elif kind is ForgetHeads:
+                self._heads = {}
+            else:
+                self._tell(frame)
+
+    def _tell(self, frame: Any) -> None:
+        """Tells a call what its caller says, unless it has ended meanwhile."""
+        call = self._calls.get(frame.id)
+        if call is None:
+            return
+        if frame.__class__ is Cancel:
+            del self._calls[frame.id]
+            call.leave(_CALLER_LEFT)
+        elif call.outlet is not None:
+            call.outlet.grant(frame.size_bytes)
 
     def _begin(self, begin: Begin) -> None:
-        if begin.id <= self._last_id:
-            raise RequestInvalid(f"Calls of a tunnel need growing ids, but {begin.id} came after {self._last_id}.")
-        self._last_id = begin.id
         channel = self._channel
-        if self._is_leaving or len(self._calls) >= MAX_CALLS:
-            self.send((REFUSED, begin.id))
+        if not self._admits(begin.id):
             return
         rpc = TunnelRpc(self, begin, channel.limits)
         rpc.request = sealed = Sealed(None, begin.payload, len(begin.payload))
@@ -150,7 +167,7 @@ class Tunnel:
             rpc.metadata = from_client(begin.metadata)
         except InvalidMetadataError:
             # Its caller is told so by its own end of a connection, which knows more of what HTTP/2 cannot carry.
-            self.send((REFUSED, begin.id))
+            self.send((REFUSED, begin.id, False))
             return
         self._calls[begin.id] = rpc
         if not channel.admit(rpc, begin.timeout_s):
@@ -161,6 +178,36 @@ class Tunnel:
         rpc.task = self.loop.create_task(run, context=self._context.copy())
         channel.running.add(rpc)
         rpc.task.add_done_callback(partial(self._ended, context))
+
+    def _begin_directly(self, begin: Body) -> None:
+        if not self._admits(begin.id):
+            return
+        direct, prepared = self._heads.get(begin.head_id, _NO_HEAD)
+        if direct is None or prepared is None:
+            # Metadata that cannot be had are one caller's; a method without such calls is so for all.
+            self.send((REFUSED, begin.id, direct is None))
+            return
+        rpc = self._calls[begin.id] = DirectRpc(self, begin.id)
+        run = rpc.serve(direct, prepared, begin.body)
+        rpc.start(self.loop.create_task(run, context=self._context.copy()), direct)
+
+    def _admits(self, call_id: int) -> bool:
+        """Whether a call is begun. Raises RequestInvalid for an id that was there before."""
+        if call_id <= self._last_id:
+            raise RequestInvalid(f"Calls of a tunnel need growing ids, but {call_id} came after {self._last_id}.")
+        self._last_id = call_id
+        if self._is_leaving or len(self._calls) >= MAX_CALLS:
+            self.send((REFUSED, call_id, False))
+            return False
+        return True
+
+    def _keep_head(self, head: Head) -> None:
+        """Works out once what calls with this head have in common, if there can be such calls."""
+        if len(self._heads) >= MAX_HEADS:
+            raise RequestInvalid(f"A tunnel keeps at most {MAX_HEADS} heads.")
+        direct = self._channel.direct_of(head.method)
+        prepared = None if direct is None else direct.prepare(head.metadata)
+        self._heads[head.id] = direct, prepared
 
     def _ended(self, context: TunnelContext, task: asyncio.Task[None]) -> None:
         self._channel.running.discard(context.rpc)

@@ -35,17 +35,18 @@ class SseDecoder:
     """Decodes one stream. Not to be used for a second one.
 
     A block is what stands between two blank lines. Pieces of an unfinished block are kept apart and joined once, so
-    that a block that comes byte by byte costs no more than its length.
+    that a block that comes byte by byte costs no more than its length. `is_between_events`: what comes next is the
+    beginning of an event.
     """
 
-    __slots__ = ("_ends_with_cr", "_is_at_start_of_event", "_max_event_bytes", "_pending", "_pending_bytes", "_start")
+    __slots__ = ("_ends_with_cr", "_max_event_bytes", "_pending", "_pending_bytes", "_start", "is_between_events")
 
     def __init__(self, max_event_bytes: int = DEFAULT_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._ends_with_cr = False
-        self._is_at_start_of_event = False
+        self.is_between_events = False
         self._start: bytes | None = b""
 
     def feed(self, data: bytes) -> list[SseEvent]:
@@ -53,11 +54,11 @@ class SseDecoder:
 
         Raises UpstreamBadResponse for an event above the limit; the decoder is of no use afterwards.
         """
-        if self._is_at_start_of_event and len(data) <= self._max_event_bytes and (plain := _plain_events(data)):
+        if self.is_between_events and len(data) <= self._max_event_bytes and (plain := _plain_events(data)):
             return plain
-        self._is_at_start_of_event = False
+        self.is_between_events = False
         events = self._feed_any(data)
-        self._is_at_start_of_event = not (self._pending or self._ends_with_cr or self._start is not None)
+        self.is_between_events = not (self._pending or self._ends_with_cr or self._start is not None)
         return events
 
     def finish(self) -> list[SseEvent]:

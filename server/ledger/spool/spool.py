@@ -39,7 +39,10 @@ class SpoolBounds:
 
 
 class Spool:
-    """Belongs to one event loop; `close` it. `unkept_count` are the ends that it had no room for."""
+    """Belongs to one event loop; `close` it. `unkept_count` are the ends that it had no room for.
+
+    `holds_back`: who was recorded has to wait for `secured`.
+    """
 
     def __init__(self, directory: Path, lock: IO[bytes], bounds: SpoolBounds) -> None:
         self.directory = directory
@@ -47,6 +50,8 @@ class Spool:
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
         self._syncer = Syncer(bounds.sync)
+        self._syncs = bounds.sync is not SyncPolicy.OFF
+        self.holds_back = bounds.sync is SyncPolicy.ALWAYS
         self._sealed: list[Segment] = []
         self._current: Segment | None = None
         self._next: Segment | None = None
@@ -167,7 +172,8 @@ class Spool:
                 return None
         elif self._next is None and current.filled > _NEXT_AT:
             self._prepare()
-        self._syncer.note(current)
+        if self._syncs:
+            self._syncer.note(current)
         return current
 
     def _appended_to_next(self, payload: bytes) -> Segment | None:

@@ -9,11 +9,15 @@ from typing import Final
 
 from server.chat.answer import ChunkFacts, peek_chunk, text_of_chunk
 from server.errors import UpstreamBadResponse
+from server.providers.dialect import Chunk
 
 MAX_LESSONS: Final = 2
 """How often one stream is learnt from: where chunks differ in more than the text, they go on to do so."""
 
+_FIELD: Final = b"data: "
+_BLANK: Final = b"\n\n"
 _CONTENT: Final = (b'"content":"', b'"content": "')
+_DATA: Final = slice(len(_FIELD), -len(_BLANK))
 _PROBE: Final = b"probe"
 _QUOTE: Final = ord('"')
 _BACKSLASH: Final = ord("\\")
@@ -22,12 +26,15 @@ _BACKSLASH: Final = ord("\\")
 class Alike:
     """Knows the chunks of one stream by their beginning and their end."""
 
-    __slots__ = ("_after", "_before", "_facts", "_lessons", "_text")
+    __slots__ = ("_after", "_before", "_facts", "_lessons", "_piece_after", "_piece_before", "_piece_text", "_text")
 
     def __init__(self) -> None:
         self._before = b""
         self._after = b""
         self._text = slice(0)
+        self._piece_before = b""
+        self._piece_after = b""
+        self._piece_text = slice(0)
         self._facts: ChunkFacts | None = None
         self._lessons = 0
 
@@ -40,6 +47,20 @@ class Alike:
         if not text or _QUOTE in text or _BACKSLASH in text or not text.decode().isprintable():
             return None
         return facts
+
+    def more(self, piece: bytes) -> Chunk | None:
+        """The chunk of a server-sent event that is all of the piece; None where either has to be looked at."""
+        facts = self._facts
+        if facts is None or not piece.startswith(self._piece_before) or not piece.endswith(self._piece_after):
+            return None
+        text = piece[self._piece_text]
+        if not text or _QUOTE in text or _BACKSLASH in text:
+            return None
+        try:
+            is_plain = text.decode().isprintable()
+        except UnicodeDecodeError:
+            return None
+        return Chunk(piece[_DATA], facts) if is_plain else None
 
     def learn(self, data: bytes, facts: ChunkFacts) -> None:
         """Takes a chunk that was read, and in which nothing was amiss, as an example, if it says a text."""
@@ -54,6 +75,8 @@ class Alike:
             if before.endswith(mark) and end > start and _is_proved(before + _PROBE + after, facts):
                 self._before, self._after, self._facts = before, after, facts
                 self._text = slice(start, -len(after))
+                self._piece_before, self._piece_after = _FIELD + before, after + _BLANK
+                self._piece_text = slice(len(self._piece_before), -len(self._piece_after))
                 return
 
 

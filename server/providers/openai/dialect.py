@@ -151,6 +151,10 @@ class OpenAiStream:
             return [Chunk(data, known)]
         return self._feed_any(data, event)
 
+    def more(self, piece: bytes) -> Chunk | None:
+        """See `PieceReader.more`."""
+        return self._alike.more(piece) if self._headless.is_empty else None
+
     def _feed_any(self, data: bytes, event: Event) -> list[Chunk]:
         """Takes an event that is not just more text."""
         if data == b"[DONE]":

@@ -76,6 +76,10 @@ class MistralStream(OpenAiStream):
         super().__init__(vendor)
         self._contents = Contents("delta")
 
+    def more(self, piece: bytes) -> Chunk | None:
+        """None: every event has to be looked at."""
+        return None
+
     def feed(self, event: Event) -> list[Chunk]:
         """See `StreamDecoder.feed`."""
         data = event.data

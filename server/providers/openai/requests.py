@@ -28,6 +28,8 @@ _OF_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
 def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool) -> ChatRequest:
     """The request as the vendor takes it, the very same where nothing must change; its notes are the original's."""
     messages = adapted_messages(vendor, request)
+    if messages is None and is_stream is request.is_stream and _is_taken(vendor, request):
+        return request
     found = request.named(vendor.looked_at)
     if messages is None and vendor.takes_stream_options and (not found or _takes_limit(vendor, found)):
         return request if is_stream is request.is_stream else request.with_members(request.members, is_stream=is_stream)
@@ -39,6 +41,16 @@ def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool
     if not vendor.takes_stream_options and members.pop("stream_options", None) is not None:
         request.tell("stream_options is not sent: the provider refuses it and reports usage anyway.")
     return request.with_members(members, is_stream=is_stream)
+
+
+def _is_taken(vendor: Vendor, request: ChatRequest) -> bool:
+    """Whether it is seen at once that no member has to change: by the view of a request that has no others."""
+    view = request.view
+    if not request.is_plain or request.parsed is not None or not vendor.takes_stream_options:
+        return False
+    takes_limits = not vendor.limit and not vendor.renames_limit
+    is_one = view.max_tokens is UNSET or view.max_completion_tokens is UNSET
+    return takes_limits and is_one and vendor.odd_of(view) == vendor.none_odd
 
 
 def _takes_limit(vendor: Vendor, found: Set[str]) -> bool:

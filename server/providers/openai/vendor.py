@@ -3,10 +3,15 @@
 The defaults are those of a vendor that takes what OpenAI documents and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
+
+from msgspec import UNSET
+
+from server.chat.view import ChatView
 
 Member: TypeAlias = Literal["cache_control", "extra_content", "reasoning_details", "top_k"]
 """A member beyond OpenAI's that a vendor may take as it is."""
@@ -24,9 +29,8 @@ MEDIA: Final = PARTS | {"video_url", "audio_url", "file_url"}
 TOOLS: Final = ("function", "custom")
 """OpenAI's own types of tools."""
 
-_LOOKED_AT: Final = frozenset(
-    {"max_tokens", "max_completion_tokens", "thinking", "top_k", "betas", "cache_control", "tools"}
-)
+_LIMITS: Final = frozenset({"max_tokens", "max_completion_tokens"})
+_LOOKED_AT: Final = _LIMITS | {"thinking", "top_k", "betas", "cache_control", "tools"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,17 @@ class Vendor:
     check_path: str = "/models"
     looked_at: frozenset[str] = field(init=False, repr=False, compare=False)
     renames_limit: bool = field(init=False, repr=False, compare=False)
+    odd_of: Callable[[object], tuple[object, ...]] = field(init=False, repr=False, compare=False)
+    none_odd: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = {old for old, _ in self.renamed} | set(self.left_out)
         object.__setattr__(self, "looked_at", _LOOKED_AT | names)
-        object.__setattr__(self, "renames_limit", not names.isdisjoint({"max_tokens", "max_completion_tokens"}))
+        # Of a request's view those that are looked at, but for the bounds of the answer; all unset as a rule.
+        odd = sorted((_LOOKED_AT | names).intersection(ChatView.__struct_fields__) - _LIMITS)
+        object.__setattr__(self, "odd_of", attrgetter(*odd))
+        object.__setattr__(self, "none_odd", (UNSET,) * len(odd))
+        object.__setattr__(self, "renames_limit", not names.isdisjoint(_LIMITS))
 
 
 FINISH_REASONS: Final[Mapping[str, str]] = MappingProxyType(

@@ -4,18 +4,19 @@ What comes is progress only if it says something; pings and empty events do not 
 has finished, the end and the usage have two seconds more.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.usage import Usage
-from server.chat.wire import Pushing, WireResponse
+from server.chat.wire import WireResponse
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk, Dialect
 from server.routing.attempt import Attempt
 from server.routing.gate import Event, Gate, State
 from server.upstream.framing import event_decoder
+from server.upstream.sse import SseDecoder
 
 END_WAIT_S: Final = 2.0
 
@@ -61,13 +62,19 @@ class LiveStream:
         gate: Gate,
         on_failure: OnFailure = nobody_minds,
     ) -> None:
-        """`on_failure` is called once if the stream fails after it was opened."""
+        """`on_failure` is called once if the stream fails after it was opened.
+
+        A response may be `Pushing` and a decoder a `PieceReader`: asked by name, as whether an object is of a protocol
+        takes as long as reading ten events.
+        """
         self._response = response
         self._source: AsyncIterator[bytes] = response.chunks()
-        self._pushing = response if isinstance(response, Pushing) else None
+        self._push: Callable[[Callable[[bytes], bool]], Awaitable[None]] | None = getattr(response, "push", None)
         self._take: Callable[[list[Chunk]], bool] | None = None
         self._events = event_decoder(dialect.framing)
         self._decoder = dialect.stream()
+        self._sse = self._events if isinstance(self._events, SseDecoder) else None
+        self._more: Callable[[bytes], Chunk | None] | None = getattr(self._decoder, "more", None)
         self._failure: PerpetuoError | None = None
         self._has_exceeded = False
         self._gate = gate
@@ -137,19 +144,26 @@ class LiveStream:
         What is still to be read, or what has become of the stream, `next_chunks` gives then. Every chunk passes the
         same checks on both ways.
         """
-        if self._pushing is not None and self._failure is None and not self._gate.is_over:
+        if self._push is not None and self._failure is None and not self._gate.is_over:
             self._take = take
-            await self._pushing.push(self._pushed)
+            await self._push(self._pushed)
 
     def _pushed(self, data: bytes) -> bool:
         """Takes a piece; False when the task that reads has to go on."""
-        assert self._take is not None
-        goes_on = True
-        if chunks := self._chunks_of(data):
-            try:
-                goes_on = self._take(chunks)
-            except PerpetuoError as error:
-                self._failure = error
+        take, more, goes_on = self._take, self._more, True
+        assert take is not None
+        chunk = None
+        if more is not None and self._sse is not None and self._sse.is_between_events:
+            chunk = more(data)
+        try:
+            if chunk is not None and self._gate.take_more():
+                # Nothing but more text, as nearly every piece is: what any other may bring need not be looked for.
+                self._response.progressed()
+                return take([chunk])
+            if chunks := self._chunks_of(data):
+                goes_on = take(chunks)
+        except PerpetuoError as error:
+            self._failure = error
         return goes_on and self._failure is None and not self._gate.is_over
 
     def _chunks_of(self, data: bytes | None) -> list[Chunk]:

@@ -1,4 +1,4 @@
-"""A server with scripted handlers and a channel to it, over one of four transports; of one, unary calls in two ways.
+"""A server with scripted handlers and a channel to it over four transports; over one, single requests in two ways.
 
 Messages are google.protobuf wrappers, so no service of the product is involved. The handlers of a test are registered
 as the service `stage.Stage`.
@@ -18,7 +18,7 @@ from perpetuo.internal.v1 import tunnel_pb2_grpc
 
 from edge.tunnel import TunnelChannel
 from server.inprocess import HandlerRegistry, InProcessChannel
-from server.inprocess.channel import UnaryUnary
+from server.inprocess.channel import UnaryStream, UnaryUnary
 from server.tunnel import TunnelServicer
 
 SERVICE = "stage.Stage"
@@ -95,11 +95,60 @@ async def drain(call: Any, messages: list[str] | None = None) -> list[str]:
 
 
 class HereChannel(InProcessChannel):
-    """Makes unary calls run in the task that awaits them, which is begun here, because callers expect that."""
+    """Makes calls of one request run in the task that waits for them, begun here, because callers expect that."""
 
     def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
         """A callable for a method with one request and one response."""
         return partial(_BegunCall, super().unary_unary(*args, **kwargs))
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
+        """A callable for a method with one request and a stream of responses."""
+        return partial(_BegunStream, super().unary_stream(*args, **kwargs))
+
+
+class _BegunStream:
+    """A stream that is run by a task of its own, and read from this one."""
+
+    def __init__(self, method: UnaryStream, *args: Any, **kwargs: Any) -> None:
+        self._call = method.here(*args, **kwargs)
+        self._messages: asyncio.Queue[Any] = asyncio.Queue(1)
+        self._task = asyncio.ensure_future(self._run())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Calls back with this and not with what is behind it."""
+        self._call.add_done_callback(lambda _: callback(self))
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        message = await self.read()
+        if message is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return message
+
+    async def read(self) -> Any:
+        """The next message, or the end."""
+        if not self._messages.empty():
+            return self._messages.get_nowait()
+        reading = asyncio.ensure_future(self._messages.get())
+        try:
+            await asyncio.wait({reading, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._call.cancel()
+            raise
+        finally:
+            reading.cancel()
+        if reading.done() and not reading.cancelled():
+            return reading.result()
+        await self._task
+        return grpc.aio.EOF
+
+    async def _run(self) -> None:
+        await self._call.into(self._messages.put)
 
 
 class _BegunCall:
@@ -125,7 +174,7 @@ class _BegunCall:
 
 @asynccontextmanager
 async def open_stage(transport: str, script: Script, directory: Path) -> AsyncIterator[Stage]:
-    """Serves a script over `tcp`, `unix`, `inprocess` or a `tunnel`; `here`: unary calls have no task of theirs."""
+    """Serves a script over `tcp`, `unix`, `inprocess` or a `tunnel`; `here`: no task of its own for one request."""
     registry = HandlerRegistry()
     registry.add_registered_method_handlers(SERVICE, script.handlers)
     if transport in {"inprocess", "here"}:

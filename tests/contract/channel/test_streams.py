@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from tests.contract.channel.stage import (
+    ISOLATING,
     PATIENCE_S,
     Context,
     Stage,
@@ -84,6 +85,7 @@ async def test_a_loop_can_be_left_and_taken_up_again(play: Play) -> None:
     assert (first, rest) == (["0"], ["1", "2"])
 
 
+@pytest.mark.parametrize("transport", ISOLATING)
 async def test_the_two_ways_of_reading_cannot_be_mixed(play: Play) -> None:
     stage = await play(Do=unary_stream(count))
     call = stage.unary_stream()(text("3"))

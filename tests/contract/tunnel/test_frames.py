@@ -22,6 +22,9 @@ TO_CORE: dict[type, st.SearchStrategy[tuple[Any, ...]]] = {
     core.Begin: st.tuples(st.just(edge.BEGIN), IDS, TEXT, st.booleans(), PAIRS, PAYLOAD, SECONDS),
     core.Cancel: st.tuples(st.just(edge.CANCEL), IDS),
     core.Credit: st.tuples(st.just(edge.CREDIT), IDS, IDS),
+    core.Head: st.tuples(st.just(edge.HEAD), IDS, TEXT, PAIRS),
+    core.Body: st.tuples(st.just(edge.BODY), IDS, IDS, PAYLOAD),
+    core.ForgetHeads: st.tuples(st.just(edge.FORGET_HEADS)),
 }
 TO_EDGE: dict[type, st.SearchStrategy[tuple[Any, ...]]] = {
     edge.Hello: st.tuples(st.just(core.HELLO), IDS, IDS, IDS, IDS),
@@ -30,8 +33,11 @@ TO_EDGE: dict[type, st.SearchStrategy[tuple[Any, ...]]] = {
     edge.Piece: st.tuples(st.just(core.PIECE), IDS, PAYLOAD, st.booleans()),
     edge.Events: st.tuples(st.just(core.EVENTS), IDS, st.lists(PAYLOAD, max_size=5)),
     edge.End: st.tuples(st.just(core.END), IDS, st.integers(0, 16), TEXT, PAIRS, PAIRS),
-    edge.Refused: st.tuples(st.just(core.REFUSED), IDS),
+    edge.Refused: st.tuples(st.just(core.REFUSED), IDS, st.booleans()),
     edge.Leaving: st.tuples(st.just(core.LEAVING)),
+    edge.Body: st.tuples(
+        st.just(core.BODY), IDS, st.lists(TEXT).map(tuple), st.lists(TEXT).map(tuple), st.booleans(), PAYLOAD
+    ),
 }
 
 
@@ -84,3 +90,4 @@ def test_the_core_refuses(name: str) -> None:
 
 def test_both_ends_count_credit_alike() -> None:
     assert (edge.VERSION, edge.PIECE_COST_BYTES) == (core.VERSION, core.PIECE_COST_BYTES)
+    assert edge.MAX_HEADS == core.MAX_HEADS

@@ -30,6 +30,17 @@ except SystemExit:
 """
 
 
+SERVES = """
+import sys
+sys.argv = ["perpetuo", "serve", "--core", "127.0.0.1:1"]
+try:
+    from cli.main import main
+    main()
+except SystemExit as end:
+    print(end.code, sorted({"typer", "rich"} & set(sys.modules)))
+"""
+
+
 @pytest.mark.parametrize(("arguments", "code", "says"), CASES, ids=[" ".join(case[0]) for case in CASES])
 def test_the_command(arguments: list[str], code: int, says: str) -> None:
     done = subprocess.run(
@@ -38,6 +49,11 @@ def test_the_command(arguments: list[str], code: int, says: str) -> None:
     assert done.returncode == code, done.stderr
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_who_serves_needs_no_list_of_commands() -> None:
+    done = subprocess.run([sys.executable, "-c", SERVES], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "2 []"
 
 
 def test_the_version_needs_no_heavy_import() -> None:

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.commands import app
 from server.accounts.gateway_keys import is_well_formed
 
 RUN = CliRunner()

@@ -13,11 +13,23 @@ AFTER = b"\r\nX-Y: z\r\n\r\n"
 FIRST = BEFORE + b"2" + AFTER + b"{}"
 
 
+class Flow:
+    """Nothing is paused."""
+
+    def resume_reading(self) -> None:
+        """As it is."""
+
+
 def cycle() -> Cycle:
     transport: Any = None
-    flow: Any = None
+    flow: Any = Flow()
     return Cycle(
-        {"method": "POST"}, cast(asyncio.Transport, transport), flow, print, keep_alive=True, expect_100_continue=False
+        {"method": "POST", "headers": [(b"host", b"a")], "state": {"a": 1}},
+        cast(asyncio.Transport, transport),
+        flow,
+        print,
+        keep_alive=True,
+        expect_100_continue=False,
     )
 
 
@@ -122,10 +134,31 @@ def test_a_request_goes_the_way_of_the_first_one_if_that_takes_it() -> None:
     first = cycle()
     found = known_head(FIRST, first)
     assert found is not None
-    assert (found.next(FIRST, print), found.serves(FIRST)) == (None, False)
     first.lane = Lane()
     made = found.next(BEFORE + b"3" + AFTER + b"[1]", print)
     assert made is not None
     assert (made.body, made.more_body, made.lane, made.scope) == (b"[1]", False, first.lane, first.scope)
-    assert (found.next(BEFORE + b"5" + AFTER + b"12345", print), found.next(b"", print)) == (None, None)
-    assert (found.serves(BEFORE + b"5" + AFTER + b"12345"), found.serves(b"")) == (True, False)
+    long = found.next(BEFORE + b"5" + AFTER + b"12345", print)
+    assert long is not None
+    assert (long.lane, long.take_body()) == (None, b"12345")
+    assert found.next(b"", print) is None
+    again = found.next(FIRST, print)
+    assert again is not None
+    assert again.lane is first.lane
+
+
+async def test_a_request_that_no_lane_takes_has_a_scope_of_its_own_and_may_leave_a_lane() -> None:
+    first = cycle()
+    found = known_head(FIRST, first)
+    assert found is not None
+    first.scope["client"] = ("changed", 1)
+    first.scope["headers"].clear()
+    second = found.next(FIRST, print)
+    assert second is not None
+    assert second.scope == {"method": "POST", "headers": [(b"host", b"a")], "state": {"a": 1}}
+    assert await second.receive() == {"type": "http.request", "body": b"{}", "more_body": False}
+    second.scope["state"]["a"] = 2
+    second.lane = Lane()
+    third = found.next(FIRST, print)
+    assert third is not None
+    assert third.lane is second.lane

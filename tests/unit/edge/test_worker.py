@@ -10,11 +10,13 @@ class Request:
     """A request that is served until it is let go."""
 
     def __init__(self) -> None:
+        self.ran_in: asyncio.Task[Any] | None = None
         self.task: asyncio.Task[Any] | None = None
         self.done = asyncio.Event()
 
     async def run(self, app: Any) -> None:
-        self.task = asyncio.current_task()
+        self.ran_in = asyncio.current_task()
+        assert self.task is self.ran_in
         try:
             await self.done.wait()
         except asyncio.CancelledError:
@@ -34,15 +36,15 @@ class Stage:
         self.worker.serve(given, given)
         assert len(self.tasks) >= 1
         await _settled()
-        assert request.task in self.tasks
+        assert request.ran_in in self.tasks
         return request
 
     async def served(self) -> asyncio.Task[Any]:
         request = await self.begun()
         request.done.set()
         await _settled()
-        assert request.task is not None
-        return request.task
+        assert request.ran_in is not None
+        return request.ran_in
 
 
 async def _settled() -> None:
@@ -63,24 +65,24 @@ async def test_requests_that_follow_each_other_are_served_by_one_task() -> None:
 async def test_a_request_does_not_wait_for_the_one_before_it() -> None:
     stage = Stage()
     first, second = await stage.begun(), await stage.begun()
-    assert first.task is not second.task
+    assert first.ran_in is not second.ran_in
     second.done.set()
     await _settled()
     first.done.set()
     await _settled()
-    assert [first.task is not None and first.task.done(), stage.tasks] == [True, set()]
-    assert await stage.served() is second.task
+    assert [first.ran_in is not None and first.ran_in.done(), stage.tasks] == [True, set()]
+    assert await stage.served() is second.ran_in
     stage.worker.stop()
 
 
 async def test_a_task_that_was_cancelled_serves_no_other_request() -> None:
     stage = Stage()
     first = await stage.begun()
-    assert first.task is not None
-    first.task.cancel()
+    assert first.ran_in is not None
+    first.ran_in.cancel()
     await _settled()
-    assert first.task.done()
-    assert await stage.served() is not first.task
+    assert first.ran_in.done()
+    assert await stage.served() is not first.ran_in
     stage.worker.stop()
 
 
@@ -101,5 +103,5 @@ async def test_nothing_is_left_of_a_connection_that_is_lost_meanwhile() -> None:
     stage.worker.stop()
     request.done.set()
     await _settled()
-    assert request.task is not None
-    assert (request.task.done(), stage.tasks) == (True, set())
+    assert request.ran_in is not None
+    assert (request.ran_in.done(), stage.tasks) == (True, set())

@@ -46,6 +46,9 @@ class TunnelServiceStub:
       request, serialised; the timeout is seconds, or null for none.
     - `[1, id]` cancels a call; nothing more is said of it.
     - `[2, id, bytes]` is credit: so many bytes more may be sent.
+    - `[3, head_id, method, metadata]` is what calls with one and the same head have in common; ids only grow.
+    - `[4, id, head_id, body]` begins a call with such a head whose request is this JSON and nothing else.
+    - `[5]` forgets all heads, of which there are at most 1,000.
 
     To the edge:
 
@@ -56,8 +59,11 @@ class TunnelServiceStub:
     - `[3, id, payload, is_last]` is a response, or a piece of one that goes on.
     - `[4, id, [entry…]]` is a response whose one field is a list of bytes, as this list.
     - `[5, id, code, details, initial_metadata, trailing_metadata]` ends a call.
-    - `[6, id]` says that the call was not begun and may go another way.
+    - `[6, id, is_for_good]` says that the call was not begun and may go another way; if for good, so may all of its
+      method that would begin with `[4, …]`.
     - `[7]` says that the core stops: what runs goes on, nothing new is begun. The edge half-closes when nothing runs.
+    - `[8, id, names, values, is_text, body]` ends a call that was begun with `[4, …]` with OK: initial metadata, of which
+      all values are plain text or not, and the JSON of the answer.
 
     A piece, and an entry, takes its length and 32 bytes of the credit. A sender who has any may send a piece.
     """
@@ -78,6 +84,9 @@ class TunnelServiceAsyncStub(TunnelServiceStub):
       request, serialised; the timeout is seconds, or null for none.
     - `[1, id]` cancels a call; nothing more is said of it.
     - `[2, id, bytes]` is credit: so many bytes more may be sent.
+    - `[3, head_id, method, metadata]` is what calls with one and the same head have in common; ids only grow.
+    - `[4, id, head_id, body]` begins a call with such a head whose request is this JSON and nothing else.
+    - `[5]` forgets all heads, of which there are at most 1,000.
 
     To the edge:
 
@@ -88,8 +97,11 @@ class TunnelServiceAsyncStub(TunnelServiceStub):
     - `[3, id, payload, is_last]` is a response, or a piece of one that goes on.
     - `[4, id, [entry…]]` is a response whose one field is a list of bytes, as this list.
     - `[5, id, code, details, initial_metadata, trailing_metadata]` ends a call.
-    - `[6, id]` says that the call was not begun and may go another way.
+    - `[6, id, is_for_good]` says that the call was not begun and may go another way; if for good, so may all of its
+      method that would begin with `[4, …]`.
     - `[7]` says that the core stops: what runs goes on, nothing new is begun. The edge half-closes when nothing runs.
+    - `[8, id, names, values, is_text, body]` ends a call that was begun with `[4, …]` with OK: initial metadata, of which
+      all values are plain text or not, and the JSON of the answer.
 
     A piece, and an entry, takes its length and 32 bytes of the credit. A sender who has any may send a piece.
     """
@@ -113,6 +125,9 @@ class TunnelServiceServicer(metaclass=_abc_1.ABCMeta):
           request, serialised; the timeout is seconds, or null for none.
         - `[1, id]` cancels a call; nothing more is said of it.
         - `[2, id, bytes]` is credit: so many bytes more may be sent.
+        - `[3, head_id, method, metadata]` is what calls with one and the same head have in common; ids only grow.
+        - `[4, id, head_id, body]` begins a call with such a head whose request is this JSON and nothing else.
+        - `[5]` forgets all heads, of which there are at most 1,000.
 
         To the edge:
 
@@ -123,8 +138,11 @@ class TunnelServiceServicer(metaclass=_abc_1.ABCMeta):
         - `[3, id, payload, is_last]` is a response, or a piece of one that goes on.
         - `[4, id, [entry…]]` is a response whose one field is a list of bytes, as this list.
         - `[5, id, code, details, initial_metadata, trailing_metadata]` ends a call.
-        - `[6, id]` says that the call was not begun and may go another way.
+        - `[6, id, is_for_good]` says that the call was not begun and may go another way; if for good, so may all of its
+          method that would begin with `[4, …]`.
         - `[7]` says that the core stops: what runs goes on, nothing new is begun. The edge half-closes when nothing runs.
+        - `[8, id, names, values, is_text, body]` ends a call that was begun with `[4, …]` with OK: initial metadata, of which
+          all values are plain text or not, and the JSON of the answer.
 
         A piece, and an entry, takes its length and 32 bytes of the credit. A sender who has any may send a piece.
         """

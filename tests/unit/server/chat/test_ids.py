@@ -11,7 +11,7 @@ _START_NS = 1_700_000_000_000 * _MS
 
 
 def made(now_ns: int, random: bytes = b"\x00" * 8) -> str:
-    return new_id("req_", now_ns=lambda: now_ns, random_bytes=lambda size: random[:size])
+    return new_id("req_", now_ns=lambda: now_ns, random_bits=lambda bits: int.from_bytes(random) & (1 << bits) - 1)
 
 
 @pytest.mark.parametrize("prefix", ["req_", "chatcmpl-", ""])

@@ -1,6 +1,6 @@
 """A wire request never shows its headers or its body; the time-outs are bounded."""
 
-from server.chat.wire import Timeouts, WireRequest
+from server.chat.wire import FixedHeaders, Timeouts, WireRequest
 
 
 def test_credentials_and_content_are_not_in_any_text_form() -> None:
@@ -12,3 +12,9 @@ def test_credentials_and_content_are_not_in_any_text_form() -> None:
 def test_every_default_time_out_fits_into_the_whole() -> None:
     timeouts = Timeouts()
     assert 0 < timeouts.connect_s <= timeouts.idle_s <= timeouts.first_byte_s <= timeouts.total_s
+
+
+def test_headers_that_go_along_with_many_requests_show_their_names_alone() -> None:
+    headers = FixedHeaders({"Authorization": "Bearer sk-canary"})
+    assert f"{headers!r} {headers}" == "FixedHeaders(Authorization) FixedHeaders(Authorization)"
+    assert (dict(headers), headers.written) == ({"Authorization": "Bearer sk-canary"}, None)

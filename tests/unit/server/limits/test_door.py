@@ -6,7 +6,7 @@ import pytest
 
 from server.errors import Overloaded
 from server.limits.delay import INTERVAL_S
-from server.limits.door import COMING_S, FEW_CALLS, LOOK_EVERY_S, Door, Time
+from server.limits.door import COMING_S, FEW_CALLS, LOOK_EVERY_S, MOST_WAITING, Door, Time
 from server.limits.throttle import QUIET_S
 from tests.unit.server.virtual_time import VirtualLoop, run
 
@@ -191,5 +191,20 @@ def test_long_waits_for_a_turn_count_as_a_loop_that_is_late(waiting: int, is_ref
                 door.leave()
         assert (door.refused["lag"] > 25) is is_refused
         door.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("max_lag_s", "let_in"), [(0.1, MOST_WAITING), (0.0, 2 * MOST_WAITING)], ids=["a bound", "no bound"]
+)
+def test_of_a_burst_so_many_may_wait(max_lag_s: float, let_in: int) -> None:
+    async def main() -> None:
+        door = door_of(0, max_lag_s)
+        for _ in range(2 * MOST_WAITING):
+            if door.turn_away() is None:
+                door.defer()
+        assert door._waiting == let_in
+        assert door.refused["lag"] == 2 * MOST_WAITING - let_in
 
     run(main())

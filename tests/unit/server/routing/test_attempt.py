@@ -35,7 +35,7 @@ async def test_attempts_that_still_run_are_recorded_as_left() -> None:
     seen = trace()
     seen.begin(candidate("a")).end("ok")
     seen.begin(candidate("b"))
-    assert [(record.number, record.outcome) for record in seen.records()] == [(1, "ok"), (2, "CLIENT_GONE")]
+    assert [(record.number, record.outcome) for record in seen.close().records] == [(1, "ok"), (2, "CLIENT_GONE")]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from server.telemetry.logs import REDACTED, LineLogger, LogFormat, configure, is_secret, make_safe
+from server.telemetry.logs import REDACTED, CallLine, LineLogger, LogFormat, configure, is_secret, make_safe
 
 NASTY = {
     "a line end": "a\nb",
@@ -256,3 +256,62 @@ async def test_a_line_that_cannot_be_written_fails_nobody(log_format: LogFormat)
     log.info("call")
     log.flush()
     logging.getLogger("library").warning("went wrong")
+
+
+def call_line(client_request_id: str | None = None) -> CallLine:
+    return CallLine(
+        request_id="req_1",
+        method="/a.B/C",
+        code="OK",
+        reason=None,
+        latency_ms=1.25,
+        surface="rest",
+        client_request_id=client_request_id,
+        user_id="usr_1",
+        workspace_id="ws_1",
+        key_id=None,
+    )
+
+
+def call_lines(log_format: LogFormat, level: str, *ids: str | None) -> list[str]:
+    stream = io.StringIO()
+
+    async def write() -> None:
+        configure(log_format, level, stream)
+        log = LineLogger("access")
+        for each in ids:
+            log.call(call_line(each))
+        log.flush()
+
+    asyncio.run(write())
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("client_request_id", [None, "mine", "Bearer s3cret", *NASTY.values()])
+def test_the_line_of_a_call_is_what_structlog_would_write(client_request_id: str | None) -> None:
+    fields = call_line(client_request_id).fields
+    (slow,) = lines_of(LogFormat.JSON, "INFO", lambda log: log.info("call", **fields))
+    before, quick, behind = call_lines(LogFormat.JSON, "INFO", None, client_request_id, "other")
+    written = json.loads(quick)
+    assert {**json.loads(slow), "timestamp": ""} == {**written, "timestamp": ""}
+    assert list(json.loads(slow)) == list(written)
+    assert len(written["timestamp"]) == len(json.loads(slow)["timestamp"])
+    assert quick.isprintable()
+    assert [json.loads(each)["client_request_id"] for each in (before, behind)] == [None, "other"]
+
+
+def test_the_line_of_a_call_heeds_format_and_level() -> None:
+    (line,) = call_lines(LogFormat.CONSOLE, "INFO", "mine")
+    assert "client_request_id=mine" in line
+    assert call_lines(LogFormat.JSON, "WARNING", "mine") == []
+
+
+async def test_lines_of_calls_keep_their_order_among_others() -> None:
+    stream = io.StringIO()
+    configure(LogFormat.JSON, "INFO", stream)
+    log = LineLogger("access")
+    log.info("first")
+    log.call(call_line())
+    log.info("third")
+    log.flush()
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["first", "call", "third"]

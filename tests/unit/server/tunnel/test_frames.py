@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from server.tunnel.frames import END, Begin, Cancel, Credit, read_batch, write_batch, write_frame
+from server.tunnel.frames import LEAVING, Begin, Cancel, Credit, read_batch, write_batch, write_frame
 
 
 def test_a_batch_holds_frames_in_order() -> None:
@@ -16,7 +16,7 @@ def test_a_batch_may_be_large() -> None:
     assert len(read_batch(write_batch(frames))) == 70_000
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xdd", write_batch([write_frame((END, 1))]), b"\x01"])
+@pytest.mark.parametrize("raw", [b"", b"\xdd", write_batch([write_frame((LEAVING, 1))]), b"\x01"])
 def test_what_is_no_batch_of_the_edge_is_refused(raw: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         read_batch(raw)

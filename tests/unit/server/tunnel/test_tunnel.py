@@ -11,8 +11,10 @@ import pytest
 from edge.tunnel import frames as edge
 from server.errors import RequestInvalid
 from server.inprocess import HandlerRegistry, InProcessChannel
+from server.inprocess.direct import Answer, DirectCall
+from server.inprocess.rpc import Outcome
 from server.tunnel.call import Peer
-from server.tunnel.frames import MAX_BATCH_BYTES
+from server.tunnel.frames import MAX_BATCH_BYTES, MAX_HEADS
 from server.tunnel.tunnel import MAX_CALLS, Tunnel
 from tests.contract.channel.stage import PATIENCE_S, Context, Text, text, unary_stream, unary_unary
 
@@ -184,7 +186,7 @@ async def test_an_unknown_method_and_a_wrong_kind_are_told() -> None:
 async def test_metadata_that_http_cannot_carry_are_not_begun() -> None:
     async with running() as (_, other, _, _):
         other.say(other.begin(1, metadata=(("Bad Key", "x"),)), other.begin(2, metadata=(("a", 7),)))
-        assert [await other.hear() for _ in range(2)] == [edge.Refused(1), edge.Refused(2)]
+        assert [await other.hear() for _ in range(2)] == [edge.Refused(1, False), edge.Refused(2, False)]
 
 
 async def test_who_leaves_begins_nothing_new_and_ends_what_runs() -> None:
@@ -206,6 +208,114 @@ async def test_more_calls_than_a_tunnel_holds_are_refused() -> None:
     async with running() as (_, other, _, _):
         other.say(*(other.begin(number, "Hang") for number in range(MAX_CALLS + 1)))
         assert await other.hear() == edge.Refused(MAX_CALLS)
+
+
+class Raw:
+    """A method that is called without messages: answers with its body, fails, or hangs as the body says."""
+
+    max_bytes = 1000
+
+    def __init__(self) -> None:
+        self.prepared = 0
+        self.hanging = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
+        return DirectCall(task)
+
+    def prepare(self, metadata: Any) -> Any | None:
+        self.prepared += 1
+        return metadata or None
+
+    async def answer(self, call: DirectCall, prepared: Any, body: bytes) -> Answer:
+        if body == b"fail":
+            raise Outcome(grpc.StatusCode.NOT_FOUND, "none", (("d-bin", b"x"),)).error((("a", "b"),))
+        if body == b"closed":
+            raise grpc.aio.UsageError("closed")
+        if body == b"hang":
+            self.hanging.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
+        return Answer(body * 50_000 if body == b"large" else body, ("who",), (prepared[0][1],), True)
+
+
+@asynccontextmanager
+async def direct() -> AsyncIterator[tuple[Edge, Raw]]:
+    raw, other, outer = Raw(), Edge(), Outer()
+    channel = InProcessChannel(HandlerRegistry())
+    channel.serve_directly({METHOD + "Raw": raw})
+    tunnel = Tunnel(channel, Peer(outer), other.take)  # type: ignore[arg-type]  # as far as it is asked
+    task = asyncio.create_task(tunnel.run(other.said()))
+    assert isinstance(await other.hear(), edge.Hello)
+    other.say((edge.HEAD, 0, METHOD + "Raw", (("user", "ann"),)))
+    yield other, raw
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_calls_with_one_head_need_nothing_but_their_bodies() -> None:
+    async with direct() as (other, raw):
+        other.say(*((edge.BODY, number, 0, b"%d" % number) for number in range(3)))
+        heard = [await other.hear() for _ in range(3)]
+        assert heard == [edge.Body(number, ("who",), ("ann",), True, b"%d" % number) for number in range(3)]
+        assert raw.prepared == 1
+
+
+async def test_a_call_with_a_head_fails_with_all_there_is_to_tell() -> None:
+    async with direct() as (other, _):
+        other.say((edge.BODY, 1, 0, b"fail"), (edge.BODY, 2, 0, b"closed"))
+        assert await other.hear() == edge.End(1, 5, "none", (("a", "b"),), (("d-bin", b"x"),))
+        assert await other.hear() == edge.Refused(2, False)
+
+
+async def test_a_large_answer_to_a_call_with_a_head_goes_in_pieces() -> None:
+    async with direct() as (other, _):
+        other.say((edge.BODY, 1, 0, b"large"))
+        pieces = []
+        while isinstance(piece := await other.hear(), edge.Piece):
+            pieces.append(piece.payload)
+            other.say((edge.CREDIT, 1, len(piece.payload) + edge.PIECE_COST_BYTES))
+        assert b"".join(pieces) == b"large" * 50_000
+        assert piece == edge.End(1, 0, "", (("who", "ann"),), ())
+
+
+async def test_a_call_with_a_head_is_cancelled_before_and_after_it_began() -> None:
+    async with direct() as (other, raw):
+        other.say((edge.BODY, 1, 0, b"hang"), (edge.CANCEL, 1))
+        other.say((edge.BODY, 2, 0, b"next"))
+        assert (await other.hear()).id == 2
+        assert not raw.hanging.is_set()
+        other.say((edge.BODY, 3, 0, b"hang"))
+        await raw.hanging.wait()
+        other.say((edge.CANCEL, 3))
+        await raw.cancelled.wait()
+        other.say((edge.BODY, 4, 0, b"next"))
+        assert (await other.hear()).id == 4
+
+
+HEADS = {
+    "a head of a method that takes none": ((edge.HEAD, 1, METHOD + "Echo", (("user", "ann"),)), True),
+    "a head that cannot be had": ((edge.HEAD, 1, METHOD + "Raw", ()), False),
+    "a head that was forgotten": ((edge.FORGET_HEADS,), True),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+async def test_a_call_is_refused_with(name: str) -> None:
+    head, is_for_good = HEADS[name]
+    async with direct() as (other, _):
+        other.say(head, (edge.BODY, 1, 1, b"x"))
+        assert await other.hear() == edge.Refused(1, is_for_good)
+
+
+async def test_more_heads_than_a_tunnel_keeps_end_it() -> None:
+    async with running() as (_, other, _, task):
+        other.say(*((edge.HEAD, number, METHOD + "Echo", ()) for number in range(MAX_HEADS + 1)))
+        with pytest.raises(RequestInvalid):
+            await task
 
 
 BROKEN = {

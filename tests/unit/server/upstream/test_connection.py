@@ -1,13 +1,18 @@
 """One connection at a time: what comes unasked, interim answers, and what can be read in two ways."""
 
 import asyncio
+import gc
+import random
+import weakref
 
 import pytest
 
-from server.chat.wire import WireRequest
-from server.errors import UpstreamBadResponse, UpstreamBlocked
+from server.chat.wire import Timeouts, WireRequest
+from server.errors import UpstreamBadResponse, UpstreamBlocked, UpstreamTimeout
 from server.upstream.client import HttpTransport
-from server.upstream.connection import MAX_HEAD_BYTES
+from server.upstream.connection import MAX_HEAD_BYTES, Connection
+from server.upstream.response import HttpResponse
+from tests.unit.server import virtual_time
 from tests.unit.server.upstream.asking import ANSWER, QUICK, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 
@@ -217,3 +222,166 @@ async def test_connections_that_upstreams_close_after_some_requests_fail_nobody(
 
         await asyncio.gather(*(ask() for _ in range(16)))
     assert len(opened) >= 16 * 50 // 5
+
+
+async def test_each_answer_has_its_own_headers(transport: HttpTransport) -> None:
+    heads = [b"X-A: 1\r\n", b"X-A: 2\r\n", b"x-b: 3\r\nX-A:\r\n", b"", b"X-C: 4\r\nx-c: 5\r\n"]
+
+    async def talk(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for head in heads:
+            await read_request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\n\r\n" % head)
+
+    found = []
+    async with raw_server(talk) as port:
+        for _ in heads:
+            response = await transport.send(post(f"http://127.0.0.1:{port}/"), QUICK)
+            found.append({name: value for name, value in response.headers.items() if name != "content-length"})
+            assert await response.read() == b""
+            await response.close()
+    assert found == [{"x-a": "1"}, {"x-a": "2"}, {"x-b": "3", "x-a": ""}, {}, {"x-c": "4"}]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"HTTP/1.1 200 OK\r\nx: y\r\ncontent", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nstolen", ANSWER],
+    ids=["a part of a head", "a part of a body", "a whole one"],
+)
+async def test_another_answer_in_the_same_piece_goes_to_nobody(transport: HttpTransport, more: bytes) -> None:
+    opened: list[int] = []
+
+    async def talk(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(number)
+        await read_request(reader)
+        writer.write(ANSWER + (more if number == 1 else b""))
+        await writer.drain()
+        await reader.read()
+
+    async with raw_server(talk) as port:
+        request = post(f"http://127.0.0.1:{port}/")
+        assert [await read_all(transport, request) for _ in range(2)] == [b"ok", b"ok"]
+    assert opened == [1, 2]
+
+
+class Wire(asyncio.Transport):
+    """A transport that only notes that it is to end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_ended = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Sends nothing."""
+
+    def abort(self) -> None:
+        self.is_ended = True
+
+    def is_closing(self) -> bool:
+        return self.is_ended
+
+
+@pytest.mark.parametrize(("first_byte_s", "ends_s"), [(60.0, 60.0), (5.0, 5.0), (200.0, 200.0)])
+def test_every_exchange_of_a_connection_has_its_own_time(first_byte_s: float, ends_s: float) -> None:
+    """The timer of an earlier exchange neither ends a later one early nor lets it wait for longer."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        connection = Connection(loop, lambda _: None, lambda _: None)
+        connection.connection_made(Wire())
+        for times in (Timeouts(first_byte_s=50.0), Timeouts(first_byte_s=100.0)):
+            answer = HttpResponse(connection, times, loop.time(), 1000)
+            connection.start(b"", b"", answer)
+            await asyncio.sleep(20.0)
+            connection.data_received(ANSWER)
+            assert await answer.read() == b"ok"
+        began_s = loop.time()
+        answer = HttpResponse(connection, Timeouts(first_byte_s=first_byte_s), began_s, 1000)
+        connection.start(b"", b"", answer)
+        with pytest.raises(UpstreamTimeout):
+            await answer.arrive()
+        connection.connection_lost(None)
+        return loop.time() - began_s
+
+    assert virtual_time.run(main()) == pytest.approx(ends_s)
+
+
+def test_a_connection_that_is_gone_keeps_no_timer() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        connection = Connection(loop, lambda _: None, lambda _: None)
+        connection.connection_made(Wire())
+        answer = HttpResponse(connection, Timeouts(first_byte_s=50.0), loop.time(), 1000)
+        connection.start(b"", b"", answer)
+        connection.connection_lost(None)
+        gone = weakref.ref(connection)
+        del connection, answer
+        gc.collect()
+        assert gone() is None
+
+    virtual_time.run(main())
+
+
+def answering() -> tuple[Connection, HttpResponse, Wire]:
+    """A connection that carries an exchange, the answer to come, and what is below."""
+    connection = Connection(asyncio.get_running_loop(), lambda _: None, lambda _: None)
+    answer = HttpResponse(connection, Timeouts(), asyncio.get_running_loop().time(), 1 << 20)
+    below = Wire()
+    connection.connection_made(below)
+    connection.start(b"", b"", answer)
+    return connection, answer, below
+
+
+SIZES = ("%x", "%X", "0%x", "%x;name=value", '%x;name="x"')
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+async def test_a_chunked_body_is_the_same_wherever_it_is_cut() -> None:
+    rng = random.Random(11)
+    texts = (b"data: x\n\n", b"\r\n", b"1\r\na\r\n", b"0\r\n\r\n", b"a", b"\xc3\xa9" * 9)
+    for _ in range(300):
+        chunks = [b"".join(rng.choices(texts, k=rng.randrange(1, 5))) for _ in range(rng.randrange(1, 9))]
+        framed = [
+            (rng.choice(SIZES) % len(chunk)).encode() + b"\r\n" + chunk + b"\r\n"
+            if rng.random() < 0.3
+            # Mostly as servers write them.
+            else b"%x\r\n%b\r\n" % (len(chunk), chunk)
+            for chunk in chunks
+        ]
+        connection, answer, below = answering()
+        connection.data_received(HEAD)
+        for piece in (*framed, b"0\r\n\r\n"):
+            cut = rng.randrange(len(piece) + 1) if rng.random() < 0.5 else 0
+            for part in filter(None, (piece[:cut], piece[cut:])):
+                connection.data_received(part)
+        assert await answer.read() == b"".join(chunks)
+        assert answer.is_complete
+        assert connection.is_usable, "the parser has followed to the end"
+        assert not below.is_ended
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(b"2\r\na\r\n", id="a chunk that is shorter than it says"),
+        pytest.param(b"1\r\nab\r\n", id="a chunk that is longer than it says"),
+        pytest.param(b"+1\r\na\r\n", id="a size with a sign"),
+        pytest.param(b"0x1\r\na\r\n", id="a size with a prefix"),
+        pytest.param(b" 1\r\na\r\n", id="a size with a space"),
+        pytest.param(b"1\na\n", id="lines that end with nothing but a line feed"),
+        pytest.param(b"\r\na\r\n", id="no size"),
+    ],
+)
+async def test_a_chunk_that_is_none_ends_a_connection_that_stood_between_two(piece: bytes) -> None:
+    connection, answer, below = answering()
+    connection.data_received(HEAD + b"1\r\na\r\n")
+    connection.data_received(b"1\r\nb\r\n")
+    connection.data_received(piece)
+    connection.data_received(b"1\r\nc\r\n")
+    assert below.is_ended
+    with pytest.raises(UpstreamBadResponse, match="not HTTP"):
+        await drain(answer)
+
+
+async def drain(answer: HttpResponse) -> None:
+    async for _ in answer.chunks():
+        pass

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from server import errors
 from server.chat.request import parse_chat_request
@@ -116,7 +116,7 @@ async def test_a_stream_beyond_the_bound_of_time_does_too() -> None:
         now_s += 50.0
         return now_s
 
-    seen = replace(trace(), clock=Clock(real.now, real.monotonic, stopwatch))
+    seen = structs.replace(trace(), clock=Clock(real.now, real.monotonic, stopwatch))
     asked = errand("a", seen)
     live = await held([Reply([HI] * 9 + [FINISH, DONE])], asked)
     assert texts(live.held) < 9
@@ -133,7 +133,7 @@ async def test_leaving_while_a_stream_is_held_closes_the_call_and_counts_what_ca
     with pytest.raises(asyncio.CancelledError):
         await task
     assert reply.is_closed
-    [record] = seen.records()
+    [record] = seen.close().records
     assert record.usage is not None
     assert (record.outcome, record.usage.completion_tokens) == ("CLIENT_GONE", 2)
     assert seen.cost_nanousd() == record.cost_nanousd
