@@ -90,9 +90,7 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            self._parts.ledger.check()
-            if not self._parts.admission.is_free(call.principal):
-                await self._admit(prepared)
+            await self._admit(prepared)
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             if share is not None:
                 share.tell(operation)
@@ -135,9 +133,7 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            self._parts.ledger.check()
-            if not self._parts.admission.is_free(call.principal):
-                await self._admit(prepared)
+            await self._admit(prepared)
             live = await self._open_shared(prepared)
             if share is not None:
                 share.tell(operation)
@@ -197,10 +193,7 @@ class Pipeline:
 
     def _settle_after(self, operation: Operation, share: Share | None) -> None:
         """Settles now, or once the call that the request started for itself and others is over."""
-        if share is None:
-            self._settle(operation)
-        else:
-            share.when_over(partial(self._settle, operation))
+        self._settle(operation) if share is None else share.when_over(partial(self._settle, operation))
 
     async def _settle_before_the_end(self, operation: Operation, share: Share | None) -> None:
         """Settles what is answered before its last bytes go out: a client that has them is in the books."""
@@ -250,24 +243,25 @@ class Pipeline:
         use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), policy.cache)
         asked = router.asked(request, knobs, call, policy, is_repeatable=use.reads)
         ask = asked.ask
-        operation.strategy, operation.complexity = ask.strategy, ask.complexity
-        operation.bond, operation.prompt_tokens = ask.bond, ask.prompt_tokens
+        operation.strategy, operation.bond, operation.prompt_tokens = ask.strategy, ask.bond, ask.prompt_tokens
+        operation.complexity = ask.complexity
         mode, hedges = knobs.stream_mode or policy.stream_mode, policy.hedges if knobs.hedge is None else knobs.hedge
         share = await self._share(operation, request, use, asked, mode) if use.reads or use.stores else None
         if share is None or not share.has_kept():
-            found = router.candidates(ask, workspace_id)
-            operation.candidates = found or (await router.decide(ask, workspace_id)).candidates
+            operation.candidates = router.candidates(ask, workspace_id) or await router.decided(ask, workspace_id)
         return Prepared(operation, request, asked, share, mode, hedges)
 
     async def _admit(self, prepared: Prepared) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
-        operation, ask = prepared.operation, prepared.asked.ask
-        call, has_answer = operation.call, prepared.share is not None and prepared.share.has_kept()
+        self._parts.ledger.check()
+        operation, ask, call = prepared.operation, prepared.asked.ask, prepared.operation.call
+        if self._parts.admission.is_free(call.principal):
+            return
+        has_answer = prepared.share is not None and prepared.share.has_kept()
 
         def needed_tokens() -> int:
-            if has_answer:
-                return 0
-            return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
+            written = (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
+            return 0 if has_answer else int(ask.prompt_tokens) + written
 
         def tell(standings: Sequence[Standing]) -> None:
             call.announce(rate_metadata(standings))
@@ -291,8 +285,8 @@ class Pipeline:
 
     async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
-        decision = await self._parts.router.decide(prepared.asked.ask, prepared.operation.call.principal.workspace_id)
-        prepared.operation.candidates = decision.candidates
+        workspace_id = prepared.operation.call.principal.workspace_id
+        prepared.operation.candidates = await self._parts.router.decided(prepared.asked.ask, workspace_id)
 
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""

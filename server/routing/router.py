@@ -203,6 +203,10 @@ class Router:
             world = self._world(deployments, await sources.prices_of(workspace_id), {})
         return decide(ask, world, in_full=in_full)
 
+    async def decided(self, ask: Ask, workspace_id: str) -> Sequence[Candidate]:
+        """The same as `candidates`, whatever has to be loaded for it."""
+        return (await self.decide(ask, workspace_id)).candidates
+
     def _world(self, deployments: Sequence[Deployment], price_of: PriceOf, plans: Plans) -> World:
         sources = self._sources
         now_s = sources.clock.monotonic()
