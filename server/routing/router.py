@@ -249,9 +249,8 @@ def _key_of(request: ChatRequest) -> tuple[int, int]:
 
 
 def _needs_of(request: ChatRequest) -> Needs:
-    if request.is_plain:
-        return plain_needs_of(request.view)
+    needs = plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
     native = request.native
     if native is not None and native.needs:
-        return replace(needs_of(request.view), form=native.face, what=native.needs, param=native.needs_param)
-    return needs_of(request.view)
+        return replace(needs, form=native.face, what=native.needs, param=native.needs_param)
+    return needs
