@@ -285,7 +285,8 @@ class RestFace:
         if cycle is not None and endpoint.direct is not None and timeout_s is None and not scope["query_string"]:
             prepared = endpoint.direct.prepare(metadata)
             max_bytes = min(endpoint.max_body_bytes, endpoint.direct.max_bytes)
-            lane = Lane(endpoint, endpoint.direct, prepared, max_bytes, style, te, self._around)
+            route = endpoint.binding.template.text
+            lane = Lane(endpoint, route, endpoint.direct, prepared, max_bytes, style, te, self._around)
             if prepared is not None and lane.takes(body):
                 cycle.lane = lane
                 return await lane.answer(cycle, body)

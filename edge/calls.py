@@ -32,6 +32,7 @@ _UNAVAILABLE: Final = 14
 _INTERNAL: Final = 13
 _REQUEST_ID: Final = b"x-request-id"
 _OWN_ON_ERROR: Final = frozenset({_REQUEST_ID, b"request-id", b"retry-after", b"x-should-retry"})
+_NOSNIFF_LINE: Final = b"x-content-type-options: nosniff\r\n"
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _JSON: Final = (b"content-type", b"application/json")
 JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
@@ -277,14 +278,20 @@ class _Streamed:
     async def _open(self, first: Message | None) -> StreamWriter:
         call, binding, exchange = self._call, self._binding, self._exchange
         told = getattr(call, "received_metadata", None)
-        self.headers = answer_headers(await call.initial_metadata() if told is None else told, (), "")
-        framing = None
-        if binding.raw is None:
-            framing = framing_of(binding.framing)
-        elif first is not None:
-            self.headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
+        initial = await call.initial_metadata() if told is None else told
+        framing = None if binding.raw is not None else framing_of(binding.framing)
         cycle = cycle_of(exchange.receive)
         push = None if cycle is None else cycle.push
+        lines = None if exchange.cycle is None or framing is None else outbound_lines(initial, DOUBLED)
+        if lines is not None and exchange.cycle is not None and framing is not None:
+            self.headers = [(_REQUEST_ID, next(iter(initial))[1].encode())]
+            writer = self._writer = StreamWriter(exchange.send, framing, self._heartbeat_s, push)
+            await exchange.cycle.open(lines + framing.lines + _NOSNIFF_LINE)
+            writer.watch()
+            return writer
+        self.headers = answer_headers(initial, (), "")
+        if binding.raw is not None and first is not None:
+            self.headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
         writer = self._writer = StreamWriter(exchange.send, framing, self._heartbeat_s, push)
         await writer.open([*self.headers, _NOSNIFF])
         return writer

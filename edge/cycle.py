@@ -19,6 +19,7 @@ _STATUS_LINES: Final = {
 }
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE: Final = b"connection: close\r\n"
+_CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 _DEFECT: Final = b"Internal Server Error"
 # What is larger is written by itself: joined with the head it would be a copy, kept until a slow reader takes it.
 _JOINED_BYTES: Final = 64 * 1024
@@ -226,9 +227,24 @@ class Cycle:
         self.waiting_for_100_continue = False
         close = b"" if self.keep_alive else _CLOSE
         shown = b"" if self.scope["method"] == "HEAD" else body
-        head = b"%bcontent-length: %d\r\n%b\r\n" % (lines, len(body), close)
-        self._write_out(_STATUS_LINES[status] + head + shown)
+        self._write_out(b"%b%bcontent-length: %d\r\n%b\r\n%b" % (_STATUS_LINES[status], lines, len(body), close, shown))
         self._end()
+
+    async def open(self, lines: bytes) -> None:
+        """Takes the head of a response whose body is streamed: lines as for `answer`, for status 200."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if self.response_started:
+            raise RuntimeError("A response was sent after another.")
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self._is_chunked = self.scope["method"] != "HEAD"
+        close = b"" if self.keep_alive else _CLOSE
+        chunked = _CHUNKED if self._is_chunked else b""
+        self._head = b"%b%b%b%b\r\n" % (_STATUS_LINES[200], lines, close, chunked)
+        self._flushing = asyncio.get_running_loop().call_soon(self._flush)
 
     def push(self, body: bytes) -> bool:
         """Sends a piece of a chunked body at once; False if the connection takes nothing now: nothing was sent."""
@@ -259,7 +275,7 @@ class Cycle:
             count += 1
         self._is_chunked = is_chunked or not (has_length or self.scope["method"] == "HEAD" or status in _BODILESS)
         if self._is_chunked and not is_chunked:
-            lines.append(b"transfer-encoding: chunked\r\n")
+            lines.append(_CHUNKED)
             count += 1
         lines.append(b"\r\n")
         head = b"".join(lines)

@@ -34,9 +34,13 @@ class Surroundings(Struct, frozen=True):
 
 
 class Lane(Struct, frozen=True):
-    """A way in for bodies. `prepared` is the channel's; errors are written in `style`, trailers sent as `te` says."""
+    """A way in for bodies. `prepared` is the channel's; errors are written in `style`, trailers sent as `te` says.
+
+    `route` is what its requests are counted under.
+    """
 
     endpoint: Endpoint
+    route: str
     direct: Direct
     prepared: Any
     max_bytes: int
@@ -63,7 +67,7 @@ class Lane(Struct, frozen=True):
             raise  # the cycle logs it and closes the connection
         finally:
             metrics.open -= 1
-            metrics.answered(cycle.scope["method"], self.endpoint.binding.template.text, status, monotonic() - began_s)
+            metrics.answered(cycle.scope["method"], self.route, status, monotonic() - began_s)
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """Answers a request; gives the status. A client that leaves is answered nothing: 499."""

@@ -35,6 +35,7 @@ _MAX_ANSWERS: Final = 256
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Labels = tuple[str, str, str]
+_Key = tuple[str, str, int | str]
 
 
 class HttpMetrics:
@@ -42,23 +43,31 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         self.open = 0
-        self._answers: dict[Labels, int] = {}
+        self._answers: dict[_Key, int] = {}
         self._durations = [0] * (len(BOUNDS_S) + 1)
         self._seconds = 0.0
 
     def answered(self, method: str, route: str, status: int, took_s: float) -> None:
         """Counts a request that has ended; `route` is a path template, `NO_ROUTE` or `PAGE`."""
-        labels = (method if method in _METHODS else OTHER, route, str(status))
-        counts = self._answers
-        if labels not in counts and len(counts) >= _MAX_ANSWERS - 1:
-            labels = (OTHER, OTHER, OTHER)
-        counts[labels] = counts.get(labels, 0) + 1
+        counts, key = self._answers, (method, route, status)
+        try:
+            counts[key] += 1
+        except KeyError:
+            self._answered_otherwise(key)
         self._durations[bisect_left(BOUNDS_S, took_s)] += 1
         self._seconds += took_s
 
+    def _answered_otherwise(self, key: "_Key") -> None:
+        method, route, status = key
+        key = method if method in _METHODS else OTHER, route, status
+        if key not in self._answers and len(self._answers) >= _MAX_ANSWERS - 1:
+            key = OTHER, OTHER, OTHER
+        self._answers[key] = self._answers.get(key, 0) + 1
+
     def snapshot(self) -> "Seen":
         """The numbers as they are now. Call it on the event loop."""
-        return Seen(self.open, dict(self._answers), tuple(self._durations), self._seconds)
+        answers = {(method, route, str(status)): count for (method, route, status), count in self._answers.items()}
+        return Seen(self.open, answers, tuple(self._durations), self._seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Facts: the HTML standard's event stream format, ASGI's HTTP messages.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -41,6 +41,12 @@ class Framing:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     is_named: bool = False
     """Each event is named by the `type` of its JSON."""
+    lines: bytes = field(init=False)
+    """Content type and headers as lines of a head."""
+
+    def __post_init__(self) -> None:
+        pairs = ((b"content-type", self.content_type), *self.headers)
+        object.__setattr__(self, "lines", b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
 
     def frame(self, event: bytes) -> bytes:
         """One event, framed."""
@@ -160,6 +166,11 @@ class StreamWriter:
         if framing is not None:
             headers = [*headers, (b"content-type", framing.content_type), *framing.headers]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        self.watch()
+
+    def watch(self) -> None:
+        """Starts watching for silence, once status and headers were sent."""
+        framing = self._framing
         if framing is not None and framing.heartbeat:
             self._sent_at_s = self._loop.time()
             self._timer = self._loop.call_later(self._heartbeat_s, self._watch)

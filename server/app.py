@@ -46,6 +46,7 @@ from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.keeping import Keeping, KeepingRules
+from server.knowing import Knowing
 from server.ledger.analytics import Analytics
 from server.ledger.export import Exports
 from server.ledger.logs import Logs
@@ -109,13 +110,11 @@ from server.upstream.switch import TransportSwitch
 # A check of a credential is answered while somebody waits for it.
 _CHECK_TIMEOUTS: Final = Timeouts(connect_s=3.0, first_byte_s=10.0, idle_s=5.0, total_s=15.0)
 
+_MIB: Final = 1024 * 1024
 # What the built-in providers pretend to cost, so that costs can be seen without an account.
 _PRETENDED: Final = PriceRow(Decimal("0.15"), Decimal("0.60"))
 # Objects that may wait for a collection, and how many of one generation make one of the next.
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
-
-_MIB: Final = 1024 * 1024
-
 # What earlier processes left is in the figures and limits before anything is served, unless there is much of it.
 _REPLAY_WAIT_S: Final = 2.0
 
@@ -332,18 +331,20 @@ class Core:
         )
 
     def _router(self) -> Router:
+        stores, pricing = self.stores, self._pricing
         return Router(
             Sources(
-                deployments_of=self.stores.entries.deployments,
-                facts_of=_facts(self.stores.known.rows).__getitem__,
+                deployments_of=stores.entries.deployments,
+                facts_of=_facts(stores.known.rows).__getitem__,
                 clock=_clock(),
                 draw=random.Random().random,
                 model_of=self._catalogue.find,
-                policy_of=self.stores.accounts.policies.of,
-                prices_of=self._pricing.routing_prices_of,
+                policy_of=stores.accounts.policies.of,
+                prices_of=pricing.routing_prices_of,
                 rests_at=self._health.resting,
                 load_of=self._traffic.load,
                 is_full=self._traffic.is_full,
+                known_of=Knowing(stores.accounts.policies, stores.entries, pricing, stores.forgetting).of,
             )
         )
 

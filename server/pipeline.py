@@ -98,7 +98,7 @@ class Pipeline:
             operation.finish_reason = answer.finish_reason or ""
             operation.note(answer.notes)
             metadata = operation.metadata()
-            finished = with_metadata(answer.body, metadata)
+            finished = with_metadata(answer.body, metadata, is_plain=answer.is_plain)
             if finished is None:
                 identity = self._identity(call, answer.candidate.model)
                 finished = finish_answer(answer.body, identity=identity, metadata=metadata)
@@ -182,12 +182,9 @@ class Pipeline:
         trace = Trace(parts.clock, parts.price, is_stream, parts.watch)
         # Until the workspace's policy is known, nothing is recorded that it may not want.
         operation = Operation(call, trace, is_stream, parts.clock.exact(), content_policy="off")
-        trace.on_begin = partial(self._goes_out, operation)
+        # From when an upstream is asked the request must not vanish with the process.
+        trace.on_begin = lambda: parts.ledger.begin(operation.start())
         return operation
-
-    def _goes_out(self, operation: Operation) -> None:
-        """Notes that an upstream is asked: from now on the request must not vanish with the process."""
-        self._parts.ledger.begin(operation.start())
 
     def _answered(self, operation: Operation, share: Share | None) -> None:
         """Notes when there was something to send, unless that was up to another's call."""
@@ -196,10 +193,7 @@ class Pipeline:
 
     def _settle_after(self, operation: Operation, share: Share | None) -> None:
         """Settles now, or once the call that the request started for itself and others is over."""
-        if share is None:
-            self._settle(operation)
-        else:
-            share.when_over(partial(self._settle, operation))
+        self._settle(operation) if share is None else share.when_over(partial(self._settle, operation))
 
     async def _settle_before_the_end(self, operation: Operation, share: Share | None) -> None:
         """Settles what is answered before its last bytes go out: a client that has them is in the books."""
@@ -231,8 +225,9 @@ class Pipeline:
 
     async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
         """Reads the request, and finds who may serve it, unless the answer is here already."""
-        router = self._parts.router
-        policy = await router.policy(operation.call.principal.workspace_id)
+        router, workspace_id = self._parts.router, operation.call.principal.workspace_id
+        known = router.known(workspace_id)
+        policy = await router.policy(workspace_id) if known is None else known.policy
         operation.follow(policy)
         call = operation.call
         operation.content = self._parts.contents.begin(operation.content_policy, body)
@@ -240,32 +235,33 @@ class Pipeline:
         operation.notes = request.notes
         operation.model_requested = request.model or ""
         knobs = knobs_from(request, call.knobs)
-        if self._parts.prices_of is not None:
-            operation.trace.use(await self._parts.prices_of(call.principal.workspace_id))
+        if known is not None:
+            operation.trace.use(known.prices)
+        elif self._parts.prices_of is not None:
+            operation.trace.use(await self._parts.prices_of(workspace_id))
         request.is_strict = knobs.strict is True
         use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), policy.cache)
-        asked = await router.read(request, knobs, call, policy, is_repeatable=use.reads)
-        operation.strategy, operation.bond = asked.ask.strategy, asked.ask.bond
-        operation.prompt_tokens = asked.ask.prompt_tokens
-        operation.complexity = asked.ask.complexity
-        mode = knobs.stream_mode or policy.stream_mode
-        share = await self._share(operation, request, use, asked, mode)
-        hedges = policy.hedges if knobs.hedge is None else knobs.hedge
-        prepared = Prepared(operation, request, asked, share, mode, hedges)
-        if prepared.share is None or not prepared.share.has_kept():
-            await self._choose(prepared)
-        return prepared
+        asked = router.asked(request, knobs, call, policy, is_repeatable=use.reads)
+        ask = asked.ask
+        operation.strategy, operation.bond, operation.prompt_tokens = ask.strategy, ask.bond, ask.prompt_tokens
+        operation.complexity = ask.complexity
+        mode, hedges = knobs.stream_mode or policy.stream_mode, policy.hedges if knobs.hedge is None else knobs.hedge
+        share = await self._share(operation, request, use, asked, mode) if use.reads or use.stores else None
+        if share is None or not share.has_kept():
+            operation.candidates = router.candidates(ask, workspace_id) or await router.decided(ask, workspace_id)
+        return Prepared(operation, request, asked, share, mode, hedges)
 
     async def _admit(self, prepared: Prepared) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
         self._parts.ledger.check()
-        operation, ask = prepared.operation, prepared.asked.ask
-        call, has_answer = operation.call, prepared.share is not None and prepared.share.has_kept()
+        operation, ask, call = prepared.operation, prepared.asked.ask, prepared.operation.call
+        if self._parts.admission.is_free(call.principal):
+            return
+        has_answer = prepared.share is not None and prepared.share.has_kept()
 
         def needed_tokens() -> int:
-            if has_answer:
-                return 0
-            return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
+            written = (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
+            return 0 if has_answer else int(ask.prompt_tokens) + written
 
         def tell(standings: Sequence[Standing]) -> None:
             call.announce(rate_metadata(standings))
@@ -276,14 +272,10 @@ class Pipeline:
         self, operation: Operation, request: ChatRequest, use: CacheUse, asked: Asked, mode: StreamMode
     ) -> Share | None:
         """The request's part in what is kept and what is under way; None if it must have none."""
-        if not (use.reads or use.stores):
-            return None
         call, principal = operation.call, operation.call.principal
         entries = await self._parts.router.entries(principal.workspace_id)
-        scopes = self._parts.sharing.scopes
-        scope = scopes.of(principal.workspace_id, principal.allowed_models, asked.ask.strategy, entries)
-        key = fingerprint(request, scope)
-        if key is None:
+        scope = self._parts.sharing.scopes.of(principal, asked.ask.strategy, entries)
+        if (key := fingerprint(request, scope)) is None:
             return None
         share = self._parts.sharing.share((principal.workspace_id, key), use, call.deadline, mode)
         share.notes = operation.notes
@@ -294,8 +286,7 @@ class Pipeline:
     async def _choose(self, prepared: Prepared) -> None:
         """Finds who may serve the request, in order."""
         workspace_id = prepared.operation.call.principal.workspace_id
-        decision = await self._parts.router.decide(prepared.asked.ask, workspace_id)
-        prepared.operation.candidates = decision.candidates
+        prepared.operation.candidates = await self._parts.router.decided(prepared.asked.ask, workspace_id)
 
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
@@ -311,15 +302,15 @@ class Pipeline:
         if line is None or not operation.candidates or not line.has_room(operation.candidates):
             await self._find_room(operation, prepared)
         served = await self._parts.dispatcher.complete(prepared.errand(calibration))
-        answer, attempt = served.answer, served.attempt
+        answer, attempt, facts = served.answer, served.attempt, served.answer.facts
         usage = usage_of_answer(calibration, attempt.candidate, answer, operation.prompt_tokens)
-        operation.served = attempt.candidate
+        operation.served, operation.answered_model = attempt.candidate, facts.model or ""
         operation.usage = attempt.usage = usage
         if answer.notes:
             operation.note(answer.notes)
         attempt.end()
-        operation.answered_model = answer.facts.model or ""
-        return KeptAnswer(attempt.candidate, answer.body, usage, answer.facts.finish_reason, tuple(operation.notes))
+        notes = tuple(operation.notes)
+        return KeptAnswer(attempt.candidate, answer.body, usage, facts.finish_reason, notes, facts.is_plain)
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""

@@ -29,14 +29,14 @@ class Pricing:
         self._clock_s = clock_s
         self._usual = WorkspacePrices(published)
         self._usual_until_s = clock_s() + _REMEMBERED_S
-        self._cache: LoadingCache[str, WorkspacePrices] = LoadingCache(self._load, Bounds(FRESH_S, STALE_S), clock_s)
+        self.cache: LoadingCache[str, WorkspacePrices] = LoadingCache(self._load, Bounds(FRESH_S, STALE_S), clock_s)
 
     async def of(self, workspace_id: str) -> WorkspacePrices:
         """The prices that hold in a workspace.
 
         Raises StoreUnavailable for a workspace not seen lately while the database is away.
         """
-        return self._cache.fresh(workspace_id) or await self._cache.get(workspace_id) or self._usual
+        return self.cache.fresh(workspace_id) or await self.cache.get(workspace_id) or self._usual
 
     async def routing_prices_of(self, workspace_id: str) -> PriceOf:
         """What a usual mix of tokens costs there, by provider and model. Raises as `of` does."""
@@ -44,7 +44,7 @@ class Pricing:
 
     def forget(self, workspace_id: str) -> None:
         """Lets a change of the workspace's prices count at once."""
-        self._cache.discard(workspace_id)
+        self.cache.discard(workspace_id)
 
     async def _load(self, workspace_id: str) -> WorkspacePrices:
         async with self._database.read() as tx:

@@ -6,6 +6,7 @@ under way. What another process changes is seen within `fresh_s`.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class LoadingCache(Generic[K, V]):
         self._entries: dict[K, _Entry[V]] = {}
         self._absent_until_s: dict[K, float] = {}
         self._loading: dict[K, asyncio.Task[V | None]] = {}
+        self.changes = 0
+        """Counts what was kept and forgotten: as long as it stays, every value that was here is."""
 
     def fresh(self, key: K) -> V | None:
         """The value if it is here and fresh, without any wait."""
@@ -72,6 +75,11 @@ class LoadingCache(Generic[K, V]):
                 return None
             self._renew(key, entry)
         return entry.value
+
+    def good_until_s(self, key: K) -> float:
+        """Until when what is `fresh` may be taken without asking again; minus infinity for what is not here."""
+        entry = self._entries.get(key)
+        return -math.inf if entry is None else entry.renew_at_s
 
     async def get(self, key: K) -> V | None:
         """The value, loaded if need be; None when there is none. Raises what loading raises.
@@ -98,12 +106,14 @@ class LoadingCache(Generic[K, V]):
 
     def discard(self, key: K) -> None:
         """Forgets the key: the next look loads it anew, and a load under way is not kept."""
+        self.changes += 1
         self._entries.pop(key, None)
         self._absent_until_s.pop(key, None)
         self._loading.pop(key, None)
 
     def discard_where(self, is_meant: Callable[[V], bool]) -> None:
         """Forgets every value that is meant, and keeps no load that is under way."""
+        self.changes += 1
         for key in [key for key, entry in self._entries.items() if is_meant(entry.value)]:
             del self._entries[key]
         self._loading.clear()
@@ -131,6 +141,7 @@ class LoadingCache(Generic[K, V]):
                 del self._loading[key]
 
     def _keep(self, key: K, value: V | None) -> None:
+        self.changes += 1
         self._entries.pop(key, None)
         self._absent_until_s.pop(key, None)
         now_s = self._clock_s()

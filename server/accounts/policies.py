@@ -33,7 +33,7 @@ class Policies:
         forgetting: Forgetting | None = None,
     ) -> None:
         self._database = database
-        self._cache: LoadingCache[str, RoutingPolicy] = LoadingCache(
+        self.cache: LoadingCache[str, RoutingPolicy] = LoadingCache(
             self._load, Bounds(FRESH_S, STALE_S, absent_s=FRESH_S), clock_s
         )
         if forgetting is not None:
@@ -44,11 +44,11 @@ class Policies:
 
         Raises StoreUnavailable for a workspace not seen lately while the database is away.
         """
-        return self._cache.fresh(workspace_id) or await self._cache.get(workspace_id) or _USUAL
+        return self.cache.fresh(workspace_id) or await self.cache.get(workspace_id) or _USUAL
 
     def forget(self, workspace_id: str) -> None:
         """Lets a change of the workspace count at once."""
-        self._cache.discard(workspace_id)
+        self.cache.discard(workspace_id)
 
     async def _load(self, workspace_id: str) -> RoutingPolicy | None:
         async with self._database.read() as tx:

@@ -119,10 +119,10 @@ class ProviderEntries:
         self._known = known
         self._check_base_url = check_base_url
         self._clock_s = clock_s
-        self._cache: LoadingCache[str, tuple[Deployment, ...]] = LoadingCache(
+        self.cache: LoadingCache[str, tuple[Deployment, ...]] = LoadingCache(
             self._load, Bounds(FRESH_S, STALE_S, max_entries=5_000), clock_s
         )
-        self._forgetting.on("workspace", self._cache.discard)
+        self._forgetting.on("workspace", self.cache.discard)
         self._flagged_at_s: dict[tuple[str, str], float] = {}
 
     async def add(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
@@ -204,7 +204,7 @@ class ProviderEntries:
 
         Raises StoreUnavailable for a workspace not seen lately while the database is away.
         """
-        return self._cache.fresh(workspace_id) or await self._cache.get(workspace_id) or ()
+        return self.cache.fresh(workspace_id) or await self.cache.get(workspace_id) or ()
 
     async def flag(self, entry_id: str, reason: str) -> None:
         """Notes that the provider refuses an entry's credential. Saying it again within a minute costs nothing."""

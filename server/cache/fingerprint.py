@@ -15,6 +15,7 @@ import msgspec
 
 from server.chat.deployment import Deployment
 from server.chat.native import NativeRequest
+from server.chat.principal import Principal
 from server.chat.request import ChatRequest
 from server.chat.view import Message
 
@@ -72,17 +73,15 @@ class Scopes:
     def __init__(self) -> None:
         self._known: dict[tuple[str, tuple[str, ...], str], Scope] = {}
 
-    def of(
-        self, workspace_id: str, allowed_models: tuple[str, ...], strategy: str, deployments: Sequence[Deployment]
-    ) -> Scope:
-        """The scope of these; `deployments` are the same as before only where they are the same object."""
-        name = workspace_id, allowed_models, strategy
+    def of(self, principal: Principal, strategy: str, deployments: Sequence[Deployment]) -> Scope:
+        """The scope of a caller; `deployments` are the same as before only where they are the same object."""
+        name = principal.workspace_id, principal.allowed_models, strategy
         scope = self._known.get(name)
         if scope is None or scope.deployments is not deployments:
             self._known.pop(name, None)
             if len(self._known) >= MOST_SCOPES:
                 del self._known[next(iter(self._known))]
-            scope = self._known[name] = Scope(workspace_id, allowed_models, strategy, deployments)
+            scope = self._known[name] = Scope(*name, deployments)
         return scope
 
 

@@ -22,6 +22,7 @@ class KeptAnswer(Struct, frozen=True):
     """A whole answer: `body` is the JSON of a chat completion as its provider gave it, `usage` what it took.
 
     `candidate` gave it; its credential is not kept. `notes` are what was changed or odd about the request and it.
+    `is_plain` says that `body` is known to have no `gateway_metadata`.
     """
 
     candidate: Candidate
@@ -29,6 +30,7 @@ class KeptAnswer(Struct, frozen=True):
     usage: Usage
     finish_reason: str | None
     notes: tuple[str, ...] = ()
+    is_plain: bool = False
 
     def __repr__(self) -> str:
         return f"KeptAnswer({self.candidate!r}, {len(self.body)} bytes, {self.usage!r}, {self.finish_reason!r})"

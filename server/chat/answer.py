@@ -29,7 +29,10 @@ _USUAL_RAW_TIERS = frozenset({b"null", *(f'"{tier}"'.encode() for tier in _USUAL
 
 
 class AnswerFacts(Struct, frozen=True, gc=False):
-    """What an answer says. `finish_reason` is the first choice's; `error` is the error object that stands in it."""
+    """What an answer says. `finish_reason` is the first choice's; `error` is the error object that stands in it.
+
+    `is_plain` says that it has no `gateway_metadata` yet.
+    """
 
     id: str | None
     model: str | None
@@ -37,6 +40,7 @@ class AnswerFacts(Struct, frozen=True, gc=False):
     usage: Usage | None
     has_content: bool
     error: dict[str, object] | None = None
+    is_plain: bool = False
 
 
 class ChunkFacts(Struct, frozen=True, gc=False):
@@ -93,6 +97,7 @@ class _Answer(Struct, gc=False):
     usage: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
     service_tier: Raw | UnsetType = UNSET
+    gateway_metadata: Raw | UnsetType = UNSET
 
 
 class _InputDetails(Struct, gc=False):
@@ -165,6 +170,7 @@ def _peek_odd(body: bytes) -> AnswerFacts:
         read_usage(answer.usage, answer.service_tier),
         _says_something(choices),
         error,
+        answer.gateway_metadata is UNSET,
     )
 
 
@@ -269,9 +275,12 @@ class Identity(NamedTuple):
     model: str = ""
 
 
-def with_metadata(body: bytes, metadata: GatewayMetadata) -> bytes | None:
-    """What `finish_answer` makes of what most answers are like, which need not be taken apart; None for all others."""
-    if body.startswith(_OURS_ALREADY) and body.endswith(b"}") and body.find(_METADATA) < 0:
+def with_metadata(body: bytes, metadata: GatewayMetadata, *, is_plain: bool = False) -> bytes | None:
+    """What `finish_answer` makes of what most answers are like, which need not be taken apart; None for all others.
+
+    `is_plain`: it is known to have no `gateway_metadata`, and need not be searched.
+    """
+    if body.startswith(_OURS_ALREADY) and body.endswith(b"}") and (is_plain or body.find(_METADATA) < 0):
         return b"".join((body[:-1].rstrip(), b',"gateway_metadata":', _ENCODER.encode(metadata), b"}"))
     return None
 

@@ -29,6 +29,8 @@ def knobs_from(request: ChatRequest, headers: Mapping[str, str]) -> GatewayKnobs
     whose `param` is the member (`gateway.cache`) or the header (`x-perpetuo-cache`).
     """
     from_body = request.view.gateway
+    if from_body is msgspec.UNSET and not headers:
+        return _NONE_SET
     from_body = from_body if isinstance(from_body, GatewayKnobs) else _NONE_SET
     _check_cache(from_body.cache, "gateway.cache")
     if not headers:

@@ -1,4 +1,7 @@
-"""What is written down about a request: one operation, and one attempt for each upstream call."""
+"""What is written down about a request: one operation, and one attempt for each upstream call.
+
+In the spool what is as usual is left out, so what is usual of a member must stay so.
+"""
 
 from datetime import datetime
 
@@ -8,7 +11,7 @@ from msgspec.structs import replace
 from server.chat.usage import Usage
 
 
-class AttemptRecord(Struct, frozen=True):
+class AttemptRecord(Struct, frozen=True, omit_defaults=True):
     """One upstream call.
 
     `outcome` is `ok` or the reason of the failure. `status` is the upstream's HTTP status, None when none came.
@@ -31,7 +34,7 @@ class AttemptRecord(Struct, frozen=True):
     price_version: str = ""
 
 
-class OperationRecord(Struct, frozen=True):
+class OperationRecord(Struct, frozen=True, omit_defaults=True):
     """One client request, settled.
 
     `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`

@@ -78,8 +78,9 @@ class DirectCall(Struct, eq=False):
         """The handler has ended; what cancelled it from here has no effect on its task any more."""
         if self.outcome is None:
             self.outcome = OK
-        for _ in range(self.cancels):
-            self.task.uncancel()
+        if self.cancels:
+            for _ in range(self.cancels):
+                self.task.uncancel()
         if self.end_told is not None:
             self.end_told.set_result(None)
 

@@ -141,16 +141,19 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         principal = info.principal
         elapsed_s = asyncio.get_running_loop().time() - info.started_s
         line = CallLine(
-            request_id=info.request_id,
-            method=info.method,
-            code=code,
-            reason=reason,
-            latency_ms=round(elapsed_s * 1000, 2),
-            surface=info.surface,
-            client_request_id=info.client_request_id,
-            user_id=None if principal is None else principal.user_id,
-            workspace_id=None if principal is None else principal.workspace_id,
-            key_id=None if principal is None else principal.key_id,
+            "",
+            "info",
+            "call",
+            info.request_id,
+            info.method,
+            code,
+            reason,
+            round(elapsed_s * 1000, 2),
+            info.surface,
+            info.client_request_id,
+            None if principal is None else principal.user_id,
+            None if principal is None else principal.workspace_id,
+            None if principal is None else principal.key_id,
         )
         if isinstance(self._log, LineLogger):
             self._log.call(line)

@@ -35,6 +35,12 @@ class Admission:
         self.held_tokens = 0
         self.refused: dict[tuple[str, ...], float] = {}
 
+    def is_free(self, principal: Principal) -> bool:
+        """Whether neither plan nor key limits the principal: its calls need not be counted."""
+        return not self._limits.get(principal.plan) and (
+            principal.limits is NO_KEY_LIMITS or principal.limits == NO_KEY_LIMITS
+        )
+
     async def admit(self, principal: Principal, needed_tokens: Callable[[], int], tell: Tell) -> Grant | None:
         """Counts one call of the principal, which may need so many tokens. Raises RateLimited.
 

@@ -36,7 +36,8 @@ class Ask(Struct, frozen=True):
 
     `model` is the model that it names, empty when the gateway is to choose; `wants_best` then asks for the highest
     quality tier. `prompt_tokens` is an estimate, `max_output_tokens` 0 when the request does not bound the answer.
-    `allowed_models` is the key's allow-list, empty for all. `today` is the UTC day. `bond` is what the conversation is
+    `allowed_models` is the key's allow-list, empty for all. `today` is the UTC day, looked at only when the
+    gateway is to choose. `bond` is what the conversation is
     known by; None for one that may go anywhere.
     """
 

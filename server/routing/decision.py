@@ -11,9 +11,10 @@ from msgspec import Struct
 from server.chat.deployment import Candidate
 from server.errors import PerpetuoError
 from server.routing.ask import Ask
-from server.routing.filters import Filter, Option, Rejected, sift
+from server.routing.filters import sift
 from server.routing.load.choice import two_choices
 from server.routing.nobody import nobody_left
+from server.routing.plan import Filter, Option, Rejected
 from server.routing.sticky import Stay, eased, pulls
 from server.routing.strategies import RULES, Figures, Key, Scores, figures_of, scores_of, shortfall
 from server.routing.world import World

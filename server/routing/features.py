@@ -68,6 +68,12 @@ def needs_of(view: ChatView) -> Needs:
     return Needs(images, audio, tools, output_tokens)
 
 
+def plain_needs_of(view: ChatView) -> Needs:
+    """The same of a request of which it is known that it has neither parts nor tools."""
+    output_tokens = _least(view.max_tokens, view.max_completion_tokens)
+    return Needs(output_tokens=output_tokens) if output_tokens else _NOTHING_SPECIAL
+
+
 def _least(one: object, other: object) -> int:
     """The lesser of two bounds, as far as there are any; 0 for none."""
     if isinstance(one, int) and isinstance(other, int):

@@ -6,76 +6,22 @@ leans to the high side; when the gateway chooses, the choice must fit.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
-
-from msgspec import Struct
 
 from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate, Deployment
 from server.chat.model_facts import UNKNOWN_MODEL
 from server.routing.ask import Ask
 from server.routing.candidates import is_allowed, models_of, serves
-from server.routing.world import Resting, World
+from server.routing.plan import Filter, Option, Plan, Rejected, Resting
+from server.routing.world import World
 
 # An estimate of the prompt above the window by this factor certainly does not fit.
 _CERTAINLY = 1.25
 
 
-class Filter(Enum):
-    """What takes a candidate away."""
-
-    KEY = "key"
-    ENTRY = "entry"
-    PROVIDER = "provider"
-    CATALOGUE = "catalogue"
-    CONTEXT = "context"
-    VISION = "vision"
-    AUDIO = "audio"
-    TOOLS = "tools"
-    FORM = "form"
-    RETIRED = "retired"
-    HEALTH = "health"
-    SURPLUS = "surplus"
-
-
-_REASONS = {
-    Filter.KEY: "the key's allow-list does not have it",
-    Filter.ENTRY: "the provider entry does not serve it",
-    Filter.PROVIDER: "the request names another provider",
-    Filter.CATALOGUE: "its provider is not known to serve it, and another entry's is",
-    Filter.CONTEXT: "prompt and answer do not fit its {} tokens",
-    Filter.VISION: "it does not take images",
-    Filter.AUDIO: "it does not take sound",
-    Filter.TOOLS: "it does not call tools",
-    Filter.FORM: "its provider does not serve {}",
-    Filter.RETIRED: "it is no longer served since {}",
-    Filter.HEALTH: "it rests for {}",
-    Filter.SURPLUS: "enough better ones are tried first",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A candidate that a filter took away. `detail` is the figure in its reason, `resting` how it rests, if it does."""
-
-    candidate: Candidate
-    filter: Filter
-    detail: str = ""
-    resting: Resting | None = None
-
-    @property
-    def reason(self) -> str:
-        """Why, in words."""
-        return _REASONS[self.filter].format(self.detail)
-
-
-class Option(Struct, frozen=True):
-    """A candidate that passed. `place` is its place in the entry's own list of models."""
-
-    candidate: Candidate
-    facts: Model | None
-    place: int = 0
+_MAX_PLANS = 256
+_MAX_KEPT_CHARS = 200
+_MAX_KEPT_STEPS = 1_000
 
 
 def sift(ask: Ask, world: World) -> tuple[list[Option], list[Rejected]]:
@@ -83,19 +29,38 @@ def sift(ask: Ask, world: World) -> tuple[list[Option], list[Rejected]]:
 
     Where all that are left rest, the one whose rest ends first passes if it may be asked all the same.
     """
-    rejected: list[Rejected] = []
-    possible = _naming(ask, world, rejected) if ask.model else list(_choosing(world))
+    plan = plan_of(ask, world)
+    rejected: list[Rejected] = list(plan.rejected)
     options = []
-    for option in possible:
-        bar = _bar(ask, option, world)
+    for option, barred in plan.steps:
+        bar = barred or _bar(ask, option, world)
         if bar is None:
             options.append(option)
         else:
             rejected.append(bar)
     if not options and (last := _last_resort(rejected)) is not None:
         rejected.remove(last)
-        options = [option for option in possible if option.candidate is last.candidate]
+        options = [option for option, _ in plan.steps if option.candidate is last.candidate]
     return options if ask.model else _known_first(options), rejected
+
+
+def plan_of(ask: Ask, world: World) -> Plan:
+    """What can be said of the candidates before the request's text and the moment are looked at. It is kept."""
+    plans, key = world.plans, (ask.model, ask.allowed_models, ask.needs.form)
+    plan = plans.get(key)
+    if plan is None:
+        plan = _plan(ask, world)
+        if len(ask.model) <= _MAX_KEPT_CHARS and len(plan.steps) <= _MAX_KEPT_STEPS:
+            if len(plans) >= _MAX_PLANS:  # callers can make up as many names as they like
+                plans.clear()
+            plans[key] = plan
+    return plan
+
+
+def _plan(ask: Ask, world: World) -> Plan:
+    rejected: list[Rejected] = []
+    possible = _naming(ask, world, rejected) if ask.model else _choosing(world)
+    return Plan(tuple([(option, _bar_of_name(ask, option, world)) for option in possible]), tuple(rejected))
 
 
 def _naming(ask: Ask, world: World, rejected: list[Rejected]) -> list[Option]:
@@ -166,14 +131,20 @@ def _known_first(options: Sequence[Option]) -> list[Option]:
     return kept
 
 
-def _bar(ask: Ask, option: Option, world: World) -> Rejected | None:
-    """The first filter that the candidate does not pass."""
+def _bar_of_name(ask: Ask, option: Option, world: World) -> Rejected | None:
+    """The first filter that the candidate does not pass whatever the request says."""
     candidate = option.candidate
     if not is_allowed(ask.allowed_models, candidate.deployment.provider, candidate.model):
         return Rejected(candidate, Filter.KEY)
     form = ask.needs.form
     if form and form not in world.facts_of(candidate.deployment.provider).forms:
         return Rejected(candidate, Filter.FORM, form)
+    return None
+
+
+def _bar(ask: Ask, option: Option, world: World) -> Rejected | None:
+    """The first of the other filters that the candidate does not pass."""
+    candidate = option.candidate
     if option.facts is not None:
         found = _inability(ask, option.facts)
         if found is not None:
@@ -198,6 +169,11 @@ def _last_resort(rejected: Sequence[Rejected]) -> Rejected | None:
         if found is None or resting.rests_s < shortest_s:
             found, shortest_s = item, resting.rests_s
     return found
+
+
+def is_able(ask: Ask, option: Option) -> bool:
+    """Whether a candidate can do what the request needs, as far as that is known."""
+    return option.facts is None or _inability(ask, option.facts) is None
 
 
 def _inability(ask: Ask, facts: Model) -> tuple[Filter, str] | None:

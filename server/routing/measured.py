@@ -43,6 +43,8 @@ class _Series:
         self.latency_sum_ms = 0.0
 
     def decay(self, now_s: float, half_life_s: float) -> None:
+        if now_s == self.at_s:  # the loop's clock stands still while it goes on with what has come
+            return
         factor = 0.5 ** (max(0.0, now_s - self.at_s) / half_life_s)
         self.at_s = now_s
         self.calls *= factor
@@ -62,8 +64,8 @@ class Measurements:
     def note(self, attempts: Iterable[AttemptRecord], *, is_stream: bool, now_s: float) -> None:
         """Takes what attempts came to. `now_s` is any steady clock's, in seconds."""
         for attempt in attempts:
-            is_failure = blames_provider(attempt.outcome)
-            if not is_failure and attempt.outcome != "ok":
+            is_failure = attempt.outcome != "ok"
+            if is_failure and not blames_provider(attempt.outcome):
                 continue
             series = self._at(attempt.provider_id, attempt.model, is_stream, now_s)
             series.calls += 1.0

@@ -18,7 +18,7 @@ from server.errors import (
 )
 from server.routing.ask import AUTO, Ask
 from server.routing.candidates import is_allowed, models_of, unknown_model
-from server.routing.filters import Filter, Rejected
+from server.routing.plan import Filter, Rejected
 from server.routing.world import World
 
 _MOST_NAMED: Final = 5

@@ -6,6 +6,7 @@ in as `Sources`; nothing is asked of a provider.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from msgspec import Struct
@@ -23,8 +24,11 @@ from server.routing.attempt import Clock
 from server.routing.candidates import FactsOf
 from server.routing.complexity import Complexity, Judgement, classify, judge
 from server.routing.decision import Decision, decide
-from server.routing.features import Needs, features_of, needs_of
+from server.routing.features import Needs, features_of, needs_of, plain_needs_of
+from server.routing.filters import is_able
+from server.routing.known import Known, KnownOf, nothing_known
 from server.routing.measured import Measured, Measurements
+from server.routing.plan import Plans, Resting
 from server.routing.sticky import Bond, Home, Homes, bond_of
 from server.routing.world import (
     Draw,
@@ -32,7 +36,6 @@ from server.routing.world import (
     LoadOf,
     ModelOf,
     PriceOf,
-    Resting,
     World,
     loaded_nowhere,
     never_full,
@@ -85,6 +88,7 @@ class Sources:
     rests_at: RestsAt = never_rests
     load_of: LoadOf = loaded_nowhere
     is_full: IsFull = never_full
+    known_of: KnownOf = nothing_known
 
 
 class Asked(Struct, frozen=True):
@@ -107,7 +111,7 @@ class Router:
         self._sources = sources
         self._measurements = measurements or Measurements()
         self._homes = Homes()
-        self._known: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
+        self._weighed: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
 
     async def read(
         self,
@@ -124,8 +128,14 @@ class Router:
         again, so that what is worked out of it is remembered.
         """
         policy = policy or await self._sources.policy_of(call.principal.workspace_id)
+        return self.asked(request, knobs, call, policy, is_repeatable=is_repeatable)
+
+    def asked(
+        self, request: ChatRequest, knobs: GatewayKnobs, call: Call, policy: RoutingPolicy, *, is_repeatable: bool
+    ) -> Asked:
+        """The same as `read` for who has the policy."""
         wish = wish_of(request.model, knobs.strategy, policy.strategy)
-        known = self._known.get(_key_of(request)) if is_repeatable else None
+        known = self._weighed.get(_key_of(request)) if is_repeatable else None
         prompt_tokens = PromptTokens(request, None if known is None else known[0])
         complexity = classify(features_of(request.view, prompt_tokens)) if known is None else known[1]
         ask = Ask(
@@ -138,7 +148,7 @@ class Router:
             needs=_needs_of(request),
             is_stream=request.is_stream,
             allowed_models=call.principal.allowed_models,
-            today=self._sources.clock.now().date(),
+            today=_ANY_DAY if wish.model else self._sources.clock.now().date(),
             bond=bond_of(request, call.principal.workspace_id, prompt_tokens),
         )
         if is_repeatable and known is None:
@@ -147,11 +157,15 @@ class Router:
 
     def _remember(self, request: ChatRequest, ask: Ask) -> None:
         """Keeps what was worked out of a body; what was worked out longest ago is forgotten first."""
-        known = self._known
+        known = self._weighed
         if len(known) >= MAX_WEIGHED:
             del known[next(iter(known))]
         tokens = ask.prompt_tokens
         known[_key_of(request)] = tokens.counted if isinstance(tokens, PromptTokens) else tokens, ask.complexity
+
+    def known(self, workspace_id: str) -> Known | None:
+        """What is known of the workspace; None where something has to be loaded first."""
+        return self._sources.known_of(workspace_id)
 
     async def policy(self, workspace_id: str) -> RoutingPolicy:
         """What the workspace decides for its requests."""
@@ -159,19 +173,48 @@ class Router:
 
     async def entries(self, workspace_id: str) -> Sequence[Deployment]:
         """The workspace's entries as they are now."""
-        return await self._sources.deployments_of(workspace_id)
+        known = self._sources.known_of(workspace_id)
+        return await self._sources.deployments_of(workspace_id) if known is None else known.deployments
+
+    def candidates(self, ask: Ask, workspace_id: str) -> Sequence[Candidate] | None:
+        """Who is asked, in that order: those of the decision; None where something has to be loaded for it first.
+
+        Raises the decision's error when there is none.
+        """
+        known = self._sources.known_of(workspace_id)
+        if known is None:
+            return None
+        plan = known.plans.get((ask.model, ask.allowed_models, ask.needs.form))
+        # With but one that can be asked there is nothing to weigh.
+        if plan is not None and ask.model and (option := plan.alone) is not None and is_able(ask, option):
+            sources = self._sources
+            if sources.rests_at(option.candidate, sources.clock.monotonic()) is None:
+                return (option.candidate,)
+        return decide(ask, self._world(known.deployments, known.prices.blended_nanousd, known.plans)).candidates
 
     async def decide(self, ask: Ask, workspace_id: str, *, in_full: bool = False) -> Decision:
         """The decision over the workspace's entries as they are now."""
         sources = self._sources
-        deployments = await sources.deployments_of(workspace_id)
-        price_of = await sources.prices_of(workspace_id)
+        known = sources.known_of(workspace_id)
+        if known is not None:
+            world = self._world(known.deployments, known.prices.blended_nanousd, known.plans)
+        else:
+            deployments = await sources.deployments_of(workspace_id)
+            world = self._world(deployments, await sources.prices_of(workspace_id), {})
+        return decide(ask, world, in_full=in_full)
+
+    async def decided(self, ask: Ask, workspace_id: str) -> Sequence[Candidate]:
+        """The same as `candidates`, whatever has to be loaded for it."""
+        return (await self.decide(ask, workspace_id)).candidates
+
+    def _world(self, deployments: Sequence[Deployment], price_of: PriceOf, plans: Plans) -> World:
+        sources = self._sources
         now_s = sources.clock.monotonic()
 
         def measured_of(provider_id: str, model: str, is_stream: bool) -> Measured:
             return self._measurements.of(provider_id, model, is_stream=is_stream, now_s=now_s)
 
-        world = World(
+        return World(
             deployments=deployments,
             facts_of=sources.facts_of,
             model_of=sources.model_of,
@@ -182,16 +225,23 @@ class Router:
             load_of=sources.load_of,
             is_full=sources.is_full,
             home_of=lambda bond: self._homes.of(bond, now_s),
+            plans=plans,
         )
-        return decide(ask, world, in_full=in_full)
 
     def note(self, attempts: Sequence[AttemptRecord], *, is_stream: bool, bond: Bond | None = None) -> None:
         """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
         now_s = self._sources.clock.monotonic()
         self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
-        served = next((each for each in reversed(attempts) if each.outcome == "ok"), None) if bond is not None else None
-        if bond is not None and served is not None:
-            self._homes.keep(bond, Home(served.provider_id, served.model), now_s)
+        if bond is None:
+            return
+        for attempt in reversed(attempts):
+            if attempt.outcome == "ok":
+                self._homes.keep(bond, Home(attempt.provider_id, attempt.model), now_s)
+                return
+
+
+_ANY_DAY: Final = date.min
+"""For requests that name their model: whether it is still served is not looked at."""
 
 
 def _key_of(request: ChatRequest) -> tuple[int, int]:
@@ -199,7 +249,8 @@ def _key_of(request: ChatRequest) -> tuple[int, int]:
 
 
 def _needs_of(request: ChatRequest) -> Needs:
+    needs = plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
     native = request.native
     if native is not None and native.needs:
-        return replace(needs_of(request.view), form=native.face, what=native.needs, param=native.needs_param)
-    return needs_of(request.view)
+        return replace(needs, form=native.face, what=native.needs, param=native.needs_param)
+    return needs

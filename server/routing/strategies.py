@@ -12,7 +12,7 @@ from typing import Final
 
 from server.chat.policy import Weights
 from server.routing.ask import Ask
-from server.routing.filters import Option
+from server.routing.plan import Option
 from server.routing.world import World
 
 UNKNOWN_TIER: Final = 3

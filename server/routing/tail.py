@@ -89,7 +89,7 @@ class StreamTail:
 
     def answers_as(self, model: str) -> None:
         """Tells which model answers, for upstreams that do not."""
-        self._identity = self._identity._replace(model=model)
+        self._identity = Identity(self._identity.id, self._identity.created, model)
 
     def _count(self, usage: Usage) -> None:
         """Usage that is marked as estimated is only that of the beginning: what was said of the prompt."""
@@ -111,7 +111,7 @@ class StreamTail:
         if self._rewrites_id is None:
             self._rewrites_id = not (facts.id or "").startswith(_OURS)
             if not self._rewrites_id:
-                self._identity = self._identity._replace(id=facts.id or self._identity.id)
+                self._identity = Identity(facts.id or self._identity.id, self._identity.created, self._identity.model)
         return identify_chunk(data, self._identity) if self._rewrites_id else data
 
     @property

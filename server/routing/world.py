@@ -5,12 +5,13 @@ Each member is read and never changed. The members that are functions must answe
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate, Deployment
 from server.routing.candidates import FactsOf
 from server.routing.measured import NOTHING, Measured
+from server.routing.plan import Plans, Resting
 from server.routing.sticky import Bond, Home
 
 ModelOf = Callable[[str, str], Model | None]
@@ -21,20 +22,6 @@ PriceOf = Callable[[str, str], int | None]
 
 MeasuredOf = Callable[[str, str, bool], Measured]
 """Provider entry, model, and whether the answer is streamed, to what was seen lately."""
-
-
-class Resting(Struct, frozen=True):
-    """A candidate that is left alone for a while.
-
-    `rests_s` is for how long, in seconds, `askable_in_s` when it may be asked if nobody else can be, not later than
-    that; 0 for now. `cause` is why, in words. `is_limit`: only because its provider limits the account.
-    """
-
-    rests_s: float
-    askable_in_s: float
-    cause: str
-    is_limit: bool = False
-
 
 RestsFor = Callable[[Candidate], Resting | None]
 """How a candidate rests; None for one that may be asked."""
@@ -78,7 +65,10 @@ def home_nowhere(bond: Bond) -> None:
 
 
 class World(Struct, frozen=True):
-    """The state that a decision is made over. `deployments` are those of the workspace that are enabled."""
+    """The state that a decision is made over. `deployments` are those of the workspace that are enabled.
+
+    `plans` are those that were made of the same deployments, and take what is made.
+    """
 
     deployments: Sequence[Deployment]
     facts_of: FactsOf
@@ -90,3 +80,4 @@ class World(Struct, frozen=True):
     load_of: LoadOf = loaded_nowhere
     is_full: IsFull = never_full
     home_of: HomeOf = home_nowhere
+    plans: Plans = field(default_factory=dict)

@@ -42,21 +42,29 @@ class Name:
 class Counter:
     """Numbers that only grow."""
 
-    __slots__ = ("named", "unit", "values")
+    __slots__ = ("_cells", "named", "unit")
 
     def __init__(self, named: Name, unit: int = 1) -> None:
         """`unit` is how many of what is added make one of what is shown, as 1,000,000,000 for nano-dollars."""
         self.named = named
         self.unit = unit
-        self.values: dict[Labels, int] = {} if named.labels else {(): 0}
+        self._cells: dict[Labels, list[int]] = {} if named.labels else {(): [0]}
 
     def add(self, labels: Labels = (), amount: int = 1) -> None:
         """Adds an amount, 0 or more, under the values of the labels."""
-        try:
-            self.values[labels] += amount
-        except KeyError:
-            labels = _within(self.named, labels, self.values)
-            self.values[labels] = self.values.get(labels, 0) + amount
+        self.cell(labels)[0] += amount
+
+    def cell(self, labels: Labels = ()) -> list[int]:
+        """The number under the values of the labels, shown from now on; whoever counts often may keep it and add."""
+        cell = self._cells.get(labels)
+        if cell is None:
+            cell = self._cells.setdefault(_within(self.named, labels, self._cells), [0])
+        return cell
+
+    @property
+    def values(self) -> dict[Labels, int]:
+        """The numbers by the values of the labels."""
+        return {labels: cell[0] for labels, cell in self._cells.items()}
 
     @property
     def series(self) -> int:
@@ -67,19 +75,23 @@ class Counter:
 class Histogram:
     """How often a value was at most each of the bounds, which rise."""
 
-    __slots__ = ("bounds", "cells", "named")
+    __slots__ = ("_first", "bounds", "cells", "named")
 
     def __init__(self, named: Name, bounds: tuple[float, ...]) -> None:
         self.named = named
         self.bounds = bounds
+        self._first = bounds[0]
         self.cells: dict[Labels, list[float]] = {}
         if not named.labels:
-            self._cell(())
+            self.cell(())
 
     def observe(self, value: float, labels: Labels = ()) -> None:
         """Counts a value under the values of the labels."""
-        cell = self.cells.get(labels) or self._cell(labels)
-        cell[bisect_left(self.bounds, value)] += 1
+        self.count(value, self.cells.get(labels) or self.cell(labels))
+
+    def count(self, value: float, cell: list[float]) -> None:
+        """Counts a value in a cell of its own."""
+        cell[0 if value <= self._first else bisect_left(self.bounds, value)] += 1
         cell[-1] += value
 
     @property
@@ -87,9 +99,16 @@ class Histogram:
         """How many series it has at most: one for each bound and for all, the sum and the count."""
         return self.named.all_sets * (len(self.bounds) + 1 + _SUM_AND_COUNT)
 
-    def _cell(self, labels: Labels) -> list[float]:
-        """For each bound how many values are at most it and above the one before, then those above all, and the sum."""
-        return self.cells.setdefault(_within(self.named, labels, self.cells), [0] * (len(self.bounds) + 1) + [0.0])
+    def cell(self, labels: Labels) -> list[float]:
+        """For each bound how many values are at most it and above the one before, then those above all, and the sum.
+
+        It is shown from now on; whoever counts often may keep it.
+        """
+        cell = self.cells.get(labels)
+        if cell is None:
+            empty = [0] * (len(self.bounds) + 1) + [0.0]
+            cell = self.cells.setdefault(_within(self.named, labels, self.cells), empty)
+        return cell
 
 
 class Reading:

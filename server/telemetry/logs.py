@@ -98,12 +98,12 @@ class _Unfailing:
             return
 
 
-class CallLine(msgspec.Struct, kw_only=True):
+class CallLine(msgspec.Struct):
     """A call that has ended: its line, field by field in their order. The logger says when."""
 
-    timestamp: str = ""
-    level: str = "info"
-    event: str = "call"
+    timestamp: str
+    level: str
+    event: str
     request_id: str
     method: str
     code: str

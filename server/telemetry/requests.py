@@ -7,6 +7,8 @@ name as a caller wrote it is never one.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.telemetry.families import OTHER, Labels, Name
@@ -25,7 +27,6 @@ _MAX_NAMES: Final = 4096
 _OK: Final = "ok"
 _STREAM: Final[tuple[Labels, Labels]] = ("false",), ("true",)
 """The label that says whether it was a stream, by that."""
-_KINDS: Final = ("input", "cache_read", "cache_write", "output", "reasoning")
 _OF_MODEL: Final = ("provider", "model")
 
 NameOf = Callable[[str, str], str | None]
@@ -37,16 +38,22 @@ def no_name(provider: str, model: str) -> str | None:
     return None
 
 
-class _LabelsOf(NamedTuple):
-    """Of one model: its provider's, its own, and those of its tokens by kind."""
+class _Ended(NamedTuple):
+    """The numbers of requests that ended in the same way."""
 
-    provider: Labels
-    model: Labels
-    input: Labels
-    cache_read: Labels
-    cache_write: Labels
-    output: Labels
-    reasoning: Labels
+    requests: list[int]
+    request_s: list[float]
+
+
+class _Model(Struct):
+    """A model's labels, and the numbers that most calls of it count in, each None before the first."""
+
+    of_provider: Labels
+    labels: Labels
+    answered: list[int] | None = None
+    answer_s: list[float] | None = None
+    input: list[int] | None = None
+    output: list[int] | None = None
 
 
 class RequestMetrics:
@@ -56,7 +63,8 @@ class RequestMetrics:
         """Makes its families in `metrics`."""
         metrics = metrics or Metrics()
         self._name_of = name_of
-        self._labels: dict[tuple[str, str], _LabelsOf] = {}
+        self._models: dict[tuple[str, str], _Model] = {}
+        self._ended: dict[tuple[str, bool, str], _Ended] = {}
         self.in_flight = 0
         metrics.reading(
             Name("perpetuo_requests_in_flight", "Model calls that are not settled yet."),
@@ -78,12 +86,13 @@ class RequestMetrics:
         """
         self.in_flight -= 1
         is_stream = record.is_stream
-        stream = _STREAM[is_stream]
-        self._requests.add((record.surface, stream[0], record.outcome))
-        self._request_s.observe(record.latency_ms / 1000, stream)
-        self._wait_s.observe(waited_s)
+        key = record.surface, is_stream, record.outcome
+        ended = self._ended.get(key) or self._new_ended(key)
+        ended.requests[0] += 1
+        self._request_s.count(record.latency_ms / 1000, ended.request_s)
+        self._wait_s.count(waited_s, self._waits)
         if overhead_s is not None:
-            self._overhead_s.observe(overhead_s, stream)
+            self._overhead_s.observe(overhead_s, _STREAM[is_stream])
         for attempt in record.attempts:
             self._count_attempt(attempt, is_stream)
         if record.saved_nanousd:
@@ -91,50 +100,71 @@ class RequestMetrics:
 
     def _count_attempt(self, attempt: AttemptRecord, is_stream: bool) -> None:
         names = attempt.provider, attempt.model
-        labels = self._labels.get(names) or self._new_labels(names)
-        is_ok = attempt.outcome == _OK
-        self._attempts.add((names[0], attempt.outcome))
-        first_ms = attempt.first_token_ms
-        if first_ms is not None and is_stream:
-            self._first_token_s.observe(first_ms / 1000, labels.provider)
-        elif is_ok and not is_stream:
-            self._answer_s.observe(attempt.latency_ms / 1000, labels.provider)
-        usage, cost_nanousd = attempt.usage, attempt.cost_nanousd
-        if usage is None:
-            return
-        written = usage.output_tokens + usage.reasoning_tokens
-        if first_ms is not None and is_stream and written > 1 and is_ok:
-            self._token_s.observe((attempt.latency_ms - first_ms) / 1000 / (written - 1), labels.provider)
-        if cost_nanousd is None:
-            self._unpriced.add(labels.model)
+        model = self._models.get(names) or self._new_model(names)
+        outcome, first_ms, usage = attempt.outcome, attempt.first_token_ms, attempt.usage
+        if outcome == _OK and not is_stream:
+            self._count_answer(attempt.latency_ms / 1000, model)
         else:
-            self._cost.add(labels.model, cost_nanousd)
+            self._attempts.add((names[0], outcome))
+            if is_stream and first_ms is not None:
+                self._first_token_s.observe(first_ms / 1000, model.of_provider)
+                if usage is not None and outcome == _OK:
+                    self._count_pace(usage, attempt.latency_ms - first_ms, model)
+        if usage is not None:
+            self._count_usage(usage, attempt.cost_nanousd, model)
+
+    def _count_answer(self, answer_s: float, model: "_Model") -> None:
+        attempts, times = model.answered, model.answer_s
+        if attempts is None or times is None:
+            attempts = model.answered = self._attempts.cell((*model.of_provider, _OK))
+            times = model.answer_s = self._answer_s.cell(model.of_provider)
+        attempts[0] += 1
+        self._answer_s.count(answer_s, times)
+
+    def _count_pace(self, usage: Usage, took_ms: int, model: "_Model") -> None:
+        written = usage.output_tokens + usage.reasoning_tokens
+        if written > 1:
+            self._token_s.observe(took_ms / 1000 / (written - 1), model.of_provider)
+
+    def _count_usage(self, usage: Usage, cost_nanousd: int | None, model: "_Model") -> None:
+        """Written out, because it runs for every request; nothing is shown before there is something of it."""
+        if cost_nanousd is None:
+            self._unpriced.add(model.labels)
+        else:
+            self._cost.add(model.labels, cost_nanousd)
         if usage.is_estimated:
-            self._estimated.add(labels.provider)
-        self._count_tokens(usage, labels)
-
-    def _count_tokens(self, usage: Usage, labels: "_LabelsOf") -> None:
-        """Written out, because it runs for every request."""
-        add = self._tokens.add
+            self._estimated.add(model.of_provider)
         if usage.input_tokens:
-            add(labels.input, usage.input_tokens)
-        if usage.cache_read_tokens:
-            add(labels.cache_read, usage.cache_read_tokens)
-        if usage.cache_write_tokens:
-            add(labels.cache_write, usage.cache_write_tokens)
+            if model.input is None:
+                model.input = self._tokens.cell((*model.labels, "input"))
+            model.input[0] += usage.input_tokens
         if usage.output_tokens:
-            add(labels.output, usage.output_tokens)
+            if model.output is None:
+                model.output = self._tokens.cell((*model.labels, "output"))
+            model.output[0] += usage.output_tokens
+        if usage.cache_read_tokens:
+            self._tokens.add((*model.labels, "cache_read"), usage.cache_read_tokens)
+        if usage.cache_write_tokens:
+            self._tokens.add((*model.labels, "cache_write"), usage.cache_write_tokens)
         if usage.reasoning_tokens:
-            add(labels.reasoning, usage.reasoning_tokens)
+            self._tokens.add((*model.labels, "reasoning"), usage.reasoning_tokens)
 
-    def _new_labels(self, names: tuple[str, str]) -> "_LabelsOf":
-        """The labels of a model, kept; what is not in the catalogue is `other`."""
+    def _new_ended(self, key: tuple[str, bool, str]) -> "_Ended":
+        surface, is_stream, outcome = key
+        stream = _STREAM[is_stream]
+        requests = self._requests.cell((surface, *stream, outcome))
+        if len(self._ended) >= _MAX_NAMES:
+            self._ended.clear()
+        ended = self._ended[key] = _Ended(requests, self._request_s.cell(stream))
+        return ended
+
+    def _new_model(self, names: tuple[str, str]) -> "_Model":
+        """Of a model, kept; what is not in the catalogue is `other`."""
         provider = names[0]
-        model = provider, self._name_of(*names) or OTHER
-        if len(self._labels) >= _MAX_NAMES:  # dates of snapshots are many, and callers can make up any
-            self._labels.clear()
-        labels = self._labels[names] = _LabelsOf((provider,), model, *((*model, kind) for kind in _KINDS))
-        return labels
+        if len(self._models) >= _MAX_NAMES:  # dates of snapshots are many, and callers can make up any
+            self._models.clear()
+        model = self._models[names] = _Model((provider,), (provider, self._name_of(*names) or OTHER))
+        return model
 
     def _make_counters(self, metrics: Metrics) -> None:
         self._requests = metrics.counter(
@@ -167,6 +197,7 @@ class RequestMetrics:
         self._wait_s = metrics.histogram(
             Name("perpetuo_wait_seconds", "Held back on purpose: for a place, or before trying again."), OWN_BOUNDS_S
         )
+        self._waits = self._wait_s.cell(())
         self._overhead_s = metrics.histogram(
             Name("perpetuo_overhead_seconds", "What the gateway itself took.", stream, 2), OWN_BOUNDS_S
         )

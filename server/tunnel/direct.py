@@ -4,6 +4,7 @@ It runs as the channel makes such calls in one process, in a task of its own. Ho
 """
 
 import asyncio
+import logging
 from typing import Any
 
 import grpc
@@ -13,7 +14,10 @@ from server.inprocess.rpc import Outcome
 from server.tunnel.call import Outlet, Way
 from server.tunnel.frames import BODY, END, PIECE_BYTES, REFUSED
 
+_log = logging.getLogger(__name__)
 _OK = grpc.StatusCode.OK.value[0]
+_CANCELLED = grpc.StatusCode.CANCELLED.value[0]
+_UNKNOWN = grpc.StatusCode.UNKNOWN.value[0]
 
 
 class DirectRpc:
@@ -32,6 +36,7 @@ class DirectRpc:
     def start(self, task: asyncio.Task[None], direct: Direct) -> None:
         """Is told the task that runs it, before that has begun."""
         self._call = direct.begin(task)
+        task.add_done_callback(self._ended)
 
     async def serve(self, direct: Direct, prepared: Any, body: bytes) -> None:
         """Runs the call to its end."""
@@ -65,6 +70,15 @@ class DirectRpc:
             self._end = (END, self.id, _OK, "", answer.metadata, ())
             self.outlet = Outlet(self.way, self.id, self._finish)
             self.outlet.start(answer.body)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Makes sure that the caller gets a status, also where a defect or somebody else ended the task."""
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None:
+            _log.error("A call without messages has failed", exc_info=failure)
+            self._tell((END, self.id, _UNKNOWN, "The gateway failed.", (), ()))
+        elif task.cancelled():
+            self._tell((END, self.id, _CANCELLED, "The handler was cancelled.", (), ()))
 
     def _finish(self) -> None:
         self._tell(self._end)

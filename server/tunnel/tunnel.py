@@ -68,7 +68,7 @@ class Tunnel:
         self._heads: dict[int, tuple[Direct | None, Any]] = {}
         self._out = [write_frame((HELLO, VERSION, MAX_CALLS, MAX_REQUEST_BYTES, WINDOW_BYTES))]
         self._out_bytes = len(self._out[0])
-        self._waiting: list[Outlet] = []
+        self._waiting: dict[Outlet, None] = {}
         self._wake: asyncio.Future[None] | None = None
         self._is_leaving = False
         self._takes_no_more = False
@@ -117,7 +117,7 @@ class Tunnel:
 
     def resume_later(self, outlet: Outlet) -> None:
         """Has an outlet go on when the tunnel is full no more."""
-        self._waiting.append(outlet)
+        self._waiting[outlet] = None
 
     def close(self, call_id: int) -> None:
         """A call is over; its last frame was sent."""
@@ -225,7 +225,7 @@ class Tunnel:
                 continue
             await self._send(write_batch(self._next_batch()))
             if self._waiting and not self.is_full:
-                waiting, self._waiting = self._waiting, []
+                waiting, self._waiting = self._waiting, {}
                 for outlet in waiting:
                     outlet.resume()
 

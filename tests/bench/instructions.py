@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -37,11 +38,16 @@ _GAP_MS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The upstream that answers, the body that is sent, and one in how many requests is made."""
+    """The upstream that answers, the body that is sent, and one in how many requests is made.
+
+    `is_apart`: edge and core are two processes, and both are counted. `connections` ask at the same time.
+    """
 
     upstream: str
     body: str
     one_in: int = 1
+    is_apart: bool = False
+    connections: int = 1
 
 
 _CASES: Final = {
@@ -50,6 +56,8 @@ _CASES: Final = {
     "paced": Case("paced", "stream", one_in=8),
     "large": Case("whole", "large"),
     "repeated": Case("whole", "repeated"),
+    "apart": Case("whole", "unary", is_apart=True, connections=8),
+    "apart-paced": Case("paced", "stream", one_in=4, is_apart=True, connections=8),
 }
 _WARM_UP: Final = 50
 _START_LIMIT_S: Final = 180.0
@@ -58,13 +66,27 @@ _IDLE_S: Final = 15.0
 
 
 @contextmanager
-def counted_gateway(folder: Path) -> Iterator[tuple[gateway.Gateway, subprocess.Popen[bytes]]]:
+def counted_gateway(folder: Path, *, is_apart: bool = False) -> Iterator[gateway.Gateway]:
     """A gateway under callgrind that counts nothing yet."""
-    ready_file, log = folder / "ready", folder / "log"
-    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/count"]
-    command += [sys.executable, "-m", "cli.main", "serve", "--port", "0", "--grpc-port", "0"]
-    command += ["--allow-private-upstreams", "--default-plan", "enterprise"]
-    command += ["--data-dir", str(folder / "data"), "--ready-file", str(ready_file)]
+    core_options = ("--allow-private-upstreams", "--default-plan", "enterprise", "--data-dir", str(folder / "data"))
+    with ExitStack() as stack:
+        if is_apart:
+            core = stack.enter_context(_counted(folder, "server", "--grpc-port", "0", *core_options))
+            address = f"127.0.0.1:{core['grpc_port']}"
+            edge = stack.enter_context(_counted(folder, "edge", "--core", address, "--port", "0"))
+            yield gateway.Gateway((core["pid"], edge["pid"]), edge["port"], core["grpc_port"], 0.0)
+        else:
+            ports = ("--port", "0", "--grpc-port", "0")
+            both = stack.enter_context(_counted(folder, "cli.main", "serve", *ports, *core_options))
+            yield gateway.Gateway((both["pid"],), both["port"], both["grpc_port"], 0.0)
+
+
+@contextmanager
+def _counted(folder: Path, module: str, *options: str) -> Iterator[dict[str, int]]:
+    """A process under callgrind; gives what its ready file says."""
+    ready_file, log = folder / f"{module}.ready", folder / f"{module}.log"
+    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/count.{module}"]
+    command += [sys.executable, "-m", module, *options, "--ready-file", str(ready_file)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | {"PYTHONHASHSEED": "0"})
     try:
@@ -73,8 +95,8 @@ def counted_gateway(folder: Path) -> Iterator[tuple[gateway.Gateway, subprocess.
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"the gateway did not come up:\n{log.read_text()[-2000:]}")
             time.sleep(0.1)
-        ready = json.loads(ready_file.read_bytes())
-        yield gateway.Gateway((process.pid,), ready["port"], ready["grpc_port"], 0.0), process
+        ready: dict[str, int] = json.loads(ready_file.read_bytes())
+        yield {**ready, "pid": process.pid}
     finally:
         process.terminate()
         process.wait(60)
@@ -82,29 +104,36 @@ def counted_gateway(folder: Path) -> Iterator[tuple[gateway.Gateway, subprocess.
 
 def count(folder: Path, case: Case, requests: int) -> float:
     """Thousands of instructions for one request of a case."""
-    body, requests = payload.bodies()[case.body], max(requests // case.one_in, 1)
+    body, requests = payload.bodies()[case.body], max(requests // case.one_in, case.connections)
+    requests -= requests % case.connections
     with (
         upstreams(folder, measured=None, load=None, gap_ms=_GAP_MS) as running,
-        counted_gateway(folder) as (started, process),
+        counted_gateway(folder, is_apart=case.is_apart) as started,
     ):
         target = gateway.target(started, running, case.upstream)
-        _ask(target, body, _WARM_UP // case.one_in)
-        _control(process, "--instr=on")
+        _ask_side_by_side(target, body, max(_WARM_UP // case.one_in, case.connections), case.connections)
+        _control(started, "--instr=on")
         began_s = time.monotonic()
-        _ask(target, body, requests)
+        _ask_side_by_side(target, body, requests, case.connections)
         time.sleep(_SETTLE_S)
         took_s = time.monotonic() - began_s
-        _control(process, "--instr=off")
-        _control(process, "--dump")
+        _control(started, "--instr=off")
+        _control(started, "--dump")
         served = _total_of(folder)
         idle_s = min(took_s, _IDLE_S)
-        _control(process, "--instr=on")
+        _control(started, "--instr=on")
         time.sleep(idle_s)
-        _control(process, "--instr=off")
-        _control(process, "--dump")
+        _control(started, "--instr=off")
+        _control(started, "--dump")
     # Dumps are numbered, and each begins at 0; what is written at the end is empty because counting is off.
     idle = _total_of(folder) - served
     return (served - idle * took_s / idle_s) / requests / 1000
+
+
+def _ask_side_by_side(target: Target, body: bytes, times: int, connections: int) -> None:
+    with ThreadPoolExecutor(connections) as pool:
+        for asked in [pool.submit(_ask, target, body, times // connections) for _ in range(connections)]:
+            asked.result()
 
 
 def _ask(target: Target, body: bytes, times: int) -> None:
@@ -120,9 +149,10 @@ def _ask(target: Target, body: bytes, times: int) -> None:
     connection.close()
 
 
-def _control(process: subprocess.Popen[bytes], option: str) -> None:
-    command = ["callgrind_control", option, str(process.pid)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _control(started: gateway.Gateway, option: str) -> None:
+    for pid in started.pids:
+        command = ["callgrind_control", option, str(pid)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _total_of(folder: Path) -> int:

@@ -33,10 +33,11 @@ from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.dispatch.pace import Hedging
 from server.routing.dispatch.run import Run
 from server.routing.failure import FailureClass, classify
-from server.routing.filters import Rejected, rejected_as_resting
+from server.routing.filters import rejected_as_resting
 from server.routing.health import Health
 from server.routing.nobody import nobody_awake
 from server.routing.patience import Patience, reasons
+from server.routing.plan import Rejected
 from server.routing.rules import RULES, Bill, Notice
 from server.routing.verdict import Failure, verdict
 from server.routing.world import ModelOf

@@ -8,7 +8,7 @@ from server.errors import ClientGone
 from server.routing.attempt import Attempt
 from server.routing.course import Course
 from server.routing.dispatch.errand import Errand
-from server.routing.filters import Rejected
+from server.routing.plan import Rejected
 
 FASTER: Final = "Another candidate was faster."
 

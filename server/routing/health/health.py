@@ -15,9 +15,9 @@ from server.routing.health.budget import FLEET_FLOOR_PER_S, Budget, Refusal, cal
 from server.routing.health.records import EntryRecord, ModelRecord, Records
 from server.routing.health.rest import Rest, rest_after
 from server.routing.health.visit import Visit, visit
+from server.routing.plan import Resting
 from server.routing.rules import RULES
 from server.routing.rules import Health as Effect
-from server.routing.world import Resting
 
 SHORT_REST_S: Final = 1.0
 """Who has waited and asks the same once more does not mind a rest that ends within this time."""

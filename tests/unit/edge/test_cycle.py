@@ -354,3 +354,47 @@ async def test_the_cycle_of_a_request_is_found_by_what_it_receives_with() -> Non
     connection = Connection()
     assert cycle_of(connection.cycle.receive) is connection.cycle
     assert cycle_of(lambda: None) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "keep_alive", "written"),
+    [
+        ("POST", True, b"HTTP/1.1 200 OK\r\na: 1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"),
+        ("HEAD", True, b"HTTP/1.1 200 OK\r\na: 1\r\n\r\n"),
+        (
+            "POST",
+            False,
+            b"HTTP/1.1 200 OK\r\na: 1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+        ),
+    ],
+    ids=["as it is", "without its body", "the last on its connection"],
+)
+async def test_the_head_of_a_stream_goes_out_with_its_first_piece(
+    method: str, keep_alive: bool, written: bytes
+) -> None:
+    connection, told = Connection(method=method, keep_alive=keep_alive), Connection(method=method)
+    headers = [(b"a", b"1"), *([] if keep_alive else [(b"connection", b"close")])]
+    await connection.cycle.open(b"a: 1\r\n")
+    await told.start(*headers)
+    for each in (connection, told):
+        await each.body(b"ab", more=True)
+        assert len(each.transport.written) == 1
+        await each.body()
+        assert b"".join(each.transport.written) == written
+    assert connection.transport.is_closed is not keep_alive
+
+
+async def test_a_stream_is_opened_once_the_connection_takes_more_and_not_for_who_has_left_or_after_an_answer() -> None:
+    gone, answered, slow = Connection(), Connection(), Connection()
+    slow.flow.write_paused = gone.cycle.disconnected = True
+    opening = asyncio.ensure_future(slow.cycle.open(b""))
+    await asyncio.sleep(0)
+    assert not slow.cycle.response_started
+    slow.flow.drained.set()
+    await opening
+    assert slow.cycle.response_started
+    await gone.cycle.open(b"")
+    assert not gone.cycle.response_started
+    await answered.cycle.answer(200, b"", b"body")
+    with pytest.raises(RuntimeError, match="after another"):
+        await answered.cycle.open(b"")

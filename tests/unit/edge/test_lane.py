@@ -326,6 +326,6 @@ def test_a_lane_takes_what_would_come_to_it() -> None:
     class Endpoint:
         twin = object()
 
-    lane = Lane(Endpoint(), None, None, 12, None, "", None)  # type: ignore[arg-type]  # asked for no more than this
+    lane = Lane(Endpoint(), "", None, None, 12, None, "", None)  # type: ignore[arg-type]  # asked for no more than this
     bodies = [b"", b"{}", b"x" * 12, b"x" * 13, b'{"stream":1}']
     assert [lane.takes(body) for body in bodies] == [False, True, True, False, True]

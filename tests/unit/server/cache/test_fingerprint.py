@@ -11,6 +11,7 @@ from msgspec import Raw
 from server.cache.fingerprint import MOST_SCOPES, LastTurn, Scope, Scopes, fingerprint, last_turn
 from server.chat.deployment import Deployment
 from server.chat.native import NativeRequest
+from server.chat.principal import Plan, Principal
 from server.chat.request import ChatRequest, parse_chat_request
 
 ENTRY = Deployment("prov_1", "ws_1", "openai", "https://x.example/v1", "sk-1")
@@ -95,24 +96,28 @@ def test_a_number_that_no_double_holds_has_no_fingerprint() -> None:
     assert of(BODY[:-1] + b',"x":123456789012345678901234567890}') is not None
 
 
+def caller(workspace_id: str, *allowed_models: str) -> Principal:
+    return Principal("usr_1", workspace_id, Plan.FREE, allowed_models=allowed_models)
+
+
 def test_a_scope_is_worked_out_again_when_the_entries_are_read_anew() -> None:
     scopes, entries = Scopes(), (ENTRY, OTHER)
-    known = scopes.of("ws_1", ("a", "b"), "default", entries)
-    assert scopes.of("ws_1", ("a", "b"), "default", entries) is known
+    known = scopes.of(caller("ws_1", "a", "b"), "default", entries)
+    assert scopes.of(caller("ws_1", "a", "b"), "default", entries) is known
     assert of(BODY, known) == of(BODY)
-    changed = scopes.of("ws_1", ("a", "b"), "default", (ENTRY, replace(OTHER, api_key="sk-3")))
+    changed = scopes.of(caller("ws_1", "a", "b"), "default", (ENTRY, replace(OTHER, api_key="sk-3")))
     assert of(BODY, changed) not in (of(BODY), None)
-    assert of(BODY, scopes.of("ws_1", ("a",), "default", entries)) not in (of(BODY), None)
+    assert of(BODY, scopes.of(caller("ws_1", "a"), "default", entries)) not in (of(BODY), None)
 
 
 def test_only_the_scopes_of_the_last_requests_are_remembered() -> None:
     scopes, entries = Scopes(), (ENTRY,)
-    first = scopes.of("ws_0", (), "default", entries)
+    first = scopes.of(caller("ws_0"), "default", entries)
     for number in range(1, MOST_SCOPES):
-        scopes.of(f"ws_{number}", (), "default", entries)
-    assert scopes.of("ws_0", (), "default", entries) is first
-    scopes.of("ws_x", (), "default", entries)
-    assert scopes.of("ws_0", (), "default", entries) is not first
+        scopes.of(caller(f"ws_{number}"), "default", entries)
+    assert scopes.of(caller("ws_0"), "default", entries) is first
+    scopes.of(caller("ws_x"), "default", entries)
+    assert scopes.of(caller("ws_0"), "default", entries) is not first
 
 
 def test_no_two_tenants_meet_whatever_they_put_into_their_requests() -> None:

@@ -15,6 +15,7 @@ from server.chat.answer import (
     identify_chunk,
     peek_answer,
     peek_chunk,
+    with_metadata,
 )
 from server.chat.usage import Usage
 from server.errors import UpstreamBadResponse
@@ -317,3 +318,23 @@ def test_json_that_is_cut_is_told_from_what_is_none(body: bytes, details: dict[s
     with pytest.raises(UpstreamBadResponse) as caught:
         peek_answer(body)
     assert caught.value.details == details
+
+
+@pytest.mark.parametrize(
+    ("member", "is_plain"),
+    [
+        pytest.param("", True, id="no metadata"),
+        pytest.param(',"gateway_metadata":{"routed_to":"x"}', False, id="metadata of another gateway"),
+        pytest.param(',"gateway\\u005fmetadata":null', False, id="by an escaped name"),
+        pytest.param(',"x":{"gateway_metadata":1}', True, id="deeper down, which is not ours"),
+    ],
+)
+def test_metadata_that_are_there_are_replaced(member: str, is_plain: bool) -> None:
+    body = f'{{"id":"chatcmpl-1","choices":[]{member}}}'.encode()
+    facts = peek_answer(body)
+    assert facts.is_plain is is_plain
+    finished = with_metadata(body, METADATA, is_plain=facts.is_plain)
+    if finished is None or not is_plain:
+        finished = finish_answer(body, identity=Identity("x"), metadata=METADATA)
+    assert finished.count(b'"routed_to"') == 1
+    assert json.loads(finished)["gateway_metadata"]["routed_to"] == "gpt-4o-mini"

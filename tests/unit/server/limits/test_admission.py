@@ -64,6 +64,22 @@ async def test_calls_side_by_side_over_several_keys_admit_exactly_the_limit(plan
     assert sum(await outcomes(build(), 200, plan)) == admitted
 
 
+@pytest.mark.parametrize(
+    ("plan", "limits", "is_free"),
+    [
+        (Plan.ENTERPRISE, None, True),
+        (Plan.ENTERPRISE, KeyLimits(), True),
+        (Plan.ENTERPRISE, KeyLimits(tokens_per_day=1), False),
+        (Plan.FREE, None, False),
+    ],
+    ids=["a plan without limits", "a key without limits", "a key with a limit", "a plan with limits"],
+)
+async def test_who_is_free_of_limits_needs_no_grant(plan: Plan, limits: KeyLimits | None, is_free: bool) -> None:
+    principal = of_plan(plan, "key_1", limits)
+    assert build().is_free(principal) is is_free
+    assert (await admit(build(), principal) is None) is is_free
+
+
 async def test_a_refusal_tells_plan_window_wait_and_what_to_do() -> None:
     time = Time()
     admission = build(time)

@@ -13,8 +13,8 @@ from server.routing.ask import Ask
 from server.routing.complexity import Complexity
 from server.routing.decision import MAX_CHOSEN, MAX_CHOSEN_OF_ENTRY, Decision, decide
 from server.routing.features import Needs
-from server.routing.filters import Filter
 from server.routing.measured import Measured
+from server.routing.plan import Filter
 from tests.unit.server.routing.worlds import ask, entry, measured, random_entries, world
 
 OPENAI = entry("o", "openai", 1)

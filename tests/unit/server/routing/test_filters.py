@@ -5,7 +5,8 @@ import pytest
 from server.routing.ask import Ask
 from server.routing.features import Needs
 from server.routing.filters import sift
-from server.routing.world import Resting, World
+from server.routing.plan import Resting
+from server.routing.world import World
 from tests.unit.server.routing.worlds import ask, entry, world
 
 OPENAI = entry("o", "openai")

@@ -8,7 +8,8 @@ from server.routing.decision import decide
 from server.routing.features import Needs
 from server.routing.filters import rejected_as_resting
 from server.routing.nobody import nobody_awake
-from server.routing.world import Resting, World
+from server.routing.plan import Resting
+from server.routing.world import World
 from tests.unit.server.routing.worlds import ask, entry, world
 
 OPENAI, GROQ, DEMO = entry("o", "openai"), entry("g", "groq"), entry("d", "demo")

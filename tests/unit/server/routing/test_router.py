@@ -24,8 +24,9 @@ from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Dispatcher, Surroundings
 from server.routing.measured import Measurements
 from server.routing.patience import Patience
+from server.routing.plan import Resting
 from server.routing.router import Router, Sources
-from server.routing.world import PriceOf, Resting
+from server.routing.world import PriceOf
 from server.sharing import Sharing
 from tests.stores.ledgers import Nowhere
 from tests.unit.server.routing.admitting import unlimited

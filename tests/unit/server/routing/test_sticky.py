@@ -12,8 +12,8 @@ from server.chat.view import Strategy
 from server.ingress.embeddings.request import read_embedding
 from server.routing.decision import decide
 from server.routing.measured import Measured
+from server.routing.plan import Resting
 from server.routing.sticky import Bond, Home, Homes, bond_of, eased, pull, pulls
-from server.routing.world import Resting
 from tests.unit.server.routing.worlds import ask, entry, measured, world
 
 SYSTEM = {"role": "system", "content": "Be brief."}

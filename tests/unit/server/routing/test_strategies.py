@@ -2,8 +2,8 @@
 
 from server.chat.deployment import Candidate
 from server.chat.policy import Weights
-from server.routing.filters import Option
 from server.routing.measured import Measured
+from server.routing.plan import Option
 from server.routing.strategies import UNKNOWN_TIER, Figures, figures_of, scores_of, shortfall
 from tests.unit.server.routing.worlds import KNOWN, ask, entry, measured, world
 

@@ -260,6 +260,9 @@ async def test_a_line_that_cannot_be_written_fails_nobody(log_format: LogFormat)
 
 def call_line(client_request_id: str | None = None) -> CallLine:
     return CallLine(
+        timestamp="",
+        level="info",
+        event="call",
         request_id="req_1",
         method="/a.B/C",
         code="OK",

@@ -109,5 +109,5 @@ def test_many_snapshots_of_a_model_are_one_label_and_are_not_all_remembered() ->
     requests = RequestMetrics(Metrics(), lambda provider, model: "gpt-4o")
     for number in range(10_000):
         requests.settle(replace(RECORD, attempts=(replace(ATTEMPT, model=f"gpt-4o-{number}"),)), 0.0, None)
-    assert len(requests._labels) <= 4096
+    assert len(requests._models) <= 4096
     assert requests._cost.values == {("openai", "gpt-4o"): 10_000_000_000}

@@ -82,3 +82,25 @@ async def test_who_leaves_amid_a_large_answer_gets_no_more() -> None:
     assert rpc.outlet is not None
     rpc.outlet.grant(2 * WINDOW_BYTES)
     assert len(way.sent) == sent
+
+
+async def test_a_task_that_somebody_else_cancels_is_told() -> None:
+    way, method = Way(), Method()
+    _, task = started(way, method)
+    task.cancel()
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert [frame[:3] for frame in way.sent] == [(END, 3, grpc.StatusCode.CANCELLED.value[0])]
+
+
+async def test_a_defect_is_told_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Method):
+        async def answer(self, call: DirectCall, prepared: Any, body: bytes) -> Answer:
+            raise ZeroDivisionError("secret")
+
+    way = Way()
+    _, task = started(way, Broken())
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert [frame[:4] for frame in way.sent] == [(END, 3, grpc.StatusCode.UNKNOWN.value[0], "The gateway failed.")]
+    assert "secret" in caplog.text

@@ -8,8 +8,8 @@ import struct
 import pytest
 
 from cli.mock.upstream import MockUpstream
-from server.chat.wire import FixedHeaders, Timeouts, WireRequest
-from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamBlocked, UpstreamReset, UpstreamTimeout
+from server.chat.wire import Timeouts, WireRequest
+from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamReset, UpstreamTimeout
 from server.upstream.client import HttpTransport
 from tests.unit.server.upstream.asking import ANSWER, QUICK, chat, collect, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
@@ -374,29 +374,3 @@ async def test_closing_the_transport_ends_what_runs(mock: MockUpstream) -> None:
         await anext(pieces)
     await response.close()
     await mock.idle()
-
-
-async def test_headers_that_stay_the_same_are_sent_with_each_request(
-    mock: MockUpstream, transport: HttpTransport
-) -> None:
-    headers = FixedHeaders({"Content-Type": "application/json", "Authorization": "Bearer k"})
-    asked = [("chat/completions", b'{"model":"m"}'), ("chat/completions", b'{"model":"mm"}'), ("embeddings", b"{}")]
-    other = HttpTransport(allow_private_upstreams=True, user_agent="other")
-    try:
-        for sender in (transport, other, transport):
-            for path, body in asked:
-                await read_all(sender, WireRequest("POST", f"{mock.base_url}/{path}", headers, body))
-    finally:
-        await other.close()
-    arrived = [(request.header("user-agent"), request.body) for request in mock.requests]
-    bodies = [body for _, body in asked]
-    assert arrived == [(agent, body) for agent in ("perpetuo", "other", "perpetuo") for body in bodies]
-    assert {request.header("authorization") for request in mock.requests} == {"Bearer k"}
-    assert [request.path.rpartition("/")[2] for request in mock.requests[:3]] == ["completions"] * 2 + ["embeddings"]
-
-
-async def test_headers_that_stay_the_same_are_checked_too(transport: HttpTransport) -> None:
-    headers = FixedHeaders({"x": "a\r\nb: c"})
-    for _ in range(2):
-        with pytest.raises(UpstreamBlocked, match="no header"):
-            await transport.send(WireRequest("POST", "http://127.0.0.1:1/", headers, b"{}"), QUICK)

@@ -1,4 +1,4 @@
-"""Whom the HTTP client reaches: connections that are refused or hang, names, addresses, certificates."""
+"""Whom the HTTP client reaches: connections that are refused or hang, names, addresses, certificates; and with what."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.mock.upstream import MockUpstream
-from server.chat.wire import Timeouts, WireRequest
+from server.chat.wire import FixedHeaders, Timeouts, WireRequest
 from server.errors import (
     PerpetuoError,
     UpstreamBlocked,
@@ -144,3 +144,29 @@ async def test_nothing_of_a_request_is_sent_where_tls_did_not_come_about(transpo
             await transport.send(request, QUICK)
     assert came[0].startswith(b"\x16\x03")
     assert b"secret" not in b"".join(came)
+
+
+async def test_headers_that_stay_the_same_are_sent_with_each_request(
+    mock: MockUpstream, transport: HttpTransport
+) -> None:
+    headers = FixedHeaders({"Content-Type": "application/json", "Authorization": "Bearer k"})
+    asked = [("chat/completions", b'{"model":"m"}'), ("chat/completions", b'{"model":"mm"}'), ("embeddings", b"{}")]
+    other = HttpTransport(allow_private_upstreams=True, user_agent="other")
+    try:
+        for sender in (transport, other, transport):
+            for path, body in asked:
+                await read_all(sender, WireRequest("POST", f"{mock.base_url}/{path}", headers, body))
+    finally:
+        await other.close()
+    arrived = [(request.header("user-agent"), request.body) for request in mock.requests]
+    bodies = [body for _, body in asked]
+    assert arrived == [(agent, body) for agent in ("perpetuo", "other", "perpetuo") for body in bodies]
+    assert {request.header("authorization") for request in mock.requests} == {"Bearer k"}
+    assert [request.path.rpartition("/")[2] for request in mock.requests[:3]] == ["completions"] * 2 + ["embeddings"]
+
+
+async def test_headers_that_stay_the_same_are_checked_too(transport: HttpTransport) -> None:
+    headers = FixedHeaders({"x": "a\r\nb: c"})
+    for _ in range(2):
+        with pytest.raises(UpstreamBlocked, match="no header"):
+            await transport.send(WireRequest("POST", "http://127.0.0.1:1/", headers, b"{}"), QUICK)
