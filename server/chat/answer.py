@@ -129,6 +129,7 @@ class _WholeAnswer(Struct, gc=False):
     usage: _Usage | None = None
     error: Raw | UnsetType = UNSET
     service_tier: str | None = None
+    gateway_metadata: Raw | UnsetType = UNSET
 
 
 _NO_INPUT = _InputDetails()
@@ -153,7 +154,8 @@ def peek_answer(body: bytes) -> AnswerFacts:
     if usage is not None and (usage.prompt_tokens.__class__ is int or usage.completion_tokens.__class__ is int):
         tier = answer.service_tier
         found = _in_buckets(usage, "" if tier is None or tier in _USUAL_TIERS else tier)
-    return AnswerFacts(answer.id, answer.model, choices[0].finish_reason or None, found, _says_something(choices))
+    finish_reason, is_plain = choices[0].finish_reason or None, answer.gateway_metadata is UNSET
+    return AnswerFacts(answer.id, answer.model, finish_reason, found, _says_something(choices), None, is_plain)
 
 
 def _peek_odd(body: bytes) -> AnswerFacts:

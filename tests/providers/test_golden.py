@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
 from server.catalogue.catalogue import Catalogue
+from server.chat.answer import AnswerFacts, ChunkFacts
 from server.chat.deployment import Candidate, Deployment
 from server.chat.model_facts import UNKNOWN_MODEL
 from server.chat.request import parse_chat_request
@@ -75,13 +76,12 @@ def candidate_of(row: Provider, model: str) -> Candidate:
     return Candidate(deployment, model, known.facts if known else UNKNOWN_MODEL)
 
 
-def facts_json(facts: msgspec.Struct) -> Mapping[str, object]:
+def facts_json(facts: AnswerFacts | ChunkFacts) -> Mapping[str, object]:
     """The facts; of the usage, parts of a bucket and tiers only where there are any."""
     shown: dict[str, Any] = msgspec.to_builtins(facts)
-    if shown["usage"]:
-        shown["usage"] = {
-            name: value for name, value in shown["usage"].items() if value or not name.startswith(PARTS_OF_USAGE)
-        }
+    if facts.usage is not None:
+        usage = msgspec.structs.asdict(facts.usage)
+        shown["usage"] = {name: value for name, value in usage.items() if value or not name.startswith(PARTS_OF_USAGE)}
     return {name: value for name, value in shown.items() if value not in (None, False)}
 
 

@@ -47,7 +47,7 @@ def chunk(*deltas: object, finish: str | None = None, **members: object) -> byte
 
 def test_peeks_an_answer() -> None:
     facts = peek_answer(answer({"role": "assistant", "content": "Hi"}, usage=USAGE))
-    assert facts == AnswerFacts("chatcmpl-1", "m", "stop", Usage(30, 64, 6, 20, 10), True)
+    assert facts == AnswerFacts("chatcmpl-1", "m", "stop", Usage(30, 64, 6, 20, 10), True, is_plain=True)
 
 
 def test_peeks_a_chunk() -> None:
@@ -329,8 +329,9 @@ def test_json_that_is_cut_is_told_from_what_is_none(body: bytes, details: dict[s
         pytest.param(',"x":{"gateway_metadata":1}', True, id="deeper down, which is not ours"),
     ],
 )
-def test_metadata_that_are_there_are_replaced(member: str, is_plain: bool) -> None:
-    body = f'{{"id":"chatcmpl-1","choices":[]{member}}}'.encode()
+@pytest.mark.parametrize("choices", ["[]", '[{"index":0,"message":{"content":"Hi"}}]'], ids=["no choice", "a choice"])
+def test_metadata_that_are_there_are_replaced(member: str, is_plain: bool, choices: str) -> None:
+    body = f'{{"id":"chatcmpl-1","choices":{choices}{member}}}'.encode()
     facts = peek_answer(body)
     assert facts.is_plain is is_plain
     finished = with_metadata(body, METADATA, is_plain=facts.is_plain)
