@@ -13,7 +13,8 @@ from typing import Final, Generic, TypeVar
 from server.inprocess.call import BaseCall
 from server.inprocess.context import InProcessContext
 from server.inprocess.direct import Running
-from server.inprocess.handling import Router, conclude, serve
+from server.inprocess.handling import Router, serve
+from server.inprocess.here import run_here
 from server.inprocess.metadata import Pairs
 from server.inprocess.payload import Reader, Sealed, Writer
 from server.inprocess.rpc import Rpc
@@ -50,7 +51,8 @@ class HereStream(Generic[Res], BaseCall):
         rpc = self._rpc
         self._take, rpc.sink = take, self._given
         if rpc.outcome is None:
-            await self._serve(rpc)
+            context = InProcessContext(rpc)
+            await run_here(self, context, serve(context, self._router), self._running)
         if self._refusal is not None:
             raise self._refusal
         outcome = rpc.outcome
@@ -67,26 +69,3 @@ class HereStream(Generic[Res], BaseCall):
             self._rpc.task = None
             self._rpc.cancel(_NOT_TAKEN)
             raise asyncio.CancelledError from None
-
-    async def _serve(self, rpc: Rpc) -> None:
-        """Runs the handler to its end. The end of a call cancels the task, but must not end more than the call."""
-        context = InProcessContext(rpc)
-        rpc.task = task = asyncio.current_task()
-        assert task is not None
-        self._running.add(rpc)
-        failure: BaseException | None = None
-        try:
-            await serve(context, self._router)
-        except asyncio.CancelledError as error:
-            failure = error
-            if task.cancelling() > rpc.cancels:
-                rpc.task = None
-                self.cancel()
-                raise
-        except Exception as error:  # noqa: BLE001  # there is no task of its own from which to read how it ended
-            failure = error
-        finally:
-            self._running.discard(rpc)
-            conclude(context, failure)
-            for _ in range(rpc.cancels):
-                task.uncancel()

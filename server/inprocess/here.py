@@ -6,19 +6,45 @@ handler sees the context of its caller, and an outcome that is due waits until a
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
-from server.inprocess.call import UnaryUnaryCall
+from server.inprocess.call import BaseCall, UnaryUnaryCall
 from server.inprocess.context import InProcessContext
 from server.inprocess.direct import Running
 from server.inprocess.handling import Router, conclude, serve_unary
 from server.inprocess.metadata import Pairs
-from server.inprocess.payload import Reader, Sealed, Writer
+from server.inprocess.payload import Reader, Writer
 from server.inprocess.rpc import Rpc
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
+
+
+async def run_here(
+    call: BaseCall, context: InProcessContext, handling: Coroutine[Any, Any, None], running: set[Running]
+) -> None:
+    """Runs the handler of a call to its end. The call's end cancels the task, but must not end more than the call."""
+    rpc = context.rpc
+    rpc.task = task = asyncio.current_task()
+    assert task is not None
+    running.add(rpc)
+    failure: BaseException | None = None
+    try:
+        await handling
+    except asyncio.CancelledError as error:
+        failure = error
+        if task.cancelling() > rpc.cancels:
+            rpc.task = None
+            call.cancel()
+            raise
+    except Exception as error:  # noqa: BLE001  # there is no task of its own from which to read how it ended
+        failure = error
+    finally:
+        running.discard(rpc)
+        conclude(context, failure)
+        for _ in range(rpc.cancels):
+            task.uncancel()
 
 
 class HereCall(UnaryUnaryCall[Res, Req]):
@@ -45,7 +71,8 @@ class HereCall(UnaryUnaryCall[Res, Req]):
         self._has_begun = True
         rpc = self._rpc
         if rpc.outcome is None and rpc.request is not None:
-            await self._serve(rpc, rpc.request)
+            context = InProcessContext(rpc)
+            await run_here(self, context, serve_unary(context, self._router, rpc.request), self._running)
         outcome = rpc.outcome
         assert outcome is not None
         self._raise_unless_ok(outcome)
@@ -53,26 +80,3 @@ class HereCall(UnaryUnaryCall[Res, Req]):
             self._answer = self._reader.open(rpc.response)
             rpc.response = None
         return self._answer  # type: ignore[return-value]  # an OK outcome came with a response
-
-    async def _serve(self, rpc: Rpc, request: Sealed) -> None:
-        """Runs the handler to its end. The end of a call cancels the task, but must not end more than the call."""
-        context = InProcessContext(rpc)
-        rpc.task = task = asyncio.current_task()
-        assert task is not None
-        self._running.add(rpc)
-        failure: BaseException | None = None
-        try:
-            await serve_unary(context, self._router, request)
-        except asyncio.CancelledError as error:
-            failure = error
-            if task.cancelling() > rpc.cancels:
-                rpc.task = None
-                self.cancel()
-                raise
-        except Exception as error:  # noqa: BLE001  # there is no task of its own from which to read how it ended
-            failure = error
-        finally:
-            self._running.discard(rpc)
-            conclude(context, failure)
-            for _ in range(rpc.cancels):
-                task.uncancel()
