@@ -16,7 +16,7 @@ from server.inprocess.payload import Reader, Writer
 from server.inprocess.rpc import OK, Outcome, Rpc
 
 _FINISHED = "RPC already finished."
-GONE = "the caller is gone"
+_GONE = "the caller is gone"
 # A tag and a length, of a field whose number is below 16.
 ENTRY_BYTES = 6
 _NO_READER: Reader[Any] = Reader(None)
@@ -26,6 +26,9 @@ _IS_STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
     """The context of one call. Only the task of its handler may use it."""
+
+    hands_over = False
+    """Whether `rpc.responses` is done with a message when it was put there, so that it needs no copy."""
 
     def __init__(self, rpc: Rpc) -> None:
         self.rpc = rpc
@@ -59,7 +62,8 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         self.raise_for_termination()
         rpc = self.rpc
         sink = rpc.sink
-        sealed = self._writer.seal(message) if sink is None else self._writer.hand_over(message)
+        is_kept = sink is None and not self.hands_over
+        sealed = self._writer.seal(message) if is_kept else self._writer.hand_over(message)
         refusal = rpc.refuse_size(sealed, "SERVER", "CLIENT")
         if refusal is not None:
             rpc.finish(refusal)
@@ -70,7 +74,7 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         if sink is not None and rpc.outcome is None:
             await sink(sealed)
         elif rpc.responses is None or not await rpc.responses.put(sealed):
-            raise grpc.aio.InternalError(GONE)
+            raise grpc.aio.InternalError(_GONE)
 
     def push(self, kind: type, entries: Sequence[bytes]) -> bool:
         """Gives a caller that takes it at once, in this very call, a response that is nothing but a list of bytes.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import grpc
 
-from server.inprocess.context import ENTRY_BYTES, GONE, InProcessContext
+from server.inprocess.context import ENTRY_BYTES, InProcessContext
 from server.inprocess.metadata import MetadataLike
 from server.inprocess.payload import Sealed
 from server.inprocess.pipe import Pipe
@@ -214,25 +214,11 @@ class TunnelContext(InProcessContext):
     """The context of one call. Only the task of its handler may use it."""
 
     rpc: TunnelRpc
+    hands_over = True
 
     def __init__(self, rpc: TunnelRpc, peer: Peer) -> None:
         super().__init__(rpc)
         self._peer = peer
-
-    async def write(self, message: Any) -> None:
-        """Sends a response, and waits while the caller is behind. Raises InternalError when the caller is gone."""
-        self.raise_for_termination()
-        rpc = self.rpc
-        sealed = self._writer.hand_over(message)
-        refusal = rpc.refuse_size(sealed, "SERVER", "CLIENT")
-        if refusal is not None:
-            rpc.finish(refusal)
-            raise grpc.aio.InternalError(refusal.details)
-        if not self._has_sent_metadata:
-            self._has_sent_metadata = True
-            rpc.send_initial_metadata(())
-        if rpc.responses is None or not await rpc.responses.put(sealed):
-            raise grpc.aio.InternalError(GONE)
 
     def push(self, kind: type, entries: Sequence[bytes]) -> bool:
         """Sends a response that is nothing but a list of bytes, at once. False: a message has to be written."""
