@@ -38,6 +38,14 @@ _OPTIONS = {
     "shared_buffers": "32MB",
 }
 _WATCH = '"$@" & server=$!; trap "kill -INT $server" TERM INT; read -r _; kill -INT $server; wait $server'
+_BECOME = """
+import os, sys
+user, group, *command = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(group))
+os.setuid(int(user))
+os.execv(command[0], command)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +143,19 @@ def _reachable(programs: Path, folder: Path) -> Path:
     return folder / programs.relative_to(package.parent)
 
 
+def _as_user(user: pwd.struct_passwd | None, command: list[str]) -> list[str]:
+    """The command, run as that user.
+
+    It changes the user itself: `subprocess` would fork for it, and a fork of a process in which gRPC runs sometimes
+    ends before it becomes the command (grpc/grpc#43055). Without a user `subprocess` uses vfork, which gRPC lets be.
+    """
+    if user is None:
+        return command
+    return [sys.executable, "-I", "-S", "-c", _BECOME, str(user.pw_uid), str(user.pw_gid), *command]
+
+
 def _run_as(user: pwd.struct_passwd | None, command: list[str], folder: Path) -> None:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        user=user and user.pw_uid,
-        group=user and user.pw_gid,
-        extra_groups=user and [],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run(_as_user(user, command), cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 
@@ -154,11 +164,8 @@ def _run_as(user: pwd.struct_passwd | None, command: list[str], folder: Path) ->
 def _running(user: pwd.struct_passwd | None, command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCH, "sh", *command],
+            _as_user(user, ["/bin/sh", "-c", _WATCH, "sh", *command]),
             cwd=folder,
-            user=user and user.pw_uid,
-            group=user and user.pw_gid,
-            extra_groups=user and [],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
