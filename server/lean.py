@@ -40,12 +40,17 @@ def import_lean() -> None:
     are signed with one key here; SQLAlchemy's object mapper beside its asynchronous engine; and the HTTP client with
     which the package of prices would fetch newer ones.
     """
-    with _without("rich"):
-        importlib.import_module("structlog")
+    import_logs()
     with _without("cryptography"):
         importlib.import_module("jwt")
     _import_engine_alone()
     _deferred(_PRICES)
+
+
+def import_logs() -> None:
+    """The first of these alone, for a process that serves nothing itself."""
+    with _without("rich"):
+        importlib.import_module("structlog")
 
 
 @contextmanager
