@@ -14,23 +14,31 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Final
 
-_M_ARENA_MAX: Final = -8
-_ARENAS: Final = 1
+_MIB: Final = 1024 * 1024
+# What malloc.h calls M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, and what mallopt(3) says of them.
+_MALLOC: Final = (
+    ("MALLOC_ARENA_MAX", -8, 1),
+    ("MALLOC_MMAP_THRESHOLD_", -3, _MIB),
+    ("MALLOC_TRIM_THRESHOLD_", -1, _MIB),
+)
 _ASYNCIO: Final = "sqlalchemy.ext.asyncio"
 _PRICES: Final = "genai_prices"
 
 
 def spare_memory() -> None:
-    """Has glibc's malloc keep one arena for all threads: with one for each, some 20 MiB stay reserved under load.
+    """Has glibc's malloc keep one arena for all threads, and give back what is large, or free at the end of it.
 
-    Python's threads allocate one at a time in any case. A process whose operator set `MALLOC_ARENA_MAX`, or that runs
-    over another C library, is left as it is. To be called before there is a second thread.
+    With an arena for each thread some 20 MiB stay reserved under load; Python's threads allocate one at a time in any
+    case. By itself malloc learns from the 19 MiB of the first hash of a password to keep as much ever after. What an
+    operator set by variables of the environment stays as it is, and so does another C library. To be called before
+    there is a second thread.
     """
-    if "MALLOC_ARENA_MAX" in os.environ:
-        return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, _ARENAS)
+    if mallopt is None:
+        return
+    for variable, option, value in _MALLOC:
+        if variable not in os.environ:
+            mallopt(option, value)
 
 
 def import_lean() -> None:

@@ -94,3 +94,31 @@ def test_all_threads_share_one_arena(environment: dict[str, str], has_one: bool)
     if "<malloc" not in told:
         pytest.skip("this C library does not tell of its arenas")
     assert (told.count("<heap nr=") == 1) is has_one
+
+
+HASHES = """
+import ctypes
+from server.accounts.passwords import Passwords
+from server.lean import spare_memory
+import asyncio
+spare_memory()
+def resident_kib():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+async def hashed():
+    passwords = Passwords()
+    await passwords.hash("its imports and its thread")
+    before = resident_kib()
+    for _ in range(3):
+        await passwords.hash("a password that is long")
+    return resident_kib() - before
+print(asyncio.run(hashed()), hasattr(ctypes.CDLL(None), "mallopt"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc, and /proc")
+def test_what_hashing_a_password_takes_is_given_back() -> None:
+    grown_kib, has_mallopt = run(HASHES).split()
+    if has_mallopt == "False":
+        pytest.skip("this C library cannot be told")
+    assert int(grown_kib) < 10 * 1024
