@@ -14,17 +14,19 @@ def serve(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     # Nothing of what is imported is garbage; looking for some takes a tenth of the start.
     gc.disable()
-    from server.lean import import_lean, spare_memory
+    from server.lean import import_lean, import_logs, spare_memory
 
     spare_memory()
-    import_lean()
+    import_logs()
     from cli.serve_settings import read_settings
 
     settings = read_settings(arguments)
     if settings.workers > 1:
         from cli.workers import supervise
 
+        gc.enable()
         return supervise(settings, began)
+    import_lean()
     from cli.serve import serve as serve_alone
 
     return serve_alone(settings, began)

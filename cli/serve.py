@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file, write_worker_file
-from edge.serve import bind, serving
+from edge.listening import bind
+from edge.serve import serving
 from edge.standalone import gateway_app
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file
-from edge.serve import bind
+from edge.listening import bind
 from server.telemetry.logs import LineLogger, configure, log_format
 
 _WORKER: Final = """

@@ -317,6 +317,7 @@ class Cycle:
 
     def _flush(self) -> None:
         """Sends the head if nothing has come to go with it."""
+        self._flushing = None
         if self._head is not None:
             head, self._head = self._head, None
             self._write_out(head)
@@ -346,6 +347,7 @@ class Cycle:
         """What is to be written: both, or the data alone once the head is written."""
         if self._flushing is not None:
             self._flushing.cancel()
+            self._flushing = None
         if len(data) > _JOINED_BYTES:
             self._flush()
             return data

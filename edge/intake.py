@@ -111,8 +111,9 @@ _PEEK: Final = msgspec.json.Decoder(_Peek)
 
 def wants_stream(body: bytes) -> bool:
     """Whether a JSON body says `"stream": true` at its top level. Malformed JSON says nothing."""
-    # `find` and not `in`, which takes bytes for a number first, and that ten times as long.
-    if body.find(b'"stream"') < 0 and body.find(b"\\u") < 0:
+    # `find` and not `in`, which takes bytes for a number first, and that ten times as long. A single byte is found at
+    # once; a letter of the name that is written as an escape is one of the first 256 characters.
+    if body.find(b'"stream"') < 0 and (body.find(b"\\") < 0 or body.find(b"\\u00") < 0):
         return False
     try:
         return _PEEK.decode(body).stream is True

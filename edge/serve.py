@@ -20,12 +20,10 @@ from edge.acceptor import Acceptor
 from edge.doorman import Doorman
 from edge.gate import Gate
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
+from edge.listening import bind
 from edge.settings import EdgeSettings
 
 _BACKLOG = 4096
-# Of each connection, in the kernel, which takes twice that. It would let a buffer grow to megabytes otherwise, and when
-# many clients take nothing of their answers all other connections of the machine would wait for its memory.
-_SEND_BUFFER_BYTES = 64 * 1024
 # Longer than the idle time of common connection pools, so that the client closes first.
 _KEEP_ALIVE_S = 75
 
@@ -104,27 +102,6 @@ class _Server(Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def bind(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
-    """A listening socket's beginning: bound, not yet listening. OSError if the address is taken or not ours.
-
-    With `shares_port` other processes may bind the same port; the kernel spreads connections over those that listen.
-    """
-    info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    bound = socket.socket(info[0], info[1], info[2])
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shares_port:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        bound.bind(info[4])
-        bound.setblocking(False)
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 async def serve_app(

@@ -194,7 +194,7 @@ class Core:
         )
         granted = GrantingTransport(client)
         schemes: dict[str, Transport] = {"http": granted, "https": granted, "demo": ScriptedTransport(time.time)}
-        self._transport = BatchTransport(TransportSwitch(schemes))
+        self._transport = BatchTransport(TransportSwitch(schemes, without_token={"http": client, "https": client}))
         self.metering = Metering(self._catalogue)
         self._ledger = open_ledger(stores.database, self._prices.version, ledger_options(settings))
         self.metering.show_ledger(self._ledger)

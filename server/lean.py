@@ -52,8 +52,7 @@ def import_lean() -> None:
     are signed with one key here, and the HTTP client that would fetch others; SQLAlchemy's object mapper beside its
     asynchronous engine; the HTTP client with which the package of prices would fetch newer ones; and uvicorn's command.
     """
-    with _without("rich"):
-        importlib.import_module("structlog")
+    import_logs()
     _deferred(_TOKENS)
     with _without("cryptography"):
         importlib.import_module(f"{_TOKENS}.api_jwt")
@@ -62,6 +61,12 @@ def import_lean() -> None:
     _deferred(_HTTP)
     for name in _AT_FIRST_USE:
         _deferred(name)
+
+
+def import_logs() -> None:
+    """The first of these alone, for a process that serves nothing itself."""
+    with _without("rich"):
+        importlib.import_module("structlog")
 
 
 @contextmanager

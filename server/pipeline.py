@@ -94,9 +94,9 @@ class Pipeline:
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             if share is not None:
                 share.tell(operation)
+                operation.note(answer.notes)
             operation.served, operation.usage = answer.candidate, answer.usage
             operation.finish_reason = answer.finish_reason or ""
-            operation.note(answer.notes)
             metadata = operation.metadata()
             finished = with_metadata(answer.body, metadata, is_plain=answer.is_plain)
             if finished is None:
@@ -106,7 +106,8 @@ class Pipeline:
             call.announce(operation.headers())
             if operation.content is not None:
                 operation.content.add((finished,))
-            await self._settle_before_the_end(operation, share)
+            if (left := self._settle_before_the_end(operation, share)) is not None:
+                await left
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(visit.reason(error))
@@ -155,7 +156,8 @@ class Pipeline:
             last = self._last(operation, live, tail)
             if operation.content is not None:
                 operation.content.add(last)
-            await self._settle_before_the_end(operation, share)
+            if (left := self._settle_before_the_end(operation, share)) is not None:
+                await left
             yield last
         except (PerpetuoError, asyncio.CancelledError, GeneratorExit) as error:
             operation.fail(visit.reason(error))
@@ -195,10 +197,18 @@ class Pipeline:
         """Settles now, or once the call that the request started for itself and others is over."""
         self._settle(operation) if share is None else share.when_over(partial(self._settle, operation))
 
-    async def _settle_before_the_end(self, operation: Operation, share: Share | None) -> None:
-        """Settles what is answered before its last bytes go out: a client that has them is in the books."""
-        if share is not None:
-            await share.over()
+    def _settle_before_the_end(self, operation: Operation, share: Share | None) -> Awaitable[None] | None:
+        """Settles what is answered before its last bytes go out: a client that has them is in the books.
+
+        None once it is, else what has to be waited for.
+        """
+        if share is not None and (over := share.over()) is not None:
+            return self._settle_behind(over, operation)
+        self._settle(operation)
+        return self._parts.ledger.secured()
+
+    async def _settle_behind(self, over: Awaitable[None], operation: Operation) -> None:
+        await over
         self._settle(operation)
         if (secured := self._parts.ledger.secured()) is not None:
             await secured
@@ -283,15 +293,11 @@ class Pipeline:
             await self._parts.semantic.look(self.complete, share, operation, request, scope)
         return share
 
-    async def _choose(self, prepared: Prepared) -> None:
-        """Finds who may serve the request, in order."""
-        workspace_id = prepared.operation.call.principal.workspace_id
-        prepared.operation.candidates = await self._parts.router.decided(prepared.asked.ask, workspace_id)
-
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
         if not operation.candidates:
-            await self._choose(prepared)
+            workspace_id = operation.call.principal.workspace_id
+            operation.candidates = await self._parts.router.decided(prepared.asked.ask, workspace_id)
         line = self._parts.line
         if line is not None and not line.has_room(operation.candidates):
             await wait_in_line(line, operation)

@@ -219,10 +219,9 @@ class Share:
                 raise
             raise Draining("The gateway is stopping; the call for this request was given up.") from None
 
-    async def over(self) -> None:
-        """Waits until the call that this request led is over, which it is about to be once its answer is."""
-        if self._led is not None:
-            await self._led.over()
+    def over(self) -> Awaitable[None] | None:
+        """Done once the call that this request led is over, as it is about to be once its answer is; None for none."""
+        return None if self._led is None else self._led.over()
 
     def when_over(self, callback: Callable[[], None]) -> None:
         """Calls back once the call that this request led is over; at once if it led none."""

@@ -15,7 +15,7 @@ from server.accounts.forgetting import Forgetting
 from server.accounts.gateway_keys import MAX_CHARS, KeyHasher, is_well_formed
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.accounts.roles import USES_KEYS
-from server.chat.principal import KeyLimits, Principal
+from server.chat.principal import NO_KEY_LIMITS, KeyLimits, Principal
 from server.errors import KeyExpired, KeyInvalid, KeyMissing, KeyRevoked, StoreUnavailable
 from server.storage.database import Database
 
@@ -157,13 +157,14 @@ class KeyLookup:
         if holder is None:
             return None
         key = holder.key
+        limits = KeyLimits(key.requests_per_minute, key.requests_per_day, key.tokens_per_minute, key.tokens_per_day)
         principal = Principal(
             user_id=key.created_by,
             workspace_id=key.workspace_id,
             plan=holder.plan,
             key_id=key.id,
             allowed_models=key.allowed_models,
-            limits=KeyLimits(key.requests_per_minute, key.requests_per_day, key.tokens_per_minute, key.tokens_per_day),
+            limits=NO_KEY_LIMITS if limits == NO_KEY_LIMITS else limits,  # most have none, and are known without a look
         )
         is_held = holder.role is not None and holder.role.covers(USES_KEYS) and not holder.is_user_disabled
         expires_at_s = float("inf") if key.expires_at is None else key.expires_at.timestamp()

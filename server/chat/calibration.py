@@ -16,12 +16,14 @@ MAX_FAMILIES: Final = 1024
 """Families and kinds that are remembered."""
 LEAST_WEIGHT: Final = 0.05
 """What the latest call weighs at least; the first ones weigh alike."""
-LEARNT_CALLS: Final = 64
-"""After so many calls of a family, only every eighth that would cost something to count is learnt from."""
+LEARNT_CALLS: Final = 24
+"""After so many calls of a family, which weighed more than later ones, only every eighth that would cost something to
+count is learnt from, and of those that would cost much every 64th."""
 BOUNDS: Final = (0.1, 10.0)
 """No single call says that the estimator is further off than this."""
 
 _ONE_OF: Final = 8
+_ONE_OF_LONG: Final = 64
 _SNAPSHOT: Final = re.compile(r"[-@](?:20\d\d-\d\d-\d\d|20\d{6})\Z")
 
 
@@ -56,14 +58,14 @@ class Calibration:
         if len(self._ratios) > self._max_families:
             self._ratios.popitem(last=False)
 
-    def is_due(self, provider: str, model: str, kind: Kind) -> bool:
+    def is_due(self, provider: str, model: str, kind: Kind, *, is_long: bool = False) -> bool:
         """Whether the next call should be learnt from, for those to whom counting costs something; asked once a call.
 
-        The first calls all are, and of later ones every eighth.
+        The first calls all are, and of later ones every eighth; every 64th where `is_long`: counting costs much.
         """
         key = provider, family_of(model), kind
         ratio, count = self._ratios.get(key, (1.0, 0))
-        if count < LEARNT_CALLS or count % _ONE_OF == 0:
+        if count < LEARNT_CALLS or count % (_ONE_OF_LONG if is_long else _ONE_OF) == 0:
             return True
         self._ratios[key] = ratio, count + 1
         return False

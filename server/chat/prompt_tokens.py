@@ -17,21 +17,31 @@ _LEAST_TEXT_CHARS: Final = 5
 _WORTH_IT: Final = 1.3
 """A text is looked at for the least that it must be if it is so many times longer than what would do without spaces."""
 
+_LONG_BYTES: Final = 16_384
+"""Counting the tokens of a longer request costs more than anything else that is done with it."""
+
 
 class PromptTokens:
     """A number of tokens that can be compared with other numbers; `int` gives its value, at least 1."""
 
-    __slots__ = ("_request", "_value")
+    __slots__ = ("_least", "_request", "_value")
 
     def __init__(self, request: ChatRequest, value: int | None = None) -> None:
         """`value` is what was counted of the very same request before, None if it was not."""
         self._request = request
         self._value = value
+        # What it is known to be at least.
+        self._least = 0.0
 
     @property
     def counted(self) -> int | None:
         """The value if it was needed already."""
         return self._value
+
+    @property
+    def is_long(self) -> bool:
+        """Whether counting would be dear, and was not needed yet."""
+        return self._value is None and len(self._request.body) > _LONG_BYTES
 
     @property
     def most(self) -> float:
@@ -50,7 +60,10 @@ class PromptTokens:
         if self._value is None and self._request.is_plain:
             if other > len(self._request.body) * _MOST_PER_BYTE:
                 return False
+            if other <= self._least:
+                return True
             if self._is_surely(other):
+                self._least = other
                 return True
         return int(self) >= other
 
@@ -90,6 +103,11 @@ class PromptTokens:
 
 Tokens: TypeAlias = int | PromptTokens
 """A number of tokens, counted or not."""
+
+
+def is_long(tokens: Tokens) -> bool:
+    """Whether counting them would be dear."""
+    return not isinstance(tokens, int) and tokens.is_long
 
 
 def most_of(tokens: Tokens) -> float:

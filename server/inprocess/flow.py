@@ -52,7 +52,11 @@ class HereStream(Generic[Res], BaseCall):
         self._take, rpc.sink = take, self._given
         if rpc.outcome is None:
             context = InProcessContext(rpc)
-            await run_here(self, context, serve(context, self._router), self._running)
+            try:
+                await run_here(self, context, serve(context, self._router), self._running)
+            finally:
+                # Who takes holds this call, and would be garbage that only a collection finds.
+                self._take = rpc.sink = rpc.take = None
         if self._refusal is not None:
             raise self._refusal
         outcome = rpc.outcome

@@ -43,6 +43,7 @@ async def run_here(
     finally:
         running.discard(rpc)
         conclude(context, failure)
+        failure = None  # whose traceback holds this frame
         for _ in range(rpc.cancels):
             task.uncancel()
 

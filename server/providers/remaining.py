@@ -37,12 +37,8 @@ _TOKENS: Final = (
     _Names("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
     _Names("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
 )
-_LEFT: Final = frozenset(names.left for names in (*_REQUESTS, *_TOKENS))
-
-
-def is_told(headers: Mapping[str, str]) -> bool:
-    """Whether anything of it is told at all."""
-    return not _LEFT.isdisjoint(headers)
+TOLD_BY: Final = frozenset(names.left for names in (*_REQUESTS, *_TOKENS))
+"""The headers, in lower case, one of which comes where anything is told."""
 
 
 def remaining_requests(headers: Mapping[str, str], at_most: float, now_s: float) -> Remaining | None:

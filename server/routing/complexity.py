@@ -115,9 +115,14 @@ def classify(features: Features) -> Complexity:
     tokens, level = features.prompt_tokens, _level(score, has_rigour)
     highest = _level(score + _from_table(most_of(tokens), _PROMPT_TOKENS), has_rigour)
     for least, given in reversed(_PROMPT_TOKENS):
-        if level is highest or tokens < least:
+        if level is highest:
             break
-        level = _level(score + given, has_rigour)
+        higher = _level(score + given, has_rigour)
+        if higher is level:
+            continue  # where it makes no difference, nobody needs to know
+        if tokens < least:
+            break
+        level = higher
     return level
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from server.chat.calibration import Calibration, Kind
 from server.chat.deployment import Candidate
 from server.chat.estimate import estimate_answer_tokens
-from server.chat.prompt_tokens import Tokens
+from server.chat.prompt_tokens import Tokens, is_long
 from server.chat.usage import Usage
 from server.providers.dialect import Answer
 from server.routing.tail import StreamTail
@@ -20,7 +20,8 @@ def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answ
     if reported is None:
         written_tokens = estimate_answer_tokens(answer.body)
         return _estimate(calibration, candidate, Kind.ANSWER, prompt_tokens, written_tokens)
-    if calibration.is_due(candidate.deployment.provider, candidate.model, Kind.ANSWER):
+    provider, model = candidate.deployment.provider, candidate.model
+    if calibration.is_due(provider, model, Kind.ANSWER, is_long=is_long(prompt_tokens)):
         written_tokens = estimate_answer_tokens(answer.body)
         _learn(calibration, candidate, Kind.ANSWER, (int(prompt_tokens), written_tokens), reported)
     return reported
@@ -37,7 +38,8 @@ def usage_of_stream(
         made = _estimate(calibration, candidate, Kind.STREAM, prompt_tokens, tail.estimated_tokens)
         begun = tail.begun
         return made if begun is None else replace(begun, output_tokens=made.output_tokens, is_estimated=True)
-    if learns and calibration.is_due(candidate.deployment.provider, candidate.model, Kind.STREAM):
+    provider, model = candidate.deployment.provider, candidate.model
+    if learns and calibration.is_due(provider, model, Kind.STREAM, is_long=is_long(prompt_tokens)):
         _learn(calibration, candidate, Kind.STREAM, (int(prompt_tokens), tail.estimated_tokens), tail.usage)
     return tail.usage
 

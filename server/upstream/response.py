@@ -104,7 +104,8 @@ class HttpResponse:
             while not self.has_headers:
                 if self._failure is not None:
                     raise self._failure
-                await self._changed()
+                self._waiter = waiter = self._loop.create_future()
+                await waiter
         except asyncio.CancelledError:
             self._drop()
             raise

@@ -20,7 +20,7 @@ class Segment:
     """A segment that is written.
 
     `waiting` counts its ends that are not in the database yet, `open_starts` its beginnings whose end is not written.
-    `is_spilled` says that some of its ends are nowhere else.
+    `is_spilled` says that some of its ends are nowhere else, `end_bytes` how much is written.
     """
 
     def __init__(self, path: Path, mark: bytes, descriptor: int, size_bytes: int) -> None:
@@ -32,7 +32,7 @@ class Segment:
         self._mark = mark
         self._descriptor = descriptor
         self._map = mmap.mmap(descriptor, size_bytes)
-        self._end = 0
+        self.end_bytes = 0
 
     @classmethod
     def create(cls, directory: Path, number: int, size_bytes: int) -> Self:
@@ -51,7 +51,7 @@ class Segment:
     @property
     def filled(self) -> float:
         """How much of it is written, 0 to 1."""
-        return self._end / self.size_bytes
+        return self.end_bytes / self.size_bytes
 
     @property
     def is_needed(self) -> bool:
@@ -60,17 +60,17 @@ class Segment:
 
     def append(self, payload: bytes) -> bool:
         """Writes a payload; says whether there was room for it."""
-        start = self._end
+        start = self.end_bytes
         end = start + HEAD_BYTES + len(payload)
         if end > self.size_bytes:
             return False
         self._map[start:end] = frame(self._mark, payload)
-        self._end = end
+        self.end_bytes = end
         return True
 
     def written(self) -> bytes:
         """A copy of what was written."""
-        return self._map[: self._end]
+        return self._map[: self.end_bytes]
 
     @property
     def mark(self) -> bytes:

@@ -49,6 +49,7 @@ class Spool:
         self._lock = lock
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
+        self._next_at_bytes = _NEXT_AT * bounds.segment_bytes
         self._syncer = Syncer(bounds.sync)
         self._syncs = bounds.sync is not SyncPolicy.OFF
         self.holds_back = bounds.sync is SyncPolicy.ALWAYS
@@ -170,7 +171,7 @@ class Spool:
             current = self._appended_to_next(payload)
             if current is None:
                 return None
-        elif self._next is None and current.filled > _NEXT_AT:
+        elif self._next is None and current.end_bytes > self._next_at_bytes:
             self._prepare()
         if self._syncs:
             self._syncer.note(current)

@@ -54,22 +54,19 @@ class Alike:
 
     def facts_of(self, data: bytes) -> ChunkFacts | None:
         """The facts of a chunk in UTF-8; None for one that has to be read."""
-        facts = self._facts
-        if facts is None or not data.startswith(self._before) or not data.endswith(self._after):
-            return None
-        if not self._headless.is_empty:
-            return None
         text = data[self._text]
+        # Put together and compared it takes a third of what `startswith` and `endswith` do, which parse arguments.
+        if self._before + text + self._after != data or not self._headless.is_empty:
+            return None
         if not text or _QUOTE in text or _BACKSLASH in text or not text.decode().isprintable():
             return None
-        return facts
+        return self._facts
 
     def more(self, piece: bytes) -> list[Chunk] | None:
         """The chunks of the server-sent events that the piece is; None where it has to be looked at."""
-        facts = self._facts
-        if facts is None or not piece.startswith(self._piece_before) or not piece.endswith(self._piece_after):
+        text, facts = piece[self._piece_text], self._facts
+        if self._piece_before + text + self._piece_after != piece or facts is None:
             return None
-        text = piece[self._piece_text]
         if not text or _BACKSLASH in text or not self._headless.is_empty:
             return None
         if _QUOTE in text:

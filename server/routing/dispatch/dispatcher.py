@@ -14,7 +14,6 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
 
-from server.catalogue.catalogue import Model
 from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
 from server.chat.media import is_for_bytes
@@ -258,11 +257,8 @@ class Dispatcher:
         finally:
             errand.trace.waited_s += clock.exact() - began
 
-    def _facts_of(self, candidate: Candidate) -> Model | None:
-        return self._model_of(candidate.deployment.provider, candidate.model)
-
     def _window_of(self, candidate: Candidate) -> int:
-        facts = self._facts_of(candidate)
+        facts = self._model_of(candidate.deployment.provider, candidate.model)
         return 0 if facts is None else facts.context_window_tokens
 
     def _note(self, errand: Errand, step: Step, attempt: Attempt, error: PerpetuoError) -> Failure:

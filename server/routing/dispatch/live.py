@@ -147,7 +147,10 @@ class LiveStream:
         """
         if self._push is not None and self._failure is None and not self._gate.is_over:
             self._take = take
-            await self._push(self._pushed)
+            try:
+                await self._push(self._pushed)
+            finally:
+                self._take = None
 
     def _pushed(self, data: bytes) -> bool:
         """Takes a piece; False when the task that reads has to go on."""

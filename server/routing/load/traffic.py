@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from server.providers.remaining import is_told, remaining_requests, remaining_tokens
+from server.providers.remaining import TOLD_BY, remaining_requests, remaining_tokens
 from server.routing.attempt import Attempt, Watcher
 from server.routing.failure import blames_provider
 from server.routing.load.ceiling import Ceiling
@@ -110,7 +110,7 @@ class _Call(Struct, eq=False):
 
     def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
         """See `Watcher`."""
-        if not is_told(headers):
+        if TOLD_BY.isdisjoint(headers):
             return
         flow, traffic = self.flow, self.traffic
         flow.allow(headers, flow.begun - self.number, traffic.now_s(), traffic.date_s())

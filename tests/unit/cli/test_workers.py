@@ -1,6 +1,8 @@
 """What several processes cannot share is refused, and what they are told survives the pipe."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,13 @@ def test_what_a_worker_is_told_is_what_was_set() -> None:
     assert settings == given.model_copy(update={"port": 81, "grpc_port": 82, "ready_file": Path("/tmp/ready")})
     assert "a master key" in json.loads(line)["settings"].values()
     assert "a master key" not in repr(settings)
+
+
+def test_who_looks_after_workers_holds_nothing_of_what_they_serve_with() -> None:
+    absent = ("grpc", "google.protobuf", "sqlalchemy", "starlette", "uvicorn", "jwt", "genai_prices", "rich")
+    program = (
+        "import gc, sys; from cli.main import serve; "
+        f"print(serve(['--workers', '3']), [name for name in {absent!r} if name in sys.modules], gc.isenabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "2 [] True"

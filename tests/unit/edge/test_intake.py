@@ -127,6 +127,8 @@ def test_another_media_type_is_refused_unless_there_is_no_body(declared: str) ->
         (b'{"stream":true}', True),
         (b'{"model":"m","stream" : true,"x":[{"stream":false}]}', True),
         (rb'{"\u0073tream":true}', True),
+        (rb'{"strea\u006D":true,"x":"a\nb\u4e00"}', True),
+        (rb'{"x":"a\nb\u4e00"}', False),
         (b'{"stream":false}', False),
         (b'{"stream":1}', False),
         (b'{"stream":"true"}', False),

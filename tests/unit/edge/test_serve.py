@@ -9,8 +9,9 @@ import httpx2
 import pytest
 
 from edge.app import EdgeOptions, create_app
+from edge.listening import bind
 from edge.rest.services import gateway_reasons
-from edge.serve import bind, serve_app, serving
+from edge.serve import serve_app, serving
 from edge.settings import EdgeSettings
 from tests.unit.edge.echo import service, serving_core
 
@@ -183,16 +184,3 @@ def test_connections_that_come_together_are_taken_in_few_rounds_of_the_loop() ->
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(rounds()) < 40
-
-
-def test_what_the_kernel_keeps_for_a_slow_reader_is_bounded() -> None:
-    with bind("127.0.0.1", 0) as listening:
-        listening.listen()
-        with socket.create_connection(listening.getsockname()), accepted(listening) as connection:
-            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 128 * 1024
-
-
-def accepted(listening: socket.socket) -> socket.socket:
-    """The next connection."""
-    listening.setblocking(True)
-    return listening.accept()[0]

@@ -97,3 +97,13 @@ def test_the_first_calls_of_a_family_are_all_learnt_from() -> None:
     calibration.learn("p", "m", Kind.ANSWER, 100, 120)
     assert not calibration.is_due("p", "m", Kind.ANSWER)
     assert calibration.is_due("p", "other", Kind.ANSWER)
+
+
+def test_of_calls_that_are_dear_to_count_every_64th_is_learnt_from() -> None:
+    calibration = taught(*[120] * LEARNT_CALLS)
+    due = []
+    for _ in range(128):
+        due.append(calibration.is_due("p", "m", Kind.PROMPT, is_long=True))
+        if due[-1]:
+            calibration.learn("p", "m", Kind.PROMPT, 100, 120)
+    assert [at + LEARNT_CALLS for at, is_due in enumerate(due) if is_due] == [64, 128]

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from server.chat.estimate import estimate_tokens
-from server.chat.prompt_tokens import PromptTokens, most_of
+from server.chat.prompt_tokens import PromptTokens, is_long, most_of
 from server.chat.request import ChatRequest, parse_chat_request
 from tests.unit.server.chat.bodies import Bodies
 
@@ -73,3 +73,19 @@ def test_what_is_more_than_text_is_counted() -> None:
     found = PromptTokens(parse_chat_request(body))
     assert found > 500
     assert found.counted is not None
+
+
+def test_what_it_is_surely_is_not_looked_for_again() -> None:
+    found = PromptTokens(asked("word " * 10_000))
+    assert [found >= tokens for tokens in (1_500, 1_024, 150, 6_000, 1_500)] == [True] * 5
+    assert found.counted is None
+    assert found < 40_000
+
+
+def test_is_long_as_long_as_a_long_request_is_not_counted() -> None:
+    found = PromptTokens(asked("word " * 10_000))
+    assert is_long(found)
+    assert int(found) > 1_024
+    assert not is_long(found)
+    assert not is_long(PromptTokens(asked("word")))
+    assert not is_long(100_000)

@@ -1,6 +1,8 @@
 """Streams that run in the task of their caller; what they share with all others is in the suite of the channel."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -195,3 +197,42 @@ async def test_a_handler_pushes_past_its_caller_once_that_is_agreed_and_until_it
     await call.into(take)
     assert not contexts[0].push(Text, [b"late"])
     assert pushed == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["once it is whole", "once its caller has left"])
+async def test_nothing_of_a_call_is_left_for_the_collector(leaves: bool) -> None:
+    async def tell(request: Text, context: Context) -> AsyncIterator[Text]:
+        yield request
+        if leaves:
+            await asyncio.Event().wait()
+
+    class Caller(Taken):
+        """Holds its call, and is held by it: what it takes with, and what it is pushed to."""
+
+        def __init__(self, behavior: Any) -> None:
+            super().__init__()
+            self.call = method_of(behavior)[1].here(text("q"))
+
+        async def take(self, message: Text) -> None:
+            self.call.hand_to(self.push)
+
+        def push(self, entries: Sequence[bytes]) -> bool:
+            return False
+
+    async def make() -> weakref.ref[Caller]:
+        caller = Caller(tell)
+        if leaves:
+            asyncio.get_running_loop().call_soon(caller.call.cancel)
+            with pytest.raises(asyncio.CancelledError):
+                await caller.call.into(caller.take)
+        else:
+            await caller.call.into(caller.take)
+        return weakref.ref(caller)
+
+    gc.disable()
+    try:
+        made = await make()
+        await asyncio.sleep(0)
+        assert made() is None
+    finally:
+        gc.enable()

@@ -1,5 +1,6 @@
 """Streams from an upstream: what is progress, where they end, and which ends are none."""
 
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
@@ -193,3 +194,14 @@ async def test_what_a_taker_fails_with_breaks_the_stream() -> None:
     await live.push(take)
     with pytest.raises(errors.UpstreamBadResponse, match="cannot be sent"):
         await live.next_chunks()
+
+
+async def test_a_stream_does_not_keep_who_took_it() -> None:
+    live = stream(Pushed([HI, HI, FINISH, DONE]))
+    await live.open()
+
+    def take(chunks: list[Chunk]) -> bool:
+        return True
+
+    await live.push(take)
+    assert not any(referrer is live for referrer in gc.get_referrers(take))
