@@ -258,7 +258,9 @@ class Pipeline:
         mode, hedges = knobs.stream_mode or policy.stream_mode, policy.hedges if knobs.hedge is None else knobs.hedge
         share = await self._share(operation, request, use, asked, mode) if use.reads or use.stores else None
         if share is None or not share.has_kept():
-            operation.candidates = router.candidates(ask, workspace_id) or await router.decided(ask, workspace_id)
+            # Others may have run while it was looked for.
+            known = known if share is None else router.known(workspace_id)
+            operation.candidates = router.candidates(ask, known) or await router.decided(ask, workspace_id)
         return Prepared(operation, request, asked, share, mode, hedges)
 
     async def _admit(self, prepared: Prepared) -> None:
