@@ -20,13 +20,14 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.calls import GONE, Caller, Direct, Endpoint, Exchange, own_headers
+from edge.calls import GONE, Caller, Direct, DirectStream, Endpoint, Exchange, own_headers
 from edge.cycle import cycle_of
 from edge.errors import ErrorCatalogue
 from edge.gate import Door, Gate, OpenDoor
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
-from edge.lane import Lane, Surroundings
+from edge.lane import Surroundings
+from edge.lanes import Head, Lanes
 from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
 from edge.sse import DEFAULT_HEARTBEAT_S
 from edge.styles import Style, Styles
@@ -272,6 +273,7 @@ class RestFace:
         if endpoint.header_twin is not None and endpoint.header_twin[0] in headers:
             endpoint = endpoint.header_twin[1]
         body, content_type = b"", ""
+        base = endpoint
         if endpoint.binding.has_body:
             body = await read_body(headers, receive, endpoint.max_body_bytes)
             content_type = media_type(headers, body, is_json=endpoint.is_json)
@@ -282,13 +284,10 @@ class RestFace:
         timeout_s = _timeout_s(headers)
         te = "" if b"te" not in headers else headers[b"te"].decode("latin-1")
         style = self._styles.of(endpoint.binding, _raw_path(scope), headers)
-        if cycle is not None and endpoint.direct is not None and timeout_s is None and not scope["query_string"]:
-            prepared = endpoint.direct.prepare(metadata)
-            max_bytes = min(endpoint.max_body_bytes, endpoint.direct.max_bytes)
-            route = endpoint.binding.template.text
-            lane = Lane(endpoint, route, endpoint.direct, prepared, max_bytes, style, te, self._around)
-            if prepared is not None and lane.takes(body):
-                cycle.lane = lane
+        if cycle is not None and base.direct is not None and timeout_s is None and not scope["query_string"]:
+            lanes = Lanes(base, Head(metadata, _raw_path(scope), te, headers), self._styles, self._around)
+            if (lane := lanes.of(body)) is not None:
+                cycle.lanes = lanes
                 return await lane.answer(cycle, body)
         message = endpoint.binding.build(values, scope["query_string"], body, content_type)
         return await self._caller.serve(
@@ -350,6 +349,7 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
         call=call,
         here=getattr(call, "here", None),
         direct=_direct(call, binding),
+        direct_stream=_direct_stream(call, binding),
         twin=None if binding.twin is None else _endpoint(channel, binding.twin, options),
         header_twin=_header_twin(channel, binding, options),
         is_json=not binding.has_raw_body or binding.twin is not None or bool(binding.schema.request),
@@ -360,11 +360,17 @@ def _endpoint(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions)
 def _direct(call: object, binding: Binding) -> Direct | None:
     """How the method is called without messages, if the channel can, and all of a request is one body each way."""
     direct: Direct | None = getattr(call, "direct", None)
-    is_raw = binding.has_raw_body and binding.raw is not None and not binding.is_wrapped
-    has_more = bool(binding.rule.presets or binding.template.variables)
-    if direct is None or not is_raw or has_more:
-        return None
-    return direct
+    return direct if _is_nothing_but_a_body(binding) and binding.raw is not None and not binding.is_wrapped else None
+
+
+def _direct_stream(call: object, binding: Binding) -> DirectStream | None:
+    """The same of a method whose answer is lists of events."""
+    direct: DirectStream | None = getattr(call, "direct_stream", None)
+    return direct if _is_nothing_but_a_body(binding) and binding.raw is None and binding.is_batch else None
+
+
+def _is_nothing_but_a_body(binding: Binding) -> bool:
+    return binding.has_raw_body and not binding.rule.presets and not binding.template.variables
 
 
 def _header_twin(channel: grpc.aio.Channel, binding: Binding, options: EdgeOptions) -> tuple[bytes, Endpoint] | None:

@@ -32,8 +32,8 @@ _UNAVAILABLE: Final = 14
 _INTERNAL: Final = 13
 _REQUEST_ID: Final = b"x-request-id"
 _OWN_ON_ERROR: Final = frozenset({_REQUEST_ID, b"request-id", b"retry-after", b"x-should-retry"})
-_NOSNIFF_LINE: Final = b"x-content-type-options: nosniff\r\n"
-_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+NOSNIFF_LINE: Final = b"x-content-type-options: nosniff\r\n"
+NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _JSON: Final = (b"content-type", b"application/json")
 JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
 DOUBLED: Final = ("x-request-id", "request-id")
@@ -50,10 +50,9 @@ class DirectCall(Protocol):
         """Ends it for its caller, and cancels what serves it. False: it had ended before."""
 
 
-class DirectAnswer(Protocol):
-    """A JSON body, and the names and values of the initial metadata; `is_text`: all are plain text."""
+class DirectHead(Protocol):
+    """Names and values of the initial metadata; `is_text`: all are plain text."""
 
-    body: bytes
     names: tuple[str, ...]
     values: Any
     is_text: bool
@@ -61,6 +60,12 @@ class DirectAnswer(Protocol):
     @property
     def metadata(self) -> Metadata:
         """The initial metadata."""
+
+
+class DirectAnswer(DirectHead, Protocol):
+    """A JSON body with its initial metadata."""
+
+    body: bytes
 
 
 class Direct(Protocol):
@@ -76,6 +81,37 @@ class Direct(Protocol):
 
     async def answer(self, call: Any, prepared: Any, body: bytes) -> DirectAnswer:
         """Makes a call. Raises AioRpcError, UsageError when the channel is closed, and CancelledError."""
+
+
+class DirectSink(Protocol):
+    """Where the events of a call that streams go, as lists of those that came together."""
+
+    async def begin(self, head: Any, events: Sequence[bytes], max_bytes: int) -> None:
+        """Takes the first, and the initial metadata. From now on it is pushed to.
+
+        Not more than `max_bytes` at once, an event having six more than it has, are to be taken so.
+        """
+
+    async def take(self, events: Sequence[bytes]) -> None:
+        """Takes some, and waits while the connection takes no more."""
+
+    def push(self, events: Sequence[bytes]) -> bool:
+        """Takes some in this very call; False if that cannot be now."""
+
+
+class DirectStream(Protocol):
+    """The same of a method that streams its answer."""
+
+    max_bytes: int
+
+    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
+        """A call that the running task is about to make."""
+
+    def prepare(self, metadata: Metadata) -> Any | None:
+        """What calls with these metadata have in common; None where they cannot be made directly."""
+
+    async def stream(self, call: Any, prepared: Any, body: bytes, sink: DirectSink) -> None:
+        """Makes a call and gives all of its answer to `sink`. Raises as `Direct.answer`, and what the sink raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +130,8 @@ class Endpoint:
     """Makes calls that run in the task that awaits them, if the channel has such; they tell their metadata at once."""
     direct: Direct | None = None
     """Makes calls of one body each way, if the method is such a one and the channel has a way for it."""
+    direct_stream: DirectStream | None = None
+    """The same where the answer is streamed."""
 
 
 class Exchange(Struct, frozen=True):
@@ -188,16 +226,16 @@ class Caller:
         except grpc.aio.AioRpcError as error:
             if not out.is_open:
                 return await self.refuse_call(error, exchange.send, exchange.style, exchange.te)
-            await out.fail(self.catalogue.of_call(error, _request_id(out.headers)))
+            await out.fail(self.catalogue.of_call(error, request_id_in(out.headers)))
         except ValueError:
             if not out.is_open:
                 raise
             _LOGGER.exception("A streamed message of %s has no JSON form", endpoint.binding.rpc)
-            await out.fail(self.catalogue.of_status(_INTERNAL, _request_id(out.headers)))
+            await out.fail(self.catalogue.of_status(_INTERNAL, request_id_in(out.headers)))
         except asyncio.CancelledError:
             if is_stopped():
                 if out.is_open:
-                    await out.fail(self.catalogue.of_status(_UNAVAILABLE, _request_id(out.headers)))
+                    await out.fail(self.catalogue.of_status(_UNAVAILABLE, request_id_in(out.headers)))
                 else:
                     await self.refuse_late(exchange.send, exchange.style)
             raise
@@ -219,7 +257,7 @@ class Caller:
         return await self.refuse(failure, send, style)
 
     async def _refuse_defect(self, binding: Binding, headers: HeaderList, exchange: Exchange) -> int:
-        request_id = _request_id(headers)
+        request_id = request_id_in(headers)
         _LOGGER.exception("The answer of %s to %s has no JSON form", binding.rpc, request_id)
         failure = self.catalogue.of_status(_INTERNAL, request_id)
         return await self.refuse(failure, exchange.send, exchange.style)
@@ -286,14 +324,14 @@ class _Streamed:
         if lines is not None and exchange.cycle is not None and framing is not None:
             self.headers = [(_REQUEST_ID, next(iter(initial))[1].encode())]
             writer = self._writer = StreamWriter(exchange.send, framing, self._heartbeat_s, push)
-            await exchange.cycle.open(lines + framing.lines + _NOSNIFF_LINE)
+            await exchange.cycle.open(lines + framing.lines + NOSNIFF_LINE)
             writer.watch()
             return writer
         self.headers = answer_headers(initial, (), "")
         if binding.raw is not None and first is not None:
             self.headers.append((b"content-type", _media_type(binding.raw(first).content_type)))
         writer = self._writer = StreamWriter(exchange.send, framing, self._heartbeat_s, push)
-        await writer.open([*self.headers, _NOSNIFF])
+        await writer.open([*self.headers, NOSNIFF])
         return writer
 
 
@@ -305,7 +343,7 @@ def is_stopped() -> bool:
 
 async def respond(send: Send, status: int, headers: HeaderList, body: bytes) -> None:
     """Sends one whole response."""
-    headers = [*headers, _NOSNIFF, (b"content-length", b"%d" % len(body))]
+    headers = [*headers, NOSNIFF, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -313,7 +351,7 @@ async def respond(send: Send, status: int, headers: HeaderList, body: bytes) -> 
 def own_headers() -> HeaderList:
     """What every answer carries that no call had a part in."""
     request_id = new_request_id().encode()
-    return [(_REQUEST_ID, request_id), (b"request-id", request_id), _NOSNIFF]
+    return [(_REQUEST_ID, request_id), (b"request-id", request_id), NOSNIFF]
 
 
 def answer_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
@@ -335,7 +373,8 @@ def _metadata_headers(initial: Any, trailing: Any, te: str) -> HeaderList:
     return headers
 
 
-def _request_id(headers: HeaderList) -> str:
+def request_id_in(headers: HeaderList) -> str:
+    """The id of a request among the headers of its answer, empty if there is none."""
     return next((value.decode("ascii", "replace") for name, value in headers if name == _REQUEST_ID), "")
 
 

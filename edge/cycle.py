@@ -41,19 +41,30 @@ class Flow(Protocol):
 class Lane(Protocol):
     """Serves requests that differ in nothing but the body from one that was served."""
 
-    def takes(self, body: bytes) -> bool:
-        """Whether a request with this body may be served so."""
+    @property
+    def max_bytes(self) -> int:
+        """Larger bodies it does not take."""
 
     async def serve(self, cycle: "Cycle") -> None:
         """Serves a request whose body is all there."""
+
+    async def answer(self, cycle: "Cycle", body: bytes) -> int:
+        """The same for one that others count; gives its status."""
+
+
+class Lanes(Protocol):
+    """The lanes of requests with one head."""
+
+    def of(self, body: bytes) -> Lane | None:
+        """What serves a request with this body, if there is such a lane."""
 
 
 class Cycle:
     """A request from the end of its head to the end of its response.
 
     `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol calls
-    `tell` when either changes. `on_response` is called once the response is complete. `lane` is left here by
-    what serves the request, for others with the same head.
+    `tell` when either changes. `on_response` is called once the response is complete. `lane` serves it in the place of
+    the application, `lanes` are left here by what serves the request, for others with the same head.
     """
 
     waiting_for_100_continue = False
@@ -62,6 +73,7 @@ class Cycle:
     disconnected = False
     on_departure: Callable[[], object] | None = None
     lane: Lane | None = None
+    lanes: Lanes | None = None
     task: asyncio.Task[None] | None = None
     response_started = False
     response_complete = False
@@ -245,6 +257,23 @@ class Cycle:
         chunked = _CHUNKED if self._is_chunked else b""
         self._head = b"%b%b%b%b\r\n" % (_STATUS_LINES[200], lines, close, chunked)
         self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+
+    async def drained(self) -> None:
+        """Waits until the connection takes more."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+
+    def open_with(self, lines: bytes, body: bytes) -> None:
+        """The head of such a response and the first of its body, in one piece, where the connection takes more."""
+        if self.disconnected:
+            return
+        if self.response_started:
+            raise RuntimeError("A response was sent after another.")
+        self.response_started = self._is_chunked = True
+        self.waiting_for_100_continue = False
+        close = b"" if self.keep_alive else _CLOSE
+        chunk = (_STATUS_LINES[200], lines, close, len(body), body)
+        self.transport.write(b"%b%b%btransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n" % chunk)
 
     def push(self, body: bytes) -> bool:
         """Sends a piece of a chunked body at once; False if the connection takes nothing now: nothing was sent."""

@@ -31,20 +31,19 @@ class KnownHead:
         self._scope = _copied(first.scope)
 
     def next(self, data: bytes, on_response: Callable[[], None]) -> Cycle | None:
-        """The request that the data are, if it has this head: for the lane that served one, if that takes its body."""
+        """The request that the data are, if it has this head: for the lane that takes its body, if one does."""
         body = self.body_in(data)
         if body is None:
             return None
-        first, lane, scope = self._first, self._first.lane, self._scope
-        if lane is not None and not lane.takes(body):
-            lane = None
+        first, lanes, scope = self._first, self._first.lanes, self._scope
+        lane = None if lanes is None else lanes.of(body)
         if lane is None:
             scope = _copied(scope)
         cycle = Cycle(scope, first.transport, first.flow, on_response, keep_alive=True, expect_100_continue=False)
         cycle.body, cycle.more_body, cycle.lane = body, False, lane
         if lane is None:
             cycle.tell()
-            self._first = cycle if first.lane is None else first
+            self._first = cycle if lanes is None else first
         return cycle
 
     def body_in(self, data: bytes) -> bytes | None:

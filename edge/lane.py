@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from edge.calls import DOUBLED, GONE, JSON_LINES, Caller, Direct, Endpoint, answer_headers, is_stopped, respond
 from edge.cycle import Cycle
-from edge.intake import wants_stream
 from edge.metrics import HttpMetrics
 from edge.styles import Style
 from edge.transcoder.headers import text_lines
@@ -47,12 +46,6 @@ class Lane(Struct, frozen=True):
     style: Style
     te: str
     around: Surroundings
-
-    def takes(self, body: bytes) -> bool:
-        """Whether a request with this body would come here, had its head been read again."""
-        if not 0 < len(body) <= self.max_bytes:
-            return False
-        return self.endpoint.twin is None or not wants_stream(body)
 
     async def serve(self, cycle: Cycle) -> None:
         """Serves a request whose body, which this takes, is all there; counts it."""

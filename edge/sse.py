@@ -23,6 +23,8 @@ DEFAULT_HEARTBEAT_S: Final = 15.0
 # As numbers: looking for a number is ten times as fast as looking for one byte.
 _LF: Final = 0x0A
 _CR: Final = 0x0D
+_UNBOUNDED: Final = 1 << 62
+_ENTRY_BYTES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class StreamWriter:
         """
         self._send = send
         self._push = push
+        self._max_bytes = _UNBOUNDED
         self._framing = framing
         self._heartbeat_s = heartbeat_s
         self._loop = asyncio.get_running_loop()
@@ -159,6 +162,10 @@ class StreamWriter:
     def is_named(self) -> bool:
         """Whether events have names."""
         return self._framing is not None and self._framing.is_named
+
+    def push_to(self, push: Push, max_bytes: int) -> None:
+        """Has events pushed to `push` from now on, at most so many bytes at once, with six more for each event."""
+        self._push, self._max_bytes = push, max_bytes
 
     async def open(self, headers: HeaderList) -> None:
         """Sends status 200 and the headers, and starts watching for silence."""
@@ -195,7 +202,7 @@ class StreamWriter:
             body = framing.frames(events)
         else:
             body = framing.before + event + framing.after
-        if not body or not self._push(body):
+        if not body or len(body) + _ENTRY_BYTES * len(events) > self._max_bytes or not self._push(body):
             return False
         self.events += len(events)
         self._sent_at_s = self._loop.time()

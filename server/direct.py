@@ -53,14 +53,13 @@ class Prepared(Struct, frozen=True):
     sent: Credentials
 
 
-class DirectMethod:
-    """One method. It is for one event loop, that of the channel."""
+class DirectEntry:
+    """What methods of all kinds have in common. It is for one event loop, that of the channel."""
 
     begin = DirectCall
 
-    def __init__(self, method: str, serve: RawForm, chain: Chain) -> None:
+    def __init__(self, method: str, chain: Chain) -> None:
         self._method = method
-        self._serve = serve
         self._channel = chain.channel
         self._status = chain.status
         self._check = chain.authenticate.check_of(method)
@@ -78,6 +77,27 @@ class DirectMethod:
         if self._limits.refuse_metadata(pairs) is not None:
             return None
         return Prepared(read_metadata(pairs), Credentials(pairs))
+
+    def head(self, pairs: Pairs, body: bytes = b"") -> Answer | Outcome:
+        """An answer with its metadata, or what comes instead when these cannot be sent."""
+        texts, limit_bytes = texts_from_server(pairs), self._limits.metadata_bytes
+        if texts is not None and (texts.size_bytes <= limit_bytes or limit_bytes < 0):
+            return Answer(body, texts.names, texts.values, True)
+        try:
+            checked = from_server(pairs)
+        except InvalidMetadataError:
+            return INVALID_METADATA
+        refusal = self._limits.refuse_metadata(checked)
+        names, values = zip(*checked, strict=True)
+        return Answer(body, names, values, False) if refusal is None else refusal
+
+
+class DirectMethod(DirectEntry):
+    """A method of one answer."""
+
+    def __init__(self, method: str, serve: RawForm, chain: Chain) -> None:
+        super().__init__(method, chain)
+        self._serve = serve
 
     async def answer(self, call: DirectCall, prepared: Prepared, body: bytes) -> Answer:
         """Makes a call; see `Direct`."""
@@ -100,10 +120,10 @@ class DirectMethod:
             status.cancelled(info)
             if call.task.cancelling() > call.cancels:
                 raise
-            raise _end_of(call, HANDLER_CANCELLED) from None
+            raise end_of(call, HANDLER_CANCELLED) from None
         except Exception as error:  # noqa: BLE001  # the border: whatever a service raises ends here
             told = status.fail(info, error)
-            raise _end_of(call, self._limits.outcome(Outcome(told.code, told.message), told.trailing)) from None
+            raise end_of(call, self._limits.outcome(Outcome(told.code, told.message), told.trailing)) from None
         else:
             return self._answered(call, info, answer)
         finally:
@@ -111,31 +131,18 @@ class DirectMethod:
             call.end()
 
     def _answered(self, call: DirectCall, info: CallInfo, body: bytes) -> Answer:
-        made = self._made(info.outgoing(), body)
+        made = self.head(info.outgoing(), body)
         if isinstance(made, Outcome):
             self._status.cancelled(info)
             raise made.error()
         self._status.leave(info)
         if call.outcome is not None:
-            raise _end_of(call, call.outcome)
+            raise end_of(call, call.outcome)
         if len(body) > self.max_bytes:
             refusal = self._limits.refuse_bytes(_message_bytes(len(body)), "SERVER", "CLIENT")
             if refusal is not None:
                 raise refusal.error(made.metadata)
         return made
-
-    def _made(self, pairs: Pairs, body: bytes) -> Answer | Outcome:
-        """The answer with its metadata, or what comes instead when these cannot be sent."""
-        texts, limit_bytes = texts_from_server(pairs), self._limits.metadata_bytes
-        if texts is not None and (texts.size_bytes <= limit_bytes or limit_bytes < 0):
-            return Answer(body, texts.names, texts.values, True)
-        try:
-            checked = from_server(pairs)
-        except InvalidMetadataError:
-            return INVALID_METADATA
-        refusal = self._limits.refuse_metadata(checked)
-        names, values = zip(*checked, strict=True)
-        return Answer(body, names, values, False) if refusal is None else refusal
 
 
 def direct_methods(raw_forms: Mapping[str, RawForm], chain: Chain) -> Mapping[str, DirectMethod]:
@@ -143,8 +150,8 @@ def direct_methods(raw_forms: Mapping[str, RawForm], chain: Chain) -> Mapping[st
     return {method: DirectMethod(method, serve, chain) for method, serve in raw_forms.items()}
 
 
-def _end_of(call: DirectCall, otherwise: Outcome) -> BaseException:
-    """How a call ends for its caller that has no answer: as somebody decided meanwhile, or otherwise."""
+def end_of(call: DirectCall, otherwise: Outcome) -> BaseException:
+    """How a call ends for its caller that is not answered: as somebody decided meanwhile, or otherwise."""
     return asyncio.CancelledError() if call.is_gone else (call.outcome or otherwise).error()
 
 

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2_grpc
 from perpetuo.internal.v1 import tunnel_pb2_grpc
 
 from server.direct import Chain, direct_methods
+from server.direct_streams import direct_streams
 from server.inprocess import HandlerRegistry, InProcessChannel
 from server.inprocess.registry import Found
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
@@ -77,7 +78,9 @@ class CoreServer:
         self._server.add_generic_rpc_handlers((Found(together.found_by(registry.find)),))
         self.channel = self._tunnels.channel = InProcessChannel(registry, (together,), _limits(options), limit)
         chain = Chain(self.channel, status, authenticate, options.door)
-        self.channel.serve_directly(direct_methods(registry.raw_forms, chain))
+        self.channel.serve_directly(
+            direct_methods(registry.raw_forms, chain), direct_streams(registry.raw_streams, chain)
+        )
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listens, and returns the port; port 0 picks one. Without credentials nothing is encrypted.

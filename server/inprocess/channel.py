@@ -9,14 +9,14 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import grpc
 
 from server.inprocess import call as calls
 from server.inprocess.context import InProcessContext
-from server.inprocess.direct import Direct, Running
+from server.inprocess.direct import Direct, DirectStream, Running
 from server.inprocess.flow import HereStream
 from server.inprocess.handling import Router, conclude, end_of, serve
 from server.inprocess.here import HereCall
@@ -26,6 +26,7 @@ from server.inprocess.registry import HandlerRegistry
 from server.inprocess.rpc import Limits, Outcome, Rpc
 
 _CANCEL_PATIENCE_S = 5.0
+_NONE: Mapping[str, DirectStream] = MappingProxyType({})
 _STOPPING = Outcome(grpc.StatusCode.UNAVAILABLE, "The server is stopping.")
 _STOPPED = Outcome(grpc.StatusCode.UNAVAILABLE, "The server stopped before the call was done.")
 _TOO_MANY = Outcome(grpc.StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
@@ -53,6 +54,7 @@ class InProcessChannel(grpc.aio.Channel):
         self._maximum = maximum_concurrent_rpcs
         self.running: set[Running] = set()
         self._direct: Mapping[str, Direct] = {}
+        self._direct_streams: Mapping[str, DirectStream] = {}
         self._is_stopping = False
         self._closed = asyncio.Event()
 
@@ -151,13 +153,20 @@ class InProcessChannel(grpc.aio.Channel):
         self.running.add(rpc)
         rpc.task.add_done_callback(partial(self._ended, context))
 
-    def serve_directly(self, methods: Mapping[str, Direct]) -> None:
-        """Has calls of these methods made directly by callers that can, once they are looked up by `unary_unary`."""
-        self._direct = methods
+    def serve_directly(self, methods: Mapping[str, Direct], streams: Mapping[str, DirectStream] = _NONE) -> None:
+        """Has calls of these methods made directly by callers that can, once they are looked up.
+
+        `streams` are those that stream their answer.
+        """
+        self._direct, self._direct_streams = methods, streams
 
     def direct_of(self, method: str) -> Direct | None:
         """How calls of that method are made directly, if they can be."""
         return self._direct.get(method)
+
+    def direct_stream_of(self, method: str) -> DirectStream | None:
+        """The same of one that streams its answer."""
+        return self._direct_streams.get(method)
 
     def refusal(self) -> Outcome | None:
         """Why no call is taken now, if so; raises UsageError when closed."""
@@ -239,6 +248,11 @@ class UnaryUnary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
 
 class UnaryStream(_Method, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
     """Calls a method with one request and a stream of responses."""
+
+    @property
+    def direct_stream(self) -> DirectStream | None:
+        """How the method is called without messages and calls, where it can be; to be looked up once."""
+        return self._channel.direct_stream_of(self._method)
 
     def __call__(
         self,

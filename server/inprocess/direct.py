@@ -5,6 +5,7 @@ each method. A call runs in the task that awaits it, like those of `here.py`, an
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -83,6 +84,42 @@ class DirectCall(Struct, eq=False):
                 self.task.uncancel()
         if self.end_told is not None:
             self.end_told.set_result(None)
+
+
+class Sink(Protocol):
+    """Where the answer of a call that streams goes."""
+
+    async def begin(self, head: Answer, events: Sequence[bytes], max_bytes: int) -> None:
+        """Takes the first events, and the initial metadata with them.
+
+        From now on events can be pushed, at once no more than `max_bytes`, an event having six more than it has.
+        """
+
+    async def take(self, events: Sequence[bytes]) -> None:
+        """Takes events, and waits while there is no room for more."""
+
+    def push(self, events: list[bytes]) -> bool:
+        """Takes events in this very call; False where it takes none so, or none now."""
+
+
+class DirectStream(Protocol):
+    """A method that streams its answer and is called directly."""
+
+    max_bytes: int
+    """Larger bodies have to go the way of messages."""
+
+    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
+        """A call that the running task is about to make."""
+
+    def prepare(self, metadata: MetadataLike) -> Any | None:
+        """What calls with these metadata have in common; see `Direct`."""
+
+    async def stream(self, call: DirectCall, prepared: Any, body: bytes, sink: Sink) -> None:
+        """Makes a call and gives `sink` all of its answer.
+
+        Raises AioRpcError, UsageError when the channel is closed, CancelledError when the call was cancelled, or what
+        the sink raised, which cancels the call. An error tells no initial metadata that the sink has.
+        """
 
 
 class Direct(Protocol):

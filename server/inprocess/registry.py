@@ -4,7 +4,7 @@ The generated `add_…Servicer_to_server` functions accept it, because it is a g
 must not serve anything itself.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,6 +29,9 @@ class CallDetails:
 RawForm = Callable[[Any, bytes], Awaitable[bytes]]
 """Serves a call whose request and answer are one JSON body each: what is known of the call, and the body."""
 
+RawStream = Callable[[Any, bytes, Callable[[list[bytes]], bool]], AsyncGenerator[list[bytes], None]]
+"""The same where the answer is lists of events; last, how events are sent at once to a caller who takes them so."""
+
 
 class Found(grpc.GenericRpcHandler):
     """Serves whatever method is found."""
@@ -44,7 +47,8 @@ class Found(grpc.GenericRpcHandler):
 class HandlerRegistry(grpc.aio.Server):
     """Keeps method handlers. Registered methods win over generic handlers, as in grpc.aio.
 
-    A servicer may say by `raw_forms`, a mapping by the names of methods, how some are served without messages.
+    A servicer may say by `raw_forms` and `raw_streams`, mappings by the names of methods, how some are served without
+    messages.
     """
 
     def __init__(self) -> None:
@@ -52,6 +56,7 @@ class HandlerRegistry(grpc.aio.Server):
         self._methods: dict[str, Handler] = {}
         self._generic: list[grpc.GenericRpcHandler] = []
         self.raw_forms: dict[str, RawForm] = {}
+        self.raw_streams: dict[str, RawStream] = {}
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers that are asked in turn for methods which nobody registered by name."""
@@ -62,9 +67,13 @@ class HandlerRegistry(grpc.aio.Server):
         self._services.setdefault(service_name, {}).update(method_handlers)
         self._methods.update({f"/{service_name}/{name}": handler for name, handler in method_handlers.items()})
         for name, handler in method_handlers.items():
-            forms: Mapping[str, RawForm] = getattr(_servicer(handler), "raw_forms", {})
+            servicer = _servicer(handler)
+            forms: Mapping[str, RawForm] = getattr(servicer, "raw_forms", {})
+            streams: Mapping[str, RawStream] = getattr(servicer, "raw_streams", {})
             if name in forms:
                 self.raw_forms[f"/{service_name}/{name}"] = forms[name]
+            elif name in streams:
+                self.raw_streams[f"/{service_name}/{name}"] = streams[name]
 
     def find(self, details: grpc.HandlerCallDetails) -> Handler | None:
         """The handler of a method, or None."""
@@ -115,4 +124,4 @@ class HandlerRegistry(grpc.aio.Server):
 
 
 def _servicer(handler: Handler) -> object:
-    return getattr(handler.unary_unary, "__self__", None)
+    return getattr(handler.unary_unary or handler.unary_stream, "__self__", None)

@@ -4,11 +4,12 @@ The typed form is turned into the JSON that a REST caller would have sent, and t
 request says of `stream`, the method that is called decides.
 """
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 
 from google.api import httpbody_pb2
 from perpetuo.v1 import chat_pb2, completions_pb2, completions_pb2_grpc
 
+from server.chat.principal import Push
 from server.repeats import Completing
 from server.services.calling import CallInfo, Calls, Context, push_of
 from server.services.chat_json import json_to_message, message_to_json
@@ -23,9 +24,13 @@ class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
         self._pipeline = pipeline
         self._calls = calls
         self.raw_forms = {"CreateRawChatCompletion": self._serve_raw}
+        self.raw_streams = {"StreamRawChatCompletion": self._stream_raw}
 
     def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
         return self._pipeline.complete(self._calls.begun(info), body)
+
+    def _stream_raw(self, info: CallInfo, body: bytes, push: Push) -> AsyncGenerator[list[bytes], None]:
+        return self._pipeline.stream(self._calls.begun(info, "", push), body)
 
     async def CreateRawChatCompletion(
         self,

@@ -1,6 +1,6 @@
 """MessagesService: Anthropic's Messages in a typed and a raw form over the pipeline of chat completions."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable
 
 from google.api import httpbody_pb2
 from msgspec.structs import replace
@@ -24,10 +24,15 @@ class MessagesServicer(messages_pb2_grpc.MessagesServiceServicer):
         self._pipeline = pipeline
         self._calls = calls
         self.raw_forms = {"CreateRawMessage": self._serve_raw}
+        self.raw_streams = {"StreamRawMessage": self._stream_raw}
 
     def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
         call = _with_kin(self._calls.begun(info, MessagesFace.name))
         return facing.complete(self._pipeline, call, body, MessagesFace(call.knobs))
+
+    def _stream_raw(self, info: CallInfo, body: bytes, push: Push) -> AsyncGenerator[list[bytes], None]:
+        call = _with_kin(self._calls.begun(info, MessagesFace.name, push))
+        return facing.stream(self._pipeline, call, body, MessagesFace(call.knobs))
 
     async def CreateRawMessage(
         self, request: messages_pb2.CreateRawMessageRequest, context: Context

@@ -1,6 +1,6 @@
 """ResponsesService: OpenAI's Responses in a typed and a raw form over the pipeline of chat completions."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from functools import partial
 
@@ -28,9 +28,13 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         self._calls = calls
         self._states = states
         self.raw_forms = {"CreateRawResponse": self._serve_raw}
+        self.raw_streams = {"StreamRawResponse": self._stream_raw}
 
     def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
         return self._answer(self._calls.begun(info, ResponsesFace.name), body)
+
+    def _stream_raw(self, info: CallInfo, body: bytes, push: Push) -> AsyncGenerator[list[bytes], None]:
+        return self._streamed(self._calls.begun(info, ResponsesFace.name, push), body)
 
     async def CreateRawResponse(
         self, request: responses_pb2.CreateRawResponseRequest, context: Context
@@ -110,8 +114,10 @@ class ResponsesServicer(responses_pb2_grpc.ResponsesServiceServicer):
         [answer] = await self._states.end(call, face, [await facing.complete(self._pipeline, call, body, face)])
         return answer
 
-    async def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
-        call = self._calls.call(context, ResponsesFace.name, push)
+    def _stream(self, body: bytes, context: Context, push: Push | None = None) -> AsyncIterator[list[bytes]]:
+        return self._streamed(self._calls.call(context, ResponsesFace.name, push), body)
+
+    async def _streamed(self, call: Call, body: bytes) -> AsyncGenerator[list[bytes], None]:
         body = await self._states.resolved(call, body)
         face = await self._states.face(call, body)
         end = partial(self._states.end, call, face)

@@ -1,6 +1,6 @@
 """TextCompletionsService: legacy text completions in a typed and a raw form over the pipeline of chat completions."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 
 from google.api import httpbody_pb2
 from perpetuo.v1 import text_completions_pb2 as texts
@@ -21,10 +21,16 @@ class TextCompletionsServicer(text_completions_pb2_grpc.TextCompletionsServiceSe
         self._pipeline = pipeline
         self._calls = calls
         self.raw_forms = {"CreateRawTextCompletion": self._serve_raw}
+        self.raw_streams = {"StreamRawTextCompletion": self._stream_raw}
 
     def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
         call = self._calls.begun(info, CompletionsFace.name)
         return facing.complete(self._pipeline, call, body, CompletionsFace())
+
+    def _stream_raw(self, info: CallInfo, body: bytes, push: Push) -> AsyncGenerator[list[bytes], None]:
+        return facing.stream(
+            self._pipeline, self._calls.begun(info, CompletionsFace.name, push), body, CompletionsFace()
+        )
 
     async def CreateRawTextCompletion(
         self, request: texts.CreateRawTextCompletionRequest, context: Context

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from perpetuo.v1 import completions_pb2_grpc
 
-from edge.lane import Lane
 from edge.serve import serving
 from edge.settings import EdgeSettings
 from edge.standalone import gateway_app
 from server.chat.principal import Call, Plan, Principal
-from server.errors import KeyInvalid, ModelUnknown
+from server.errors import KeyInvalid, ModelUnknown, UpstreamReset
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.interceptors.address import CallerAddress
@@ -79,8 +78,26 @@ class Script:
             self.cancelled.set()
 
     async def stream(self, call: Call, body: bytes, read: object = None) -> AsyncGenerator[list[bytes], None]:
+        self.calls.append(call)
         self.bodies.append(body)
-        yield [b'{"n":1}']
+        await asyncio.sleep(0)
+        if b"announce" in body:
+            call.announce([("x-perpetuo-provider", "demo"), ("x-ratelimit-limit-requests", "10")])
+        if b"bytes" in body:
+            call.announce([("x-perpetuo-mark-bin", b"\x00")])  # type: ignore[list-item]  # as a plugin may
+        if b"unknown" in body:
+            raise ModelUnknown("There is no such model.", param="model")
+        yield [b'{"n":1}', b'{"n":2}']
+        for events in ([b'{"n":3}'], [b'{"n":4}', b'{"n":5}'], [b"{\n}"]):
+            if call.push is None or not call.push(events):
+                yield events
+        if b"breaks" in body:
+            raise UpstreamReset("It broke.")
+        if b"defect" in body:
+            raise ZeroDivisionError("secret")
+        if b"wait" in body:
+            await self._wait()
+        yield [b'{"n":"last"}']
 
 
 @dataclass
@@ -121,10 +138,11 @@ class Client:
             if head.startswith(b"HTTP/1.1 100 "):
                 return head + await self.response()
             if b"transfer-encoding: chunked" in head:
-                return head + await self.reader.readuntil(b"0\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
-            assert length is not None
-            body = await self.reader.readexactly(int(length[1]))
+                body = await self.reader.readuntil(b"\r\n0\r\n\r\n")
+            else:
+                length = re.search(rb"content-length: (\d+)", head)
+                assert length is not None
+                body = await self.reader.readexactly(int(length[1]))
         except asyncio.IncompleteReadError as error:
             return error.partial + b"(closed)"
         is_last = b"connection: close" in head
@@ -172,6 +190,17 @@ REQUESTS = {
     "no body": request(*KEY, *JSON, body=b""),
     "a query": request(*KEY, *JSON, path=PATH + b"?a=b"),
     "a stream": request(*KEY, *JSON, body=b'{"stream":true}'),
+    "a stream with headers": request(*KEY, *JSON, body=b'{"stream":true,"announce":1}'),
+    "a stream with a header of bytes": request(*KEY, *JSON, body=b'{"stream":true,"bytes":1}'),
+    "a stream that is refused": request(*KEY, *JSON, body=b'{"stream":true,"unknown":1}'),
+    "a stream that breaks": request(*KEY, *JSON, body=b'{"stream":true,"breaks":1}'),
+    "a stream that breaks for a client that reads typed errors": request(
+        *KEY, *JSON, b"anthropic-version: 2023-06-01", body=b'{"stream":true,"breaks":1}'
+    ),
+    "a stream with a defect": request(*KEY, *JSON, body=b'{"stream":true,"defect":1}'),
+    "a stream without a key": request(*JSON, body=b'{"stream":true}'),
+    "a stream with a deadline": request(*KEY, *JSON, b"x-request-timeout: 5", body=b'{"stream":true}'),
+    "a stream that is the last on its connection": request(*KEY, *JSON, b"connection: close", body=b'{"stream":true}'),
     "no stream": request(*KEY, *JSON, body=b'{"stream":false}'),
     "a stream by another spelling": request(*KEY, *JSON, body=b'{"\\u0073tream":true}'),
     "a deadline": request(*KEY, *JSON, b"x-request-timeout: 5"),
@@ -210,7 +239,7 @@ async def test_a_request_is_answered_in_the_same_words_however_often_it_comes(ca
 
 
 async def test_requests_of_all_kinds_follow_each_other_on_one_connection() -> None:
-    kept = [each for name, each in REQUESTS.items() if name not in {"a defect", "the last on its connection"}]
+    kept = [each for name, each in REQUESTS.items() if "defect" not in name and "last" not in name]
     requests = [each for one in kept for each in (REQUESTS["an answer"], one, one)]
     direct = await _seen(requests, is_direct=True)
     assert len(direct[0]) == len(requests)
@@ -296,12 +325,13 @@ async def test_a_key_that_is_revoked_opens_nothing_any_more_on_the_same_connecti
 
 @pytest.mark.parametrize("is_direct", [True, False], ids=["directly", "with messages"])
 @pytest.mark.parametrize("before", [0, 2], ids=["first", "third"])
-async def test_a_client_that_leaves_stops_its_call(before: int, is_direct: bool) -> None:
+@pytest.mark.parametrize("body", [b'{"wait":1}', b'{"wait":1,"stream":true}'], ids=["one answer", "a stream"])
+async def test_a_client_that_leaves_stops_its_call(body: bytes, before: int, is_direct: bool) -> None:
     async with gateway(is_direct=is_direct) as started, asyncio.timeout(PATIENCE_S):
         async with started.connected() as client:
             for _ in range(before):
                 await client.ask(REQUESTS["an answer"])
-            client.writer.write(request(*KEY, *JSON, body=b'{"wait":1}'))
+            client.writer.write(request(*KEY, *JSON, body=body))
             await started.script.began.wait()
         await started.script.cancelled.wait()
         while len(started.lines) <= before:
@@ -322,10 +352,17 @@ async def test_who_outlasts_the_grace_of_a_server_that_stops_is_told_so(before: 
         assert (await client.response()).startswith(b"HTTP/1.1 503 ")
 
 
-def test_a_lane_takes_what_would_come_to_it() -> None:
-    class Endpoint:
-        twin = object()
-
-    lane = Lane(Endpoint(), "", None, None, 12, None, "", None)  # type: ignore[arg-type]  # asked for no more than this
-    bodies = [b"", b"{}", b"x" * 12, b"x" * 13, b'{"stream":1}']
-    assert [lane.takes(body) for body in bodies] == [False, True, True, False, True]
+@pytest.mark.parametrize("is_direct", [True, False], ids=["directly", "with messages"])
+@pytest.mark.parametrize("before", [0, 2], ids=["first", "third"])
+async def test_a_stream_that_outlasts_the_grace_of_a_server_ends_with_an_error(before: int, is_direct: bool) -> None:
+    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(PATIENCE_S):
+        async with gateway(is_direct=is_direct) as started:
+            client = await stack.enter_async_context(started.connected())
+            for _ in range(before):
+                await client.ask(REQUESTS["a stream"])
+            client.writer.write(request(*KEY, *JSON, body=b'{"stream":true,"wait":1}'))
+            await started.script.began.wait()
+        answer = await client.response()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'/docs/errors/draining"' in answer
+    assert b"[DONE]" not in answer

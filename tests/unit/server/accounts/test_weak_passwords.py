@@ -26,6 +26,11 @@ def test_what_is_tried_first_is_in_it(password: str) -> None:
     assert is_weak(password)
 
 
+@pytest.mark.parametrize("password", ["assword", "passwor", "password\n12345678", "\n", "password ", "\npassword"])
+def test_a_piece_of_the_list_is_not(password: str) -> None:
+    assert not is_weak(password)
+
+
 @pytest.mark.parametrize("password", ["secure123", "secure-password-123", "", "MIT", "# MIT License"])
 def test_the_documented_examples_are_not(password: str) -> None:
     assert not is_weak(password)

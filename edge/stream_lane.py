@@ -1,0 +1,148 @@
+"""Streamed model calls with one and the same head: as in `lane.py`, for answers that come event by event.
+
+What comes goes from the call that brings it to the connection, without a message or a task in between. Everything else
+goes the usual way, which answers in just the same words.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, Final
+
+import grpc
+from msgspec import Struct
+
+from edge.calls import (
+    DOUBLED,
+    GONE,
+    NOSNIFF,
+    NOSNIFF_LINE,
+    DirectHead,
+    DirectStream,
+    Endpoint,
+    answer_headers,
+    is_stopped,
+    request_id_in,
+)
+from edge.cycle import Cycle
+from edge.errors import Failure
+from edge.lane import Surroundings
+from edge.sse import Framing, StreamWriter
+from edge.styles import Style, error_body, in_stream
+from edge.transcoder.headers import text_lines
+
+_OK: Final = 200
+_DEFECT: Final = 500
+_UNAVAILABLE: Final = 14
+_INTERNAL: Final = 13
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class DirectWriter(StreamWriter):
+    """A streamed response of a call that gives its events itself; see `DirectStream`. `stop` it on every path."""
+
+    def __init__(self, cycle: Cycle, framing: Framing, heartbeat_s: float) -> None:
+        super().__init__(cycle.send, framing, heartbeat_s)
+        self._cycle = cycle
+        self._framed = framing
+        self._head: DirectHead | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the status is told."""
+        return self._head is not None
+
+    @property
+    def request_id(self) -> str:
+        """The request's id as the client has it, once this is open."""
+        return "" if self._head is None else request_id_in(answer_headers(self._head.metadata, (), ""))
+
+    async def begin(self, head: DirectHead, events: Sequence[bytes], max_bytes: int) -> None:
+        """Sends status, headers and the first events; see `DirectSink`."""
+        self._head, cycle, framing = head, self._cycle, self._framed
+        lines = text_lines(head.names, head.values, DOUBLED) if head.is_text else None
+        if lines is None:
+            await self.open([*answer_headers(head.metadata, (), ""), NOSNIFF])
+            await self.write(events)
+        else:
+            self.events = len(events)
+            lines += framing.lines + NOSNIFF_LINE
+            if cycle.flow.write_paused:
+                await cycle.drained()
+            cycle.open_with(lines, framing.frames(events))
+            self.watch()
+        self.push_to(cycle.push, max_bytes)
+
+    async def take(self, events: Sequence[bytes]) -> None:
+        """Sends events; returns when the connection takes more."""
+        await self.write(events)
+
+
+class StreamLane(Struct, frozen=True):
+    """A way in for bodies; see `Lane`."""
+
+    endpoint: Endpoint
+    route: str
+    direct: DirectStream
+    prepared: Any
+    max_bytes: int
+    framing: Framing
+    style: Style
+    te: str
+    around: Surroundings
+
+    async def serve(self, cycle: Cycle) -> None:
+        """Serves a request whose body, which this takes, is all there; counts it."""
+        metrics, began_s = self.around.metrics, monotonic()
+        status = _DEFECT
+        metrics.open += 1
+        try:
+            status = await self.answer(cycle, bytes(cycle.body))
+        except Exception:
+            if not cycle.response_started:
+                await self.around.tell_defect(cycle.scope, cycle.send)
+            raise  # the cycle logs it and closes the connection
+        finally:
+            metrics.open -= 1
+            metrics.answered(cycle.scope["method"], self.route, status, monotonic() - began_s)
+
+    async def answer(self, cycle: Cycle, body: bytes) -> int:
+        """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
+        task: Any = cycle.task or asyncio.current_task()
+        caller = self.around.caller
+        call = self.direct.begin(task)
+        out = DirectWriter(cycle, self.framing, caller.heartbeat_s)
+        cycle.watch(call.cancel)
+        try:
+            await self.direct.stream(call, self.prepared, body, out)
+            await out.finish()
+        except grpc.aio.AioRpcError as error:
+            if not out.is_open:
+                return await caller.refuse_call(error, cycle.send, self.style, self.te)
+            await self._fail(out, caller.catalogue.of_call(error, out.request_id))
+        except grpc.aio.UsageError:
+            return await caller.refuse_late(cycle.send, self.style)
+        except ValueError:
+            if not out.is_open:
+                raise
+            _LOGGER.exception("A streamed message of %s has no JSON form", self.endpoint.binding.rpc)
+            await self._fail(out, caller.catalogue.of_status(_INTERNAL, out.request_id))
+        except asyncio.CancelledError:
+            if is_stopped():
+                if out.is_open:
+                    await self._fail(out, caller.catalogue.of_status(_UNAVAILABLE, out.request_id))
+                else:
+                    await caller.refuse_late(cycle.send, self.style)
+            elif call.is_gone:
+                return GONE
+            raise
+        finally:
+            out.stop()
+            cycle.on_departure = None
+        return _OK
+
+    async def _fail(self, out: DirectWriter, failure: Failure) -> None:
+        """Ends a stream that broke."""
+        style = in_stream(self.style, is_named=out.is_named)
+        await out.fail(error_body(failure, style, out.events))
