@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final
 
-import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import Config
+from uvicorn.server import Server
 
 from edge.acceptor import Acceptor
 from edge.doorman import Doorman
@@ -39,14 +40,14 @@ OnReady = Callable[[int], Awaitable[None] | None]
 """Told the port once requests are taken."""
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """A server that leaves signals alone, tells when it has started, and stops without losing a request.
 
     At first everything is served as before, but for the last time on its connection; then nothing new is taken and
     idle connections are closed; what runs on is cancelled once the grace is over.
     """
 
-    def __init__(self, config: uvicorn.Config, doorman: Doorman, grace_s: float) -> None:
+    def __init__(self, config: Config, doorman: Doorman, grace_s: float) -> None:
         super().__init__(config)
         self.up = asyncio.get_running_loop().create_future()
         self._doorman = doorman
@@ -159,9 +160,9 @@ async def serving(
             each.close()
 
 
-def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate | None) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate | None) -> Config:
     protocol: Any = partial(GuardedProtocol, doorman, gate)
-    return uvicorn.Config(
+    return Config(
         app,
         loop="none",
         http=protocol,

@@ -23,6 +23,10 @@ _MALLOC: Final = (
 )
 _ASYNCIO: Final = "sqlalchemy.ext.asyncio"
 _PRICES: Final = "genai_prices"
+_TOKENS: Final = "jwt"
+_HTTP: Final = "uvicorn"
+# Imported by packages for what never happens here: messages of protobuf without its native half, pages with tracebacks.
+_AT_FIRST_USE: Final = ("google.protobuf.internal.python_message", "html")
 
 
 def spare_memory() -> None:
@@ -42,17 +46,21 @@ def spare_memory() -> None:
 
 
 def import_lean() -> None:
-    """Imports packages without what they bring along and the gateway never uses, 14 MiB together.
+    """Imports packages without what they bring along and the gateway never uses, 18 MiB together.
 
     Those are rich, with which structlog would paint tracebacks; the public-key half of cryptography, for tokens that
-    are signed with one key here; SQLAlchemy's object mapper beside its asynchronous engine; and the HTTP client with
-    which the package of prices would fetch newer ones.
+    are signed with one key here, and the HTTP client that would fetch others; SQLAlchemy's object mapper beside its
+    asynchronous engine; the HTTP client with which the package of prices would fetch newer ones; and uvicorn's command.
     """
     import_logs()
+    _deferred(_TOKENS)
     with _without("cryptography"):
-        importlib.import_module("jwt")
+        importlib.import_module(f"{_TOKENS}.api_jwt")
     _import_engine_alone()
     _deferred(_PRICES)
+    _deferred(_HTTP)
+    for name in _AT_FIRST_USE:
+        _deferred(name)
 
 
 def import_logs() -> None:
@@ -85,23 +93,27 @@ def _import_engine_alone() -> None:
 
 
 def _deferred(name: str) -> ModuleType | None:
-    """A package whose modules can be imported, and whose own code runs when something of it is asked for.
+    """A module whose own code runs when something of it is asked for; modules of a package can be imported before.
 
-    None if the package was imported before, or is not installed.
+    None if it was imported before, or is not installed.
     """
     spec = None if name in sys.modules else importlib.util.find_spec(name)
     if spec is None or spec.loader is None:
         return None
-    loader, package = spec.loader, importlib.util.module_from_spec(spec)
+    loader, module = spec.loader, importlib.util.module_from_spec(spec)
+    is_package = spec.submodule_search_locations is not None
 
     def rest(member: str) -> object:
         is_told = member.startswith("__") and member != "__all__"  # of which `import *` asks first
-        if is_told or importlib.util.find_spec(f"{name}.{member}") is not None:
+        if is_told or (is_package and importlib.util.find_spec(f"{name}.{member}") is not None):
             raise AttributeError(member)
-        del package.__dict__["__getattr__"]
-        loader.exec_module(package)
-        return getattr(package, member)
+        del module.__dict__["__getattr__"]
+        loader.exec_module(module)
+        return getattr(module, member)
 
-    package.__dict__["__getattr__"] = rest
-    sys.modules[name] = package
-    return package
+    module.__dict__["__getattr__"] = rest
+    sys.modules[name] = module
+    package, _, last = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], last, module)
+    return module

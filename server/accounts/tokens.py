@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jwt
+from jwt.api_jwt import PyJWT
+from jwt.exceptions import ExpiredSignatureError, InvalidTokenError
 from jwt.types import Options
 
 from server.chat.ids import new_id
@@ -46,6 +47,7 @@ class Tokens:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._tokens = PyJWT()
 
     def issue(self, user_id: str, issued_at: datetime | None = None) -> str:
         """A token for a user, valid for 24 hours from `issued_at`, which is now unless something is older.
@@ -65,7 +67,7 @@ class Tokens:
             "typ": _KIND,
             "iat_us": issued_us,
         }
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        return self._tokens.encode(claims, self._key, algorithm=_ALGORITHM)
 
     def verify(self, token: str) -> TokenClaims:
         """What a token of ours says. Raises TokenInvalid for everything else, and for one that has expired.
@@ -79,7 +81,7 @@ class Tokens:
             raise _refused()
         _check_claims(_members(payload))
         try:
-            claims = jwt.decode(
+            claims = self._tokens.decode(
                 token,
                 self._key,
                 algorithms=[_ALGORITHM],
@@ -88,9 +90,9 @@ class Tokens:
                 issuer=_PARTY,
                 leeway=_LEEWAY_S,
             )
-        except jwt.ExpiredSignatureError as error:
+        except ExpiredSignatureError as error:
             raise TokenInvalid("The token has expired; log in again.") from error
-        except jwt.InvalidTokenError as error:
+        except InvalidTokenError as error:
             raise _refused() from error
         return TokenClaims(
             user_id=claims["sub"],

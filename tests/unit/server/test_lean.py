@@ -19,9 +19,19 @@ LEAN = "import sys; from server.lean import import_lean; import_lean(); "
 
 
 def test_what_nobody_uses_is_not_imported() -> None:
-    absent = ("rich", "sqlalchemy.orm", "cryptography.hazmat.primitives.asymmetric.rsa", "genai_prices.update_prices")
-    program = (
-        LEAN + "import server.app, edge.standalone, server.ledger.prices; server.ledger.prices.PriceBook().load(); "
+    absent = (
+        "rich",
+        "sqlalchemy.orm",
+        "cryptography.hazmat.primitives.asymmetric.rsa",
+        "genai_prices.update_prices",
+        "jwt.jwks_client",
+        "click",
+        "multiprocessing",
+        "html.entities",
+        "google.protobuf.text_format",
+    )
+    program = LEAN + (
+        "import server.app, edge.standalone, cli.serve, server.ledger.prices; server.ledger.prices.PriceBook().load(); "
     )
     program += f"print([name for name in {absent!r} if name in sys.modules])"
     assert run(program) == "[]"
@@ -31,6 +41,14 @@ def test_what_nobody_uses_is_not_imported() -> None:
     "program",
     [
         pytest.param("import rich.console", id="rich"),
+        pytest.param("import uvicorn; uvicorn.run, uvicorn.__version__", id="uvicorn's command"),
+        pytest.param("import uvicorn.main; uvicorn.main.main", id="uvicorn's command as a module"),
+        pytest.param("import jwt; jwt.PyJWKClient, jwt.decode", id="all of the tokens' package"),
+        pytest.param("import html; assert html.unescape('&eacute;') == 'é'", id="entities"),
+        pytest.param("from google.protobuf import json_format, text_format", id="protobuf as text"),
+        pytest.param(
+            "import google.protobuf.internal.python_message as it; it.GeneratedProtocolMessageType", id="slow protobuf"
+        ),
         pytest.param("from cryptography.hazmat.primitives.asymmetric import rsa", id="public keys"),
         pytest.param("from sqlalchemy.ext.asyncio import AsyncSession; AsyncSession()", id="sessions"),
         pytest.param("from sqlalchemy.ext.asyncio import *; async_sessionmaker()", id="all of the asyncio package"),
