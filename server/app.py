@@ -180,7 +180,7 @@ class Core:
         self.stores = stores
         self._catalogue = Catalogue.load()
         self._prices = _prices(self._catalogue.price_names)
-        self._pricing = Pricing(stores.database, self._prices)
+        self._pricing = Pricing(stores.database, self._prices, forgetting=stores.forgetting)
         self._tasks: set[asyncio.Task[None]] = set()
         clock_s = asyncio.get_running_loop().time
         rests = SharedRests(stores.state.notices, clock_s)
@@ -376,7 +376,6 @@ class Core:
             ModelsServicer(entries.deployments, facts_of, calls, Described(self._catalogue, self._pricing.of)), registry
         )
         forgetting = self.stores.forgetting
-        forgetting.on("workspace", self._pricing.forget)
         price_lists = PriceLists(self.stores.database, known.rows, partial(forgetting.forget, "workspace"))
         prices_pb2_grpc.add_PricesServiceServicer_to_server(PricesServicer(price_lists, source, calls), registry)
         metrics_pb2_grpc.add_MetricsServiceServicer_to_server(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from server.accounts.forgetting import Forgetting
 from server.accounts.loading_cache import Bounds, LoadingCache
 from server.ledger.prices import PriceBook
 from server.ledger.workspace_prices import WorkspacePrices
@@ -23,13 +24,22 @@ _REMEMBERED_S: Final = 600.0
 class Pricing:
     """Prices by workspace. Belongs to one event loop."""
 
-    def __init__(self, database: Database, published: PriceBook, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        published: PriceBook,
+        clock_s: Callable[[], float] = time.monotonic,
+        forgetting: Forgetting | None = None,
+    ) -> None:
         self._database = database
         self._published = published
         self._clock_s = clock_s
         self._usual = WorkspacePrices(published)
         self._usual_until_s = clock_s() + _REMEMBERED_S
-        self.cache: LoadingCache[str, WorkspacePrices] = LoadingCache(self._load, Bounds(FRESH_S, STALE_S), clock_s)
+        forgetting = forgetting or Forgetting()
+        bounds = forgetting.bounds(Bounds(FRESH_S, STALE_S))
+        self.cache: LoadingCache[str, WorkspacePrices] = LoadingCache(self._load, bounds, clock_s)
+        forgetting.on("workspace", self.forget)
 
     async def of(self, workspace_id: str) -> WorkspacePrices:
         """The prices that hold in a workspace.

@@ -110,7 +110,7 @@ async def open_stores(settings: ServerSettings, known: Providers | None = None, 
     state: State | None = None
     try:
         state = await _open_state(settings if serves else settings.model_copy(update={"state_url": MEMORY}), database)
-        forgetting = Forgetting(state.notices)
+        forgetting = Forgetting(state.notices, hears_all=not database.is_shared)
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
         entries = ProviderEntries(database, vault, known.rows, allows, forgetting=forgetting)
         await entries.check_vault()

@@ -6,6 +6,7 @@ A notice may be missed: what is kept in memory is kept for seconds only. It is n
 from collections.abc import Callable
 from typing import Final, Literal
 
+from server.accounts.loading_cache import Bounds
 from server.chat.shared import Notices
 from server.state.memory_notes import NoOthers
 
@@ -18,13 +19,21 @@ Forget = Callable[[str], None]
 
 
 class Forgetting:
-    """Tells the caches of this process, and of all others, what to forget."""
+    """Tells the caches of this process, and of all others, what to forget.
 
-    def __init__(self, notices: Notices | None = None) -> None:
+    `hears_all`: no other process can change anything, so that nothing is missed.
+    """
+
+    def __init__(self, notices: Notices | None = None, *, hears_all: bool = False) -> None:
+        self._hears_all = hears_all
         self._notices: Notices = NoOthers() if notices is None else notices
         self._here: dict[Topic, list[Forget]] = {topic: [] for topic in TOPICS}
         for topic in TOPICS:
             self._notices.hear(topic, self._heard_of(topic))
+
+    def bounds(self, bounds: Bounds) -> Bounds:
+        """How long what it tells about may be kept: `bounds`, or longer where nothing is missed."""
+        return bounds.unshared() if self._hears_all else bounds
 
     def on(self, topic: Topic, forget: Forget) -> None:
         """Calls back with every id that is to be forgotten."""

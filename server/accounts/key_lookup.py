@@ -61,13 +61,13 @@ class KeyLookup:
     ) -> None:
         self._database = database
         self._hasher = hasher
-        bounds = Bounds(FRESH_S, STALE_S, _ABSENT_S, max_entries=20_000, max_absent=2_000)
+        self._forgetting = forgetting or Forgetting()
+        bounds = self._forgetting.bounds(Bounds(FRESH_S, STALE_S, _ABSENT_S, max_entries=20_000, max_absent=2_000))
         self._cache: LoadingCache[bytes, _Grant] = LoadingCache(self._load, bounds, clock_s)
         self._allowed_as_is: set[bytes] = set()
         self._digests: dict[str, bytes] = {}
         self._used_at_s: dict[str, float] = {}
         self._writer: asyncio.Task[None] | None = None
-        self._forgetting = forgetting or Forgetting()
         drop_where = self._discard_where
         self._forgetting.on("key", lambda gone: drop_where(lambda grant: grant.key_id == gone))
         self._forgetting.on("user", lambda gone: drop_where(lambda grant: grant.user_id == gone))

@@ -9,8 +9,8 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, Self, TypeVar
 
 from server.errors import StoreUnavailable
 
@@ -21,6 +21,9 @@ _RETRY_PAUSE_S = 1.0
 
 _RENEWED_AT = 0.6
 """The share of the time for which a value is fresh after which it is loaded anew by who asks for it."""
+
+UNSHARED_S: Final = 120.0
+"""How long a value is fresh where nobody else can change it. Not for ever: people edit files by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class Bounds:
     absent_s: float = 0.0
     max_entries: int = 10_000
     max_absent: int = 1_000
+
+    def unshared(self) -> Self:
+        """The same for values that nobody changes unheard: fresh for longer, and no longer good in all."""
+        more_s = max(UNSHARED_S - self.fresh_s, 0.0)
+        return replace(self, fresh_s=self.fresh_s + more_s, stale_s=max(self.stale_s - more_s, 0.0))
 
 
 class _Entry(Generic[V]):

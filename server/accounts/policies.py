@@ -33,11 +33,10 @@ class Policies:
         forgetting: Forgetting | None = None,
     ) -> None:
         self._database = database
-        self.cache: LoadingCache[str, RoutingPolicy] = LoadingCache(
-            self._load, Bounds(FRESH_S, STALE_S, absent_s=FRESH_S), clock_s
-        )
-        if forgetting is not None:
-            forgetting.on("workspace", self.forget)
+        forgetting = forgetting or Forgetting()
+        bounds = forgetting.bounds(Bounds(FRESH_S, STALE_S, absent_s=FRESH_S))
+        self.cache: LoadingCache[str, RoutingPolicy] = LoadingCache(self._load, bounds, clock_s)
+        forgetting.on("workspace", self.forget)
 
     async def of(self, workspace_id: str) -> RoutingPolicy:
         """The policy of a workspace, the usual one for a workspace that is gone.

@@ -119,9 +119,8 @@ class ProviderEntries:
         self._known = known
         self._check_base_url = check_base_url
         self._clock_s = clock_s
-        self.cache: LoadingCache[str, tuple[Deployment, ...]] = LoadingCache(
-            self._load, Bounds(FRESH_S, STALE_S, max_entries=5_000), clock_s
-        )
+        bounds = self._forgetting.bounds(Bounds(FRESH_S, STALE_S, max_entries=5_000))
+        self.cache: LoadingCache[str, tuple[Deployment, ...]] = LoadingCache(self._load, bounds, clock_s)
         self._forgetting.on("workspace", self.cache.discard)
         self._flagged_at_s: dict[tuple[str, str], float] = {}
 

@@ -131,10 +131,13 @@ class BatchLedger:
 
     def record(self, operation: OperationRecord) -> None:
         """Spools and queues a record. What memory has no room for waits in the spool; without one it is lost."""
-        segment = self._spooled(operation)
-        pending = self._pending
+        bounds, spool, pending = self._bounds, self._spool, self._pending
+        segment = None
+        # What is refused for want of room takes none from those under way.
+        if spool is not None and (operation.attempts or not (bounds.requires_log and spool.is_full)):
+            segment = spool.settle(self._price_version, operation)
         waiting = len(pending)
-        if waiting >= self._bounds.max_pending or self._writer.done():
+        if waiting >= bounds.max_pending or self._writer.done():
             self._pass_over(segment)
             return
         pending.append((operation, segment))
@@ -142,13 +145,6 @@ class BatchLedger:
             self._timer = self._loop.call_later(self._delay_s, self._due.set)
         elif waiting + 1 == BATCH_RECORDS:
             self._due.set()
-
-    def _spooled(self, operation: OperationRecord) -> Segment | None:
-        """Where the record is in the spool. What is refused for want of room takes none from those under way."""
-        spool = self._spool
-        if spool is None or (self._bounds.requires_log and not operation.attempts and spool.is_full):
-            return None
-        return spool.settle(self._price_version, operation)
 
     def secured(self) -> Awaitable[None] | None:
         """See `Ledger`."""

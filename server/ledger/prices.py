@@ -162,7 +162,9 @@ class PriceBook:
         `at` is when the call was made, for prices that depend on it; None is now. The tier that the answer named has
         its own price where one is published; the operator's rows hold for all tiers.
         """
-        rates = self._of_tier(provider, model, usage.tier, at) if usage.tier else self._rates(provider, model)
+        rates = None if usage.tier else self._cached.get((provider, model))
+        if rates is None:
+            rates = self._of_tier(provider, model, usage.tier, at) if usage.tier else self._rates(provider, model)
         if isinstance(rates, _Priced):
             rates = rates.at(at or datetime.now(UTC))
         return None if rates is None else rates.cost_nanousd(usage)

@@ -27,6 +27,8 @@ class WorkspacePrices:
 
     def cost_nanousd(self, provider: str, model: str, usage: Usage) -> int | None:
         """The cost of a call in nano-dollars, or None when the price is not known."""
+        if not self._own:
+            return self._published.cost_nanousd(provider, model, usage)
         own = self._own_rates(provider, model)
         return self._published.cost_nanousd(provider, model, usage) if own is None else own.cost_nanousd(usage)
 

@@ -66,8 +66,8 @@ class StreamDecoder(Protocol):
 class PieceReader(Protocol):
     """A decoder that knows pieces of a body, as they come from an upstream, which bring nothing but more text."""
 
-    def more(self, piece: bytes) -> Chunk | None:
-        """The chunk of a piece that is one whole server-sent event which `feed` would answer with that very chunk.
+    def more(self, piece: bytes) -> list[Chunk] | None:
+        """The chunks of a piece that is whole server-sent events which `feed` would answer with these very chunks.
 
         The piece begins where an event does. None where that is not certain: then `feed` has to be asked.
         """

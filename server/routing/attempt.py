@@ -232,8 +232,10 @@ class Trace(Struct, eq=False):
         """
         total = None
         for attempt in self.attempts:
-            if attempt.usage is not None and not attempt.was_in_vain:
-                cost_nanousd = attempt.cost_nanousd()
+            usage, record = attempt.usage, attempt.record
+            if usage is not None and not attempt.was_in_vain:
+                is_known = record is not None and record.usage is usage
+                cost_nanousd = record.cost_nanousd if is_known and record is not None else attempt.cost_nanousd()
                 if cost_nanousd is None:
                     return None
                 total = cost_nanousd if total is None else total + cost_nanousd
@@ -245,6 +247,8 @@ class Trace(Struct, eq=False):
 
     def close(self, left_for: str = "CLIENT_GONE") -> Sums:
         """Adds all attempts up, in one go; one that still runs was given up for the reason `left_for`."""
+        if len(self.attempts) == 1:
+            return self._close_only(self.attempts[0], left_for)
         records, upstream_s, paid, used_tokens, first_token_ms, versions = [], 0.0, None, 0, None, ""
         for attempt in self.attempts:
             record, usage = attempt.record, attempt.usage
@@ -262,6 +266,17 @@ class Trace(Struct, eq=False):
         cost_nanousd = None if paid is None else self.cost_nanousd()
         version = versions[:_MAX_VERSION_CHARS]
         return Sums(tuple(records), paid, used_tokens, cost_nanousd, upstream_s, first_token_ms, version)
+
+    def _close_only(self, attempt: Attempt, left_for: str) -> Sums:
+        """The same of one attempt, as most operations have."""
+        record, usage = attempt.record, attempt.usage
+        if record is None:
+            record = attempt.end(left_for)
+        upstream_s, version = attempt.answered_s or 0.0, record.price_version[:_MAX_VERSION_CHARS]
+        if usage is None or attempt.was_in_vain:
+            return Sums((record,), None, 0, None, upstream_s, record.first_token_ms, version)
+        cost_nanousd = record.cost_nanousd if record.usage is usage else attempt.cost_nanousd()
+        return Sums((record,), attempt, usage.total_tokens, cost_nanousd, upstream_s, record.first_token_ms, version)
 
 
 def _with_version(versions: str, version: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from server.chat.prompt_tokens import Tokens, most_of
+from server.routing.task_scan import CODE_MARKS, SCANS, has_code, is_marked
 from server.routing.task_words import RIGOUR, TASKS, Task
 
 
@@ -77,13 +78,7 @@ _PROMPT_TOKENS: Final = ((6000, 3), (1500, 2), (150, 1))
 _ASKED_CHARACTERS: Final = ((300, 3), (80, 2))
 _TURNS: Final = ((12, 2), (6, 1))
 _TOOLS: Final = ((8, 2), (3, 1))
-_CODE_MARKS: Final = ("```", "def ", "class ", "function(", "#include", "SELECT ", "import ", "=> ", "Traceback", "();")
 _CODE_POINTS: Final = 2
-# The same marks, each with a character of it that is seldom, if there is one, and sooner looked for.
-_CODE_SIGNS: Final = (
-    *(("`", "```"), (" ", "def "), (" ", "class "), ("(", "function("), ("#", "#include"), ("S", "SELECT ")),
-    *((" ", "import "), ("=", "=> "), ("T", "Traceback"), (";", "();")),
-)
 _MOST_WITHOUT_RIGOUR: Final = 8
 """Length, depth and tools alone never make an expert's question of one."""
 _THRESHOLDS: Final = ((9, Complexity.EXPERT), (5, Complexity.COMPLEX), (2, Complexity.MODERATE))
@@ -113,7 +108,10 @@ def judge(features: Features) -> Judgement:
 
 def classify(features: Features) -> Complexity:
     """The class of a conversation: that of `judge`. Tokens are not counted where their bounds tell enough."""
-    score, _, has_rigour = _weighed(features)
+    if features.text.isascii():
+        score, has_rigour = _scanned(features)
+    else:
+        score, _, has_rigour = _weighed(features)
     tokens, level = features.prompt_tokens, _level(score, has_rigour)
     highest = _level(score + _from_table(most_of(tokens), _PROMPT_TOKENS), has_rigour)
     for least, given in reversed(_PROMPT_TOKENS):
@@ -132,14 +130,26 @@ def _level(score: int, has_rigour: bool) -> Complexity:
     return Complexity.SIMPLE
 
 
+def _scanned(features: Features) -> tuple[int, bool]:
+    """What `_weighed` says of an ASCII text, as far as the class hangs on it.
+
+    Of a task only whether a word of it stands there counts: further words give points to none whose first word does not
+    give the highest class that it can come to.
+    """
+    score, has_rigour, text = _measured(features), False, features.text
+    if is_marked(text):
+        for task, stands_in in SCANS:
+            if stands_in(text):
+                score += task.first
+                has_rigour = has_rigour or task is RIGOUR
+        if has_code(text):
+            score += _CODE_POINTS
+    return score, has_rigour
+
+
 def _weighed(features: Features) -> tuple[int, frozenset[str], bool]:
     """All points but those for the prompt's length, the words that name a task, and whether they demand rigour."""
-    text, turns, tools = features.text, features.turns, features.tools
-    score = _from_table(len(text), _ASKED_CHARACTERS)
-    if turns >= _TURNS[-1][0]:
-        score += _from_table(turns, _TURNS)
-    if tools >= _TOOLS[-1][0]:
-        score += _from_table(tools, _TOOLS)
+    score, text = _measured(features), features.text
     # A space before a word stands for its beginning.
     words = _words_in(" " + text.lower().replace("\n", " "))
     has_rigour = False
@@ -148,11 +158,24 @@ def _weighed(features: Features) -> tuple[int, frozenset[str], bool]:
             points = _from_words(task, words)
             score += points
             has_rigour = has_rigour or (points > 0 and task is RIGOUR)
-    for sign, mark in _CODE_SIGNS:
-        if sign in text and mark in text:
-            score += _CODE_POINTS
-            break
+    if _code_mark(text):
+        score += _CODE_POINTS
     return score, words, has_rigour
+
+
+def _measured(features: Features) -> int:
+    """The points for the length of the question, the depth of the conversation and its tools."""
+    turns, tools, length = features.turns, features.tools, len(features.text)
+    score = 0
+    for least, points in _ASKED_CHARACTERS:
+        if length >= least:
+            score = points
+            break
+    if turns >= _TURNS[-1][0]:
+        score += _from_table(turns, _TURNS)
+    if tools >= _TOOLS[-1][0]:
+        score += _from_table(tools, _TOOLS)
+    return score
 
 
 def _measures(features: Features) -> tuple[tuple[str, int, tuple[tuple[int, int], ...], str], ...]:
@@ -174,7 +197,7 @@ def _from_table(value: float, table: tuple[tuple[int, int], ...]) -> int:
 
 def _code_mark(text: str) -> str:
     """The first of the marks of code that stands in a text, empty if none does."""
-    for mark in _CODE_MARKS:
+    for mark in CODE_MARKS:
         if mark in text:
             return mark
     return ""

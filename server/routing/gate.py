@@ -113,14 +113,15 @@ class Gate:
         self.state = TABLE[self.state, event]
         return self.state
 
-    def take_more(self) -> bool:
-        """Takes a chunk that has content and nothing else, as nearly every chunk of a stream that has begun.
+    def take_more(self, count: int = 1) -> bool:
+        """Takes chunks that have content and nothing else, as nearly every chunk of a stream that has begun.
 
-        False: it was not taken, and `chunk` has to be asked.
+        False: none was taken, and `chunk` has to be asked of each.
         """
-        if self.state is not State.COMMITTED or 0 < self._max_chunks <= self._content_chunks:
+        content_chunks = self._content_chunks + count
+        if self.state is not State.COMMITTED or 0 < self._max_chunks < content_chunks:
             return False
-        self._content_chunks += 1
+        self._content_chunks = content_chunks
         return True
 
     def chunk(self, facts: ChunkFacts, size_bytes: int) -> State:

@@ -43,9 +43,8 @@ class _Series:
         self.latency_sum_ms = 0.0
 
     def decay(self, now_s: float, half_life_s: float) -> None:
-        if now_s == self.at_s:  # the loop's clock stands still while it goes on with what has come
-            return
-        factor = 0.5 ** (max(0.0, now_s - self.at_s) / half_life_s)
+        passed_s = now_s - self.at_s
+        factor = 0.5 ** (passed_s / half_life_s) if passed_s > 0.0 else 1.0
         self.at_s = now_s
         self.calls *= factor
         self.failures *= factor
@@ -63,11 +62,17 @@ class Measurements:
 
     def note(self, attempts: Iterable[AttemptRecord], *, is_stream: bool, now_s: float) -> None:
         """Takes what attempts came to. `now_s` is any steady clock's, in seconds."""
+        # Written out, because it runs for every request.
         for attempt in attempts:
             is_failure = attempt.outcome != "ok"
             if is_failure and not blames_provider(attempt.outcome):
                 continue
-            series = self._at(attempt.provider_id, attempt.model, is_stream, now_s)
+            key = attempt.provider_id, attempt.model, is_stream
+            series = self._series.get(key)
+            if series is None:
+                series = self._new(key, now_s)
+            elif series.at_s != now_s:  # the loop's clock stands still while it goes on with what has come
+                series.decay(now_s, self._half_life_s)
             series.calls += 1.0
             if is_failure:
                 series.failures += 1.0
@@ -86,13 +91,8 @@ class Measurements:
         latency_ms = series.latency_sum_ms / series.answers if series.answers > 0.0 else 0.0
         return Measured(series.calls * factor, series.answers * factor, latency_ms, series.failures / series.calls)
 
-    def _at(self, provider_id: str, model: str, is_stream: bool, now_s: float) -> _Series:
-        key = provider_id, model, is_stream
-        series = self._series.get(key)
-        if series is None:
-            if len(self._series) >= self._max_series:
-                del self._series[next(iter(self._series))]
-            series = self._series[key] = _Series(now_s)
-        else:
-            series.decay(now_s, self._half_life_s)
+    def _new(self, key: tuple[str, str, bool], now_s: float) -> _Series:
+        if len(self._series) >= self._max_series:
+            del self._series[next(iter(self._series))]
+        series = self._series[key] = _Series(now_s)
         return series

@@ -41,11 +41,12 @@ class Pushed:
         return self._left
 
     def _take(self, chunks: list[Chunk]) -> bool:
-        ready = self._tail.feed(chunks)
+        tail = self._tail
+        ready = tail.feed(chunks)
         if ready:
             if not self._push(ready):
                 self._left = ready
                 return False
             if self._on_sent is not None:
                 self._on_sent(ready)
-        return self._tail.usage is None or not self._tail.has_usage
+        return tail.usage is None or not tail.has_usage

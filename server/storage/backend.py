@@ -54,6 +54,10 @@ Also = Callable[[frozenset[str]], Sequence[Addition]]
 class Backend(Protocol):
     """One kind of database, connected."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may write to it as well."""
+
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection in a transaction that sees one state of the database and can change nothing."""
 

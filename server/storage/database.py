@@ -118,6 +118,8 @@ class Database:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self.is_shared = backend.is_shared
+        """Whether other processes may write to it as well."""
 
     @classmethod
     async def open(cls, url: str, bounds: StoreBounds = USUAL_BOUNDS) -> Self:

@@ -15,7 +15,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 import psycopg
@@ -66,6 +66,8 @@ _MIGRATE = _Mode("BEGIN", lock_timeout="10min", is_alone=True, is_long=True)
 
 class PostgresqlBackend:
     """A database on a server, with a bounded pool of connections."""
+
+    is_shared: Final = True
 
     def __init__(self, engine: AsyncEngine, bounds: StoreBounds) -> None:
         self._engine = engine

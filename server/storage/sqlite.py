@@ -46,6 +46,8 @@ _T = TypeVar("_T")
 class SqliteBackend:
     """A database file with one writer and a few readers."""
 
+    is_shared: Final = False
+
     def __init__(self, writer: AsyncEngine, readers: AsyncEngine, bounds: StoreBounds, lock_file: IO[bytes]) -> None:
         self._writer = writer
         self._readers = readers

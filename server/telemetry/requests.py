@@ -4,8 +4,9 @@ Labels are bounded: reasons, providers of the registry, and models of the catalo
 name as a caller wrote it is never one.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 
@@ -20,6 +21,9 @@ REQUEST_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0
 OWN_BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 FIRST_TOKEN_BOUNDS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 TOKEN_BOUNDS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
+
+_FIRST_REQUEST_S: Final = REQUEST_BOUNDS_S[0]
+_FIRST_ANSWER_S: Final = FIRST_TOKEN_BOUNDS_S[0]
 
 _MAX_PROVIDERS: Final = 12
 _MAX_MODELS: Final = 32
@@ -38,22 +42,24 @@ def no_name(provider: str, model: str) -> str | None:
     return None
 
 
-class _Ended(NamedTuple):
-    """The numbers of requests that ended in the same way."""
+class _Ended(Struct):
+    """The numbers of requests that ended in the same way; that of the overhead is empty before the first."""
 
     requests: list[int]
     request_s: list[float]
+    overhead_s: list[float] = []
 
 
 class _Model(Struct):
-    """A model's labels, and the numbers that most calls of it count in, each None before the first."""
+    """A model's labels, and the numbers that most calls of it count in, each empty before the first."""
 
     of_provider: Labels
     labels: Labels
-    answered: list[int] | None = None
-    answer_s: list[float] | None = None
-    input: list[int] | None = None
-    output: list[int] | None = None
+    answered: list[int] = []
+    answer_s: list[float] = []
+    cost: list[int] = []
+    input: list[int] = []
+    output: list[int] = []
 
 
 class RequestMetrics:
@@ -79,7 +85,7 @@ class RequestMetrics:
         self.in_flight += 1
 
     def settle(self, record: OperationRecord, waited_s: float, overhead_s: float | None) -> None:
-        """Counts a request that has ended.
+        """Counts a request that has ended. Written out, as what follows it, because it runs for every request.
 
         `waited_s` is how long it was held back on purpose, `overhead_s` what the gateway itself took until the answer
         could go out, None if no answer of its own could. In seconds.
@@ -89,65 +95,86 @@ class RequestMetrics:
         key = record.surface, is_stream, record.outcome
         ended = self._ended.get(key) or self._new_ended(key)
         ended.requests[0] += 1
-        self._request_s.count(record.latency_ms / 1000, ended.request_s)
-        self._wait_s.count(waited_s, self._waits)
+        latency_s, times = record.latency_ms / 1000, ended.request_s
+        times[0 if latency_s <= _FIRST_REQUEST_S else bisect_left(REQUEST_BOUNDS_S, latency_s)] += 1
+        times[-1] += latency_s
+        if waited_s:
+            self._wait_s.count(waited_s, self._waits)
+        else:
+            self._waits[0] += 1
         if overhead_s is not None:
-            self._overhead_s.observe(overhead_s, _STREAM[is_stream])
+            if not ended.overhead_s:
+                ended.overhead_s = self._overhead_s.cell(_STREAM[is_stream])
+            ended.overhead_s[bisect_left(OWN_BOUNDS_S, overhead_s)] += 1
+            ended.overhead_s[-1] += overhead_s
         for attempt in record.attempts:
             self._count_attempt(attempt, is_stream)
         if record.saved_nanousd:
             self._saved.add((), record.saved_nanousd)
 
     def _count_attempt(self, attempt: AttemptRecord, is_stream: bool) -> None:
+        """Nothing is shown before there is something of it."""
         names = attempt.provider, attempt.model
         model = self._models.get(names) or self._new_model(names)
-        outcome, first_ms, usage = attempt.outcome, attempt.first_token_ms, attempt.usage
-        if outcome == _OK and not is_stream:
-            self._count_answer(attempt.latency_ms / 1000, model)
+        usage = attempt.usage
+        if is_stream or attempt.outcome != _OK:
+            self._count_other(attempt, is_stream, model)
         else:
-            self._attempts.add((names[0], outcome))
-            if is_stream and first_ms is not None:
-                self._first_token_s.observe(first_ms / 1000, model.of_provider)
-                if usage is not None and outcome == _OK:
-                    self._count_pace(usage, attempt.latency_ms - first_ms, model)
-        if usage is not None:
-            self._count_usage(usage, attempt.cost_nanousd, model)
+            if not model.answered:
+                model.answered = self._attempts.cell((*model.of_provider, _OK))
+                model.answer_s = self._answer_s.cell(model.of_provider)
+            model.answered[0] += 1
+            answer_s, times = attempt.latency_ms / 1000, model.answer_s
+            times[0 if answer_s <= _FIRST_ANSWER_S else bisect_left(FIRST_TOKEN_BOUNDS_S, answer_s)] += 1
+            times[-1] += answer_s
+        if usage is None:
+            return
+        if attempt.cost_nanousd is None:
+            self._unpriced.add(model.labels)
+        else:
+            if not model.cost:
+                model.cost = self._cost.cell(model.labels)
+            model.cost[0] += attempt.cost_nanousd
+        if usage.input_tokens and usage.output_tokens:
+            if not model.output:
+                model.input = self._tokens.cell((*model.labels, "input"))
+                model.output = self._tokens.cell((*model.labels, "output"))
+            model.input[0] += usage.input_tokens
+            model.output[0] += usage.output_tokens
+            if not (usage.cache_read_tokens or usage.cache_write_tokens or usage.reasoning_tokens):
+                if usage.is_estimated:
+                    self._estimated.add(model.of_provider)
+                return
+        self._count_rest(usage, model)
 
-    def _count_answer(self, answer_s: float, model: "_Model") -> None:
-        attempts, times = model.answered, model.answer_s
-        if attempts is None or times is None:
-            attempts = model.answered = self._attempts.cell((*model.of_provider, _OK))
-            times = model.answer_s = self._answer_s.cell(model.of_provider)
-        attempts[0] += 1
-        self._answer_s.count(answer_s, times)
+    def _count_other(self, attempt: AttemptRecord, is_stream: bool, model: "_Model") -> None:
+        """A call that was a stream, or failed."""
+        outcome, first_ms, usage = attempt.outcome, attempt.first_token_ms, attempt.usage
+        self._attempts.add((attempt.provider, outcome))
+        if is_stream and first_ms is not None:
+            self._first_token_s.observe(first_ms / 1000, model.of_provider)
+            if usage is not None and outcome == _OK:
+                self._count_pace(usage, attempt.latency_ms - first_ms, model)
 
     def _count_pace(self, usage: Usage, took_ms: int, model: "_Model") -> None:
         written = usage.output_tokens + usage.reasoning_tokens
         if written > 1:
             self._token_s.observe(took_ms / 1000 / (written - 1), model.of_provider)
 
-    def _count_usage(self, usage: Usage, cost_nanousd: int | None, model: "_Model") -> None:
-        """Written out, because it runs for every request; nothing is shown before there is something of it."""
-        if cost_nanousd is None:
-            self._unpriced.add(model.labels)
-        else:
-            self._cost.add(model.labels, cost_nanousd)
+    def _count_rest(self, usage: Usage, model: "_Model") -> None:
+        """What of a usage is not counted yet."""
         if usage.is_estimated:
             self._estimated.add(model.of_provider)
-        if usage.input_tokens:
-            if model.input is None:
-                model.input = self._tokens.cell((*model.labels, "input"))
-            model.input[0] += usage.input_tokens
-        if usage.output_tokens:
-            if model.output is None:
-                model.output = self._tokens.cell((*model.labels, "output"))
-            model.output[0] += usage.output_tokens
-        if usage.cache_read_tokens:
-            self._tokens.add((*model.labels, "cache_read"), usage.cache_read_tokens)
-        if usage.cache_write_tokens:
-            self._tokens.add((*model.labels, "cache_write"), usage.cache_write_tokens)
-        if usage.reasoning_tokens:
-            self._tokens.add((*model.labels, "reasoning"), usage.reasoning_tokens)
+        if not (usage.input_tokens and usage.output_tokens):
+            self._count_tokens(model, "input", usage.input_tokens)
+            self._count_tokens(model, "output", usage.output_tokens)
+        self._count_tokens(model, "cache_read", usage.cache_read_tokens)
+        self._count_tokens(model, "cache_write", usage.cache_write_tokens)
+        self._count_tokens(model, "reasoning", usage.reasoning_tokens)
+
+    def _count_tokens(self, model: "_Model", kind: str, tokens: int) -> None:
+        if tokens:
+            self._tokens.add((*model.labels, kind), tokens)
 
     def _new_ended(self, key: tuple[str, bool, str]) -> "_Ended":
         surface, is_stream, outcome = key

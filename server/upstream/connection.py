@@ -121,7 +121,10 @@ class Connection(asyncio.Protocol):
             self._refuse(answer)
             return
         if not self._is_done:
-            self._goes_on(answer, len(data))
+            if answer.hand_on(self._pieces):
+                self._unfinished_bytes = 0
+            else:
+                self._goes_on(answer, len(data))
             return
         self._is_done = False
         if self._is_paused:
@@ -155,8 +158,7 @@ class Connection(asyncio.Protocol):
             if self._unfinished_bytes > MAX_HEAD_BYTES + READ_BYTES:
                 self._refuse(answer)
                 return
-        if answer.is_pushed:
-            answer.flush()
+        answer.flush()
 
     def eof_received(self) -> bool:
         """Closes; the answer learns what that means to it when the connection is lost."""

@@ -261,10 +261,28 @@ class HttpResponse:
             self._wake()
         return self._unread_bytes > READ_BUFFER_BYTES
 
-    @property
-    def is_pushed(self) -> bool:
-        """Whether what comes is handed on at once."""
-        return self._take is not None
+    def hand_on(self, pieces: list[bytes]) -> bool:
+        """Hands on pieces of the body at once and leaves none, as nearly always where they are pushed; else False.
+
+        What was not handed on has to be added.
+        """
+        take, waiter = self._take, self._waiter
+        if take is None or waiter is None or not pieces or self._pieces or waiter.done():
+            return False
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        read_bytes = self._read_bytes + len(data)
+        if len(data) > READ_BUFFER_BYTES or read_bytes > self._max_body_bytes:
+            return False
+        pieces.clear()
+        self._read_bytes = read_bytes
+        self._given_s = self._loop.time()
+        goes_on = False
+        try:
+            goes_on = take(data)
+        finally:
+            if not goes_on:
+                self._wake()
+        return True
 
     def flush(self) -> None:
         """Hands on what came, if it is pushed. Its reader wakes when that wants no more, or is too much."""

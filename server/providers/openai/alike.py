@@ -10,6 +10,7 @@ from typing import Final
 from server.chat.answer import ChunkFacts, peek_chunk, text_of_chunk
 from server.errors import UpstreamBadResponse
 from server.providers.dialect import Chunk
+from server.providers.openai.headless import Headless
 
 MAX_LESSONS: Final = 2
 """How often one stream is learnt from: where chunks differ in more than the text, they go on to do so."""
@@ -24,11 +25,24 @@ _BACKSLASH: Final = ord("\\")
 
 
 class Alike:
-    """Knows the chunks of one stream by their beginning and their end."""
+    """Knows the chunks of one stream by their beginning and their end. While `headless` holds some, none is known."""
 
-    __slots__ = ("_after", "_before", "_facts", "_lessons", "_piece_after", "_piece_before", "_piece_text", "_text")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_between",
+        "_facts",
+        "_headless",
+        "_lessons",
+        "_piece_after",
+        "_piece_before",
+        "_piece_text",
+        "_text",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, headless: Headless) -> None:
+        self._headless = headless
+        self._between = b""
         self._before = b""
         self._after = b""
         self._text = slice(0)
@@ -43,24 +57,41 @@ class Alike:
         facts = self._facts
         if facts is None or not data.startswith(self._before) or not data.endswith(self._after):
             return None
+        if not self._headless.is_empty:
+            return None
         text = data[self._text]
         if not text or _QUOTE in text or _BACKSLASH in text or not text.decode().isprintable():
             return None
         return facts
 
-    def more(self, piece: bytes) -> Chunk | None:
-        """The chunk of a server-sent event that is all of the piece; None where either has to be looked at."""
+    def more(self, piece: bytes) -> list[Chunk] | None:
+        """The chunks of the server-sent events that the piece is; None where it has to be looked at."""
         facts = self._facts
         if facts is None or not piece.startswith(self._piece_before) or not piece.endswith(self._piece_after):
             return None
         text = piece[self._piece_text]
-        if not text or _QUOTE in text or _BACKSLASH in text:
+        if not text or _BACKSLASH in text or not self._headless.is_empty:
             return None
+        if _QUOTE in text:
+            return self._several(text, facts)
         try:
             is_plain = text.decode().isprintable()
         except UnicodeDecodeError:
             return None
-        return Chunk(piece[_DATA], facts) if is_plain else None
+        return [Chunk(piece[_DATA], facts)] if is_plain else None
+
+    def _several(self, text: bytes, facts: ChunkFacts) -> list[Chunk] | None:
+        """The same of what stands between the beginning of the first chunk and the end of the last."""
+        texts = text.split(self._between)
+        together = b" ".join(texts)
+        if b"" in texts or _QUOTE in together:
+            return None
+        try:
+            is_plain = together.decode().isprintable()
+        except UnicodeDecodeError:
+            return None
+        before, after = self._before, self._after
+        return [Chunk(before + each + after, facts) for each in texts] if is_plain else None
 
     def learn(self, data: bytes, facts: ChunkFacts) -> None:
         """Takes a chunk that was read, and in which nothing was amiss, as an example, if it says a text."""
@@ -77,6 +108,7 @@ class Alike:
                 self._text = slice(start, -len(after))
                 self._piece_before, self._piece_after = _FIELD + before, after + _BLANK
                 self._piece_text = slice(len(self._piece_before), -len(self._piece_after))
+                self._between = self._piece_after + self._piece_before
                 return
 
 

@@ -4,7 +4,7 @@ It is the canonical dialect, so a request is spliced and not built, and answers 
 fields of this class, not in branches on their names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -126,12 +126,13 @@ class OpenAiDialect(Vendor):
 class OpenAiStream:
     """Reads one stream. States: open -> done ([DONE] came); a failure ends it by raising."""
 
-    __slots__ = ("_alike", "_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "notes")
+    __slots__ = ("_alike", "_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "more", "notes")
 
     def __init__(self, vendor: Vendor) -> None:
         self._malformed = 0
         self._headless = Headless()
-        self._alike = Alike()
+        self._alike = Alike(self._headless)
+        self.more: Callable[[bytes], list[Chunk] | None] = self._alike.more  # see `PieceReader.more`
         self.is_done = False
         self.notes: list[str] = []
         self._repairs = Repairs("delta", vendor.reasoning_name, vendor.usage, self.notes)
@@ -147,13 +148,9 @@ class OpenAiStream:
         if not data.isascii():
             data = _noted(data, in_utf8(data), REPLACED, self.notes)
         known = self._alike.facts_of(data)
-        if known is not None and event.event != "error" and self._headless.is_empty:
+        if known is not None and event.event != "error":
             return [Chunk(data, known)]
         return self._feed_any(data, event)
-
-    def more(self, piece: bytes) -> Chunk | None:
-        """See `PieceReader.more`."""
-        return self._alike.more(piece) if self._headless.is_empty else None
 
     def _feed_any(self, data: bytes, event: Event) -> list[Chunk]:
         """Takes an event that is not just more text."""

@@ -75,10 +75,7 @@ class MistralStream(OpenAiStream):
     def __init__(self, vendor: Vendor) -> None:
         super().__init__(vendor)
         self._contents = Contents("delta")
-
-    def more(self, piece: bytes) -> Chunk | None:
-        """None: every event has to be looked at."""
-        return None
+        self.more = _unknown
 
     def feed(self, event: Event) -> list[Chunk]:
         """See `StreamDecoder.feed`."""
@@ -91,6 +88,10 @@ class MistralStream(OpenAiStream):
             # What cannot be read is for the reader of all such streams to judge.
             return OpenAiStream.feed(self, event)
         return OpenAiStream.feed(self, _Flat(data, event.event))
+
+
+def _unknown(piece: bytes) -> None:
+    """Every event has to be looked at."""
 
 
 def _put_tools(members: Members) -> None:

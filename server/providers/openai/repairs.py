@@ -9,7 +9,7 @@ from collections.abc import MutableSequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from server.errors import UpstreamUnavailable
 from server.providers.openai.usage import usage_in_form
@@ -18,6 +18,23 @@ from server.providers.openai.vendor import FINISH_REASONS, OPENAI_FINISH_REASONS
 Members: TypeAlias = dict[str, Raw]
 Said: TypeAlias = Literal["message", "delta"]
 
+
+class _Said(msgspec.Struct):
+    role: Raw | UnsetType = UNSET
+    tool_calls: Raw | UnsetType = UNSET
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: _Said = msgspec.field(default_factory=_Said)
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] = []
+
+
+_CHUNK: Final = msgspec.json.Decoder(_Chunk)
 _ENCODER: Final = msgspec.json.Encoder()
 _MEMBERS: Final = msgspec.json.Decoder(Members)
 _LIST: Final = msgspec.json.Decoder(list[Raw])
@@ -52,6 +69,8 @@ class Repairs:
 
         Raises UpstreamUnavailable when the vendor says that it failed, msgspec's errors for what is not an answer.
         """
+        if self._said == "delta" and self._usage is None and self._name == "reasoning_content" and self._is_right(data):
+            return data
         members = _MEMBERS.decode(data)
         choices = members.get("choices", _NOTHING[0])
         is_changed = False
@@ -68,6 +87,31 @@ class Repairs:
         if usage is not None:
             members["usage"] = usage
         return _ENCODER.encode(members) if is_changed or usage is not None else data
+
+    def _is_right(self, data: bytes) -> bool:
+        """Whether nothing is amiss in a chunk of one choice; its role and its end are noted then.
+
+        Tool calls and usage are no matter of this, nor is a chunk that has the shape of none.
+        """
+        try:
+            choices = _CHUNK.decode(data).choices
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        if len(choices) != 1 or choices[0].delta.tool_calls is not UNSET:
+            return False
+        choice = choices[0]
+        index, word, has_role = choice.index, choice.finish_reason, choice.delta.role is not UNSET
+        if (has_role and index in self._speaking) or (word and not self._is_usual_end(word, index)):
+            return False
+        if has_role:
+            self._speaking.add(index)
+        if word:
+            self._finished.add(index)
+        return True
+
+    def _is_usual_end(self, word: str, index: int) -> bool:
+        is_fit = word in OPENAI_FINISH_REASONS and (word == "tool_calls") is (index in self._called)
+        return is_fit and index not in self._finished
 
     def _choice(self, choice: Members, answer: Members) -> bool:
         """Puts a choice right, and tells whether it had to."""

@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
 
@@ -31,7 +31,7 @@ from server.routing.dispatch.folded import fold, is_declared_stream
 from server.routing.dispatch.hedge import Runners, race
 from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.dispatch.pace import Hedging
-from server.routing.dispatch.run import Run
+from server.routing.dispatch.run import Call, Run
 from server.routing.failure import FailureClass, classify
 from server.routing.filters import rejected_as_resting
 from server.routing.health import Health
@@ -47,6 +47,9 @@ T = TypeVar("T", bound="Found")
 
 DialectOf = Callable[[str, ChatRequest], Dialect]
 """The dialect that serves a request at a provider."""
+
+Ask: TypeAlias = Callable[[Errand, Step, Attempt], Awaitable[T]]
+"""Makes one call."""
 
 Flag = Callable[[str, str], None]
 """Provider entry id and reason: the entry's own credential or account was refused."""
@@ -137,10 +140,37 @@ class Dispatcher:
         live = await self._go(errand, self._open)
         return ContinuedStream(live, errand, Ways(self._prefill_of, lambda again: self._go(again, self._open)))
 
-    async def _go(self, errand: Errand, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T:
-        course = Course(errand.candidates, errand.deadline, self._chance, errand.max_calls)
+    async def _go(self, errand: Errand, call: Ask[T]) -> T:
+        """Asks the first candidate; what only its failure needs is made when it fails."""
+        candidate, now = errand.candidates[0], errand.trace.clock.monotonic
+        began_s = now()
+        if errand.hedges or self._stream_only or errand.max_calls < 1 or began_s + LEAST_TIME_S > errand.deadline:
+            return await self._go_on(errand, self._course(errand), [], call)
+        visit = self._health.enter(candidate, began_s, is_last=len(errand.candidates) == 1)
+        step, course, resting = Step(candidate), None, []
+        if visit is None:
+            resting = self._as_resting(candidate, began_s)
+        else:
+            attempt = errand.trace.begin(candidate)
+            try:
+                found = await call(errand, step, attempt)
+                visit.answered(now())
+                self._hedging.saw(candidate, attempt.answered_s or 0.0, is_stream=errand.request.is_stream)
+                return found
+            except PerpetuoError as error:
+                course = self._failed(self._course(errand, 1), Call(errand, step, attempt, visit), error)
+            finally:
+                if not visit.is_over:
+                    visit.leave()
+        return await self._go_on(errand, course or self._course(errand, 1), resting, call)
+
+    def _course(self, errand: Errand, passed: int = 0) -> Course:
+        """The course from the candidate on that so many come before."""
+        return Course(errand.candidates[passed:], errand.deadline, self._chance, errand.max_calls)
+
+    async def _go_on(self, errand: Errand, course: Course, resting: list[Rejected], call: Ask[T]) -> T:
+        """Follows the course to its end."""
         now = errand.trace.clock.monotonic
-        resting: list[Rejected] = []
         while (step := course.next(now())) is not None:
             if step.wait_s > 0.0:
                 await self._wait(errand, step.wait_s)
@@ -150,7 +180,7 @@ class Dispatcher:
                 return found
         raise _told(errand, course, resting)
 
-    async def _visit(self, run: Run, step: Step, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T | None:
+    async def _visit(self, run: Run, step: Step, call: Ask[T]) -> T | None:
         """One call, if its candidate may be asked; None when it may not, or failed."""
         errand, candidate = run.errand, step.candidate
         if self._stream_only and _place(candidate) in self._stream_only:
@@ -167,15 +197,20 @@ class Dispatcher:
             self._hedging.saw(candidate, attempt.answered_s or 0.0, is_stream=errand.request.is_stream)
             return found
         except PerpetuoError as error:
-            failure = self._note(errand, step, attempt, error)
-            visit.failed(failure.kind, failure.error.retry_after_s, now())
-            run.course.failed(step, failure)
+            self._failed(run.course, Call(errand, step, attempt, visit), error)
             return None
         finally:
             if not visit.is_over:
                 visit.leave()
 
-    async def _hedged(self, run: Run, step: Step, call: Callable[[Errand, Step, Attempt], Awaitable[T]]) -> T | None:
+    def _failed(self, course: Course, call: Call, error: PerpetuoError) -> Course:
+        """Tells everybody whom it concerns that a call failed."""
+        failure = self._note(call.errand, call.step, call.attempt, error)
+        call.visit.failed(failure.kind, failure.error.retry_after_s, call.attempt.clock.monotonic())
+        course.failed(call.step, failure)
+        return course
+
+    async def _hedged(self, run: Run, step: Step, call: Ask[T]) -> T | None:
         """The same with the next candidate beside it when it is slow; the first that has something wins."""
         errand, is_stream = run.errand, run.errand.request.is_stream
         errand.request.forget()

@@ -7,6 +7,7 @@ has finished, the end and the usage have two seconds more.
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
+from server.chat.answer import ChunkFacts
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
 from server.chat.usage import Usage
@@ -74,7 +75,7 @@ class LiveStream:
         self._events = event_decoder(dialect.framing)
         self._decoder = dialect.stream()
         self._sse = self._events if isinstance(self._events, SseDecoder) else None
-        self._more: Callable[[bytes], Chunk | None] | None = getattr(self._decoder, "more", None)
+        self._more: Callable[[bytes], list[Chunk] | None] | None = getattr(self._decoder, "more", None)
         self._failure: PerpetuoError | None = None
         self._has_exceeded = False
         self._gate = gate
@@ -153,16 +154,14 @@ class LiveStream:
 
     def _pushed(self, data: bytes) -> bool:
         """Takes a piece; False when the task that reads has to go on."""
-        take, more, goes_on = self._take, self._more, True
+        take, more, sse, goes_on = self._take, self._more, self._sse, True
         assert take is not None
-        chunk = None
-        if more is not None and self._sse is not None and self._sse.is_between_events:
-            chunk = more(data)
+        known = more(data) if more is not None and sse is not None and sse.is_between_events else None
         try:
-            if chunk is not None and self._gate.take_more():
+            if known is not None and self._gate.take_more(len(known)):
                 # Nothing but more text, as nearly every piece is: what any other may bring need not be looked for.
                 self._response.progressed()
-                return take([chunk])
+                return take(known)
             if chunks := self._chunks_of(data):
                 goes_on = take(chunks)
         except PerpetuoError as error:
@@ -183,16 +182,11 @@ class LiveStream:
 
     def _pass(self, chunks: Sequence[Chunk], *, is_at_end: bool) -> None:
         """Takes chunks that came together through the gate, and then what came with them."""
-        gate, is_progress = self._gate, False
+        gate = self._gate
         before = gate.state
-        for chunk in chunks:
-            facts = chunk.facts
-            is_progress = is_progress or facts.has_content or facts.usage is not None
-            was = gate.state
-            if gate.chunk(facts, len(chunk.data)) is State.FAILED:
-                self._failure = UpstreamBadResponse(_INCOMPLETE[was, Event.EXCESS])
-                self._has_exceeded = was is State.COMMITTED
-                return
+        is_progress = self._take_in(chunks)
+        if gate.state is State.FAILED:
+            return
         if self._failure is not None:
             if gate.take(Event.FAILURE) is State.DONE:
                 self._failure = None
@@ -205,6 +199,24 @@ class LiveStream:
                 self._response.wind_up(END_WAIT_S)
         elif is_progress:
             self._response.progressed()
+
+    def _take_in(self, chunks: Sequence[Chunk]) -> bool:
+        """Takes chunks through the gate; whether they are progress. What is too much fails the stream."""
+        gate, is_progress = self._gate, False
+        last: ChunkFacts | None = None
+        for chunk in chunks:
+            facts = chunk.facts
+            if facts is last and gate.take_more():
+                continue  # more of the same text
+            if facts.has_content or facts.usage is not None:
+                is_progress = True
+            was = gate.state
+            if gate.chunk(facts, len(chunk.data)) is State.FAILED:
+                self._failure = UpstreamBadResponse(_INCOMPLETE[was, Event.EXCESS])
+                self._has_exceeded = was is State.COMMITTED
+                return False
+            last = facts if facts.has_content and facts.finish_reason is None else None
+        return is_progress
 
     def _end(self, event: Event) -> None:
         was = self._gate.state

@@ -2,15 +2,25 @@
 
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from server.errors import ClientGone
 from server.routing.attempt import Attempt
-from server.routing.course import Course
+from server.routing.course import Course, Step
 from server.routing.dispatch.errand import Errand
+from server.routing.health.visit import Visit
 from server.routing.plan import Rejected
 
 FASTER: Final = "Another candidate was faster."
+
+
+class Call(Struct, frozen=True):
+    """A call that was made: what is told when it failed."""
+
+    errand: Errand
+    step: Step
+    attempt: Attempt
+    visit: Visit
 
 
 class Run:

@@ -54,22 +54,22 @@ class State(Enum):
 class _Window:
     """Calls and failures of the last seconds, in ten slots."""
 
-    __slots__ = ("_last", "_last_ends_s", "_slot_s", "_slots")
+    __slots__ = ("_slot_s", "_slots", "last", "last_ends_s")
 
     def __init__(self, window_s: float) -> None:
         self._slot_s = window_s / _SLOTS
         self._slots: deque[list[int]] = deque(maxlen=_SLOTS)
-        self._last = [0, 0, 0]
-        self._last_ends_s = -math.inf
+        self.last = [0, 0, 0]
+        self.last_ends_s = -math.inf
 
     def add(self, now_s: float, calls: int, failures: int) -> None:
-        slot = self._last
-        if now_s >= self._last_ends_s:
+        slot = self.last
+        if now_s >= self.last_ends_s:
             number = int(now_s / self._slot_s)
             if not self._slots or self._slots[-1][0] < number:
-                slot = self._last = [number, 0, 0]
+                slot = self.last = [number, 0, 0]
                 self._slots.append(slot)
-                self._last_ends_s = (number + 1) * self._slot_s
+                self.last_ends_s = (number + 1) * self._slot_s
         slot[1] += calls
         slot[2] += failures
 
@@ -80,7 +80,7 @@ class _Window:
 
     def clear(self) -> None:
         self._slots.clear()
-        self._last_ends_s = -math.inf
+        self.last_ends_s = -math.inf
 
 
 class Breaker:
@@ -137,8 +137,7 @@ class Breaker:
     def succeeded(self, now_s: float, probe: int = 0) -> None:
         """A call was answered."""
         if self.is_closed:
-            self._row = 0
-            self._window.add(now_s, 1, 0)
+            self.worked(now_s)
             return
         if probe:
             self._answered += 1
@@ -149,6 +148,15 @@ class Breaker:
                 self._window.clear()
                 self._row = 0
                 self._window.add(now_s, 1, 0)
+
+    def worked(self, now_s: float) -> None:
+        """A call was answered while it is closed."""
+        self._row = 0
+        window = self._window
+        if now_s < window.last_ends_s:
+            window.last[1] += 1
+        else:
+            window.add(now_s, 1, 0)
 
     def failed(self, now_s: float, probe: int = 0) -> None:
         """A call failed."""

@@ -69,7 +69,9 @@ class Health:
         """
         deployment = candidate.deployment
         entry = self._records.get(deployment, now_s)
-        model = entry.model(candidate.model)
+        model = entry.last
+        if model is None or model.name != candidate.model:
+            model = entry.model(candidate.model)
         is_well = entry.breaker.is_closed and model.breaker.is_closed and entry.rest is None and model.rest is None
         if not is_well:
             resting = _resting(entry, model, now_s)
@@ -99,8 +101,12 @@ class Health:
         entry, model = visit.entry, visit.model
         entry.had_reset = False
         model.limits = 0
-        entry.breaker.succeeded(now_s, visit.endpoint_probe)
-        model.breaker.succeeded(now_s, visit.model_probe)
+        if entry.breaker.is_closed and model.breaker.is_closed:
+            entry.breaker.worked(now_s)
+            model.breaker.worked(now_s)
+        else:
+            entry.breaker.succeeded(now_s, visit.endpoint_probe)
+            model.breaker.succeeded(now_s, visit.model_probe)
         if entry.rest is None and model.rest is None:
             return
         for record, name in ((entry, ""), (model, model.name)):

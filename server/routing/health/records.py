@@ -35,10 +35,21 @@ class EntryRecord:
 
     One that others have told of is that of whoever is asked first. `had_reset`: a connection has ended without an
     answer since the last one that did not. `asked_s` is when a call went out last. `deployment` is the entry as it was
-    looked for last.
+    looked for last, `last` the model that was.
     """
 
-    __slots__ = ("_rules", "asked_s", "breaker", "budget", "deployment", "had_reset", "models", "provider", "rest")
+    __slots__ = (
+        "_rules",
+        "asked_s",
+        "breaker",
+        "budget",
+        "deployment",
+        "had_reset",
+        "last",
+        "models",
+        "provider",
+        "rest",
+    )
 
     def __init__(self, deployment: Deployment | None, now_s: float, rules: BreakerRules = USUAL_RULES) -> None:
         self.deployment: Deployment | None = None
@@ -50,6 +61,7 @@ class EntryRecord:
         self.budget = Budget(FLOOR_PER_S, now_s)
         self.rest: Rest | None = None
         self.models: OrderedDict[str, ModelRecord] = OrderedDict()
+        self.last: ModelRecord | None = None
         self.had_reset = False
         self.asked_s = now_s
 
@@ -79,6 +91,7 @@ class EntryRecord:
             found = self.models[name] = ModelRecord(name, self._rules)
         else:
             self.models.move_to_end(name)
+        self.last = found
         return found
 
 
@@ -104,7 +117,8 @@ class Records:
         found = self._entries.get(entry_id)
         if found is None or not (found.deployment is deployment or found.is_of(deployment)):
             found = self._add(entry_id, EntryRecord(deployment, now_s, self._rules))
-        self._entries.move_to_end(entry_id)
+        if len(self._entries) > 1:
+            self._entries.move_to_end(entry_id)
         return found
 
     def by_id(self, entry_id: str, now_s: float) -> EntryRecord:

@@ -24,6 +24,7 @@ UNSEEN_S: Final = 1.0
 MAX_UPSTREAMS: Final = 10_000
 
 _OK: Final = "ok"
+_FINE: Final = 200
 _NO_ROOM_STATUSES: Final = frozenset({429, 529})
 _WATCHED_CALLS: Final = 10
 """An allowance is watched that is used up after so many calls and twice those under way."""
@@ -116,8 +117,14 @@ class _Call(Struct, eq=False):
 
     def ended(self, attempt: Attempt) -> None:
         """See `Watcher`."""
-        flow, traffic = self.flow, self.traffic
-        flow.learn(attempt, self.began_s, traffic.now_s())
+        flow, traffic, record, usage = self.flow, self.traffic, attempt.record, attempt.usage
+        if flow.ceiling is None and record is not None and record.outcome == _OK and record.status == _FINE:
+            # As most calls end.
+            (flow.stream if attempt.is_stream else flow.unary).observe(attempt.answered_s or 0.0, traffic.now_s())
+            if usage is not None:
+                flow.tokens += _NEWEST_WEIGHS * (usage.total_tokens - flow.tokens)
+        else:
+            flow.learn(attempt, self.began_s, traffic.now_s())
         flow.under_way -= 1
         traffic.under_way -= 1
         if traffic.on_room is not None:

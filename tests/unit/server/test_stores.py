@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from server.accounts.loading_cache import UNSHARED_S, Bounds
 from server.accounts.people import NewUser, SignupMode
 from server.errors import StoreUnavailable
 from server.providers.registry import PROVIDERS
@@ -89,6 +90,12 @@ async def test_who_may_sign_up_depends_on_who_can_reach_us(
 )
 def test_states_that_can_be_served(url: str) -> None:
     check(ServerSettings(state_url=url), PROVIDERS)
+
+
+async def test_what_the_only_gateway_of_a_file_knows_is_fresh_for_longer(tmp_path: Path) -> None:
+    stores = await open_stores(ServerSettings(data_dir=tmp_path))
+    assert stores.forgetting.bounds(Bounds(fresh_s=5.0)).fresh_s == UNSHARED_S
+    await stores.close()
 
 
 async def test_only_a_gateway_that_serves_has_a_part_in_the_shared_state(valkey: Valkey, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from server.accounts.forgetting import TOPICS, Forgetting, Topic
+from server.accounts.loading_cache import UNSHARED_S, Bounds
 from server.accounts.people import AccountPolicy, SignedUp
 from server.accounts.secrets import Secrets
 from server.accounts.service import Accounts
@@ -65,6 +66,17 @@ def test_without_others_a_change_is_forgotten_here() -> None:
     forgetting.forget("user", "usr_1")
     forgetting.forget("key", "key_1")
     assert forgotten == ["usr_1"]
+
+
+@pytest.mark.parametrize(
+    ("hears_all", "fresh_s"),
+    [
+        pytest.param(True, UNSHARED_S, id="for longer where no change is missed"),
+        pytest.param(False, 5.0, id="for a moment where others may change it"),
+    ],
+)
+def test_how_long_what_may_change_is_kept(*, hears_all: bool, fresh_s: float) -> None:
+    assert Forgetting(hears_all=hears_all).bounds(Bounds(5.0, 600.0)).fresh_s == fresh_s
 
 
 async def test_what_one_replica_revokes_opens_nothing_at_another(

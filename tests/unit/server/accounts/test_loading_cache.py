@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from server.accounts.loading_cache import Bounds, LoadingCache
+from server.accounts.loading_cache import UNSHARED_S, Bounds, LoadingCache
 from server.errors import StoreUnavailable
 from tests.unit.server.accounts.clock import Clock
 
@@ -209,3 +209,15 @@ async def test_the_oldest_go_when_there_are_too_many() -> None:
     assert source.loads == loads
     await cache.get("x")
     assert source.loads == loads + 1
+
+
+@pytest.mark.parametrize(
+    ("shared", "unshared"),
+    [
+        pytest.param(Bounds(30, 600, 5), Bounds(UNSHARED_S, 630 - UNSHARED_S, 5), id="fresh for longer, good as long"),
+        pytest.param(Bounds(30), Bounds(UNSHARED_S), id="never stale stays so"),
+        pytest.param(Bounds(900, 100), Bounds(900, 100), id="what is fresh for longer already"),
+    ],
+)
+def test_what_nobody_else_changes_is_fresh_for_longer(shared: Bounds, unshared: Bounds) -> None:
+    assert shared.unshared() == unshared

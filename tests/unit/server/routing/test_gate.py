@@ -104,6 +104,17 @@ def test_a_stream_beyond_twice_its_tokens_is_taken_for_endless(max_tokens: int, 
     assert gate.chunk(CONTENT, 10) is State.FAILED
 
 
+def test_several_chunks_are_taken_at_once_or_not_at_all() -> None:
+    gate = held(max_tokens=1)
+    assert not gate.take_more(2)  # nothing has been said yet
+    gate.chunk(CONTENT, 10)
+    assert gate.take_more(LEAST_MAX_CHUNKS - 2)
+    assert not gate.take_more(2)
+    assert gate.take_more()
+    assert not gate.take_more()
+    assert gate.chunk(CONTENT, 10) is State.FAILED
+
+
 def test_a_stream_without_a_bound_goes_on() -> None:
     gate = held()
     for _ in range(5000):

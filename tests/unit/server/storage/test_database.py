@@ -42,6 +42,10 @@ async def test_what_was_written_is_there_after_a_restart(url: str) -> None:
     await database.close()
 
 
+async def test_only_a_database_on_a_server_has_other_writers(database: Database, url: str) -> None:
+    assert database.is_shared == url.startswith("postgres")
+
+
 async def test_a_database_that_is_locked_by_another_program_is_unavailable(tmp_path: Path) -> None:
     database = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", StoreBounds(answer_s=0.1))
     other = sqlite3.connect(tmp_path / "perpetuo.db", isolation_level=None)

@@ -318,3 +318,34 @@ async def test_a_reader_that_is_cancelled_is_pushed_nothing_more() -> None:
         await pushing
     assert not taker.pieces
     assert await anext(response.chunks()) == b"late"
+
+
+async def test_what_is_handed_on_leaves_nothing_and_what_is_not_leaves_all() -> None:
+    response = answering(Wire(), Timeouts(), 10)
+    response.begin(200, {})
+    taker, pieces = Taker(), [b"a", b"b"]
+    assert not response.hand_on(pieces)  # nobody takes it
+    pushing = asyncio.ensure_future(response.push(taker.take))
+    await asyncio.sleep(0)
+    assert not response.hand_on([])
+    assert response.hand_on(pieces)
+    assert (pieces, taker.pieces) == ([], [b"ab"])
+    long = [b"x" * 9]
+    assert not response.hand_on(long)  # with what came it is more than a body may have
+    assert long == [b"x" * 9]
+    pushing.cancel()
+    assert not response.hand_on([b"c"])
+    with pytest.raises(asyncio.CancelledError):
+        await pushing
+    assert taker.pieces == [b"ab"]
+
+
+async def test_what_is_handed_on_wakes_a_reader_who_wants_no_more() -> None:
+    response = answering(Wire(), Timeouts(), 10)
+    response.begin(200, {})
+    pushing = asyncio.ensure_future(response.push(lambda piece: False))
+    await asyncio.sleep(0)
+    assert response.hand_on([b"a"])
+    async with asyncio.timeout(5):
+        await pushing
+    assert not response.hand_on([b"b"])

@@ -7,6 +7,7 @@ import pytest
 
 from server.chat.answer import peek_chunk
 from server.providers.openai.alike import MAX_LESSONS, Alike
+from server.providers.openai.headless import Headless
 
 HEAD = b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,"delta":'
 TAIL = b',"logprobs":null,"finish_reason":null}]}'
@@ -35,7 +36,7 @@ def chunk(text: str, *, tail: bytes = TAIL, spaced: bool = False, ascii_only: bo
 
 
 def taught(*examples: bytes) -> Alike:
-    alike = Alike()
+    alike = Alike(Headless())
     for example in examples:
         alike.learn(example, peek_chunk(example))
     return alike
@@ -101,3 +102,56 @@ def test_a_stream_whose_chunks_differ_everywhere_is_soon_no_longer_learnt_from()
     alike = taught(*examples)
     assert alike.facts_of(examples[MAX_LESSONS - 1]) is not None
     assert alike.facts_of(examples[MAX_LESSONS]) is None
+
+
+def piece_of(*chunks: bytes) -> bytes:
+    return b"".join([b"data: %b\n\n" % each for each in chunks])
+
+
+@pytest.mark.parametrize("ascii_only", [pytest.param(False, id="as it is"), pytest.param(True, id="escaped")])
+def test_whatever_is_known_of_a_piece_is_what_would_have_been_read_of_its_events(ascii_only: bool) -> None:
+    rng = random.Random(7)
+    alike = taught(chunk(" token"))
+    known = {1: 0, 2: 0, 3: 0}
+    for _ in range(900):
+        texts = ["".join(rng.choices(PIECES[:2] * 20 + PIECES, k=rng.randrange(4))) for _ in range(rng.randrange(1, 4))]
+        chunks = [chunk(text, ascii_only=ascii_only) for text in texts]
+        found = alike.more(piece_of(*chunks))
+        if found is not None:
+            known[len(chunks)] += 1
+            assert [(each.data, each.facts) for each in found] == [(data, peek_chunk(data)) for data in chunks]
+    assert min(known.values()) > 10
+
+
+CUT = "é".encode()
+HALVES = piece_of(chunk("§"), chunk("±")).replace("§".encode(), CUT[:1]).replace("±".encode(), CUT[1:])
+PIECES_UNKNOWN = {
+    "no text in one of them": piece_of(chunk("a"), chunk("")),
+    "a quote in one of them": piece_of(chunk("a"), chunk('"')),
+    "an escape in one of them": piece_of(chunk("a"), chunk("\\")),
+    "a character that is cut in two": piece_of(chunk("é")).replace(CUT, CUT[:1]),
+    "halves of a character in two of them": HALVES,
+    "an event of another kind between them": piece_of(chunk("a")) + b": ping\n\n" + piece_of(chunk("b")),
+    "another line end between them": piece_of(chunk("a"), chunk("b")).replace(b"\n\n", b"\r\n\r\n", 1),
+    "the last one is not whole": piece_of(chunk("a"), chunk("b"))[:-1],
+    "the first one is not whole": piece_of(chunk("a"), chunk("b"))[1:],
+    "an event of two lines": piece_of(chunk("a")).replace(b"\n\n", b"\ndata: x\n\n"),
+    "another chunk in the middle": piece_of(chunk("a"), b"[DONE]", chunk("b")),
+}
+
+
+@pytest.mark.parametrize("case", PIECES_UNKNOWN)
+def test_a_piece_is_not_known_with(case: str) -> None:
+    assert taught(chunk("a")).more(PIECES_UNKNOWN[case]) is None
+
+
+def test_nothing_is_known_while_a_chunk_waits_for_its_head() -> None:
+    headless = Headless()
+    alike = Alike(headless)
+    alike.learn(chunk("a"), peek_chunk(chunk("a")))
+    waiting = b'{"id":"","choices":[],"filters":[]}'
+    assert headless.holds(waiting, peek_chunk(waiting))
+    assert (alike.facts_of(chunk("b")), alike.more(piece_of(chunk("b")))) == (None, None)
+    headless.released(chunk("b"))
+    assert alike.facts_of(chunk("b")) is not None
+    assert alike.more(piece_of(chunk("b"))) is not None

@@ -1,5 +1,6 @@
 """Answers that vendors write otherwise than OpenAI, chunk by chunk and whole."""
 
+import random
 from typing import Any
 
 import msgspec
@@ -50,6 +51,58 @@ def test_what_is_right_stays_the_very_same_bytes(chunks: list[Json]) -> None:
     for each in chunks:
         data = msgspec.json.encode(each)
         assert repairs.repaired(data) is data
+
+
+class LooksAtAll(Repairs):
+    """Looks at every member of every chunk."""
+
+    __slots__ = ()
+
+    def _is_right(self, data: bytes) -> bool:
+        return False
+
+
+ENDS = (None, None, None, "", "stop", "stop", "length", "tool_calls", "function_call", "STOP", "eos", 7)
+DELTAS: tuple[Any, ...] = (
+    {},
+    {"content": "a"},
+    {"role": "assistant", "content": ""},
+    {"role": None},
+    {"role": "", "content": "b"},
+    None,
+    [],
+    "",
+    {"tool_calls": [named("f", index=0, id="c")]},
+    {"tool_calls": None},
+    {"tool_calls": []},
+    {"reasoning": "x"},
+)
+
+
+def odd_chunk(rng: random.Random) -> bytes:
+    index = rng.choice((0, 0, 0, 1, None, "x"))
+    count = rng.choice((0, 1, 1, 1, 2))
+    choices = [{"index": index, "delta": rng.choice(DELTAS), "finish_reason": rng.choice(ENDS)} for _ in range(count)]
+    return msgspec.json.encode({"id": "a", "choices": choices})
+
+
+def outcome(repairs: Repairs, data: bytes) -> bytes | None:
+    try:
+        return repairs.repaired(data)
+    except msgspec.DecodeError:
+        return None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_chunk_that_is_known_to_be_right_is_one_in_which_nothing_is_found(seed: int) -> None:
+    rng, known = random.Random(seed), 0
+    for _ in range(20):
+        both = [kind("delta", "reasoning_content", None, []) for kind in (Repairs, LooksAtAll)]
+        chunks = [odd_chunk(rng) for _ in range(5)]
+        found, expected = [[outcome(repairs, data) for data in chunks] for repairs in both]
+        assert found == expected
+        known += sum(a is b for a, b in zip(found, chunks, strict=True))
+    assert known > 10
 
 
 def test_a_role_is_told_once() -> None:
