@@ -6,7 +6,7 @@ not even parsed. Whether there is too much to do is for somebody else to say. Ev
 way.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -75,21 +75,32 @@ class Gate:
         wait_s = self.door.turn_away()
         if wait_s is None:
             return None
-        return self._refusal(wait_s, raw_path, [name for name, _ in headers], closes=closes)
+        style = self._styles.of(None, raw_path, [name for name, _ in headers])
+        return self._refusal(wait_s, style, closes=closes)
 
-    def recognize(self, data: bytes) -> Head | None:
-        """The model call that the data are, whole and nothing else; None for everything else."""
+    def recognize(self, data: bytes, before: Head | None = None) -> Head | None:
+        """The model call that the data are, whole and nothing else; None for everything else.
+
+        `before` is what came before on the same connection: it is given again where the data have the same head.
+        """
+        if before is not None and before.comes_again(data):
+            return before
         head = plain_post(data)
         return head if head is not None and head.path.startswith(_MODEL_CALLS) else None
 
     def answer_unread(self, head: Head) -> bytes | None:
-        """The same as `answer` for one that was recognized."""
+        """The same as `answer` for one that was recognized; the second time for one and the same head it costs less."""
         wait_s = self.door.turn_away()
-        return None if wait_s is None else self._refusal(wait_s, head.path, head, closes=False)
+        if wait_s is None:
+            return None
+        style = head.form
+        if not isinstance(style, Style):
+            style = head.form = self._styles.of(None, head.path, head)
+        return self._refusal(wait_s, style, closes=False)
 
-    def _refusal(self, wait_s: float, raw_path: bytes, names: Container[bytes], *, closes: bool) -> bytes:
+    def _refusal(self, wait_s: float, style: Style, *, closes: bool) -> bytes:
         self._metrics.answered(_METHOD, _ROUTE, _STATUS, 0.0)
-        key = self._styles.of(None, raw_path, names), round(wait_s), closes
+        key = style, round(wait_s), closes
         written = self._written.get(key)
         if written is None:
             written = self._written[key] = self._write(*key)

@@ -20,6 +20,7 @@ from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
 from edge.known_head import KnownHead, known_head
 from edge.turns import Turns
+from edge.unread import Head
 from edge.worker import Worker
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -86,6 +87,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._heads_left = _MAX_HEADS
         self._worker = Worker(self.loop, self.tasks)
         self._is_let_in = False
+        self._refused: Head | None = None
         self._stuck_since_s = 0.0
         self._stuck_bytes = 0
 
@@ -257,8 +259,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Answers a request that came whole between two others, without a look at more than where it ends."""
         if not self._is_between() or self._doorman.is_closing or self.flow.write_paused or self.transport.is_closing():
             return False
-        if not self._is_answered() or (head := gate.recognize(data)) is None:
+        if not self._is_answered() or (head := gate.recognize(data, self._refused)) is None:
             return False
+        self._refused = head if head.is_small else None
         response = gate.answer_unread(head)
         if response is None:
             self._is_let_in = True

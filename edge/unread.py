@@ -17,17 +17,33 @@ _OTHERWISE: Final = re.compile(rb"\r\n(?:[ \t]|connection(?!: keep-alive\r)|tran
 """Another way to say where the request or the connection ends, or a line that goes on."""
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
+_MAX_KEPT_BYTES: Final = 2 * 1024
 _MAX_DIGITS: Final = 9
 
 
 class Head(Container[bytes]):
-    """The path of a request, without its query, and which headers it has, by name in lower case."""
+    """The path of a request, without its query, and which headers it has, by name in lower case.
 
-    __slots__ = ("_lines", "path")
+    `form` is left here by who answers it, for what comes again.
+    """
 
-    def __init__(self, path: bytes, lines: bytes) -> None:
+    __slots__ = ("_lines", "_size_bytes", "_text", "form", "path")
+
+    def __init__(self, path: bytes, lines: bytes, text: bytes, size_bytes: int) -> None:
         self.path = path
+        self.form: object = None
         self._lines = lines
+        self._text = text
+        self._size_bytes = size_bytes
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it may be kept for what comes again."""
+        return len(self._text) <= _MAX_KEPT_BYTES
+
+    def comes_again(self, data: bytes) -> bool:
+        """Whether the data are a request with this very head, and with a body as long: then they end where it did."""
+        return len(data) == self._size_bytes and data.startswith(self._text)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, bytes) and b"\r\n%b:" % name in self._lines
@@ -45,7 +61,9 @@ def plain_post(data: bytes) -> Head | None:
     if not _ends_at(lines, len(data) - head_end - len(_END)):
         return None
     path = data[len(_START) - 1 : line_end - len(_VERSION)]
-    return None if b" " in path or b"\n" in path else Head(path.partition(b"?")[0], lines)
+    if b" " in path or b"\n" in path:
+        return None
+    return Head(path.partition(b"?")[0], lines, data[: head_end + len(_END)], len(data))
 
 
 def _ends_at(lines: bytes, body_bytes: int) -> bool:

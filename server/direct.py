@@ -26,7 +26,7 @@ from server.inprocess.registry import RawForm
 from server.inprocess.rpc import HANDLER_CANCELLED, INVALID_METADATA, Outcome
 from server.interceptors.authenticate import AuthenticateInterceptor, Credentials
 from server.interceptors.context import CallInfo, Told, read_metadata
-from server.interceptors.shedding import Door, asks
+from server.interceptors.shedding import OPEN, Door, asks
 from server.interceptors.status import StatusInterceptor
 
 # What the message around a body has besides, and room: its content type with a tag and a length, two more of each.
@@ -34,16 +34,6 @@ _ENVELOPE_BYTES: Final = 64
 _TYPE_BYTES: Final = 2 + len("application/json")
 _VARINT_BITS: Final = 7
 _UNBOUNDED: Final = 1 << 62
-
-
-class OpenDoor:
-    """Lets everybody in."""
-
-    def enter(self) -> None:
-        """Lets a call in."""
-
-    def leave(self) -> None:
-        """A call is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +63,7 @@ class DirectEntry:
         self._channel = chain.channel
         self._status = chain.status
         self._check = chain.authenticate.check_of(method)
-        self._door = OpenDoor() if chain.door is None or not asks(method) else chain.door
+        self._door = OPEN if chain.door is None or not asks(method) else chain.door
         self._limits = chain.channel.limits
         bounds = [bound for bound in (self._limits.receive_bytes, self._limits.send_bytes) if bound >= 0]
         self.max_bytes = min(bounds, default=_UNBOUNDED) - _ENVELOPE_BYTES

@@ -14,9 +14,11 @@ from perpetuo.internal.v1 import tunnel_pb2_grpc
 from server.direct import Chain, direct_methods
 from server.direct_streams import direct_streams
 from server.inprocess import HandlerRegistry, InProcessChannel
+from server.inprocess.registry import Found
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
-from server.interceptors.shedding import Door, SheddingInterceptor
+from server.interceptors.shedding import Door
 from server.interceptors.status import StatusInterceptor, count_nowhere
+from server.interceptors.together import Together
 from server.services.health import HealthServicer
 from server.services.reflection import add_reflection
 from server.telemetry.logs import LineLogger
@@ -69,16 +71,13 @@ class CoreServer:
         tunnel_pb2_grpc.add_TunnelServiceServicer_to_server(self._tunnels, registry)
         self._access_log = LineLogger("access")
         status = StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call)
-        shedding = None if options.door is None else SheddingInterceptor(options.door)
         authenticate = AuthenticateInterceptor(authenticator, access_table(registry.service_names()))
-        interceptors = tuple(each for each in (status, shedding, authenticate) if each is not None)
+        together = Together(status, authenticate, options.door)
         limit = options.concurrent_calls
-        self._server = grpc.aio.server(
-            interceptors=interceptors, options=_options(options), maximum_concurrent_rpcs=limit
-        )
-        registry.install(self._server)
-        self.channel = self._tunnels.channel = InProcessChannel(registry, interceptors, _limits(options), limit)
-        chain = Chain(self.channel, status, authenticate, None if shedding is None else shedding.door)
+        self._server = grpc.aio.server(options=_options(options), maximum_concurrent_rpcs=limit)
+        self._server.add_generic_rpc_handlers((Found(together.found_by(registry.find)),))
+        self.channel = self._tunnels.channel = InProcessChannel(registry, (together,), _limits(options), limit)
+        chain = Chain(self.channel, status, authenticate, options.door)
         self.channel.serve_directly(
             direct_methods(registry.raw_forms, chain), direct_streams(registry.raw_streams, chain)
         )

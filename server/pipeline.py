@@ -25,7 +25,7 @@ from server.chat.view import StreamMode
 from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.ledger.ledger import Ledger
-from server.limits.admission import USUAL_OUTPUT_TOKENS, Admission
+from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
 from server.limits.refusals import Refusals
 from server.prepared import Prepared, Read
@@ -258,25 +258,22 @@ class Pipeline:
         mode, hedges = knobs.stream_mode or policy.stream_mode, policy.hedges if knobs.hedge is None else knobs.hedge
         share = await self._share(operation, request, use, asked, mode) if use.reads or use.stores else None
         if share is None or not share.has_kept():
-            operation.candidates = router.candidates(ask, workspace_id) or await router.decided(ask, workspace_id)
+            # Others may have run while it was looked for.
+            known = known if share is None else router.known(workspace_id)
+            operation.candidates = router.candidates(ask, known) or await router.decided(ask, workspace_id)
         return Prepared(operation, request, asked, share, mode, hedges)
 
     async def _admit(self, prepared: Prepared) -> None:
         """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
         self._parts.ledger.check()
-        operation, ask, call = prepared.operation, prepared.asked.ask, prepared.operation.call
+        operation, call = prepared.operation, prepared.operation.call
         if self._parts.admission.is_free(call.principal):
             return
-        has_answer = prepared.share is not None and prepared.share.has_kept()
-
-        def needed_tokens() -> int:
-            written = (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * prepared.request.choices
-            return 0 if has_answer else int(ask.prompt_tokens) + written
 
         def tell(standings: Sequence[Standing]) -> None:
             call.announce(rate_metadata(standings))
 
-        operation.grant = await self._parts.admission.admit(call.principal, needed_tokens, tell)
+        operation.grant = await self._parts.admission.admit(call.principal, prepared.needed_tokens, tell)
 
     async def _share(
         self, operation: Operation, request: ChatRequest, use: CacheUse, asked: Asked, mode: StreamMode

@@ -8,6 +8,7 @@ from msgspec import Struct
 from server.chat.calibration import Calibration
 from server.chat.request import ChatRequest
 from server.chat.view import StreamMode
+from server.limits.admission import USUAL_OUTPUT_TOKENS
 from server.routing.counting import usage_of_stream
 from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Errand
@@ -40,6 +41,13 @@ class Prepared(Struct, frozen=True):
     def deadline(self) -> float:
         """Until when providers may be asked, in seconds of the loop's clock: longer while others may wait with it."""
         return self.operation.call.deadline if self.share is None else self.share.call_deadline
+
+    def needed_tokens(self) -> int:
+        """How many tokens the call may take of what is allowed; none where its answer is here already."""
+        if self.share is not None and self.share.has_kept():
+            return 0
+        ask = self.asked.ask
+        return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * self.request.choices
 
     def errand(self, calibration: Calibration) -> Errand:
         """What the dispatcher is to do for it, once its candidates are known."""

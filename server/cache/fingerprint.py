@@ -41,6 +41,7 @@ _CONVERSATIONS: Final = ("messages", "input")
 
 _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_NO_ORDERS: Final = (2).to_bytes(8, "big") + b"[]"
 
 
 MOST_SCOPES: Final = 1024
@@ -137,9 +138,13 @@ def _kept(request: ChatRequest) -> dict[str, Any] | None:
 
 
 def _digest(scope: Scope, kept: dict[str, Any]) -> bytes:
-    digest = scope.begun.copy()
-    _add(digest, _ENCODER.encode(kept))
-    _add(digest, _ENCODER.encode(_property_orders(kept)))
+    digest, orders = scope.begun.copy(), _property_orders(kept)
+    said = _ENCODER.encode(kept)
+    if orders:
+        _add(digest, said)
+        _add(digest, _ENCODER.encode(orders))
+    else:
+        digest.update(b"%b%b%b" % (len(said).to_bytes(8, "big"), said, _NO_ORDERS))
     return digest.digest()
 
 

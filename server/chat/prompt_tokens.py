@@ -68,6 +68,8 @@ class PromptTokens:
         return int(self) >= other
 
     def __lt__(self, other: float) -> bool:
+        if self._value is None and self._request.is_plain and other > len(self._request.body) * _MOST_PER_BYTE:
+            return True
         return not self >= other
 
     def __gt__(self, other: float) -> bool:

@@ -33,6 +33,17 @@ RawStream = Callable[[Any, bytes, Callable[[list[bytes]], bool]], AsyncGenerator
 """The same where the answer is lists of events; last, how events are sent at once to a caller who takes them so."""
 
 
+class Found(grpc.GenericRpcHandler):
+    """Serves whatever method is found."""
+
+    def __init__(self, find: Callable[[grpc.HandlerCallDetails], Handler | None]) -> None:
+        self._find = find
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """The handler of a method, or None."""
+        return self._find(handler_call_details)
+
+
 class HandlerRegistry(grpc.aio.Server):
     """Keeps method handlers. Registered methods win over generic handlers, as in grpc.aio.
 
@@ -81,10 +92,12 @@ class HandlerRegistry(grpc.aio.Server):
         return tuple(sorted(named | self._services.keys()))
 
     def install(self, server: grpc.aio.Server) -> None:
-        """Registers the same handlers with a server that has not been started."""
-        server.add_generic_rpc_handlers(tuple(self._generic))
-        for service_name, handlers in self._services.items():
-            server.add_registered_method_handlers(service_name, handlers)
+        """Registers the same handlers with a server that has not been started.
+
+        As one handler for all methods: grpc.aio waits for calls of each method that it knows by name, so that every
+        call of one costs steps for all of them.
+        """
+        server.add_generic_rpc_handlers((Found(self.find),))
 
     def add_insecure_port(self, address: str) -> int:
         """Refused: raises UsageError."""

@@ -1,15 +1,10 @@
-"""Refuses calls at the door when the gateway has more to do than it can, before anybody asks who calls.
+"""The door, where calls are refused when the gateway has more to do than it can, before anybody asks who calls.
 
 Health checks, metrics and reflection are let in always: an operator must see what goes on. So are tunnels, because each
 call in one is asked for by itself. What was let in runs to its end. How much is too much is the door's business.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
-
-import grpc
-
-from server.interceptors.wrapping import Behavior, Context, Handler, wrap
+from typing import Final, Protocol
 
 _ALWAYS = ("/grpc.", "/perpetuo.v1.MetricsService/", "/perpetuo.internal.v1.TunnelService/")
 
@@ -24,42 +19,17 @@ class Door(Protocol):
         """A call that was let in is over."""
 
 
-class SheddingInterceptor(grpc.aio.ServerInterceptor):
-    """Put it inside the status interceptor, which tells the refusal, and outside all others."""
+class OpenDoor:
+    """Lets everybody in."""
 
-    depends_on_call = False
+    def enter(self) -> None:
+        """Lets a call in."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
-        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
+    def leave(self) -> None:
+        """A call is over."""
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """Wraps the handler of the method, if there is one; the same handler only once."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or not asks(method):
-            return handler
-        inner, outer = self._wrapped.get(method, (None, None))
-        if outer is None or inner is not handler:
-            outer = wrap(handler, self._guard)
-            self._wrapped[method] = handler, outer
-        return outer
 
-    def _guard(self, behavior: Behavior) -> Behavior:
-        door = self.door
-
-        async def guarded(request: Any, context: Context) -> Any:
-            door.enter()
-            try:
-                return await behavior(request, context)
-            finally:
-                door.leave()
-
-        return guarded
+OPEN: Final = OpenDoor()
 
 
 def asks(method: str) -> bool:

@@ -13,9 +13,11 @@ import grpc
 
 from server.chat.ids import new_id
 from server.errors import Internal, PerpetuoError
+from server.interceptors.authenticate import Check, Credentials
 from server.interceptors.context import CallInfo, Told, announce, call_of, enter_call, read_metadata
 from server.interceptors.rich_status import RichStatus, rich_status
 from server.interceptors.rules import load_rules
+from server.interceptors.shedding import OPEN, Door
 from server.interceptors.wrapping import Behavior, Context, Handler, wrap
 from server.telemetry.logs import CallLine, LineLogger
 
@@ -73,16 +75,27 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         inner, outer = self._wrapped.get(method, (None, None))
         if outer is None or inner is not handler:
-            outer = wrap(handler, lambda behavior: self._guard(method, behavior, not handler.response_streaming))
+            outer = wrap(handler, lambda behavior: self.guard(method, behavior, not handler.response_streaming))
             self._wrapped[method] = handler, outer
         return outer
 
-    def _guard(self, method: str, behavior: Behavior, is_unary: bool) -> Behavior:
+    def guard(
+        self, method: str, behavior: Behavior, is_unary: bool, door: Door = OPEN, check: Check | None = None
+    ) -> Behavior:
+        """A behaviour with a call around it, which asks at the door and checks who calls."""
+
         async def guarded(request: Any, context: Context) -> Any:
-            metadata: Any = context.invocation_metadata()
+            metadata: Any = context.invocation_metadata() or ()
             info = self.enter(method, read_metadata(metadata))
             try:
-                response = await behavior(request, context)
+                door.enter()
+                try:
+                    if check is not None:
+                        sent = Credentials(metadata)
+                        info.principal, info.credential = await check(sent), sent.told
+                    response = await behavior(request, context)
+                finally:
+                    door.leave()
                 if is_unary:
                     await announce(context)
             except asyncio.CancelledError:

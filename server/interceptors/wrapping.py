@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Never
 import grpc
 
 from server import errors
-from server.interceptors.context import announce
+from server.interceptors.context import announce, current_call
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -58,10 +58,11 @@ def _as_coroutine(behavior: Any) -> Behavior:
         raise TypeError(f"{behavior!r} is neither a coroutine function nor an async generator function")
 
     async def write_all(request: Any, context: Context) -> None:
-        responses = behavior(request, context)
+        info, responses = current_call(), behavior(request, context)
         try:
             async for response in responses:
-                await announce(context)
+                if not info.has_sent_request_id:
+                    await announce(context)
                 await context.write(response)
         finally:
             await responses.aclose()

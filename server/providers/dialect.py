@@ -66,6 +66,9 @@ class StreamDecoder(Protocol):
 class PieceReader(Protocol):
     """A decoder that knows pieces of a body, as they come from an upstream, which bring nothing but more text."""
 
+    def feed_all(self, events: Sequence[Event], chunks: list[Chunk]) -> None:
+        """Adds to `chunks` what `feed` would answer for one event after the other. Raises as that, after what came."""
+
     def more(self, piece: bytes) -> list[Chunk] | None:
         """The chunks of a piece that is whole server-sent events which `feed` would answer with these very chunks.
 

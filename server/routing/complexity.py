@@ -127,8 +127,8 @@ def classify(features: Features) -> Complexity:
 
 
 def _level(score: int, has_rigour: bool) -> Complexity:
-    if not has_rigour:
-        score = min(score, _MOST_WITHOUT_RIGOUR)
+    if not has_rigour and score > _MOST_WITHOUT_RIGOUR:
+        score = _MOST_WITHOUT_RIGOUR
     for least, level in _THRESHOLDS:
         if score >= least:
             return level

@@ -3,7 +3,7 @@
 Pure, and linear in the number of messages and in the last user message.
 """
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from server.chat.prompt_tokens import Tokens
 from server.chat.view import ChatView, Message
@@ -45,12 +45,13 @@ def features_of(view: ChatView, prompt_tokens: Tokens) -> Features:
             last = message
         if role not in _SYSTEM:
             turns += 1
-    return Features(
-        "" if last is None else _ends(_text(last)),
-        prompt_tokens,
-        turns,
-        len(view.tools) if isinstance(view.tools, list) else 0,
-    )
+    text = ""
+    if last is not None:
+        content = last.content
+        text = content if content.__class__ is str and isinstance(content, str) else _text(last)
+        if len(text) > _HEAD_CHARACTERS + _TAIL_CHARACTERS:
+            text = _ends(text)
+    return Features(text, prompt_tokens, turns, len(view.tools) if isinstance(view.tools, list) else 0)
 
 
 def needs_of(view: ChatView) -> Needs:
@@ -70,8 +71,11 @@ def needs_of(view: ChatView) -> Needs:
 
 def plain_needs_of(view: ChatView) -> Needs:
     """The same of a request of which it is known that it has neither parts nor tools."""
-    output_tokens = _least(view.max_tokens, view.max_completion_tokens)
-    return Needs(output_tokens=output_tokens) if output_tokens else _NOTHING_SPECIAL
+    one, other = view.max_tokens, view.max_completion_tokens
+    if one is UNSET and other is UNSET:
+        return _NOTHING_SPECIAL
+    output_tokens = _least(one, other)
+    return Needs(False, False, False, output_tokens) if output_tokens else _NOTHING_SPECIAL
 
 
 def _least(one: object, other: object) -> int:
@@ -82,9 +86,7 @@ def _least(one: object, other: object) -> int:
 
 
 def _ends(text: str) -> str:
-    """The text, or the beginning and the end of a long one."""
-    if len(text) <= _HEAD_CHARACTERS + _TAIL_CHARACTERS:
-        return text
+    """The beginning and the end of a long text."""
     return f"{text[:_HEAD_CHARACTERS]}\n{text[-_TAIL_CHARACTERS:]}"
 
 

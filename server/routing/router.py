@@ -139,17 +139,17 @@ class Router:
         prompt_tokens = PromptTokens(request, None if known is None else known[0])
         complexity = classify(features_of(request.view, prompt_tokens)) if known is None else known[1]
         ask = Ask(
-            model=wish.model,
-            wants_best=wish.wants_best,
-            strategy=wish.strategy,
-            weights=policy.weights,
-            complexity=complexity,
-            prompt_tokens=prompt_tokens,
-            needs=_needs_of(request),
-            is_stream=request.is_stream,
-            allowed_models=call.principal.allowed_models,
-            today=_ANY_DAY if wish.model else self._sources.clock.now().date(),
-            bond=bond_of(request, call.principal.workspace_id, prompt_tokens),
+            wish.model,
+            wish.wants_best,
+            wish.strategy,
+            policy.weights,
+            complexity,
+            prompt_tokens,
+            _needs_of(request),
+            request.is_stream,
+            call.principal.allowed_models,
+            _ANY_DAY if wish.model else self._sources.clock.now().date(),
+            bond_of(request, call.principal.workspace_id, prompt_tokens),
         )
         if is_repeatable and known is None:
             self._remember(request, ask)
@@ -176,12 +176,11 @@ class Router:
         known = self._sources.known_of(workspace_id)
         return await self._sources.deployments_of(workspace_id) if known is None else known.deployments
 
-    def candidates(self, ask: Ask, workspace_id: str) -> Sequence[Candidate] | None:
+    def candidates(self, ask: Ask, known: Known | None) -> Sequence[Candidate] | None:
         """Who is asked, in that order: those of the decision; None where something has to be loaded for it first.
 
-        Raises the decision's error when there is none.
+        `known` is what is known of the workspace right now. Raises the decision's error when there is none.
         """
-        known = self._sources.known_of(workspace_id)
         if known is None:
             return None
         plan = known.plans.get((ask.model, ask.allowed_models, ask.needs.form))
@@ -249,8 +248,10 @@ def _key_of(request: ChatRequest) -> tuple[int, int]:
 
 
 def _needs_of(request: ChatRequest) -> Needs:
-    needs = plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
     native = request.native
-    if native is not None and native.needs:
+    if native is None:
+        return plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
+    needs = needs_of(request.view)
+    if native.needs:
         return replace(needs, form=native.face, what=native.needs, param=native.needs_param)
     return needs

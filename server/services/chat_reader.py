@@ -49,26 +49,31 @@ class Readers:
         return self._done[name]
 
     def _object(self, descriptor: Descriptor) -> Put:
-        members: dict[str, tuple[str, Put]] = {}
+        members: dict[str, tuple[str, Put, Callable[[Raw], Any] | None]] = {}
         extra_name = ""
         for form in forms_of(descriptor):
             if form.is_extra:
                 extra_name = form.name
             else:
-                members[form.member] = (form.name, self._field(form))
+                members[form.member] = (form.name, self._field(form), _single(form))
+
+        keep = _keep_in(extra_name, descriptor.name)
 
         def fill(message: Any, raw: Raw) -> None:
             for key, value in _MEMBERS.decode(raw).items():
                 known = members.get(key)
-                if known is not None:
-                    try:
-                        known[1](message, value)
-                        continue
-                    except ValueError:
-                        message.ClearField(known[0])
-                if not extra_name:
-                    raise ValueError(f"{key[:40]!r} has no place in {descriptor.name}")
-                getattr(message, extra_name).add(key=key, json=bytes(value))
+                if known is None:
+                    keep(message, key, value)
+                    continue
+                name, put, read = known
+                try:
+                    if read is None:
+                        put(message, value)
+                    elif (found := read(value)) is not None:
+                        setattr(message, name, found)
+                except ValueError:
+                    message.ClearField(name)
+                    keep(message, key, value)
 
         return fill
 
@@ -127,6 +132,17 @@ class Readers:
         return _put_messages(name, fill) if field.is_repeated else _put_message(name, fill)
 
 
+def _keep_in(extra_name: str, message_name: str) -> Callable[[Any, str, Raw], None]:
+    """What keeps a member that a message has no field for; without room for such it raises ValueError."""
+
+    def keep(message: Any, key: str, value: Raw) -> None:
+        if not extra_name:
+            raise ValueError(f"{key[:40]!r} has no place in {message_name}")
+        getattr(message, extra_name).add(key=key, json=bytes(value))
+
+    return keep
+
+
 def _put_message(name: str, fill: Put) -> Put:
     def put(message: Any, raw: Raw) -> None:
         if raw != _NULL:
@@ -166,6 +182,12 @@ def _put_scalars(form: FieldForm) -> Put:
         getattr(message, name).extend(values)
 
     return put
+
+
+def _single(form: FieldForm) -> Callable[[Raw], Any] | None:
+    """How a field of one scalar reads its value, None for other fields; most members of an answer are such."""
+    is_single = form.descriptor.message_type is None and not form.descriptor.is_repeated
+    return _scalar(form) if is_single else None
 
 
 def _scalar(form: FieldForm) -> Callable[[Raw], Any]:

@@ -18,13 +18,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.bench import gateway, payload
+from tests.bench import gateway, grpc_calls, payload
 from tests.bench.load import Target
 from tests.bench.upstream import upstreams
 
@@ -40,7 +40,8 @@ _GAP_MS: Final = 20.0
 class Case:
     """The upstream that answers, the body that is sent, and one in how many requests is made.
 
-    `is_apart`: edge and core are two processes, and both are counted. `connections` ask at the same time.
+    `is_apart`: edge and core are two processes, and both are counted. `connections` ask at the same time. `is_typed`:
+    through the stubs of gRPC. `is_bare`: of a server that does nothing but answer, the least that such calls cost.
     """
 
     upstream: str
@@ -48,6 +49,8 @@ class Case:
     one_in: int = 1
     is_apart: bool = False
     connections: int = 1
+    is_typed: bool = False
+    is_bare: bool = False
 
 
 _CASES: Final = {
@@ -58,6 +61,10 @@ _CASES: Final = {
     "repeated": Case("whole", "repeated"),
     "apart": Case("whole", "unary", is_apart=True, connections=8),
     "apart-paced": Case("paced", "stream", one_in=4, is_apart=True, connections=8),
+    "grpc": Case("whole", "unary", is_typed=True),
+    "grpc-paced": Case("paced", "stream", one_in=8, is_typed=True),
+    "grpc-bare": Case("whole", "unary", is_typed=True, is_bare=True),
+    "grpc-bare-paced": Case("paced", "stream", one_in=8, is_typed=True, is_bare=True),
 }
 _WARM_UP: Final = 50
 _START_LIMIT_S: Final = 180.0
@@ -79,6 +86,25 @@ def counted_gateway(folder: Path, *, is_apart: bool = False) -> Iterator[gateway
             ports = ("--port", "0", "--grpc-port", "0")
             both = stack.enter_context(_counted(folder, "cli.main", "serve", *ports, *core_options))
             yield gateway.Gateway((both["pid"],), both["port"], both["grpc_port"], 0.0)
+
+
+@contextmanager
+def _target(folder: Path, case: Case) -> Iterator[tuple[gateway.Gateway, Target]]:
+    """What answers a case, and where to ask it."""
+    if case.is_bare:
+        with _counted(folder, "tests.bench.grpc_bare", "--gap-ms", str(_GAP_MS)) as bare:
+            yield gateway.Gateway((bare["pid"],), bare["port"], bare["port"], 0.0), Target(_grpc_url(bare["port"]))
+        return
+    with (
+        upstreams(folder, measured=None, load=None, gap_ms=_GAP_MS) as running,
+        counted_gateway(folder, is_apart=case.is_apart) as started,
+    ):
+        target = gateway.target(started, running, case.upstream)
+        yield started, replace(target, url=_grpc_url(started.grpc_port)) if case.is_typed else target
+
+
+def _grpc_url(port: int) -> str:
+    return f"grpc://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -106,11 +132,7 @@ def count(folder: Path, case: Case, requests: int) -> float:
     """Thousands of instructions for one request of a case."""
     body, requests = payload.bodies()[case.body], max(requests // case.one_in, case.connections)
     requests -= requests % case.connections
-    with (
-        upstreams(folder, measured=None, load=None, gap_ms=_GAP_MS) as running,
-        counted_gateway(folder, is_apart=case.is_apart) as started,
-    ):
-        target = gateway.target(started, running, case.upstream)
+    with _target(folder, case) as (started, target):
         _ask_side_by_side(target, body, max(_WARM_UP // case.one_in, case.connections), case.connections)
         _control(started, "--instr=on")
         began_s = time.monotonic()
@@ -138,6 +160,9 @@ def _ask_side_by_side(target: Target, body: bytes, times: int, connections: int)
 
 def _ask(target: Target, body: bytes, times: int) -> None:
     address = urlsplit(target.url)
+    if address.scheme == "grpc":
+        grpc_calls.ask(target.url, target.key, body, times)
+        return
     connection = HTTPConnection(address.netloc, timeout=120)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {target.key}"}
     for _ in range(times):

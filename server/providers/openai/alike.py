@@ -5,11 +5,12 @@ from one chunk, and proved by reading it with another text in that place; a chun
 in between that needs no escape, says what that one said. All others are read. Pure.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from server.chat.answer import ChunkFacts, peek_chunk, text_of_chunk
 from server.errors import UpstreamBadResponse
-from server.providers.dialect import Chunk
+from server.providers.dialect import Chunk, Event
 from server.providers.openai.headless import Headless
 
 MAX_LESSONS: Final = 2
@@ -61,6 +62,31 @@ class Alike:
         if not text or _QUOTE in text or _BACKSLASH in text or not text.decode().isprintable():
             return None
         return self._facts
+
+    def run(self, events: Sequence[Event], start: int) -> list[Chunk] | None:
+        """The chunks of the events from `start` on that are known, up to the first that is not.
+
+        None where the texts are not all plain: each event has to be looked at.
+        """
+        facts, before, after, where = self._facts, self._before, self._after, self._text
+        texts: list[bytes] = []
+        found: list[Chunk] = []
+        if facts is None or not self._headless.is_empty:
+            return found
+        for position in range(start, len(events)):
+            event = events[position]
+            data = event.data
+            text = data[where]
+            if before + text + after != data or not text or _QUOTE in text or _BACKSLASH in text:
+                break
+            if event.event == "error":
+                break
+            texts.append(text)
+            found.append(Chunk(data, facts))
+        try:
+            return found if b" ".join(texts).decode().isprintable() else None
+        except UnicodeDecodeError:
+            return None
 
     def more(self, piece: bytes) -> list[Chunk] | None:
         """The chunks of the server-sent events that the piece is; None where it has to be looked at."""

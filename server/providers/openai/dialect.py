@@ -4,7 +4,7 @@ It is the canonical dialect, so a request is spliced and not built, and answers 
 fields of this class, not in branches on their names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -151,6 +151,20 @@ class OpenAiStream:
         if known is not None and event.event != "error":
             return [Chunk(data, known)]
         return self._feed_any(data, event)
+
+    def feed_all(self, events: Sequence[Event], chunks: list[Chunk]) -> None:
+        """See `PieceReader.feed_all`."""
+        position = 0
+        tries_runs = True
+        while position < len(events):
+            known = self._alike.run(events, position) if tries_runs and not self.is_done else None
+            if known:
+                chunks += known
+                position += len(known)
+                continue
+            tries_runs = known is not None
+            chunks += self.feed(events[position])
+            position += 1
 
     def _feed_any(self, data: bytes, event: Event) -> list[Chunk]:
         """Takes an event that is not just more text."""

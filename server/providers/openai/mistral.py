@@ -4,7 +4,7 @@ What Mistral's own models thought comes in chunks of the content. The chunks go 
 `extra_content.mistral.content`; other vendors' reasoning does not go there. Facts: the types of the vendor's SDK.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +76,11 @@ class MistralStream(OpenAiStream):
         super().__init__(vendor)
         self._contents = Contents("delta")
         self.more = _unknown
+
+    def feed_all(self, events: Sequence[Event], chunks: list[Chunk]) -> None:
+        """See `PieceReader.feed_all`."""
+        for event in events:
+            chunks += self.feed(event)
 
     def feed(self, event: Event) -> list[Chunk]:
         """See `StreamDecoder.feed`."""

@@ -14,12 +14,16 @@ from server.chat.usage import Usage
 from server.chat.wire import WireResponse
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk, Dialect
+from server.providers.dialect import Event as WireEvent
 from server.routing.attempt import Attempt
 from server.routing.gate import Event, Gate, State
 from server.upstream.framing import event_decoder
 from server.upstream.sse import SseDecoder
 
 END_WAIT_S: Final = 2.0
+
+FeedAll = Callable[[Sequence[WireEvent], list[Chunk]], None]
+"""See `PieceReader.feed_all`."""
 
 OnFailure = Callable[[Attempt, PerpetuoError], None]
 """Takes the attempt of a stream that failed, and how."""
@@ -76,6 +80,7 @@ class LiveStream:
         self._decoder = dialect.stream()
         self._sse = self._events if isinstance(self._events, SseDecoder) else None
         self._more: Callable[[bytes], list[Chunk] | None] | None = getattr(self._decoder, "more", None)
+        self._feed_all: FeedAll | None = getattr(self._decoder, "feed_all", None)
         self._failure: PerpetuoError | None = None
         self._has_exceeded = False
         self._gate = gate
@@ -172,8 +177,12 @@ class LiveStream:
         """The chunks of a piece, or of the end, that have passed the gate; sets the failure that comes after them."""
         chunks: list[Chunk] = []
         try:
-            for event in self._events.finish() if data is None else self._events.feed(data):
-                chunks += self._decoder.feed(event)
+            events = self._events.finish() if data is None else self._events.feed(data)
+            if len(events) > 1 and self._feed_all is not None:
+                self._feed_all(events, chunks)
+            else:
+                for event in events:
+                    chunks += self._decoder.feed(event)
         except PerpetuoError as error:
             # What came before it in the same piece is the client's; the failure is told after it.
             self._failure = error
@@ -203,11 +212,11 @@ class LiveStream:
     def _take_in(self, chunks: Sequence[Chunk]) -> bool:
         """Takes chunks through the gate; whether they are progress. What is too much fails the stream."""
         gate, is_progress = self._gate, False
-        last: ChunkFacts | None = None
-        for chunk in chunks:
+        more_until, takes_runs = 0, True
+        for position, chunk in enumerate(chunks):
+            if position < more_until:
+                continue  # more of the same text, and taken
             facts = chunk.facts
-            if facts is last and gate.take_more():
-                continue  # more of the same text
             if facts.has_content or facts.usage is not None:
                 is_progress = True
             was = gate.state
@@ -215,7 +224,10 @@ class LiveStream:
                 self._failure = UpstreamBadResponse(_INCOMPLETE[was, Event.EXCESS])
                 self._has_exceeded = was is State.COMMITTED
                 return False
-            last = facts if facts.has_content and facts.finish_reason is None else None
+            if takes_runs and facts.has_content and facts.finish_reason is None:
+                end = _end_of_run(chunks, position + 1, facts)
+                takes_runs = gate.take_more(end - position - 1)
+                more_until = end if takes_runs else 0
         return is_progress
 
     def _end(self, event: Event) -> None:
@@ -238,3 +250,11 @@ class LiveStream:
     async def close(self) -> None:
         """Ends the upstream call; what was not read is not paid attention to."""
         await self._response.close()
+
+
+def _end_of_run(chunks: Sequence[Chunk], start: int, facts: ChunkFacts) -> int:
+    """Where the chunks that say what an earlier one says, and are known by the very same facts, end."""
+    end = start
+    while end < len(chunks) and chunks[end].facts is facts:
+        end += 1
+    return end

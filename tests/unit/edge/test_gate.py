@@ -160,6 +160,13 @@ async def test_what_is_refused_unread_is_told_the_same(path: str) -> None:
     assert load.asked == 2
 
 
+async def test_heads_that_take_turns_on_a_connection_get_each_its_own_form() -> None:
+    paths = ["/v1/chat/completions", "/v1/chat/completions", "/v1/messages", "/v1/messages", "/v1/chat/completions"]
+    answers = await one_by_one(Load(), [post(path, BODY if n % 2 else BODY + b" ") for n, path in enumerate(paths)])
+    assert [answer.body.get("type") for answer in answers] == [None, None, "error", "error", None]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(paths)
+
+
 async def test_who_comes_after_a_refusal_and_is_let_in_is_asked_once() -> None:
     class Turning(Load):
         def turn_away(self) -> float | None:

@@ -68,3 +68,31 @@ def test_headers_are_known_by_their_names() -> None:
     assert found is not None
     assert b"x-api-key" in found
     assert b"api-key" not in found
+
+
+@pytest.mark.parametrize(
+    ("data", "is_known"),
+    [
+        pytest.param(request(b"POST /v1/a HTTP/1.1\nhost: a\ncontent-length: 13"), True, id="the very same"),
+        pytest.param(
+            request(b"POST /v1/a HTTP/1.1\nhost: a\ncontent-length: 13", b'{"model":"n"}'), True, id="another body"
+        ),
+        pytest.param(request(b"POST /v1/a HTTP/1.1\nhost: b\ncontent-length: 13"), False, id="another head"),
+        pytest.param(request(b"POST /v1/a HTTP/1.1\nhost: a\ncontent-length: 13") + b"P", False, id="more behind it"),
+        pytest.param(request(b"POST /v1/a HTTP/1.1\nhost: a\ncontent-length: 13")[:-1], False, id="less of it"),
+        pytest.param(
+            request(b"POST /v1/a HTTP/1.1\nhost: a\ncontent-length: 9", b"{}       ."), False, id="another length"
+        ),
+    ],
+)
+def test_a_head_is_known_when_it_comes_again(data: bytes, *, is_known: bool) -> None:
+    found = plain_post(request(b"POST /v1/a HTTP/1.1\nhost: a\ncontent-length: 13"))
+    assert found is not None
+    assert found.comes_again(data) is is_known
+
+
+@pytest.mark.parametrize(("padding", "is_small"), [(0, True), (4000, False)], ids=["a small head", "a large one"])
+def test_only_a_small_head_is_kept(padding: int, *, is_small: bool) -> None:
+    found = plain_post(request(b"POST /v1/a HTTP/1.1\ncontent-length: 13\nx: " + b"x" * padding))
+    assert found is not None
+    assert found.is_small is is_small

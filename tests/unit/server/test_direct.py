@@ -12,13 +12,13 @@ from google.rpc import status_pb2
 from perpetuo.v1 import completions_pb2, completions_pb2_grpc
 
 from server.chat.principal import Call, Plan, Principal
-from server.direct import OpenDoor
 from server.errors import KeyInvalid, ModelUnknown, Overloaded
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
 from server.inprocess.direct import Direct, DirectCall
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
+from server.interceptors.shedding import OpenDoor
 from server.services.calling import Calls
 from server.services.completions import CompletionsServicer
 

@@ -1,11 +1,15 @@
 """A prepared request says until when it may be served, and what the dispatcher is to do."""
 
+from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from server.chat.calibration import Calibration
 from server.chat.request import parse_chat_request
 from server.prepared import Prepared
 from server.routing.attempt import Trace
+from server.routing.features import needs_of
 from server.routing.operation import Operation
 from tests.unit.server.piped import call
 from tests.unit.server.routing.scripted import clock, nano_per_token
@@ -15,6 +19,12 @@ BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 
 class _Share:
     call_deadline = 1e9
+
+    def __init__(self, *, has_answer: bool = False) -> None:
+        self._has_answer = has_answer
+
+    def has_kept(self) -> bool:
+        return self._has_answer
 
 
 def prepared(**change: Any) -> Prepared:
@@ -39,3 +49,21 @@ async def test_an_errand_has_all_that_was_asked_for() -> None:
     errand = made.errand(Calibration())
     assert (errand.mode, errand.hedges, errand.prompt_tokens) == ("continue", True, 7)
     assert (errand.request, errand.trace) == (made.request, made.operation.trace)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "has_answer", "needed"),
+    [
+        pytest.param(b"", False, 7 + 1000, id="what is usual, where nothing was said"),
+        pytest.param(b',"max_tokens":20', False, 7 + 20, id="what was said"),
+        pytest.param(b',"max_tokens":20,"n":3', False, 7 + 60, id="for every choice"),
+        pytest.param(b',"max_tokens":20', True, 0, id="none, where the answer is here already"),
+    ],
+)
+async def test_a_call_needs_its_prompt_and_what_may_be_written(
+    asked_for: bytes, *, has_answer: bool, needed: int
+) -> None:
+    request = parse_chat_request(BODY[:-1] + asked_for + b"}", stream=False)
+    asked = SimpleNamespace(ask=SimpleNamespace(prompt_tokens=7, needs=needs_of(request.view)))
+    share = _Share(has_answer=has_answer)
+    assert prepared(request=request, asked=asked, share=share).needed_tokens() == needed

@@ -1,12 +1,16 @@
 """The OpenAI dialect, where the golden folders do not go."""
 
+import random
+
 import msgspec
 import pytest
 
 from server.chat.deployment import Candidate, Deployment
 from server.chat.request import parse_chat_request
 from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamUnavailable
+from server.providers.dialect import Chunk
 from server.providers.openai import OpenAiDialect, OpenAiStream
+from server.providers.openai.mistral import MistralStream
 from server.upstream.sse import SseEvent
 
 DIALECT = OpenAiDialect()
@@ -147,3 +151,39 @@ def test_an_error_event_is_its_reason(event: SseEvent, reason: str) -> None:
 def test_a_finish_reason_that_is_a_failure() -> None:
     with pytest.raises(UpstreamUnavailable):
         fed(b'{"choices":[{"delta":{},"finish_reason":"error"}]}')
+
+
+PLAIN = b'{"id":"chatcmpl-1","model":"m","choices":[{"index":0,"delta":{"content":"%b"},"finish_reason":null}]}'
+KINDS = (
+    *[PLAIN % text for text in (b"a", b" the", "é".encode(), b"", b"\\n", b'\\"', b"\xc3", b"\xa9", "\u2028".encode())],
+    b'{"id":"","choices":[],"filters":[]}',
+    b'{"id":"chatcmpl-1","model":"m","choices":[{"index":0,"delta":{"role":"assistant"}}]}',
+    b'{"id":"chatcmpl-1","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
+    b"",
+    b"no JSON",
+)
+LAST = (b"[DONE]", b'{"error":{"message":"it broke"}}', b"")
+
+
+def read_by(kind: type[OpenAiStream], events: list[SseEvent], *, at_once: bool) -> object:
+    """What a stream makes of events, and how it ends."""
+    stream, chunks, failure = kind(OpenAiDialect()), list[Chunk](), ""
+    try:
+        if at_once:
+            stream.feed_all(events, chunks)
+        else:
+            for event in events:
+                chunks += stream.feed(event)
+    except PerpetuoError as error:
+        failure = repr(error)
+    return [(chunk.data, chunk.facts) for chunk in chunks], failure, stream.is_done, stream.notes
+
+
+@pytest.mark.parametrize("kind", [OpenAiStream, MistralStream])
+@pytest.mark.parametrize("seed", range(40))
+def test_events_that_come_together_say_what_they_say_one_by_one(seed: int, kind: type[OpenAiStream]) -> None:
+    rng = random.Random(seed)
+    weights = [20, 20, 5, *[1] * (len(KINDS) - 3)]
+    datas = [*rng.choices(KINDS, weights, k=rng.randrange(40)), rng.choice(LAST), KINDS[0]]
+    events = [SseEvent(data, rng.choice(["message"] * 60 + ["error"])) for data in datas]
+    assert read_by(kind, events, at_once=True) == read_by(kind, events, at_once=False)
