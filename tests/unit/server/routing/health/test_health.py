@@ -9,7 +9,7 @@ from server.routing.failure import FailureClass
 from server.routing.health import Health, Visit
 from server.routing.health.breaker import FAILURES_IN_A_ROW, OPEN_S
 from server.routing.health.budget import Refusal
-from server.routing.health.records import Records
+from server.routing.health.records import MAX_MODELS, Records
 from server.routing.health.rest import LONG_S, LOOK_AGAIN_S, Rest
 from server.routing.rules import RULES
 from server.routing.rules import Health as Effect
@@ -249,3 +249,24 @@ def test_memory_is_bounded() -> None:
     for number in range(1000):
         entered(health, Candidate(entry(f"p{number}", "openai"), f"m{number}")).answered(0.0)
     assert len(records) == 10
+
+
+def test_models_of_an_entry_that_take_turns_are_told_apart() -> None:
+    health = Health()
+    for _ in range(FAILURES_IN_A_ROW):
+        entered(health, ONE).failed(F.BAD_ANSWER, None, 0.0)
+        entered(health, OTHER).answered(0.0)
+    assert rests_s(health, ONE) == OPEN_S
+    assert rests_s(health, OTHER) == 0.0
+
+
+def test_the_model_that_was_asked_last_is_not_forgotten_for_others() -> None:
+    health = Health()
+    fail(health, F.LIMITED, ONE, told_s=50.0)
+    for number in range(MAX_MODELS - 1):
+        entered(health, Candidate(ENTRY, f"m{number}")).answered(0.0)
+        assert rests_s(health, ONE) == 50.0
+    entered(health, Candidate(ENTRY, "one too many")).answered(0.0)
+    assert rests_s(health, ONE) == 0.0
+    entered(health, ONE).answered(0.0)
+    assert rests_s(health, ONE) == 0.0
