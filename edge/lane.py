@@ -32,7 +32,7 @@ class Surroundings(Struct, frozen=True):
     tell_defect: Callable[[Any, Any], Awaitable[None]]
 
 
-class Lane(Struct, frozen=True):
+class CountedLane(Struct, frozen=True):
     """A way in for bodies. `prepared` is the channel's; errors are written in `style`, trailers sent as `te` says.
 
     `route` is what its requests are counted under.
@@ -40,7 +40,6 @@ class Lane(Struct, frozen=True):
 
     endpoint: Endpoint
     route: str
-    direct: Direct
     prepared: Any
     max_bytes: int
     style: Style
@@ -64,6 +63,16 @@ class Lane(Struct, frozen=True):
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
+        raise NotImplementedError
+
+
+class Lane(CountedLane, frozen=True):
+    """A lane for answers in one piece."""
+
+    direct: Direct
+
+    async def answer(self, cycle: Cycle, body: bytes) -> int:
+        """See `CountedLane`."""
         task: Any = cycle.task or asyncio.current_task()
         direct, caller = self.direct, self.around.caller
         call = direct.begin(task)

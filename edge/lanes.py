@@ -9,13 +9,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from edge.calls import Endpoint
+from edge.calls import Direct, DirectStream, Endpoint
 from edge.cycle import Lane as AnyLane
 from edge.intake import wants_stream
 from edge.lane import Lane, Surroundings
 from edge.sse import framing_of
 from edge.stream_lane import StreamLane
-from edge.styles import Styles
+from edge.styles import Style, Styles
 from edge.transcoder.headers import Metadata
 
 
@@ -52,23 +52,25 @@ class Lanes:
         return lane if lane is not None and 0 < len(body) <= lane.max_bytes else None
 
     def _lane(self) -> Lane | None:
-        endpoint, head = self._endpoint, self._head
-        direct = endpoint.direct
-        prepared: Any = None if direct is None else direct.prepare(head.metadata)
-        if direct is None or prepared is None:
-            return None
-        route = endpoint.binding.template.text
-        max_bytes = min(endpoint.max_body_bytes, direct.max_bytes)
-        style = self._styles.of(endpoint.binding, head.raw_path, head.names)
-        return Lane(endpoint, route, direct, prepared, max_bytes, style, head.te, self._around)
+        direct = self._endpoint.direct
+        known = None if direct is None else self._known(self._endpoint, direct)
+        return None if direct is None or known is None else Lane(*known, direct)
 
     def _stream_lane(self, endpoint: Endpoint) -> StreamLane | None:
-        head, direct = self._head, endpoint.direct_stream
-        prepared: Any = None if direct is None else direct.prepare(head.metadata)
-        if direct is None or prepared is None:
+        direct = endpoint.direct_stream
+        known = None if direct is None else self._known(endpoint, direct)
+        if direct is None or known is None:
             return None
-        route = endpoint.binding.template.text
+        return StreamLane(*known, direct, framing_of(endpoint.binding.framing))
+
+    def _known(
+        self, endpoint: Endpoint, direct: Direct | DirectStream
+    ) -> tuple[Endpoint, str, Any, int, Style, str, Surroundings] | None:
+        """What every lane of this head is made of; None where the channel takes no such calls directly."""
+        head, binding = self._head, endpoint.binding
+        prepared: Any = direct.prepare(head.metadata)
+        if prepared is None:
+            return None
         max_bytes = min(endpoint.max_body_bytes, direct.max_bytes)
-        style = self._styles.of(endpoint.binding, head.raw_path, head.names)
-        framing = framing_of(endpoint.binding.framing)
-        return StreamLane(endpoint, route, direct, prepared, max_bytes, framing, style, head.te, self._around)
+        style = self._styles.of(binding, head.raw_path, head.names)
+        return endpoint, binding.template.text, prepared, max_bytes, style, head.te, self._around

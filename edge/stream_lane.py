@@ -7,11 +7,9 @@ goes the usual way, which answers in just the same words.
 import asyncio
 import logging
 from collections.abc import Sequence
-from time import monotonic
 from typing import Any, Final
 
 import grpc
-from msgspec import Struct
 
 from edge.calls import (
     DOUBLED,
@@ -20,20 +18,18 @@ from edge.calls import (
     NOSNIFF_LINE,
     DirectHead,
     DirectStream,
-    Endpoint,
     answer_headers,
     is_stopped,
     request_id_in,
 )
 from edge.cycle import Cycle
 from edge.errors import Failure
-from edge.lane import Surroundings
+from edge.lane import CountedLane
 from edge.sse import Framing, StreamWriter
-from edge.styles import Style, error_body, in_stream
+from edge.styles import error_body, in_stream
 from edge.transcoder.headers import text_lines
 
 _OK: Final = 200
-_DEFECT: Final = 500
 _UNAVAILABLE: Final = 14
 _INTERNAL: Final = 13
 _LOGGER: Final = logging.getLogger(__name__)
@@ -79,36 +75,14 @@ class DirectWriter(StreamWriter):
         await self.write(events)
 
 
-class StreamLane(Struct, frozen=True):
-    """A way in for bodies; see `Lane`."""
+class StreamLane(CountedLane, frozen=True):
+    """A lane for answers that come event by event."""
 
-    endpoint: Endpoint
-    route: str
     direct: DirectStream
-    prepared: Any
-    max_bytes: int
     framing: Framing
-    style: Style
-    te: str
-    around: Surroundings
-
-    async def serve(self, cycle: Cycle) -> None:
-        """Serves a request whose body, which this takes, is all there; counts it."""
-        metrics, began_s = self.around.metrics, monotonic()
-        status = _DEFECT
-        metrics.open += 1
-        try:
-            status = await self.answer(cycle, bytes(cycle.body))
-        except Exception:
-            if not cycle.response_started:
-                await self.around.tell_defect(cycle.scope, cycle.send)
-            raise  # the cycle logs it and closes the connection
-        finally:
-            metrics.open -= 1
-            metrics.answered(cycle.scope["method"], self.route, status, monotonic() - began_s)
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
-        """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
+        """See `CountedLane`."""
         task: Any = cycle.task or asyncio.current_task()
         caller = self.around.caller
         call = self.direct.begin(task)
