@@ -8,6 +8,7 @@ round, nor more of a connection than `HELD_BYTES`.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 HELD_BYTES: Final = 64 * 1024
@@ -15,17 +16,18 @@ HELD_BYTES: Final = 64 * 1024
 
 
 class Cork:
-    """Belongs to the connections of one event loop. `held` are those that have something to send."""
+    """Belongs to the connections of one event loop.
 
-    __slots__ = ("_loop", "held")
+    `held` are those that have something to send; who is the first has to call `draw_soon`, which sends what all of them
+    have when the round is over.
+    """
+
+    __slots__ = ("draw_soon", "held")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
         self.held: list[Outlet] = []
-
-    def draw_soon(self) -> None:
-        """Has all that are held sent when the round is over."""
-        self._loop.call_soon(self._draw)
+        # Once, and not for each round.
+        self.draw_soon: Callable[[], object] = partial(loop.call_soon, self._draw)
 
     def _draw(self) -> None:
         held = self.held

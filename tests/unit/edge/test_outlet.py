@@ -221,7 +221,8 @@ def test_a_slow_reader_is_waited_for() -> None:
     async def main() -> None:
         near, far = socket.socketpair()
         near.setblocking(False)
-        _, slow = await asyncio.get_running_loop().connect_accepted_socket(lambda: Slow(Cork(asyncio.get_running_loop())), near)
+        loop = asyncio.get_running_loop()
+        _, slow = await loop.connect_accepted_socket(lambda: Slow(Cork(loop)), near)
         taken = 0
         while not slow.is_paused:
             slow.outlet.write(PIECE)
