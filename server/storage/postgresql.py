@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from server.errors import StoreUnavailable
 from server.fair_wait import FairWait
-from server.storage.backend import Addition, Also, StoreBounds
+from server.storage.backend import Addition, Also, Rows, StoreBounds
 from server.storage.presence import Answer, Presence, Watch
 from server.storage.turns import Turns
 
@@ -145,10 +145,10 @@ class PostgresqlBackend:
                 document = _document(addition.table, addition.rows)
                 await connection.exec_driver_sql(self._insert(addition), (document,))
 
-    async def append_new(self, table: Table, rows: Sequence[tuple[Any, ...]], also: Also) -> None:
+    async def append_new(self, table: Table, rows: Rows, also: Also) -> None:
         """One after the other, in one transaction."""
         async with self.appending() as connection:
-            await self.add_all(connection, also(await self.add_new(connection, table, rows)))
+            await self.add_all(connection, also(await self.add_new(connection, table, rows())))
 
     def _insert(self, addition: Addition) -> str:
         table = addition.table
