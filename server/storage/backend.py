@@ -48,7 +48,8 @@ class Addition:
 
 
 Also = Callable[[frozenset[str]], Sequence[Addition]]
-"""The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread."""
+"""The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread, and
+more than once: what it says last is what is added."""
 
 
 class Backend(Protocol):
