@@ -36,13 +36,18 @@ class Scripts:
         selected: list[bytes] = []
         arrays: list[bytes] = []
         count = len(rows)
+        # Most values of a batch, and all of a row alone, are given once: that is written out.
         for values, cast in zip(zip(*rows, strict=True), casts, strict=True):
             first = values[0]
-            if values.count(first) == count:
-                selected.append(_literal(first, quote) + cast)
-            else:
+            if count > 1 and (first != values[-1] or values.count(first) != count):
                 selected.append(b"c%d%s" % (len(arrays), cast))
                 arrays.append(b"json_array_elements_text(%s)" % quote(_without_nul(msgspec.json.encode(values))))
+            elif first is None:
+                selected.append(b"NULL" + cast)
+            elif type(first) is int:
+                selected.append(b"(%d)%s" % (first, cast))
+            else:
+                selected.append(quote(str(first).replace("\x00", "\ufffd").encode()) + cast)
         statement = head + b", ".join(selected)
         if arrays:
             names = b", ".join([b"c%d" % number for number in range(len(arrays))])
@@ -70,12 +75,6 @@ class Scripts:
         """What is done about rows that are there: it depends on the table alone."""
         tail = self._tails[addition.table.name] = addition.sql("").partition(")")[2].encode()
         return tail
-
-
-def _literal(value: Any, quote: Quote) -> bytes:
-    if type(value) is int:
-        return b"(%d)" % value
-    return b"NULL" if value is None else quote(str(value).replace("\x00", "\ufffd").encode())
 
 
 def _without_nul(document: bytes) -> bytes:
