@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from server.errors import StoreUnavailable
 from server.fair_wait import FairWait
-from server.storage.backend import Addition, Also, StoreBounds
+from server.storage.backend import Addition, Also, Rows, StoreBounds
 from server.storage.postgresql_line import Line
 from server.storage.postgresql_script import Scripts
 from server.storage.presence import Answer, Presence, Watch
@@ -150,18 +150,18 @@ class PostgresqlBackend:
                 document = _document(addition.table, addition.rows)
                 await connection.exec_driver_sql(self._insert(addition), (document,))
 
-    async def append_new(self, table: Table, rows: Sequence[tuple[Any, ...]], also: Also) -> None:
+    async def append_new(self, table: Table, rows: Rows, also: Also) -> None:
         """At once where all rows are new, as they should be; else one after the other, in one transaction."""
         self._refuse_when_closed()
         self._presence.refuse_when_away()
-        line = self._line
+        line, made = self._line, rows()
         quote = None if line is None else line.quote
-        if line is not None and quote is not None and rows:
-            added = self._scripts.add(also(frozenset([row[0] for row in rows])), quote)
-            if await line.run([self._scripts.insert(table, rows, quote), *added]):
+        if line is not None and quote is not None and made:
+            added = self._scripts.add(also(frozenset([row[0] for row in made])), quote)
+            if await line.run([self._scripts.insert(table, made, quote), *added]):
                 return
         async with self.appending() as connection:
-            await self.add_all(connection, also(await self.add_new(connection, table, rows)))
+            await self.add_all(connection, also(await self.add_new(connection, table, made)))
         if line is not None:
             await line.open()
 
