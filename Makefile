@@ -17,7 +17,7 @@ PROFILE ?= quick
 JOBS ?= 2
 UV := 0.13.9
 
-SOURCES := server edge cli tests
+SOURCES := server edge cli options tests
 PROTOS := $(shell cd protos && find perpetuo -name '*.proto' | sort)
 IMAGE := protos/perpetuo.image.binpb
 
