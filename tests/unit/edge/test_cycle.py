@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from edge.cycle import Cycle, cycle_of
+from edge.outlet import Outlet
 
 
 class Transport:
@@ -19,6 +20,8 @@ class Transport:
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
+
+    write_now = write
 
     def close(self) -> None:
         self.is_closed = True
@@ -56,7 +59,7 @@ class Connection:
     def __post_init__(self) -> None:
         self.cycle = Cycle(
             {"type": "http", "method": self.method},
-            cast(asyncio.Transport, self.transport),
+            cast(Outlet, self.transport),
             self.flow,
             self._completed,
             keep_alive=self.keep_alive,
