@@ -34,8 +34,10 @@ async def transport() -> AsyncIterator[HttpTransport]:
 
 
 class Upstream:
-    """Answers by a script: for each connection its answers, each in pieces; after the last it closes when asked, after one
-    that is only begun at once."""
+    """Answers by a script: for each connection its answers, each in pieces. After the last it closes when asked.
+
+    After one that is only begun it closes at once.
+    """
 
     def __init__(self, *connections: Sequence[Sequence[bytes]]) -> None:
         self._connections = connections
