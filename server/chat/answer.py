@@ -10,16 +10,14 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from server.chat.ids import ID_PREFIX
+from server.chat.open_end import open_end, with_metadata_at
 from server.chat.reported import USUAL_TIERS, ReportedUsage, in_buckets, read_usage
 from server.chat.usage import Usage
 from server.errors import UpstreamBadResponse
 
-ID_PREFIX = "chatcmpl-"
 Members: TypeAlias = dict[str, Raw]
 
-_OURS_ALREADY, _OURS_SPACED = (f'{{"id":{blank}"{ID_PREFIX}'.encode() for blank in ("", " "))
-_OURS_BYTES = len(_OURS_ALREADY)
-_METADATA = b'"gateway_metadata"'
 _NULL = Raw(b"null")
 _ZERO = Raw(b"0")
 _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
@@ -237,11 +235,8 @@ def with_metadata(body: bytes, metadata: GatewayMetadata, *, is_plain: bool = Fa
 
     `is_plain`: it is known to have no `gateway_metadata`, and need not be searched.
     """
-    # Compared and not looked for: that costs half.
-    is_ours = body[:_OURS_BYTES] == _OURS_ALREADY or body[: _OURS_BYTES + 1] == _OURS_SPACED
-    if not is_ours or body[-1:] != b"}" or not (is_plain or body.find(_METADATA) < 0):
-        return None
-    return b'%b,"gateway_metadata":%b}' % (body[:-1].rstrip(), _ENCODER.encode(metadata))
+    end = open_end(body, is_plain=is_plain)
+    return with_metadata_at(body, end, metadata) if end else None
 
 
 def finish_answer(body: bytes, *, identity: Identity, metadata: GatewayMetadata, model: str | None = None) -> bytes:

@@ -20,6 +20,7 @@ from server.chat.wire import FixedHeaders, Timeouts, WireRequest
 from server.errors import PerpetuoError, UpstreamBlocked
 from server.upstream.address_book import AddressBook, SystemResolver
 from server.upstream.connection import Connection
+from server.upstream.cork import Cork
 from server.upstream.dial import Dialler, Origin
 from server.upstream.egress import GuardedResolver, Resolver, is_numeric
 from server.upstream.failures import no_answer
@@ -108,6 +109,7 @@ class HttpTransport:
         self.loop: asyncio.AbstractEventLoop | None = None
         """That of the connections, once there is one."""
         self._open: set[Connection] = set()
+        self._cork = Cork()
 
     async def send(self, request: WireRequest, timeouts: Timeouts) -> HttpResponse:
         """Sends a request and waits for the response's headers.
@@ -197,9 +199,9 @@ class HttpTransport:
             self._open.discard(connection)
             self.pool.forget(ticket, connection)
 
-        keep = partial(self.pool.keep, ticket)
+        keep, cork = partial(self.pool.keep, ticket), self._cork
         try:
-            connection = await self._dialler.open(ticket.origin, lambda: Connection(loop, keep, forget), timeouts)
+            connection = await self._dialler.open(ticket.origin, lambda: Connection(loop, cork, keep, forget), timeouts)
         except BaseException:
             self.pool.forget(ticket)
             raise
