@@ -51,7 +51,8 @@ Rows = Callable[[], Sequence[tuple[Any, ...]]]
 """Makes the rows for a table. Pure: it may be called in any thread."""
 
 Also = Callable[[frozenset[str]], Sequence[Addition]]
-"""The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread."""
+"""The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread, and
+more than once: what it says last is what is added."""
 
 
 class Backend(Protocol):
