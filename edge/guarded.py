@@ -19,6 +19,7 @@ from edge.cycle import Cycle
 from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
 from edge.known_head import KnownHead, known_head
+from edge.outlet import Cork, Outlet
 from edge.turns import Turns
 from edge.unread import Head
 from edge.worker import Worker
@@ -70,17 +71,15 @@ class _Trailers(list[tuple[bytes, bytes]]):
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. The `gate`, if there is one, answers requests for which there is no time."""
 
-    def __init__(self, doorman: Doorman, gate: Gate | None, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, doorman: Doorman, gate: Gate | None, cork: Cork, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._doorman = doorman
         self._gate = gate
+        self._cork = cork
         self._name: str | None = None
         self._phase = _HEAD
         self._since_s = self.loop.time()
-        self._chunk_bytes = 0
-        self._unused_bytes = 0
-        self._body_bytes = 0
-        self._marked_bytes = 0
+        self._chunk_bytes = self._unused_bytes = self._body_bytes = self._marked_bytes = 0
         self._reason = _MALFORMED
         self._answering: Cycle | None = None
         self._known: KnownHead | None = None
@@ -93,7 +92,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Takes a connection, unless its address has too many."""
-        super().connection_made(transport)
+        self._outlet = Outlet(transport, self._cork, self.loop)
+        super().connection_made(self._outlet)
         try:
             self._name = self._doorman.enter(self.client[0] if self.client else None)
         except TooManyConnectionsError:
@@ -125,6 +125,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the request that is being answered, which need not be the last one that came."""
+        self._outlet.lose()
         super().connection_lost(exc)
         if self._name is not None:
             self._doorman.leave(self._name)
@@ -133,6 +134,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._answering.depart()
         self._worker.stop()
         self._known = None
+
+    def eof_received(self) -> None:
+        """The loop closes a connection that sends no more: what was said to it goes first."""
+        self._outlet.flush()
 
     def _comes_again(self, known: KnownHead, data: bytes) -> bool:
         """Serves a request with the head of one that was served, without the parser; False: this is none."""
@@ -322,15 +327,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, phrase: bytes, message: str, code: str) -> None:
         kind = "invalid_request_error" if status == 400 else "overloaded_error"
-        error: dict[str, Any] = {
-            "message": message,
-            "type": kind,
-            "code": code,
-            "param": None,
-            "request_id": None,
-            "details": {},
-        }
-        body = msgspec.json.encode({"error": error})
+        told: Any = {"message": message, "type": kind, "code": code, "param": None, "request_id": None, "details": {}}
+        body = msgspec.json.encode({"error": told})
         head = (
             b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
             b"%bconnection: close\r\ncontent-length: %d\r\n\r\n"

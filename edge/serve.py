@@ -21,6 +21,7 @@ from edge.doorman import Doorman
 from edge.gate import Gate
 from edge.guarded import SWEEP_S, GuardedProtocol, sweep
 from edge.listening import bind
+from edge.outlet import Cork
 from edge.settings import EdgeSettings
 
 _BACKLOG = 4096
@@ -161,7 +162,7 @@ async def serving(
 
 
 def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate | None) -> Config:
-    protocol: Any = partial(GuardedProtocol, doorman, gate)
+    protocol: Any = partial(GuardedProtocol, doorman, gate, Cork())
     return Config(
         app,
         loop="none",

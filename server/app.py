@@ -58,8 +58,9 @@ from server.limits.plans import PLAN_LIMITS
 from server.limits.refusals import Refusals
 from server.metering import Metering
 from server.operator_socket import FILE_NAME, OperatorServer
+from server.parts import Parts
 from server.pictures import open_pictures
-from server.pipeline import Parts, Pipeline
+from server.pipeline import Pipeline
 from server.plugins import load_providers
 from server.pricing import Pricing
 from server.providers.registry import PROVIDERS, Provider

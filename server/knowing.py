@@ -64,8 +64,12 @@ class Knowing:
         if policy is None or deployments is None or prices is None:
             self._kept.pop(workspace_id, None)
             return None
-        has_same = before is not None and before.known.deployments is deployments
-        known = Known(policy, deployments, prices, before.known.plans if before is not None and has_same else {})
+        if before is None or before.known.deployments is not deployments:
+            known = Known(policy, deployments, prices, {})
+        elif before.known.policy != policy:
+            known = Known(policy, deployments, prices, before.known.plans)
+        else:
+            known = Known(policy, deployments, prices, before.known.plans, before.known.mark)
         if len(self._kept) >= MAX_KNOWN:
             self._kept.clear()
         until_s = min(

@@ -6,15 +6,13 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from server.cache.control import CacheUse, use_of
 from server.cache.fingerprint import fingerprint
 from server.cache.kept import KeptAnswer
-from server.chat.answer import ID_PREFIX, Identity, finish_answer, with_metadata
-from server.chat.calibration import Calibration
-from server.chat.ids import same_id
+from server.chat.answer import Identity, finish_answer, with_metadata
+from server.chat.ids import ID_PREFIX, same_id
 from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.rates import Standing
@@ -23,54 +21,21 @@ from server.chat.request import ChatRequest, parse_chat_request
 from server.chat.usage import Usage
 from server.chat.view import StreamMode
 from server.errors import PerpetuoError
-from server.ledger.contents import ContentKeeper, NoContent
-from server.ledger.ledger import Ledger
-from server.limits.admission import Admission
 from server.limits.metadata import rate_metadata
-from server.limits.refusals import Refusals
+from server.parts import Parts
 from server.prepared import Prepared, Read
 from server.providers.dialect import Chunk
-from server.routing.attempt import Clock, Price, PricesOf, Trace, Watch
+from server.recall import Recall
+from server.routing.attempt import Trace
 from server.routing.counting import usage_of_answer, usage_of_stream
-from server.routing.dispatch import ContinuedStream, Dispatcher, LiveStream, broken_stream
-from server.routing.dispatch.line import Line, wait_in_line
+from server.routing.dispatch import ContinuedStream, LiveStream, broken_stream
+from server.routing.dispatch.line import wait_in_line
 from server.routing.operation import Operation
 from server.routing.pushed import Pushed
-from server.routing.router import Asked, Router
+from server.routing.router import Asked
 from server.routing.tail import StreamTail
-from server.semantic import Semantic
-from server.sharing import Replay, Share, Sharing, Stream
-from server.telemetry.requests import RequestMetrics
+from server.sharing import Replay, Share, Stream
 from server.telemetry.spans import Answered
-from server.telemetry.tracing import Tracing
-from server.under_way import UnderWay
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
-
-    `watch` is told of every upstream call that begins, `line` is where requests wait that no upstream has room for.
-    `tracing` takes requests that are settled, `semantic` finds answers to requests that are like the one that asks.
-    """
-
-    router: Router
-    sharing: Sharing
-    dispatcher: Dispatcher
-    ledger: Ledger
-    clock: Clock
-    price: Price
-    admission: Admission
-    prices_of: PricesOf | None = None
-    refusals: Refusals = field(default_factory=Refusals)
-    metrics: RequestMetrics = field(default_factory=RequestMetrics)
-    contents: ContentKeeper = field(default_factory=NoContent)
-    calibration: Calibration = field(default_factory=Calibration)
-    under_way: UnderWay = field(default_factory=UnderWay)
-    watch: Watch | None = None
-    line: Line | None = None
-    tracing: Tracing | None = None
-    semantic: Semantic | None = None
 
 
 class Pipeline:
@@ -78,12 +43,15 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._recall = Recall(parts)
 
     async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
         """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none.
 
         `read` is how the face that was called reads its requests.
         """
+        if read is parse_chat_request and (recalled := self._recall.answer(call, body)) is not None:
+            return recalled if isinstance(recalled, bytes) else await recalled
         visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
@@ -261,6 +229,8 @@ class Pipeline:
             # Others may have run while it was looked for.
             known = known if share is None else router.known(workspace_id)
             operation.candidates = router.candidates(ask, known) or await router.decided(ask, workspace_id)
+        elif known is not None and read is parse_chat_request:
+            self._recall.learn(operation, body, share, known)
         return Prepared(operation, request, asked, share, mode, hedges)
 
     async def _admit(self, prepared: Prepared) -> None:

@@ -19,6 +19,7 @@ from server.cache.kept import OWN_NOTE, AnswerKey, Answers, KeptAnswer, without_
 from server.cache.neighbours import Likeness, Match
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate
+from server.chat.open_end import open_end
 from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, Draining, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk
@@ -142,6 +143,11 @@ class Share:
         self.match: Match | None = None
         self._likeness: Likeness | None = None
         self._found: KeptAnswer | None = None
+
+    @property
+    def exact_place(self) -> tuple[AnswerKey, float] | None:
+        """Where the answer that it found is kept, and how old it may be, if it is of the very same request."""
+        return None if self._found is None or self.match is not None else (self._key, self._use.max_age_s)
 
     def compare(self, likeness: Likeness) -> None:
         """Takes the most similar answer, if there is one, and leaves its own to those that are like it."""
@@ -303,7 +309,8 @@ class Share:
 
     def _keep(self, answer: KeptAnswer) -> KeptAnswer:
         notes = tuple(_for_all(answer.notes))
-        kept = replace(answer, candidate=without_credential(answer.candidate), notes=notes)
+        candidate, end = without_credential(answer.candidate), open_end(answer.body, is_plain=answer.is_plain)
+        kept = replace(answer, candidate=candidate, notes=notes, open_bytes=end)
         if not self._use.stores:
             return kept
         now_s, like = self._sharing.now_s(), self._likeness

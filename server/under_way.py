@@ -55,11 +55,14 @@ class Visit:
 
 
 class UnderWay:
-    """All of them. Belongs to one event loop. `drains` are the streams that are read on without their callers."""
+    """All of them. Belongs to one event loop. `drains` are the streams that are read on without their callers.
+
+    `is_over` says that everything was given up.
+    """
 
     def __init__(self, rules: DrainRules = NO_DRAINS) -> None:
         self._visits: set[Visit] = set()
-        self._is_over = False
+        self.is_over = False
         self.drains = Drains(rules)
 
     def __len__(self) -> int:
@@ -67,7 +70,7 @@ class UnderWay:
 
     def enter(self) -> Visit:
         """Notes a request of the running task; it must `leave`. Raises Draining once everything was given up."""
-        if self._is_over:
+        if self.is_over:
             raise _draining()
         task = asyncio.current_task()
         assert task is not None
@@ -84,13 +87,13 @@ class UnderWay:
     ) -> None:
         """A request for a stream is over, and `end` follows: now, or once what is left of the stream was read."""
         self.leave(visit)
-        has_left = visit.has_left and not self._is_over
+        has_left = visit.has_left and not self.is_over
         if live is None or not has_left or not self.drains.take(live, counting, end):
             await end()
 
     def give_up(self) -> None:
         """Ends every request, and lets none begin any more."""
-        self._is_over = True
+        self.is_over = True
         for visit in tuple(self._visits):
             visit.give_up()
 

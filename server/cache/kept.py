@@ -22,7 +22,8 @@ class KeptAnswer(Struct, frozen=True):
     """A whole answer: `body` is the JSON of a chat completion as its provider gave it, `usage` what it took.
 
     `candidate` gave it; its credential is not kept. `notes` are what was changed or odd about the request and it.
-    `is_plain` says that `body` is known to have no `gateway_metadata`.
+    `is_plain` says that `body` is known to have no `gateway_metadata`. Behind its first `open_bytes` bytes one can be
+    appended; 0 where that is not all that has to be done before it goes out.
     """
 
     candidate: Candidate
@@ -31,6 +32,7 @@ class KeptAnswer(Struct, frozen=True):
     finish_reason: str | None
     notes: tuple[str, ...] = ()
     is_plain: bool = False
+    open_bytes: int = 0
 
     def __repr__(self) -> str:
         return f"KeptAnswer({self.candidate!r}, {len(self.body)} bytes, {self.usage!r}, {self.finish_reason!r})"

@@ -10,14 +10,13 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from server.chat.ids import ID_PREFIX
+from server.chat.open_end import open_end, with_metadata_at
 from server.chat.usage import Usage
 from server.errors import UpstreamBadResponse
 
-ID_PREFIX = "chatcmpl-"
 Members: TypeAlias = dict[str, Raw]
 
-_OURS_ALREADY = tuple(f'{{"id":{blank}"{ID_PREFIX}'.encode() for blank in ("", " "))
-_METADATA = b'"gateway_metadata"'
 _NULL = Raw(b"null")
 _ZERO = Raw(b"0")
 _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
@@ -282,9 +281,8 @@ def with_metadata(body: bytes, metadata: GatewayMetadata, *, is_plain: bool = Fa
 
     `is_plain`: it is known to have no `gateway_metadata`, and need not be searched.
     """
-    if body.startswith(_OURS_ALREADY) and body.endswith(b"}") and (is_plain or body.find(_METADATA) < 0):
-        return b"".join((body[:-1].rstrip(), b',"gateway_metadata":', _ENCODER.encode(metadata), b"}"))
-    return None
+    end = open_end(body, is_plain=is_plain)
+    return with_metadata_at(body, end, metadata) if end else None
 
 
 def finish_answer(body: bytes, *, identity: Identity, metadata: GatewayMetadata, model: str | None = None) -> bytes:

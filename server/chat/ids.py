@@ -10,6 +10,9 @@ import random
 import time
 from collections.abc import Callable
 
+ID_PREFIX = "chatcmpl-"
+"""How ids of chat completions begin."""
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _CHARS = 26

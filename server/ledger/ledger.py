@@ -1,7 +1,7 @@
 """The ledger: takes a finished request's record at once, and writes it down soon.
 
 `BatchLedger` puts a record into the spool, which outlives the process, keeps it in memory until a batch is full or
-0.2 s have passed, 50 ms without a spool, and writes batches with one commit. While the database is away it goes on, up
+0.5 s have passed, 50 ms without a spool, and writes batches with one commit. While the database is away it goes on, up
 to the bounds of memory and spool; what memory has no room for is read back from the spool later. What must be given up
 is counted and logged.
 """
@@ -23,9 +23,10 @@ from server.ledger.spool.spool import Spool
 from server.ledger.writing import PatientWriter
 from server.storage.database import Database
 
-BATCH_RECORDS = 100
-MAX_COMMIT_RECORDS = 500
-BATCH_DELAY_S = 0.2
+BATCH_RECORDS = 1000
+"""So many are written at once: the spool has them, so nobody waits for the database, and a batch costs of itself."""
+MAX_COMMIT_RECORDS = 1000
+BATCH_DELAY_S = 0.5
 """How long a record waits for others at most: what a batch costs of itself is most of the cost of a small one."""
 UNSPOOLED_DELAY_S = 0.05
 """The same where a record is in memory alone, and would be lost with the process."""

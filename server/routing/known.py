@@ -7,7 +7,7 @@ Who asks gets it as long as nothing of it has changed; what follows from the ent
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from server.chat.deployment import Deployment
 from server.chat.policy import RoutingPolicy
@@ -23,12 +23,16 @@ class AllPrices(Prices, Protocol):
 
 
 class Known(Struct, frozen=True):
-    """A workspace. `deployments` are its entries that are enabled."""
+    """A workspace. `deployments` are its entries that are enabled.
+
+    `mark` is the same object as long as policy and entries are: it tells so without keeping them.
+    """
 
     policy: RoutingPolicy
     deployments: Sequence[Deployment]
     prices: AllPrices
     plans: Plans
+    mark: object = field(default_factory=object)
 
 
 KnownOf = Callable[[str], Known | None]

@@ -18,6 +18,7 @@ from server.chat.wire import FixedHeaders, Timeouts, WireRequest
 from server.errors import PerpetuoError, UpstreamBlocked
 from server.upstream.address_book import AddressBook, SystemResolver
 from server.upstream.connection import Connection
+from server.upstream.cork import Cork
 from server.upstream.dial import Dialler, Origin
 from server.upstream.egress import GuardedResolver, Resolver, is_numeric
 from server.upstream.failures import no_answer
@@ -78,6 +79,7 @@ class HttpTransport:
         self._max_body_bytes = max_body_bytes
         self._pool = Pool(max_connections)
         self._open: set[Connection] = set()
+        self._cork = Cork()
 
     async def send(self, request: WireRequest, timeouts: Timeouts) -> HttpResponse:
         """Sends a request and waits for the response's headers.
@@ -160,9 +162,9 @@ class HttpTransport:
             self._open.discard(connection)
             self._pool.forget(ticket, connection)
 
-        keep = partial(self._pool.keep, ticket)
+        keep, cork = partial(self._pool.keep, ticket), self._cork
         try:
-            connection = await self._dialler.open(ticket.origin, lambda: Connection(loop, keep, forget), timeouts)
+            connection = await self._dialler.open(ticket.origin, lambda: Connection(loop, cork, keep, forget), timeouts)
         except BaseException:
             self._pool.forget(ticket)
             raise

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import httptools
 
 from server.errors import UpstreamBadResponse
+from server.upstream.cork import Cork
 from server.upstream.response import HttpResponse
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -29,10 +30,13 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        cork: Cork,
         on_idle: Callable[["Connection"], None],
         on_lost: Callable[["Connection"], None],
     ) -> None:
         self.loop = loop
+        self._cork = cork
+        self._unsent = b""
         self._on_idle = on_idle
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
@@ -60,7 +64,10 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and self._answer is None and not self._transport.is_closing()
 
     def start(self, request: bytes, body: bytes, answer: HttpResponse) -> None:
-        """Sends a request, head and body, whose answer is `answer`. The connection must be usable."""
+        """Sends a request whose answer is `answer`: at once if its body comes apart, else with others of this round.
+
+        The connection must be usable.
+        """
         transport = self._transport
         assert transport is not None
         self._answer = answer
@@ -68,9 +75,18 @@ class Connection(asyncio.Protocol):
         self.exchanges += 1
         if answer.due_s < self._alarm_s:
             self.watch(answer.due_s)
-        transport.write(request)
         if body:
+            transport.write(request)
             transport.write(body)
+        else:
+            self._unsent = request
+            self._cork.hold(self)
+
+    def leave(self) -> None:
+        """Sends the request that is held, unless the connection has ended."""
+        request, self._unsent = self._unsent, b""
+        if request and self._transport is not None:
+            self._transport.write(request)
 
     def watch(self, due_s: float) -> None:
         """Has the answer look at the clock at that time of the loop or before: one timer serves many exchanges."""
@@ -94,6 +110,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Ends the connection at once; nothing that is queued is sent."""
+        self._unsent = b""
         if self._transport is not None:
             self._transport.abort()
 
@@ -107,7 +124,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parses what came. What comes without having been asked for ends the connection."""
         answer = self._answer
-        if answer is None:
+        if self._unsent and self.exchanges == 1:
+            self.leave()
+        if answer is None or self._unsent:
             self.abort()
             return
         answer.has_begun = True

@@ -14,7 +14,8 @@ from server.cache.kept import Answers
 from server.chat.deployment import Deployment
 from server.chat.principal import Call, Plan, Principal
 from server.chat.wire import Timeouts, WireRequest
-from server.pipeline import Parts, Pipeline
+from server.parts import Parts
+from server.pipeline import Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.attempt import Clock
 from server.routing.candidates import ProviderFacts

@@ -15,7 +15,8 @@ from server.errors import PerpetuoError
 from server.ledger.contents import ContentKeeper, NoContent
 from server.limits.admission import Admission
 from server.limits.plans import PLAN_LIMITS
-from server.pipeline import Parts, Pipeline
+from server.parts import Parts
+from server.pipeline import Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher

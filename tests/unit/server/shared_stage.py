@@ -12,10 +12,12 @@ from server.chat.principal import Call, Plan, Principal
 from server.chat.records import OperationRecord, OperationStart
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
-from server.pipeline import Parts, Pipeline
+from server.parts import Parts
+from server.pipeline import Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
+from server.routing.known import Known
 from server.routing.patience import Patience
 from server.routing.router import Router, Sources
 from server.sharing import Sharing
@@ -59,11 +61,13 @@ class Gate:
 
 @dataclass
 class Stage(Nowhere):
-    """A pipeline over one upstream, and what it wrote down."""
+    """A pipeline over one upstream, what it wrote down and what it knows of workspaces: nothing at first."""
 
     gate: Gate
     pipeline: Pipeline
     sharing: Sharing
+    parts: Parts
+    known: dict[str, Known] = field(default_factory=dict)
     records: list[OperationRecord] = field(default_factory=list)
     starts: list[OperationStart] = field(default_factory=list)
 
@@ -84,10 +88,12 @@ def stage(*script: Reply | PerpetuoError, is_open: bool = True) -> Stage:
 
     facts = ProviderFacts()
     sharing = Sharing(Answers(1_000_000, 60.0), clock().monotonic)
-    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5))
+    known: dict[str, Known] = {}
+    router = Router(Sources(deployments_of, lambda _: facts, clock(), lambda: 0.5, known_of=known.get))
     dispatcher = Dispatcher(gate, lambda *_: OpenAiDialect(), Patience(), lambda entry, reason: None)
-    made = Stage(gate, None, sharing)  # type: ignore[arg-type]
-    made.pipeline = Pipeline(Parts(router, sharing, dispatcher, made, clock(), nano_per_token, unlimited()))
+    made = Stage(gate, None, sharing, None, known)  # type: ignore[arg-type]
+    made.parts = Parts(router, sharing, dispatcher, made, clock(), nano_per_token, unlimited())
+    made.pipeline = Pipeline(made.parts)
     return made
 
 

@@ -18,7 +18,8 @@ from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
 from server.limits.admission import Admission
 from server.limits.plans import PLAN_LIMITS
-from server.pipeline import Parts, Pipeline
+from server.parts import Parts
+from server.pipeline import Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher, Surroundings

@@ -5,7 +5,7 @@ import errno
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,6 +106,25 @@ async def test_records_that_come_while_a_batch_is_written_are_written_too(databa
     await ledger.flush()
     assert (ledger.written_count, ledger.dropped_count, ledger.pending_count) == (1000, 0, 0)
     assert len(await kept(database)) == 1000
+    await ledger.close()
+
+
+async def test_what_comes_within_the_delay_is_one_batch(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, sizes = database.append_operations, list[int]()
+
+    async def counted(operations: Sequence[OperationRecord], price_version: str) -> None:
+        sizes.append(len(operations))
+        await append(operations, price_version)
+
+    monkeypatch.setattr(database, "append_operations", counted)
+    ledger, _ = spooled(database, tmp_path)
+    for number in range(BATCH_RECORDS - 1):
+        ledger.record(operation(number))
+    while ledger.pending_count:
+        await asyncio.sleep(0.01)
+    assert sizes == [BATCH_RECORDS - 1]
     await ledger.close()
 
 

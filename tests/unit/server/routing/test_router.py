@@ -17,7 +17,8 @@ from server.chat.request import parse_chat_request
 from server.chat.view import GatewayKnobs, Strategy
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
-from server.pipeline import Parts, Pipeline
+from server.parts import Parts
+from server.pipeline import Pipeline
 from server.providers.openai import OpenAiDialect
 from server.routing.complexity import Complexity
 from server.routing.course import MAX_CALLS

@@ -11,6 +11,7 @@ from server.chat.wire import Timeouts, WireRequest
 from server.errors import UpstreamBadResponse, UpstreamBlocked, UpstreamTimeout
 from server.upstream.client import HttpTransport
 from server.upstream.connection import MAX_HEAD_BYTES, Connection
+from server.upstream.cork import Cork
 from server.upstream.response import HttpResponse
 from tests.unit.server import virtual_time
 from tests.unit.server.upstream.asking import ANSWER, QUICK, post, read_all
@@ -286,7 +287,7 @@ def test_every_exchange_of_a_connection_has_its_own_time(first_byte_s: float, en
 
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        connection = Connection(loop, lambda _: None, lambda _: None)
+        connection = Connection(loop, Cork(), lambda _: None, lambda _: None)
         connection.connection_made(Wire())
         for times in (Timeouts(first_byte_s=50.0), Timeouts(first_byte_s=100.0)):
             answer = HttpResponse(connection, times, loop.time(), 1000)
@@ -308,10 +309,11 @@ def test_every_exchange_of_a_connection_has_its_own_time(first_byte_s: float, en
 def test_a_connection_that_is_gone_keeps_no_timer() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        connection = Connection(loop, lambda _: None, lambda _: None)
+        connection = Connection(loop, Cork(), lambda _: None, lambda _: None)
         connection.connection_made(Wire())
         answer = HttpResponse(connection, Timeouts(first_byte_s=50.0), loop.time(), 1000)
         connection.start(b"", b"", answer)
+        await asyncio.sleep(0)
         connection.connection_lost(None)
         gone = weakref.ref(connection)
         del connection, answer
@@ -323,7 +325,7 @@ def test_a_connection_that_is_gone_keeps_no_timer() -> None:
 
 def answering() -> tuple[Connection, HttpResponse, Wire]:
     """A connection that carries an exchange, the answer to come, and what is below."""
-    connection = Connection(asyncio.get_running_loop(), lambda _: None, lambda _: None)
+    connection = Connection(asyncio.get_running_loop(), Cork(), lambda _: None, lambda _: None)
     answer = HttpResponse(connection, Timeouts(), asyncio.get_running_loop().time(), 1 << 20)
     below = Wire()
     connection.connection_made(below)

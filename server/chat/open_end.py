@@ -1,0 +1,30 @@
+"""Where a whole answer takes one more member: most need not be taken apart to say how the gateway got them.
+
+This must not judge an answer; those that need more than a member at their end are told from those that do not.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from server.chat.ids import ID_PREFIX
+
+_OURS_ALREADY: Final = tuple(f'{{"id":{blank}"{ID_PREFIX}'.encode() for blank in ("", " "))
+_METADATA: Final = b'"gateway_metadata"'
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def open_end(body: bytes, *, is_plain: bool = False) -> int:
+    """How many bytes of an answer stand before where `gateway_metadata` can be appended; 0 if more has to be done.
+
+    `is_plain`: it is known to have no `gateway_metadata`, and need not be searched.
+    """
+    if body.startswith(_OURS_ALREADY) and body.endswith(b"}") and (is_plain or body.find(_METADATA) < 0):
+        return len(body[:-1].rstrip())
+    return 0
+
+
+def with_metadata_at(body: bytes, end: int, metadata: Struct) -> bytes:
+    """The answer with its `gateway_metadata` behind the first `end` bytes, which is its `open_end`."""
+    return b"".join((body[:end], b',"gateway_metadata":', _ENCODER.encode(metadata), b"}"))

@@ -1,0 +1,224 @@
+"""Requests that came before byte for byte, and whose answer is kept: answered without being read again.
+
+The cache knows answers by a canonical form of their requests, for which a request is taken apart, sorted and written
+anew. In front of it stands a digest of the bytes as they came: where workspace, policy, entries, the key's models, the
+headers that matter and every byte are the same, so is the canonical form, and with it all that was found out about the
+request. What is remembered of a request is that, and never a word of it. A request that is spelled otherwise goes the
+long way and finds the same answer.
+
+Whoever must be counted goes the long way too, as does whatever might be refused: this answers, and never refuses.
+"""
+
+from collections.abc import Awaitable
+from hashlib import blake2b
+from typing import Final
+
+from msgspec import Struct
+
+from server.cache.kept import AnswerKey, KeptAnswer
+from server.chat.answer import GatewayMetadata, Identity, finish_answer
+from server.chat.content import ContentPolicy
+from server.chat.ids import ID_PREFIX, same_id
+from server.chat.open_end import with_metadata_at
+from server.chat.principal import Call
+from server.chat.records import OperationRecord, bare
+from server.errors import PerpetuoError
+from server.parts import Parts
+from server.routing.known import Known
+from server.routing.operation import Operation
+from server.sharing import Share
+from server.telemetry.spans import Answered
+
+MOST: Final = 8_192
+"""Requests that are remembered; when there are more, the workspace that has most loses its oldest."""
+
+_DIGEST_BYTES: Final = 32
+_MODEL_CHARS: Final = 200
+
+_Name = tuple[int, int, tuple[str, ...], tuple[tuple[str, str], ...]]
+
+
+class Seen(Struct, frozen=True):
+    """What was found out about a request. `digest` is that of its bytes, `key` leads to its answer.
+
+    Answers older than `max_age_s` do not count; `notes` tell what reading it found odd.
+    """
+
+    digest: bytes
+    key: AnswerKey
+    max_age_s: float
+    model: str
+    strategy: str
+    complexity: str
+    notes: tuple[str, ...]
+
+
+class _Workspace(Struct):
+    """What was seen in a workspace as long as its policy and its entries are what `mark` stands for."""
+
+    mark: object
+    seen: dict[_Name, Seen]
+
+
+class Recall:
+    """Answers such requests, not streamed, of chat completions as they are read by `parse_chat_request`."""
+
+    def __init__(self, parts: Parts, most: int = MOST) -> None:
+        self._parts = parts
+        self._most = most
+        self._workspaces: dict[str, _Workspace] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def answer(self, call: Call, body: bytes) -> bytes | Awaitable[bytes] | None:
+        """The answer, whose operation is in the books by then, or what gives it once it is; None for all others."""
+        principal, parts = call.principal, self._parts
+        workspace = self._workspaces.get(principal.workspace_id)
+        if workspace is None:
+            return None
+        began = parts.clock.exact()
+        seen = workspace.seen.get(_name(call, body))
+        if seen is None or seen.digest != blake2b(body, digest_size=_DIGEST_BYTES).digest():
+            return None
+        known = parts.router.known(principal.workspace_id)
+        if known is None or known.mark is not workspace.mark or self._may_refuse(call):
+            return None
+        kept = parts.sharing.answers.find(seen.key, parts.sharing.now_s(), seen.max_age_s)
+        if kept is None:
+            return None
+        parts.sharing.kept_count += 1
+        finished = self._served(call, body, seen, kept, (known, began))
+        left = parts.ledger.secured()
+        return finished if left is None else self._secured(finished, left)
+
+    def learn(self, operation: Operation, body: bytes, share: Share, known: Known) -> None:
+        """Remembers a request whose very answer was found; `known` is what was known as it was read."""
+        call, place = operation.call, share.exact_place
+        workspace_id = call.principal.workspace_id
+        now = self._parts.router.known(workspace_id)
+        if operation.is_stream or place is None or now is None or now.mark is not known.mark:
+            return
+        workspace = self._workspaces.get(workspace_id)
+        if workspace is None or workspace.mark is not known.mark:
+            self._count -= 0 if workspace is None else len(workspace.seen)
+            workspace = self._workspaces[workspace_id] = _Workspace(known.mark, {})
+        name = _name(call, body)
+        self._count += name not in workspace.seen
+        workspace.seen[name] = Seen(
+            blake2b(body, digest_size=_DIGEST_BYTES).digest(),
+            place[0],
+            place[1],
+            operation.model_requested[:_MODEL_CHARS],
+            operation.strategy,
+            operation.complexity.value,
+            tuple(operation.notes),
+        )
+        while self._count > self._most:
+            self._forget_one()
+
+    def _forget_one(self) -> None:
+        workspace_id, largest = max(self._workspaces.items(), key=lambda item: len(item[1].seen))
+        del largest.seen[next(iter(largest.seen))]
+        self._count -= 1
+        if not largest.seen:
+            del self._workspaces[workspace_id]
+
+    def _may_refuse(self, call: Call) -> bool:
+        """Whether anything else than a provider might refuse it: the end of the gateway, limits, or full books."""
+        parts = self._parts
+        if parts.under_way.is_over or not parts.admission.is_free(call.principal):
+            return True
+        try:
+            parts.ledger.check()
+        except PerpetuoError:
+            return True
+        return False
+
+    def _served(self, call: Call, body: bytes, seen: Seen, kept: KeptAnswer, at: tuple[Known, float]) -> bytes:
+        """Finishes the answer and settles the operation, which has cost nothing and asked nobody."""
+        parts, (known, began) = self._parts, at
+        candidate, clock, principal = kept.candidate, parts.clock, call.principal
+        deployment, policy = candidate.deployment, known.policy.content
+        provider, model = deployment.provider, candidate.model
+        latency_ms = round((clock.monotonic() - call.received_at) * 1000)
+        notes = seen.notes if not kept.notes else tuple(dict.fromkeys((*seen.notes, *kept.notes)))
+        finished = self._finished(
+            kept,
+            call,
+            GatewayMetadata(
+                model, seen.complexity, 0.0, latency_ms, True, provider, call.request_id, seen.strategy, 0, [*notes]
+            ),
+        )
+        overhead_s = clock.exact() - began
+        call.announce((("x-perpetuo-attempts", "0"), ("x-perpetuo-provider", provider)))
+        record = OperationRecord(
+            call.request_id,
+            principal.workspace_id,
+            principal.user_id,
+            principal.key_id,
+            call.surface,
+            call.client_request_id,
+            seen.model,
+            model,
+            provider,
+            deployment.provider_id,
+            seen.strategy,
+            seen.complexity,
+            False,
+            True,
+            200,
+            "ok",
+            kept.usage,
+            0,
+            latency_ms,
+            None,
+            clock.now(),
+            notes,
+            (),
+            known.prices.cost_nanousd(provider, model, kept.usage),
+        )
+        self._book(call, record, policy, (body, finished), kept.finish_reason)
+        parts.metrics.begin()
+        parts.metrics.settle(record, 0.0, overhead_s)
+        return finished
+
+    def _book(
+        self, call: Call, record: OperationRecord, policy: ContentPolicy, said: tuple[bytes, bytes], finish: str | None
+    ) -> None:
+        parts = self._parts
+        content = parts.contents.begin(policy, said[0])
+        if content is not None:
+            content.add(said[1:])
+            parts.contents.keep(record, content)
+        booked = bare(record) if policy == "off" else record
+        parts.ledger.record(booked)
+        if parts.tracing is not None:
+            parts.tracing.settle(booked, call.traceparent, Answered(finish or "", ""))
+
+    def _finished(self, kept: KeptAnswer, call: Call, metadata: GatewayMetadata) -> bytes:
+        if kept.open_bytes:
+            return with_metadata_at(kept.body, kept.open_bytes, metadata)
+        made_at = int(self._parts.clock.now().timestamp())
+        identity = Identity(same_id(ID_PREFIX, call.request_id), made_at, kept.candidate.model)
+        return finish_answer(kept.body, identity=identity, metadata=metadata)
+
+    async def _secured(self, finished: bytes, left: Awaitable[None]) -> bytes:
+        """Waits until the disk has the record."""
+        under_way = self._parts.under_way
+        visit = under_way.enter()
+        try:
+            await left
+        except BaseException as error:
+            visit.tell(error)
+            raise
+        finally:
+            under_way.leave(visit)
+        return finished
+
+
+def _name(call: Call, body: bytes) -> _Name:
+    """By what a request is looked for. The hash only finds it; whether it is the same, its digest tells."""
+    knobs = call.knobs
+    return hash(body), len(body), call.principal.allowed_models, tuple(sorted(knobs.items())) if knobs else ()
