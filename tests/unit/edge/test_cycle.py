@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -47,14 +47,14 @@ class Connection:
     method: str = "POST"
     keep_alive: bool = True
     expect: bool = False
-    transport: Any = field(default_factory=Transport)
+    transport: Transport = field(default_factory=Transport)
     flow: Flow = field(default_factory=Flow)
     completed_count: int = 0
 
     def __post_init__(self) -> None:
         self.cycle = Cycle(
             {"type": "http", "method": self.method},
-            self.transport,
+            cast(asyncio.Transport, self.transport),  # type: ignore[arg-type]  # all that is needed of an outlet
             self.flow,
             self._completed,
             keep_alive=self.keep_alive,
