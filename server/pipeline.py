@@ -43,6 +43,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._measure = partial(usage_of_stream, parts.calibration)
         self._recall = Recall(parts)
 
     async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
@@ -274,7 +275,7 @@ class Pipeline:
         operation, calibration, line = prepared.operation, self._parts.calibration, self._parts.line
         if line is None or not operation.candidates or not line.has_room(operation.candidates):
             await self._find_room(operation, prepared)
-        served = await self._parts.dispatcher.complete(prepared.errand(calibration))
+        served = await self._parts.dispatcher.complete(prepared.errand(self._measure))
         answer, attempt, facts = served.answer, served.attempt, served.answer.facts
         usage = usage_of_answer(calibration, attempt.candidate, answer, operation.prompt_tokens)
         operation.served, operation.answered_model = attempt.candidate, facts.model or ""
@@ -288,7 +289,7 @@ class Pipeline:
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
         await self._find_room(prepared.operation, prepared)
-        return await self._parts.dispatcher.stream(prepared.errand(self._parts.calibration))
+        return await self._parts.dispatcher.stream(prepared.errand(self._measure))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
