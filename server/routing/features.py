@@ -76,7 +76,7 @@ def plain_needs_of(view: ChatView) -> Needs:
     one, other = view.max_tokens, view.max_completion_tokens
     if one is UNSET and other is UNSET:
         return _NOTHING_SPECIAL
-    output_tokens = _least(one, other)
+    output_tokens = one if other is UNSET and isinstance(one, int) else _least(one, other)
     return Needs(False, False, False, output_tokens) if output_tokens else _NOTHING_SPECIAL
 
 
