@@ -62,7 +62,6 @@ class UnderWay:
 
     def __init__(self, rules: DrainRules = NO_DRAINS) -> None:
         self._visits: set[Visit] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self.is_over = False
         self.drains = Drains(rules)
 
@@ -73,10 +72,7 @@ class UnderWay:
         """Notes a request of the running task; it must `leave`. Raises Draining once everything was given up."""
         if self.is_over:
             raise _draining()
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)  # which asks the system for the process unless it is told
+        task = asyncio.current_task()
         assert task is not None
         visit = Visit(task)
         self._visits.add(visit)
