@@ -17,7 +17,7 @@ PROFILE ?= quick
 JOBS ?= 2
 UV := 0.13.9
 
-SOURCES := server edge cli tests
+SOURCES := server edge cli options tests
 PROTOS := $(shell cd protos && find perpetuo -name '*.proto' | sort)
 IMAGE := protos/perpetuo.image.binpb
 
@@ -32,7 +32,7 @@ FORGET := $(shell [ -x $(PY) ] || rm -f $(VENV)/.made-* $(VENV)/.run-* $(VENV)/.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-down faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check faults-storage faults-replicas faults-overload soak-cancel siege build requirements release-image clean
+.PHONY: help setup setup-run run generate format lint types test check providers faults faults-cuts faults-cancel faults-down faults-stop conformance conformance-peers contract test-clients bench bench-data bench-peers bench-check faults-storage faults-replicas faults-overload soak-cancel siege build prices requirements release-image clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -145,6 +145,9 @@ bench-check: $(RUN) ## Count instructions per request, and compare them with the
 
 build: $(DEV) ## Build the wheel and the source archive into dist/
 	$(PY) -m hatchling build
+
+prices: $(DEV) ## Take down what the installed genai-prices package says
+	@$(PY) -m server.ledger.price_package
 
 requirements: ## Pin the requirements anew; UPGRADE=1 takes the newest versions that fit
 	@[ -x build/uv/bin/uv ] || { $(FIND_PYTHON); "$$found" -m venv build/uv; \

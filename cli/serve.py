@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file, write_worker_file
@@ -70,7 +70,7 @@ async def _serve_beside(settings: ServeSettings, site: Site) -> None:
     stop = _Stop()
     asyncio.get_running_loop().add_reader(site.life_line, stop.tell)
     own = bind(settings.host, 0)
-    sharing = settings.model_copy(update={"replicas": settings.replicas * settings.workers})
+    sharing = replace(settings, replicas=settings.replicas * settings.workers)
     async with await Core.open(sharing, Place(shares_port=True, is_first=site.worker == 0)) as core:
         await core.start()
         app = gateway_app(core.server.channel, settings, core.door)

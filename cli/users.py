@@ -159,9 +159,9 @@ def _print(shown: dict[str, Any], as_json: bool) -> None:
 def _call(data_dir: Path | None, do: Callable[[Stub], Awaitable[Any]], *, makes_data: bool = False) -> Any:
     """What the operator's service answers. Prints why not and exits, where it does not."""
     import grpc
-    from pydantic import ValidationError
 
     from cli.operator import NoDataError
+    from options.options import OptionsError
     from server.accounts.secrets import SecretsInvalidError
     from server.accounts.vault import SealBrokenError
     from server.errors import StoreUnavailable
@@ -169,7 +169,7 @@ def _call(data_dir: Path | None, do: Callable[[Stub], Awaitable[Any]], *, makes_
     from server.telemetry.logs import configure, log_format
 
     try:
-        settings = ServerSettings() if data_dir is None else ServerSettings(data_dir=data_dir)
+        settings = ServerSettings.from_environment(**({} if data_dir is None else {"data_dir": data_dir}))
         configure(log_format(settings.log_format), "error")
         return asyncio.run(_ask(settings, do, makes_data))
     except grpc.aio.AioRpcError as error:
@@ -178,7 +178,7 @@ def _call(data_dir: Path | None, do: Callable[[Stub], Awaitable[Any]], *, makes_
         _fail(6, str(error))
     except StoreUnavailable as error:
         _fail(6, error.message)
-    except (ValidationError, ValueError, SecretsInvalidError, SealBrokenError) as error:
+    except (OptionsError, ValueError, SecretsInvalidError, SealBrokenError) as error:
         _fail(7, str(error))
     except OSError as error:
         _fail(6, f"The gateway cannot be reached: {error}.")

@@ -23,7 +23,7 @@ class _Told(msgspec.Struct):
 def read_told(line: bytes) -> tuple[int, ServeSettings]:
     """The worker's number and its settings. Raises msgspec.DecodeError for anything else."""
     told = msgspec.json.decode(line, type=_Told)
-    return told.number, ServeSettings(**told.settings)  # type: ignore[arg-type]  # checked by pydantic
+    return told.number, ServeSettings.from_environment(**told.settings)
 
 
 def main() -> int:

@@ -13,17 +13,16 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from pydantic import SecretStr
 
 from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file
 from edge.listening import bind
+from options.value import encoded
 from server.telemetry.logs import LineLogger, configure, log_format
 
 _WORKER: Final = """
@@ -191,17 +190,9 @@ class _Supervisor:
 
 
 def told_line(settings: ServeSettings, ports: tuple[int, int], number: int, ready_file: Path) -> bytes:
-    """What a worker is told: its number, and the settings with the ports as they are."""
-    values = settings.model_dump() | {"port": ports[0], "grpc_port": ports[1], "ready_file": ready_file}
-    return msgspec.json.encode({"number": number, "settings": _plain(values)}) + b"\n"
+    """What a worker is told: its number, and the settings with the ports as they are.
 
-
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    """Settings as JSON can hold them, secrets in clear: the line goes through a pipe and nowhere else."""
-    return {name: _plain_value(value) for name, value in values.items()}
-
-
-def _plain_value(value: object) -> object:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return str(value) if isinstance(value, Path) else value
+    Secrets stand there in clear: the line goes through a pipe and nowhere else.
+    """
+    told = replace(settings, port=ports[0], grpc_port=ports[1], ready_file=ready_file)
+    return msgspec.json.encode({"number": number, "settings": told}, enc_hook=encoded) + b"\n"

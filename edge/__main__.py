@@ -6,22 +6,19 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from pydantic import ValidationError
-from pydantic_settings import CliApp
-
 from edge.logs import configure
 from edge.settings import EdgeSettings
 from edge.standalone import run
+from options.options import OptionsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code."""
     try:
-        settings = CliApp.run(EdgeSettings, cli_args=list(sys.argv[1:] if arguments is None else arguments))
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
-            print(f"edge: {'--' + name + ': ' if name else ''}{problem['msg']}", file=sys.stderr)  # noqa: T201
+        settings = EdgeSettings.from_command_line(sys.argv[1:] if arguments is None else arguments)
+    except OptionsError as error:
+        for problem in error.problems:
+            print(f"edge: {problem}", file=sys.stderr)  # noqa: T201
         return 2
     if not settings.core:
         print("edge: --core HOST:PORT is required: where the gRPC core listens", file=sys.stderr)  # noqa: T201

@@ -4,85 +4,50 @@ Each is a command-line option (`--max-body-mib`) and an environment variable (`P
 wins.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from options.options import Options, option
 
-NameList = Annotated[tuple[str, ...], NoDecode]
+Names = tuple[str, ...]
 """Names separated by commas."""
 
 
-class EdgeSettings(BaseSettings):
+@dataclass(frozen=True, kw_only=True)
+class EdgeSettings(Options):
     """Options of the REST face."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PERPETUO_",
-        frozen=True,
-        extra="ignore",
-        cli_kebab_case=True,
-        cli_implicit_flags=True,
-        cli_hide_none_type=True,
-        cli_avoid_json=True,
+    host: str = option("127.0.0.1", "Address to listen on.")
+    port: int = option(8000, "Port of the REST face; 0 picks a free one.", ge=0, le=65535)
+    core: str = option("", "HOST:PORT of the gRPC core, when it runs in another process.")
+    tunnel: bool = option(
+        True, "Carry calls to a core in another process over one stream instead of a call of gRPC for each."
     )
+    cors_origins: Names = option((), "Origins of web pages that may call, by commas; `*` for all.")
+    max_body_mib: int = option(32, "Largest request body, MiB.", ge=1, le=256)
+    tls_cert: Path | None = option(None, "File of the TLS certificate chain, PEM; with --tls-key.")
+    tls_key: Path | None = option(None, "File of the TLS private key, PEM; with --tls-cert.")
+    trusted_proxies: Names = option(
+        (), "Addresses or networks of proxies whose X-Forwarded-For is believed, by commas; `*` for all."
+    )
+    max_connections_per_address: int = option(
+        1000, "Connections from one address at most, trusted proxies apart; 0 for any number.", ge=0
+    )
+    max_in_flight: int = option(
+        16_000, "Requests that are served at the same time; more are refused. 0 for no bound.", ge=0
+    )
+    max_lag_ms: float = option(
+        50.0, "How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.", ge=0
+    )
+    ready_file: Path | None = option(None, "File written with port and process id once it serves.")
+    grace_s: float = option(10.0, "Time that running requests get when the edge stops, seconds.", ge=0)
+    log_level: Literal["debug", "info", "warning", "error"] = option("info", "Least severe log line shown.")
+    log_format: Literal["auto", "json", "console"] = option("auto", "Form of log lines on standard error.")
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="Port of the REST face; 0 picks a free one.")
-    core: str = Field(default="", description="HOST:PORT of the gRPC core, when it runs in another process.")
-    tunnel: bool = Field(
-        default=True,
-        description="Carry calls to a core in another process over one stream instead of a call of gRPC for each.",
-    )
-    cors_origins: NameList = Field(
-        default=(), description="Origins of web pages that may call, by commas; `*` for all."
-    )
-    max_body_mib: int = Field(default=32, ge=1, le=256, description="Largest request body, MiB.")
-    tls_cert: Path | None = Field(default=None, description="File of the TLS certificate chain, PEM; with --tls-key.")
-    tls_key: Path | None = Field(default=None, description="File of the TLS private key, PEM; with --tls-cert.")
-    trusted_proxies: NameList = Field(
-        default=(),
-        description="Addresses or networks of proxies whose X-Forwarded-For is believed, by commas; `*` for all.",
-    )
-    max_connections_per_address: int = Field(
-        default=1000, ge=0, description="Connections from one address at most, trusted proxies apart; 0 for any number."
-    )
-    max_in_flight: int = Field(
-        default=16_000, ge=0, description="Requests that are served at the same time; more are refused. 0 for no bound."
-    )
-    max_lag_ms: float = Field(
-        default=50.0,
-        ge=0,
-        description="How late the event loop may be, for half a second, before calls are refused, ms. 0 for no bound.",
-    )
-    ready_file: Path | None = Field(default=None, description="File written with port and process id once it serves.")
-    grace_s: float = Field(
-        default=10.0, ge=0, description="Time that running requests get when the edge stops, seconds."
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severe log line shown."
-    )
-    log_format: Literal["auto", "json", "console"] = Field(
-        default="auto", description="Form of log lines on standard error."
-    )
-
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("core")
-    @classmethod
-    def _check_address(cls, value: str) -> str:
-        port = value.rpartition(":")[2]
-        if value and not (":" in value and port.isdigit() and 0 < int(port) < 65536):
-            raise ValueError("expected HOST:PORT")
-        return value
-
-    @model_validator(mode="after")
-    def _check_tls(self) -> Self:
+    def __post_init__(self) -> None:
+        port = self.core.rpartition(":")[2]
+        if self.core and not (":" in self.core and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError("--core: expected HOST:PORT (PERPETUO_CORE)")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("--tls-cert and --tls-key go together")
-        return self

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-from pydantic import ValidationError
-from pydantic_settings import CliApp
 
+from options.options import OptionsError
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
 from server.app import Core, collect_garbage_seldom
@@ -25,11 +24,10 @@ from server.telemetry.logs import configure, log_format
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code."""
     try:
-        settings = CliApp.run(ServerSettings, cli_args=list(sys.argv[1:] if arguments is None else arguments))
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
-            print(f"server: {'--' + name + ': ' if name else ''}{problem['msg']}", file=sys.stderr)  # noqa: T201
+        settings = ServerSettings.from_command_line(sys.argv[1:] if arguments is None else arguments)
+    except OptionsError as error:
+        for problem in error.problems:
+            print(f"server: {problem}", file=sys.stderr)  # noqa: T201
         return 2
     spare_memory()
     configure(log_format(settings.log_format), settings.log_level)

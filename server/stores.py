@@ -7,8 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pydantic import SecretStr
-
+from options.secret import Secret
 from server.accounts.forgetting import Forgetting
 from server.accounts.people import AccountPolicy, SignupMode
 from server.accounts.pepper import kept_pepper
@@ -109,7 +108,7 @@ async def open_stores(settings: ServerSettings, known: Providers | None = None, 
     database = await _open_database(settings)
     state: State | None = None
     try:
-        state = await _open_state(settings if serves else settings.model_copy(update={"state_url": MEMORY}), database)
+        state = await _open_state(settings if serves else replace(settings, state_url=MEMORY), database)
         forgetting = Forgetting(state.notices, hears_all=not database.is_shared)
         allows = partial(check_base_url, allow_private=settings.allow_private_upstreams)
         entries = ProviderEntries(database, vault, known.rows, allows, forgetting=forgetting)
@@ -177,10 +176,10 @@ def _database_url(settings: ServerSettings) -> str:
     return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'perpetuo.db'}"
 
 
-def _given(secret: SecretStr, path: Path | None) -> str | None:
+def _given(secret: Secret, path: Path | None) -> str | None:
     if path is not None:
         return secret_from_file(path)
-    return secret.get_secret_value() or None
+    return secret.text or None
 
 
 def _policy(settings: ServerSettings) -> AccountPolicy:

@@ -28,9 +28,7 @@ def open_tracing(
         raise SettingsError("--otlp-url must be like http://collector:4318.")
     names = {row.name: row.otel_name for row in providers.values() if row.otel_name}
     resource = {"service.name": "perpetuo", "service.version": gateway_version()}
-    rules = TraceRules(
-        settings.otlp_url, _headers(settings.otlp_headers.get_secret_value()), settings.trace_ratio, resource
-    )
+    rules = TraceRules(settings.otlp_url, _headers(settings.otlp_headers.text), settings.trace_ratio, resource)
     # The operator names the collector, and it is usually near: what holds for addresses of tenants does not here.
     transport = HttpTransport(allow_private_upstreams=True)
     exporter = SpanExporter(rules, transport, lambda provider: names.get(provider, provider), random.Random())

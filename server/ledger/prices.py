@@ -1,6 +1,6 @@
 """What a call costs: integer nano-dollars from tokens and published prices, exactly.
 
-The prices are the snapshot inside the genai-prices package (nothing is ever fetched), under the operator's own rows.
+The prices are those that the genai-prices package publishes (nothing is ever fetched), under the operator's own rows.
 Each model's prices are compiled once to integers over one power of ten, so that a cost is a few multiplications and one
 division, rounded half to even at the very end. A model without a known price costs None, which is not zero.
 """
@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Protocol
+from typing import Final, Protocol
 
 from server.chat.usage import Usage
-
-if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
+from server.ledger.published_prices import Model, Prices, PublishedPrices, Tiered
 
 EVERY_MODEL = "*"
 
@@ -34,7 +32,10 @@ _KEYS = {
     "audio_cache_read": "cache_audio_read_mtok",
     "audio_output": "output_audio_mtok",
 }
-"""The snapshot's name of each bucket's price."""
+"""The package's name of each bucket's price."""
+_PER_CALL = "requests_kcount"
+PRICE_NAMES: Final = (*_KEYS.values(), _PER_CALL)
+"""All that is asked of the package, by its names."""
 _PART_OF = {
     "audio_input": ("input",),
     "audio_cache_read": ("cache_read", "audio_input"),
@@ -133,7 +134,7 @@ class PriceBook:
 
     `overrides` hold for (provider, model), or for (provider, "*"), all its models. `aliases` give the name that
     genai-prices has for a provider where it is not ours; other names are taken literally, never guessed.
-    The snapshot is read at the first look-up that needs it, which takes some 0.3 s: call `load` in a thread before.
+    They are read at the first look-up that needs them, which may take some 0.3 s: call `load` in a thread before.
     """
 
     def __init__(
@@ -143,18 +144,20 @@ class PriceBook:
     ) -> None:
         self._overrides = {names: rates_of(row) for names, row in (overrides or {}).items()}
         self._aliases = dict(aliases or {})
-        self._providers: dict[str, Provider] = {}
+        self._list: PublishedPrices | None = None
         self._load_lock = threading.Lock()
         self._cached: dict[tuple[str, str], Rates | _Priced | None] = {}
         self.version = f"genai-prices/{version('genai-prices')}"
 
     def load(self) -> None:
-        """Reads the snapshot, once; from any thread."""
-        with self._load_lock:
-            if not self._providers:
-                from genai_prices.data import providers
+        """Reads the published prices, once; from any thread."""
+        self._loaded()
 
-                self._providers = {provider.id: provider for provider in providers}
+    def _loaded(self) -> PublishedPrices:
+        with self._load_lock:
+            if self._list is None:
+                self._list = PublishedPrices.load()
+            return self._list
 
     def cost_nanousd(self, provider: str, model: str, usage: Usage, at: datetime | None = None) -> int | None:
         """The cost of a call in nano-dollars, or None when a price is not known.
@@ -180,12 +183,12 @@ class PriceBook:
         return rates
 
     def _of_tier(self, provider: str, model: str, tier: str, at: datetime | None) -> Rates | _Priced | None:
-        """The prices of a tier that is not the usual one; the snapshot calls it a tier, a speed or a processing."""
+        """The prices of a tier that is not the usual one; the package calls it a tier, a speed or a processing."""
         info = None if self._override(provider, model) else self._info(provider, model)
-        if info is None or not info.price_variants:
+        if info is None or not info.variants:
             return self._rates(provider, model)
         context = {"service_tier": tier, "speed": tier, "processing": tier}
-        return _compiled_prices(info.get_prices(at or datetime.now(UTC), context))
+        return _compiled_prices(info.prices_at(at or datetime.now(UTC), context))
 
     def _override(self, provider: str, model: str) -> Rates | None:
         return self._overrides.get((provider, model)) or self._overrides.get((provider, EVERY_MODEL))
@@ -194,24 +197,23 @@ class PriceBook:
         info = self._info(provider, model)
         return None if info is None else _compiled(info)
 
-    def _info(self, provider: str, model: str) -> "ModelInfo | None":
-        self.load()
-        found = self._providers.get(self._aliases.get(provider, provider))
-        return None if found is None else found.find_model(model, all_providers=list(self._providers.values()))
+    def _info(self, provider: str, model: str) -> Model | None:
+        return self._loaded().model(self._aliases.get(provider, provider), model)
 
 
-def _compiled(info: "ModelInfo") -> Rates | _Priced | None:
-    if not isinstance(info.prices, list):
-        return _compiled_prices(info.prices)
-    return _Priced(tuple((price.constraint, _compiled_prices(price.prices)) for price in info.prices))
+def _compiled(info: Model) -> Rates | _Priced | None:
+    if len(info.prices) == 1 and info.prices[0].when is None:
+        return _compiled_prices(info.prices[0].prices)
+    return _Priced(tuple((price.when, _compiled_prices(price.prices)) for price in info.prices))
 
 
-def _compiled_prices(prices: "ModelPrice") -> Rates | None:
+def _compiled_prices(prices: Prices) -> Rates | None:
     """The rates of tokens and calls; None for a model that is not sold by tokens."""
-    if prices.input_mtok is None and prices.output_mtok is None:
+    if _KEYS["input"] not in prices and _KEYS["output"] not in prices:
         return None
-    per_call = prices.requests_kcount if isinstance(prices.requests_kcount, Decimal) else Decimal(0)
-    return _scaled_rates(per_call, {name: getattr(prices, key) for name, key in _KEYS.items()})
+    per_call = prices.get(_PER_CALL)
+    rates = {name: prices.get(key) for name, key in _KEYS.items()}
+    return _scaled_rates(per_call if isinstance(per_call, Decimal) else Decimal(0), rates)
 
 
 def rates_of(row: PriceRow) -> Rates:
@@ -225,7 +227,7 @@ def rates_of(row: PriceRow) -> Rates:
     return _scaled_rates(Decimal(0), {name: priced.get(name) for name in _KEYS})
 
 
-def _scaled_rates(per_call: Decimal, prices: "Mapping[str, Decimal | TieredPrices | None]") -> Rates:
+def _scaled_rates(per_call: Decimal, prices: Mapping[str, Decimal | Tiered | None]) -> Rates:
     """The rates of prices by bucket; a bucket without a price of its own has that of the bucket it is a part of."""
     digits = max(_digits(price) for price in (*prices.values(), per_call))
     rates = {name: _compiled_rate(price, digits) for name, price in prices.items()}
@@ -234,21 +236,21 @@ def _scaled_rates(per_call: Decimal, prices: "Mapping[str, Decimal | TieredPrice
     return Rates(10**digits, _scaled(per_call, digits) * _NANOUSD_PER_CALL, **rates)
 
 
-def _compiled_rate(price: "Decimal | TieredPrices | None", digits: int) -> _Rate | None:
+def _compiled_rate(price: Decimal | Tiered | None, digits: int) -> _Rate | None:
     if price is None:
         return None
     if isinstance(price, Decimal):
         return _Rate(_scaled(price, digits) * _NANOUSD_PER_TOKEN)
-    tiers = tuple((tier.start, _scaled(tier.price, digits) * _NANOUSD_PER_TOKEN) for tier in price.tiers)
+    tiers = tuple((start, _scaled(higher, digits) * _NANOUSD_PER_TOKEN) for start, higher in price.tiers)
     return _Rate(_scaled(price.base, digits) * _NANOUSD_PER_TOKEN, tiers)
 
 
-def _digits(price: "Decimal | TieredPrices | None") -> int:
+def _digits(price: Decimal | Tiered | None) -> int:
     """How many decimal places the price has at most."""
     if price is None:
         return 0
     if not isinstance(price, Decimal):
-        return max(_digits(part) for part in (price.base, *(tier.price for tier in price.tiers)))
+        return max(_digits(part) for part in (price.base, *(higher for _, higher in price.tiers)))
     exponent = price.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 

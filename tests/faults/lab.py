@@ -146,8 +146,10 @@ class Lab:
 async def open_lab(directory: Path, *, timeout_s: float, **settings: Any) -> AsyncIterator[Lab]:
     """Serves on free ports until the block ends. `settings` are those of the core that are not the usual ones."""
     chosen: dict[str, Any] = {"allow_private_upstreams": True, "log_level": "error"} | settings
-    core_settings = ServerSettings(data_dir=directory, grpc_port=0, grace_s=0, default_plan="enterprise", **chosen)
-    edge = EdgeSettings(port=0, grace_s=0)
+    core_settings = ServerSettings.from_environment(
+        data_dir=directory, grpc_port=0, grace_s=0, default_plan="enterprise", **chosen
+    )
+    edge = EdgeSettings.from_environment(port=0, grace_s=0)
     async with await Core.open(core_settings) as core:
         grpc_port = await core.start()
         new = NewUser("lab@example.com", "secure-password-123", plan=Plan.ENTERPRISE)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # The folders of our own code; generated/ is not ours to shape.
-PACKAGES = ("server", "edge", "cli", "tests")
+PACKAGES = ("server", "edge", "cli", "options", "tests")
 # Those of them that are the product.
-PRODUCT = ("server", "edge", "cli")
+PRODUCT = ("server", "edge", "cli", "options")
 
 
 def python_files(*folders: str) -> list[Path]:

@@ -25,6 +25,7 @@ OFFENCES = {
     "dialects": ("server/providers/offence_two.py", "import server.providers.offence"),
     "routing": ("server/routing/offence_three.py", "import random"),
     "transcoder": ("edge/transcoder/offence.py", "import os.path"),
+    "options": ("options/offence.py", "import edge.settings"),
     "command": ("server/offence_two.py", "import cli"),
 }
 

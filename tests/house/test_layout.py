@@ -14,7 +14,7 @@ MIGRATIONS = Path("server/storage/migrations")
 # Spelled so that this file does not find itself.
 LEFT_FOR_LATER = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
 TEXT_SUFFIXES = {".py", ".proto", ".md", ".toml", ".yaml", ".lua", ".js", ".css", ".html", ".sh", ""}
-TEXT_ROOTS = ("server", "edge", "cli", "tests", "protos/perpetuo", "docs", ".ci")
+TEXT_ROOTS = ("server", "edge", "cli", "options", "tests", "protos/perpetuo", "docs", ".ci")
 
 
 def mirror_of(source: Path) -> Path:

@@ -131,13 +131,13 @@ def path_of(binding: Binding, values: dict[str, str]) -> str:
 @contextlib.asynccontextmanager
 async def open_world(directory: Path) -> AsyncIterator[World]:
     """Serves on free ports until the block ends."""
-    settings = ServerSettings(
+    settings = ServerSettings.from_environment(
         data_dir=directory, demo=True, grpc_port=0, grace_s=0, allow_private_upstreams=True, default_plan="enterprise"
     )
     async with await Core.open(settings) as core:
         await make_demo(core.stores)
         grpc_port = await core.start()
-        edge = EdgeSettings(port=0, grace_s=0)
+        edge = EdgeSettings.from_environment(port=0, grace_s=0)
         async with (
             serving(gateway_app(core.server.channel, edge), edge) as port,
             grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel,

@@ -22,7 +22,7 @@ WAYS = ("REST over the channel in process", "REST over TCP", "gRPC over TCP", "g
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def ways() -> AsyncIterator[dict[str, Way]]:
     """Every way by its name; HTTP is real on both REST ones."""
-    settings = EdgeSettings(port=0, grace_s=1)
+    settings = EdgeSettings.from_environment(port=0, grace_s=1)
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(serving_core())
 

@@ -37,7 +37,7 @@ try:
     from cli.main import main
     main()
 except SystemExit as end:
-    print(end.code, sorted({"typer", "rich"} & set(sys.modules)))
+    print(end.code, sorted({"typer", "rich", "pydantic", "genai_prices.data"} & set(sys.modules)))
 """
 
 

@@ -26,7 +26,7 @@ async def make(settings: ServerSettings, email: str) -> None:
 
 
 async def test_both_ways_lead_to_the_same_users(tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path / "new", grpc_port=0, grace_s=0)
+    settings = ServerSettings.from_environment(data_dir=tmp_path / "new", grpc_port=0, grace_s=0)
     with pytest.raises(NoDataError):
         await emails(settings)
     assert not (tmp_path / "new").exists()
@@ -39,7 +39,7 @@ async def test_both_ways_lead_to_the_same_users(tmp_path: Path) -> None:
 
 
 async def test_a_socket_that_a_crash_left_behind_does_not_count(tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path, grpc_port=0, grace_s=0)
+    settings = ServerSettings.from_environment(data_dir=tmp_path, grpc_port=0, grace_s=0)
     await make(settings, "one@example.com")
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / FILE_NAME))
@@ -47,7 +47,7 @@ async def test_a_socket_that_a_crash_left_behind_does_not_count(tmp_path: Path) 
 
 
 async def test_a_gateway_that_has_the_database_but_no_socket_is_told(tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path, grpc_port=0, grace_s=0)
+    settings = ServerSettings.from_environment(data_dir=tmp_path, grpc_port=0, grace_s=0)
     async with await Core.open(settings):
         with pytest.raises(StoreUnavailable):
             await emails(settings)

@@ -10,7 +10,7 @@ from cli.serve_settings import ServeSettings
 
 
 def test_settings_that_contradict_each_other_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = ServeSettings(core="127.0.0.1:1", data_dir=tmp_path, port=0, grpc_port=0)
+    settings = ServeSettings.from_environment(core="127.0.0.1:1", data_dir=tmp_path, port=0, grpc_port=0)
     assert serve(settings, 0.0) == 2
     assert "--core" in capsys.readouterr().err
 
@@ -19,6 +19,6 @@ def test_a_port_that_is_taken_is_an_error_and_not_a_trace(tmp_path: Path, capsys
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        settings = ServeSettings(data_dir=tmp_path, port=taken.getsockname()[1], grpc_port=0)
+        settings = ServeSettings.from_environment(data_dir=tmp_path, port=taken.getsockname()[1], grpc_port=0)
         assert serve(settings, 0.0) == 1
     assert "cannot serve" in capsys.readouterr().err

@@ -11,9 +11,9 @@ from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file, write_worker_file
 
 BLOCKS = [
-    ("demo", start_block(ServeSettings(demo=True), (8000, 50051), "pk_demo", 0.8)),
-    ("plain", start_block(ServeSettings(), (8000, 50051), "", 0.8)),
-    ("IPv6", start_block(ServeSettings(host="::1"), (8000, 50051), "pk_demo", 0.8)),
+    ("demo", start_block(ServeSettings.from_environment(demo=True), (8000, 50051), "pk_demo", 0.8)),
+    ("plain", start_block(ServeSettings.from_environment(), (8000, 50051), "", 0.8)),
+    ("IPv6", start_block(ServeSettings.from_environment(host="::1"), (8000, 50051), "pk_demo", 0.8)),
 ]
 
 
@@ -27,7 +27,7 @@ def test_a_block_is_short_and_every_line_is_valid_shell(block: str) -> None:
 
 
 def test_the_ports_and_the_key_are_in_the_block() -> None:
-    block = start_block(ServeSettings(demo=True), (1234, 5678), "pk_demo", 0.8)
+    block = start_block(ServeSettings.from_environment(demo=True), (1234, 5678), "pk_demo", 0.8)
     assert "http://127.0.0.1:1234/v1" in block
     assert "127.0.0.1:5678" in block
     assert "Bearer pk_demo" in block

@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from cli.serve_settings import ServeSettings
 from cli.worker import read_told
 from cli.workers import WorkersError, check_workers, supervise, told_line
+from options.secret import Secret
 
 POSTGRES = "postgresql://user@127.0.0.1/perpetuo"
 VALKEY = "valkey://127.0.0.1:6379"
@@ -30,7 +31,7 @@ VALKEY = "valkey://127.0.0.1:6379"
 def test_several_workers_are_refused_and_told_why(
     settings: dict[str, object], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ServeSettings(workers=2, **settings)  # type: ignore[arg-type]  # checked by pydantic
+    given = ServeSettings.from_environment(workers=2, **settings)
     with pytest.raises(WorkersError, match=named):
         check_workers(given)
     assert supervise(given, 0.0) == 2
@@ -38,15 +39,15 @@ def test_several_workers_are_refused_and_told_why(
 
 
 def test_a_database_and_a_state_for_several_will_do() -> None:
-    check_workers(ServeSettings(workers=2, database_url=POSTGRES, state_url=VALKEY))
+    check_workers(ServeSettings.from_environment(workers=2, database_url=POSTGRES, state_url=VALKEY))
 
 
 def test_what_a_worker_is_told_is_what_was_set() -> None:
-    given = ServeSettings(
+    given = ServeSettings.from_environment(
         workers=2,
         database_url=POSTGRES,
         state_url=VALKEY,
-        master_key=SecretStr("a master key"),
+        master_key=Secret("a master key"),
         data_dir=Path("/tmp/data"),
         cors_origins=("https://a.example", "https://b.example"),
     )
@@ -54,7 +55,7 @@ def test_what_a_worker_is_told_is_what_was_set() -> None:
     assert line.count(b"\n") == 1
     number, settings = read_told(line)
     assert number == 1
-    assert settings == given.model_copy(update={"port": 81, "grpc_port": 82, "ready_file": Path("/tmp/ready")})
+    assert settings == replace(given, port=81, grpc_port=82, ready_file=Path("/tmp/ready"))
     assert "a master key" in json.loads(line)["settings"].values()
     assert "a master key" not in repr(settings)
 

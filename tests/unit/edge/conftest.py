@@ -68,7 +68,7 @@ async def shared_face(core: Core, request: pytest.FixtureRequest) -> AsyncIterat
             pages=health_pages(channel),
             correct_path=corrected,
         )
-        settings = EdgeSettings(port=0, grace_s=1)
+        settings = EdgeSettings.from_environment(port=0, grace_s=1)
         async with (
             serving(create_app(channel, options), settings) as port,
             httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,

@@ -63,7 +63,7 @@ async def connected(load: Load, **more: Any) -> AsyncIterator[tuple[asyncio.Stre
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         options = EdgeOptions(services=gateway_services(), reasons=gateway_reasons(), door=load, **more)
         app = create_app(channel, options)
-        async with serving(app, EdgeSettings(port=0, grace_s=0), gate=app.state.gate) as port:
+        async with serving(app, EdgeSettings.from_environment(port=0, grace_s=0), gate=app.state.gate) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             yield reader, writer
             writer.close()

@@ -40,7 +40,7 @@ class Seen:
 
 @contextlib.asynccontextmanager
 async def connected(app: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with serving(app, EdgeSettings(port=0, grace_s=0)) as port:
+    async with serving(app, EdgeSettings.from_environment(port=0, grace_s=0)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield reader, writer
@@ -300,7 +300,7 @@ async def test_a_client_that_leaves_is_told_to_whoever_answers_it(way: str) -> N
 
 
 async def test_an_address_that_has_too_many_connections_is_told_so() -> None:
-    settings = EdgeSettings(port=0, grace_s=0, max_connections_per_address=1)
+    settings = EdgeSettings.from_environment(port=0, grace_s=0, max_connections_per_address=1)
     async with serving(Seen(), settings) as port, asyncio.timeout(20):
         _, first = await asyncio.open_connection("127.0.0.1", port)
         said = b""

@@ -160,7 +160,7 @@ async def gateway(*, is_direct: bool, most: int = 100, grace_s: float = 0.2) -> 
     core = CoreServer(registry, keys, options)
     if not is_direct:
         core.channel.serve_directly({})
-    settings = EdgeSettings(port=0, grace_s=grace_s)
+    settings = EdgeSettings.from_environment(port=0, grace_s=grace_s)
     app = gateway_app(core.channel, settings, door)
     async with serving(app, settings, gate=app.state.gate) as port:
         yield Gateway(script, keys, port, door, lines)

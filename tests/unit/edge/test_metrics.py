@@ -18,7 +18,7 @@ from edge.serve import serving
 from edge.settings import EdgeSettings
 from tests.unit.server.telemetry.test_metrics import of, values_in
 
-SETTINGS = EdgeSettings(port=0, grace_s=0)
+SETTINGS = EdgeSettings.from_environment(port=0, grace_s=0)
 CORE_TEXT = b"# HELP perpetuo_x_total X.\n# TYPE perpetuo_x_total counter\nperpetuo_x_total 3.0\n"
 
 

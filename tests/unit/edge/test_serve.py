@@ -30,7 +30,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def test_the_port_that_was_picked_is_told_before_the_first_request_and_freed_at_the_end() -> None:
     told: asyncio.Queue[int] = asyncio.Queue()
     stop = asyncio.Event()
-    task = asyncio.create_task(serve_app(app, EdgeSettings(port=0), on_ready=told.put_nowait, stop=stop))
+    task = asyncio.create_task(
+        serve_app(app, EdgeSettings.from_environment(port=0), on_ready=told.put_nowait, stop=stop)
+    )
     port = await told.get()
     async with httpx2.AsyncClient() as client:
         answer = await client.get(f"http://127.0.0.1:{port}/")
@@ -50,13 +52,13 @@ async def test_whoever_waits_for_readiness_is_waited_for() -> None:
         ready.set()
         stop.set()
 
-    await serve_app(app, EdgeSettings(port=0), on_ready=tell, stop=stop)
+    await serve_app(app, EdgeSettings.from_environment(port=0), on_ready=tell, stop=stop)
     assert ready.is_set()
 
 
 async def test_a_running_request_ends_before_the_server_does() -> None:
     async with httpx2.AsyncClient() as client:
-        async with serving(app, EdgeSettings(port=0, grace_s=5)) as port:
+        async with serving(app, EdgeSettings.from_environment(port=0, grace_s=5)) as port:
             asking = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/slow"))
             await asyncio.sleep(0.05)
         assert (await asking).status_code == 200
@@ -67,15 +69,15 @@ async def test_an_address_in_use_is_an_error() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(OSError, match="in use"):
-            await serve_app(app, EdgeSettings(port=taken.getsockname()[1]))
+            await serve_app(app, EdgeSettings.from_environment(port=taken.getsockname()[1]))
 
 
 async def test_a_proxy_is_believed_only_if_it_is_trusted() -> None:
     forwarded = {"x-forwarded-for": "203.0.113.9"}
     async with httpx2.AsyncClient() as client:
-        async with serving(app, EdgeSettings(port=0)) as port:
+        async with serving(app, EdgeSettings.from_environment(port=0)) as port:
             assert (await client.get(f"http://127.0.0.1:{port}/", headers=forwarded)).text == "127.0.0.1"
-        async with serving(app, EdgeSettings(port=0, trusted_proxies=("127.0.0.1",))) as port:
+        async with serving(app, EdgeSettings.from_environment(port=0, trusted_proxies=("127.0.0.1",))) as port:
             assert (await client.get(f"http://127.0.0.1:{port}/", headers=forwarded)).text == "203.0.113.9"
 
 
@@ -86,7 +88,7 @@ async def broken(scope: Any, receive: Any, send: Any) -> None:
 async def test_a_defect_costs_one_request_and_not_the_next_on_its_connection() -> None:
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         options = EdgeOptions(services=(), reasons=gateway_reasons(), pages={"/broken": broken})
-        async with serving(create_app(channel, options), EdgeSettings(port=0)) as port:
+        async with serving(create_app(channel, options), EdgeSettings.from_environment(port=0)) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n")
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
@@ -105,7 +107,7 @@ async def raw(port: int, *pieces: bytes) -> tuple[asyncio.StreamReader, asyncio.
 
 async def test_a_connection_in_use_is_told_before_it_is_closed() -> None:
     stop, ports = asyncio.Event(), asyncio.Queue[int]()
-    settings = EdgeSettings(port=0, grace_s=30)
+    settings = EdgeSettings.from_environment(port=0, grace_s=30)
     task = asyncio.create_task(serve_app(app, settings, on_ready=ports.put_nowait, stop=stop))
     reader, writer = await raw(await ports.get())
     said = b""
@@ -120,7 +122,7 @@ async def test_a_connection_in_use_is_told_before_it_is_closed() -> None:
 
 
 async def test_a_request_that_has_begun_to_come_when_the_server_stops_is_answered() -> None:
-    async with serving(app, EdgeSettings(port=0, grace_s=30)) as port:
+    async with serving(app, EdgeSettings.from_environment(port=0, grace_s=30)) as port:
         reader, writer = await raw(port, b"GET /slow HTTP/1.1\r\n")
         await asyncio.sleep(0.05)
         asyncio.get_running_loop().call_later(0.5, writer.write, b"Host: a\r\n\r\n")
@@ -130,7 +132,7 @@ async def test_a_request_that_has_begun_to_come_when_the_server_stops_is_answere
 
 async def test_idle_connections_do_not_keep_a_server_from_stopping() -> None:
     async with asyncio.timeout(20):
-        async with serving(app, EdgeSettings(port=0, grace_s=600)) as port:
+        async with serving(app, EdgeSettings.from_environment(port=0, grace_s=600)) as port:
             fresh = await raw(port)
             used = await raw(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await used[0].readuntil(b"127.0.0.1")
@@ -143,7 +145,7 @@ async def test_idle_connections_do_not_keep_a_server_from_stopping() -> None:
 async def test_what_outlasts_the_grace_is_told_so(form: str) -> None:
     async with serving_core() as core, grpc.aio.insecure_channel(f"127.0.0.1:{core.port}") as channel:
         options = EdgeOptions(services=[service()], reasons=gateway_reasons())
-        async with serving(create_app(channel, options), EdgeSettings(port=0, grace_s=0)) as port:
+        async with serving(create_app(channel, options), EdgeSettings.from_environment(port=0, grace_s=0)) as port:
             body = b'{"stream":true ,"x":"hang"}'
             head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
             sent = head + body if form == "a stream" else b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -171,7 +173,7 @@ def test_connections_that_come_together_are_taken_in_few_rounds_of_the_loop() ->
     async def rounds() -> int:
         clients: list[socket.socket] = []
         count = 0
-        async with serving(counting, EdgeSettings(port=0, grace_s=0)) as port:
+        async with serving(counting, EdgeSettings.from_environment(port=0, grace_s=0)) as port:
             for _ in range(64):
                 clients.append(socket.create_connection(("127.0.0.1", port)))
                 clients[-1].sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")

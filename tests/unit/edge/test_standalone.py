@@ -33,7 +33,7 @@ def test_the_ready_file_is_written_whole(tmp_path: Path) -> None:
 async def test_it_serves_the_gateways_paths_over_a_channel_until_it_is_stopped(core: Core, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     stop = asyncio.Event()
-    settings = EdgeSettings(port=0, core=f"127.0.0.1:{core.port}", ready_file=ready)
+    settings = EdgeSettings.from_environment(port=0, core=f"127.0.0.1:{core.port}", ready_file=ready)
     task = asyncio.create_task(run(settings, stop))
     port = await _port(ready)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
@@ -61,7 +61,7 @@ async def test_it_refuses_model_calls_when_it_serves_as_many_as_it_may(tmp_path:
     stop = asyncio.Event()
     core_port = silent.sockets[0].getsockname()[1]
     ready = tmp_path / "ready"
-    settings = EdgeSettings(
+    settings = EdgeSettings.from_environment(
         port=0, core=f"127.0.0.1:{core_port}", ready_file=ready, max_in_flight=1, grace_s=0, tunnel=False
     )
     task = asyncio.create_task(run(settings, stop))
@@ -101,7 +101,7 @@ async def test_the_command_serves_until_a_signal_and_ends_well(
     ("arguments", "code", "complaint"),
     [
         pytest.param([], 2, "--core HOST:PORT is required", id="no core"),
-        pytest.param(["--core", "x"], 2, "--core: Value error, expected HOST:PORT", id="a core without a port"),
+        pytest.param(["--core", "x"], 2, "--core: expected HOST:PORT", id="a core without a port"),
         pytest.param(["--core", "x:1", "--max-body-mib", "0"], 2, "--max-body-mib: ", id="a wrong number"),
         pytest.param(["--core", "127.0.0.1:1", "--host", "192.0.2.1"], 1, "cannot serve on", id="a foreign address"),
     ],

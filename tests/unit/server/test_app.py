@@ -17,7 +17,7 @@ from server.settings import ServerSettings
 
 
 async def test_a_core_serves_on_a_free_port_and_keeps_its_data(tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path, demo=True, grpc_port=0, grace_s=0)
+    settings = ServerSettings.from_environment(data_dir=tmp_path, demo=True, grpc_port=0, grace_s=0)
     for _ in range(2):
         async with await Core.open(settings) as core:
             key = await make_demo(core.stores)
@@ -31,22 +31,22 @@ async def test_a_core_serves_on_a_free_port_and_keeps_its_data(tmp_path: Path) -
 
 
 async def test_a_data_directory_has_one_owner(tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path, grace_s=0)
+    settings = ServerSettings.from_environment(data_dir=tmp_path, grace_s=0)
     async with await Core.open(settings):
         with pytest.raises(StoreUnavailable):
             await Core.open(settings)
 
 
 async def test_another_master_key_is_refused_at_the_start(tmp_path: Path) -> None:
-    async with await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0)) as core:
+    async with await Core.open(ServerSettings.from_environment(data_dir=tmp_path, grace_s=0)) as core:
         await make_demo(core.stores)
     (tmp_path / "master.key").unlink()
     with pytest.raises(WrongKeyError, match="master key"):
-        await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0))
+        await Core.open(ServerSettings.from_environment(data_dir=tmp_path, grace_s=0))
 
 
 async def test_the_master_key_is_changed_while_requests_are_served(tmp_path: Path) -> None:
-    first = ServerSettings(data_dir=tmp_path, demo=True, grpc_port=0, grace_s=0)
+    first = ServerSettings.from_environment(data_dir=tmp_path, demo=True, grpc_port=0, grace_s=0)
     async with await Core.open(first) as core:
         key = await make_demo(core.stores)
         made = await core.stores.accounts.create_user(NewUser("ana@example.com", "secure123"))
@@ -58,7 +58,7 @@ async def test_the_master_key_is_changed_while_requests_are_served(tmp_path: Pat
     (tmp_path / "master.key").rename(tmp_path / "old.key")
     with pytest.raises(WrongKeyError, match="--old-master-key-file"):
         await Core.open(first)
-    second = first.model_copy(update={"old_master_key_file": tmp_path / "old.key"})
+    second = replace(first, old_master_key_file=tmp_path / "old.key")
     async with await Core.open(second) as core:
         await make_demo(core.stores)
         await core.start()

@@ -12,7 +12,7 @@ from server.settings import ServerSettings
 
 
 async def test_the_demo_is_made_once(tmp_path: Path) -> None:
-    async with await Core.open(ServerSettings(data_dir=tmp_path, demo=True, grace_s=0)) as core:
+    async with await Core.open(ServerSettings.from_environment(data_dir=tmp_path, demo=True, grace_s=0)) as core:
         for _ in range(2):
             assert await make_demo(core.stores) == KEY
         principal = await core.stores.accounts.authenticate_key(KEY)
@@ -25,6 +25,6 @@ async def test_the_demo_is_made_once(tmp_path: Path) -> None:
 
 
 async def test_without_the_demo_its_key_opens_nothing(tmp_path: Path) -> None:
-    async with await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0)) as core:
+    async with await Core.open(ServerSettings.from_environment(data_dir=tmp_path, grace_s=0)) as core:
         with pytest.raises(KeyInvalid):
             await core.stores.accounts.authenticate_key(KEY)

@@ -26,7 +26,7 @@ RECORD = OperationRecord(
 
 
 async def test_a_cores_parts_are_shown(tmp_path: Path) -> None:
-    async with await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0)) as core:
+    async with await Core.open(ServerSettings.from_environment(data_dir=tmp_path, grace_s=0)) as core:
         core._ledger.record(RECORD)
         await core._ledger.flush()
         core.metering.count_rpc("/perpetuo.v1.KeysService/ListKeys", "OK")

@@ -17,7 +17,7 @@ async def test_the_file_is_for_its_owner_and_serves_the_operator(tmp_path: Path)
     path = tmp_path / FILE_NAME
     path.touch()
     path.unlink()
-    async with await Core.open(ServerSettings(data_dir=tmp_path, grpc_port=0, grace_s=0)) as core:
+    async with await Core.open(ServerSettings.from_environment(data_dir=tmp_path, grpc_port=0, grace_s=0)) as core:
         await core.start()
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
         assert stat.S_ISSOCK(path.stat().st_mode)
@@ -27,7 +27,7 @@ async def test_the_file_is_for_its_owner_and_serves_the_operator(tmp_path: Path)
 
 
 async def test_a_file_that_a_crash_left_behind_is_taken_over(tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path, grpc_port=0, grace_s=0)
+    settings = ServerSettings.from_environment(data_dir=tmp_path, grpc_port=0, grace_s=0)
     for _ in range(2):
         async with await Core.open(settings) as core:
             await core.start()
@@ -42,7 +42,7 @@ async def test_a_file_that_a_crash_left_behind_is_taken_over(tmp_path: Path) -> 
 async def test_a_path_that_is_too_long_is_told_and_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     directory = tmp_path / ("d" * 100)
     with caplog.at_level(logging.WARNING):
-        async with await Core.open(ServerSettings(data_dir=directory, grpc_port=0, grace_s=0)) as core:
+        async with await Core.open(ServerSettings.from_environment(data_dir=directory, grpc_port=0, grace_s=0)) as core:
             await core.start()
     assert "too long" in caplog.text
     assert not (directory / FILE_NAME).exists()

@@ -7,7 +7,7 @@ from server.settings import ServerSettings
 
 
 def settings(**members: object) -> ServerSettings:
-    return ServerSettings.model_validate({"data_dir": Path("unused"), **members})
+    return ServerSettings.from_environment(**{"data_dir": Path("unused"), **members})
 
 
 async def test_they_are_fetched_unless_the_operator_does_not_want_that() -> None:

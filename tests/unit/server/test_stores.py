@@ -40,16 +40,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("options", "names"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_settings_that_cannot_be_served(options: dict[str, Any], names: str) -> None:
     with pytest.raises(SettingsError, match=names):
-        check(ServerSettings(**options), PROVIDERS)
+        check(ServerSettings.from_environment(**options), PROVIDERS)
 
 
 async def test_a_database_that_is_not_served_is_told_by_the_name_of_the_option(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"--database-url cannot be served: no storage .* 'oracle'"):
-        await open_stores(ServerSettings(data_dir=tmp_path, database_url="oracle://host/db"))
+        await open_stores(ServerSettings.from_environment(data_dir=tmp_path, database_url="oracle://host/db"))
 
 
 async def test_a_database_that_does_not_answer_is_told_by_the_name_of_the_option(tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path, database_url="postgresql://me:sesame@127.0.0.1:1/db")
+    settings = ServerSettings.from_environment(data_dir=tmp_path, database_url="postgresql://me:sesame@127.0.0.1:1/db")
     with pytest.raises(StoreUnavailable, match="Check --database-url") as raised:
         await open_stores(settings)
     assert "sesame" not in str(raised.value)
@@ -57,7 +57,7 @@ async def test_a_database_that_does_not_answer_is_told_by_the_name_of_the_option
 
 
 def test_the_spool_is_in_the_data_directory(tmp_path: Path) -> None:
-    options = ledger_options(ServerSettings(data_dir=tmp_path, spool_sync="always", spool_max_mib=7))
+    options = ledger_options(ServerSettings.from_environment(data_dir=tmp_path, spool_sync="always", spool_max_mib=7))
     assert (options.root, options.sync.value, options.max_mib, options.requires_log) == (
         tmp_path / "spool",
         "always",
@@ -78,7 +78,7 @@ def test_the_spool_is_in_the_data_directory(tmp_path: Path) -> None:
 async def test_who_may_sign_up_depends_on_who_can_reach_us(
     tmp_path: Path, host: str, signup: str, expected: SignupMode
 ) -> None:
-    settings = ServerSettings.model_validate({"data_dir": tmp_path, "host": host, "signup": signup})
+    settings = ServerSettings.from_environment(data_dir=tmp_path, host=host, signup=signup)
     stores = await open_stores(settings)
     assert stores.accounts._policy.signup is expected
     await stores.close()
@@ -89,17 +89,17 @@ async def test_who_may_sign_up_depends_on_who_can_reach_us(
     ["memory:", "valkey://h", "valkey://:secret@h:6379/3", "redis://h:1", "rediss://h", "unix:///run/valkey.sock"],
 )
 def test_states_that_can_be_served(url: str) -> None:
-    check(ServerSettings(state_url=url), PROVIDERS)
+    check(ServerSettings.from_environment(state_url=url), PROVIDERS)
 
 
 async def test_what_the_only_gateway_of_a_file_knows_is_fresh_for_longer(tmp_path: Path) -> None:
-    stores = await open_stores(ServerSettings(data_dir=tmp_path))
+    stores = await open_stores(ServerSettings.from_environment(data_dir=tmp_path))
     assert stores.forgetting.bounds(Bounds(fresh_s=5.0)).fresh_s == UNSHARED_S
     await stores.close()
 
 
 async def test_only_a_gateway_that_serves_has_a_part_in_the_shared_state(valkey: Valkey, tmp_path: Path) -> None:
-    settings = ServerSettings(data_dir=tmp_path, state_url=valkey.url, replicas=2)
+    settings = ServerSettings.from_environment(data_dir=tmp_path, state_url=valkey.url, replicas=2)
     stores = await open_stores(settings)
     assert isinstance(stores.state.notices, NoOthers)
     await stores.accounts.create_user(NewUser("ana@example.com", "secure-password-123"))

@@ -13,7 +13,7 @@ from server.tracing import open_tracing
 
 
 def settings(**members: object) -> ServerSettings:
-    return ServerSettings.model_validate({"data_dir": Path("unused"), **members})
+    return ServerSettings.from_environment(**{"data_dir": Path("unused"), **members})
 
 
 def test_without_a_collector_nothing_is_traced() -> None:

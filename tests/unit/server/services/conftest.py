@@ -15,7 +15,7 @@ from server.settings import ServerSettings
 @pytest_asyncio.fixture(loop_scope="session")
 async def core(tmp_path: Path) -> AsyncIterator[Core]:
     """A core with the demo user, which listens nowhere."""
-    settings = ServerSettings(data_dir=tmp_path, allow_private_upstreams=True, demo=True, grace_s=0)
+    settings = ServerSettings.from_environment(data_dir=tmp_path, allow_private_upstreams=True, demo=True, grace_s=0)
     async with await Core.open(settings) as opened:
         await make_demo(opened.stores)
         yield opened

@@ -79,6 +79,6 @@ async def test_what_the_rest_face_says_of_its_caller_counts(
 
 
 async def test_the_operator_can_turn_it_off(tmp_path: Path) -> None:
-    async with await Core.open(ServerSettings(data_dir=tmp_path, grace_s=0, metrics="off")) as core:
+    async with await Core.open(ServerSettings.from_environment(data_dir=tmp_path, grace_s=0, metrics="off")) as core:
         stub = metrics_pb2_grpc.MetricsServiceStub(core.server.channel)
         assert await refused(stub.GetMetrics(metrics_pb2.GetMetricsRequest())) == ("PERMISSION_DENIED", "")
