@@ -45,10 +45,10 @@ def is_plain(body: bytes, view: ChatView) -> bool:
     # A colon of a text may be written as an escape, and is none of the body's colons then.
     if colons_of_texts and body.find(b"\\u003") >= 0:
         return False
-    return _colons(body, members + colons_of_texts) == members + colons_of_texts
+    return colons_in(body, members + colons_of_texts) == members + colons_of_texts
 
 
-def _colons(body: bytes, most: int) -> int:
+def colons_in(body: bytes, most: int) -> int:
     """The colons of a body; where they are more than `most`, that they are more."""
     if most * _FAR_APART_BYTES > len(body):
         return body.count(b":")

@@ -19,6 +19,7 @@ _CACHE_WORDS = ("default", "semantic", "no-cache", "no-store")
 _MAX_AGE = "max-age="
 _MAX_AGE_DIGITS = 9
 _NONE_SET = GatewayKnobs()
+_NAMES = frozenset(name.replace("_", "-") for name in GatewayKnobs.__struct_fields__)
 
 
 def knobs_from(request: ChatRequest, headers: Mapping[str, str]) -> GatewayKnobs:
@@ -29,11 +30,12 @@ def knobs_from(request: ChatRequest, headers: Mapping[str, str]) -> GatewayKnobs
     whose `param` is the member (`gateway.cache`) or the header (`x-perpetuo-cache`).
     """
     from_body = request.view.gateway
-    if from_body is msgspec.UNSET and not headers:
+    has_headers = bool(headers) and not _NAMES.isdisjoint(headers)
+    if from_body is msgspec.UNSET and not has_headers:
         return _NONE_SET
     from_body = from_body if isinstance(from_body, GatewayKnobs) else _NONE_SET
     _check_cache(from_body.cache, "gateway.cache")
-    if not headers:
+    if not has_headers:
         return from_body
     from_headers = _read_headers(headers)
     return GatewayKnobs(

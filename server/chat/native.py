@@ -5,22 +5,46 @@ form, so that nothing is lost on the way; every other provider gets the chat mes
 provider's own JSON stands in the member `native`; it is for the face alone, which takes it out.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 MEMBER: Final = "native"
 """The member of an answer or a chunk that holds what the provider said in its own form."""
 
 _ENCODER: Final = msgspec.json.Encoder()
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 _TRUE: Final = Raw(b"true")
 
 
-@dataclass(frozen=True, slots=True)
-class NativeRequest:
+class LaterMembers(Mapping[str, Raw]):
+    """The top-level members of a JSON object, which is taken apart once somebody asks for them."""
+
+    __slots__ = ("_body", "_members")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._members: dict[str, Raw] | None = None
+
+    def __getitem__(self, name: str) -> Raw:
+        return self._found()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found())
+
+    def __len__(self) -> int:
+        return len(self._found())
+
+    def _found(self) -> dict[str, Raw]:
+        members = self._members
+        if members is None:
+            members = self._members = _MEMBERS.decode(self._body)
+        return members
+
+
+class NativeRequest(Struct, frozen=True):
     """The request as it came.
 
     `face` names the form; empty where no provider may have it as it is. `members` are the top-level members, without
@@ -31,12 +55,15 @@ class NativeRequest:
     """
 
     face: str
-    members: Mapping[str, Raw] = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, Raw]
+    headers: Mapping[str, str] = {}
     losses: tuple[tuple[str, str], ...] = ()
     needs: str = ""
     needs_param: str = "model"
     is_same: bool = False
+
+    def __repr__(self) -> str:
+        return f"NativeRequest({self.face!r}, {len(self.members)} members, needs={self.needs!r})"
 
     def body(self, *, model: str, is_stream: bool) -> bytes:
         """The request for a provider of that form: the model is replaced, all else is as it came."""

@@ -156,17 +156,15 @@ def read_usage(raw: RawMember) -> ChatUsage | None:
 
 def counts_of(usage: ChatUsage) -> Counts:
     """The counts, none below zero and no part more than its whole."""
-    inside = usage.prompt_tokens_details or InputDetails()
-    outside = usage.completion_tokens_details or OutputDetails()
-    prompt = max(usage.prompt_tokens or 0, 0)
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    prompt, completion = max(prompt, 0), max(completion, 0)
+    inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
+    reasoning = None if outside is None else outside.reasoning_tokens
+    if reasoning is not None:
+        reasoning = max(reasoning, 0)
+    if inside is None:
+        return Counts(prompt, 0, 0, 0, completion, reasoning)
     read = min(max(inside.cached_tokens or 0, 0), prompt)
     written = min(max(inside.cache_write_tokens or 0, 0), prompt - read)
-    reasoning = outside.reasoning_tokens
-    return Counts(
-        prompt,
-        read,
-        written,
-        min(max(inside.cache_write_1h_tokens or 0, 0), written),
-        max(usage.completion_tokens or 0, 0),
-        None if reasoning is None else max(reasoning, 0),
-    )
+    written_1h = min(max(inside.cache_write_1h_tokens or 0, 0), written)
+    return Counts(prompt, read, written, written_1h, completion, reasoning)

@@ -249,9 +249,7 @@ def _key_of(request: ChatRequest) -> tuple[int, int]:
 
 def _needs_of(request: ChatRequest) -> Needs:
     native = request.native
-    if native is None:
-        return plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
-    needs = needs_of(request.view)
-    if native.needs:
+    needs = plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
+    if native is not None and native.needs:
         return replace(needs, form=native.face, what=native.needs, param=native.needs_param)
     return needs

@@ -47,8 +47,12 @@ class Addition:
         )
 
 
+Rows = Callable[[], Sequence[tuple[Any, ...]]]
+"""Makes the rows for a table. Pure: it may be called in any thread."""
+
 Also = Callable[[frozenset[str]], Sequence[Addition]]
-"""The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread."""
+"""The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread, and
+more than once: what it says last is what is added."""
 
 
 class Backend(Protocol):
@@ -91,7 +95,7 @@ class Backend(Protocol):
     async def add_all(self, connection: AsyncConnection, additions: Sequence[Addition]) -> None:
         """Adds rows to several tables, at the least cost for many rows. They are as for `add_new`."""
 
-    async def append_new(self, table: Table, rows: Sequence[tuple[Any, ...]], also: Also) -> None:
+    async def append_new(self, table: Table, rows: Rows, also: Also) -> None:
         """`add_new`, and `add_all` of what `also` makes of it, in a transaction of their own as `appending`'s."""
 
     async def close(self) -> None:

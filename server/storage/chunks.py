@@ -1,7 +1,8 @@
 """Many rows for one table of SQLite in few statements, where what rows agree in is given once for all of them. Pure.
 
 Every value that is given to a statement is copied and freed again, and each statement is begun and ended: for a row
-of many columns that is most of the work. Request records of one moment agree in most columns.
+of many columns that is most of the work. Request records of one moment agree in most columns, and in most records some
+columns hold nothing, which their statement says by itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,28 +14,35 @@ from typing import Any, Final
 from server.storage.backend import Addition
 
 Statement = tuple[str, Sequence[Any]]
+Row = tuple[Any, ...]
 
-SIZES: Final = (16, 4, 1)
+SIZES: Final = (64, 16, 4, 1)
 """How many rows a statement has: few sizes, so that each is prepared once."""
 
-_OF_EACH: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+_OF_EACH: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "operations": frozenset(
+        "operations": ("request_id", "created_at", "input_tokens", "output_tokens", "cost_nanousd", "latency_ms"),
+        "attempts": ("request_id", "started_at", "input_tokens", "output_tokens", "cost_nanousd", "latency_ms"),
+        "latency_hours": ("bucket", "times"),
+        "latency_days": ("bucket", "times"),
+    }
+)
+"""The columns in which rows differ, of tables whose rows agree in most others."""
+
+_USUALLY: Final[Mapping[str, Mapping[str, int | None]]] = MappingProxyType(
+    {
+        "operations": MappingProxyType(
             {
-                "request_id", "client_request_id", "created_at", "input_tokens", "cache_read_tokens",
-                "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_nanousd", "latency_ms",
-                "first_token_ms", "saved_nanousd",
+                "client_request_id": None, "cache_read_tokens": 0, "cache_write_tokens": 0, "reasoning_tokens": 0,
+                "first_token_ms": None, "saved_nanousd": None,
             }
         ),
-        "attempts": frozenset(
-            {
-                "request_id", "started_at", "input_tokens", "cache_read_tokens", "cache_write_tokens",
-                "output_tokens", "reasoning_tokens", "cost_nanousd", "latency_ms", "first_token_ms",
-            }
+        "attempts": MappingProxyType(
+            {"cache_read_tokens": 0, "cache_write_tokens": 0, "reasoning_tokens": 0, "first_token_ms": None}
         ),
     }
 )  # fmt: skip
-"""The columns in which rows differ, of tables whose rows agree in most others."""
+"""Columns in which rows may differ too, and what most of them hold."""
 
 
 class Chunks:
@@ -43,41 +51,60 @@ class Chunks:
     def __init__(self, addition: Addition) -> None:
         """`addition` is one for the table; its rows do not matter."""
         names = [column.name for column in addition.table.columns]
-        own = [name for name in names if name in _OF_EACH[addition.table.name]]
-        common = [name for name in names if name not in own]
-        self._own_of = itemgetter(*map(names.index, own))
+        own, usual = _OF_EACH[addition.table.name], _USUALLY.get(addition.table.name, {})
+        common = [name for name in names if name not in own and name not in usual]
         self._common_of = itemgetter(*map(names.index, common))
-        self._statements = tuple((size, addition.sql(_source(names, own, common, size))) for size in SIZES)
+        self._usual_of = itemgetter(*map(names.index, usual)) if usual else None
+        self._usual = tuple(usual.values())
+        self._is_usual = _Form(addition, common, own, usual)
+        self._is_not = _Form(addition, common, (*own, *usual), {})
 
-    def of(self, rows: Sequence[tuple[Any, ...]]) -> Iterator[Statement]:
+    def of(self, rows: Sequence[Row]) -> Iterator[Statement]:
         """Statements with their parameters, which add all of the rows in any order."""
-        own_of, common_of = self._own_of, self._common_of
-        groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+        common_of, usual_of, usual = self._common_of, self._usual_of, self._usual
+        groups: dict[tuple[bool, Row], list[Row]] = {}
+        group: list[Row] = []
+        last: tuple[bool, Row] | None = None
         for row in rows:
-            common = common_of(row)
-            group = groups.get(common)
-            if group is None:
-                groups[common] = [own_of(row)]
-            else:
-                group.append(own_of(row))
-        for common, owns in groups.items():
-            start = 0
-            for size, sql in self._statements:
-                while len(owns) - start >= size:
-                    yield sql, [*common, *chain.from_iterable(owns[start : start + size])]
-                    start += size
+            key = usual_of is None or usual_of(row) == usual, common_of(row)
+            if key != last:
+                last, group = key, groups.setdefault(key, [])
+            group.append(row)
+        for (is_usual, common), group in groups.items():
+            yield from (self._is_usual if is_usual else self._is_not).of(common, group)
+
+
+class _Form:
+    """The statements of one form: what is in the columns `common` is given once, `usual` is not given at all."""
+
+    def __init__(
+        self, addition: Addition, common: Sequence[str], own: Sequence[str], usual: Mapping[str, int | None]
+    ) -> None:
+        names = [column.name for column in addition.table.columns]
+        self._own_of = itemgetter(*map(names.index, own))
+        places = {name: f"?{place}" for place, name in enumerate(common, start=1)}
+        places |= {name: "NULL" if value is None else str(value) for name, value in usual.items()}
+        self._statements = tuple((size, addition.sql(_source(names, own, places, size))) for size in SIZES)
+
+    def of(self, common: Row, rows: Sequence[Row]) -> Iterator[Statement]:
+        """Those that add rows which have `common` in common."""
+        own_of, start, left = self._own_of, 0, len(rows)
+        for size, sql in self._statements:
+            while left >= size:
+                yield sql, [*common, *chain.from_iterable(map(own_of, rows[start : start + size]))]
+                start += size
+                left -= size
 
 
 TABLES: Final = frozenset(_OF_EACH)
 """Those that are written so."""
 
 
-def _source(names: Sequence[str], own: Sequence[str], common: Sequence[str], size: int) -> str:
+def _source(names: Sequence[str], own: Sequence[str], places: Mapping[str, str], size: int) -> str:
     """The rows as `VALUES` of numbered parameters: first those that all have in common, then each row's own."""
-    places = {name: f"?{place}" for place, name in enumerate(common, start=1)}
+    first = sum(place.startswith("?") for place in places.values()) + 1
     rows = []
     for row in range(size):
-        first = len(common) + row * len(own) + 1
-        places |= {name: f"?{place}" for place, name in enumerate(own, start=first)}
-        rows.append(f"({', '.join(places[name] for name in names)})")
+        held = {**places, **{name: f"?{place}" for place, name in enumerate(own, start=first + row * len(own))}}
+        rows.append(f"({', '.join(held[name] for name in names)})")
     return f"VALUES {', '.join(rows)}"

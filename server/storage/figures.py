@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.storage.rollups import MAX_MODEL_CHARS
+from server.storage.rows import MAX_MODEL_CHARS
 from server.storage.selection import EVERY_OPERATION, OperationFilter
 from server.storage.spans import ALL_TIME, Grain, Piece, Stretch
 from server.storage.tables import (

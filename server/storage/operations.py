@@ -5,7 +5,7 @@ Rows are only ever added, and adding one twice is the same as adding it once, so
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Row, func, or_, select, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,9 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.chat.rates import Used
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
-from server.storage.backend import Addition, Also, Backend
-from server.storage.columns import to_json, to_micros
-from server.storage.rollups import MAX_MODEL_CHARS, rollup_additions
+from server.storage.backend import Backend
+from server.storage.batches import Batch
 from server.storage.seeking import Seeker, Wanted
 from server.storage.selection import EVERY_OPERATION, OperationFilter
 from server.storage.spans import Stretch
@@ -51,9 +50,6 @@ NO_MINUTES = datetime.max.replace(tzinfo=UTC)
 
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = NO_MINUTES - _MICROSECOND
-_ATTEMPT_KEY = ("request_id", "number")
-_NO_USAGE: Any = Usage(*cast(Any, (None,) * len(_USAGE_FIELDS)))
-"""What stands in a row without usage."""
 
 
 class Operations:
@@ -70,9 +66,9 @@ class Operations:
         ids, so that no two writers wait for each other.
         """
         if operations:
-            rows, also = _rows_of(operations, price_version)
-            new_ids = await self._backend.add_new(self._connection, OPERATIONS, rows)
-            await self._backend.add_all(self._connection, also(new_ids))
+            batch = Batch(operations, price_version)
+            new_ids = await self._backend.add_new(self._connection, OPERATIONS, batch.rows())
+            await self._backend.add_all(self._connection, batch.also(new_ids))
 
     async def get(self, workspace_id: str, request_id: str) -> OperationRecord | None:
         """The workspace's operation of that id with all its attempts."""
@@ -168,23 +164,8 @@ class Operations:
 async def append_operations(backend: Backend, operations: Sequence[OperationRecord], price_version: str) -> None:
     """`Operations.add_many`, in a transaction of its own."""
     if operations:
-        await backend.append_new(OPERATIONS, *_rows_of(operations, price_version))
-
-
-def _rows_of(operations: Sequence[OperationRecord], price_version: str) -> tuple[list[tuple[Any, ...]], Also]:
-    """The rows of operations, each once and by their ids, and what goes with those that are new."""
-    by_id = {operation.request_id: operation for operation in reversed(operations)}
-
-    def also(new_ids: frozenset[str]) -> Sequence[Addition]:
-        new = [by_id[request_id] for request_id in sorted(new_ids)]
-        attempts = [
-            _attempt_row(operation.request_id, attempt, price_version)
-            for operation in new
-            for attempt in operation.attempts
-        ]
-        return [Addition(ATTEMPTS, _ATTEMPT_KEY, attempts), *rollup_additions(new)]
-
-    return [_operation_row(by_id[request_id], price_version) for request_id in sorted(by_id)], also
+        batch = Batch(operations, price_version)
+        await backend.append_new(OPERATIONS, batch.rows, batch.also)
 
 
 def _stretch(only: OperationFilter, before: Place | None) -> Stretch:
@@ -205,72 +186,6 @@ def _own(workspace_id: str, stretch: Stretch, before: Place | None) -> Iterator[
         yield tuple_(columns.created_at, columns.request_id) < before
     if stretch.end is not None:
         yield columns.created_at < stretch.end
-
-
-def _operation_row(operation: OperationRecord, price_version: str) -> tuple[Any, ...]:
-    """The values of a row, in the order of the table's columns. Written out because it runs for every request."""
-    usage = operation.usage or _NO_USAGE
-    return (
-        operation.request_id,
-        operation.workspace_id,
-        operation.user_id,
-        operation.key_id,
-        operation.surface,
-        None if operation.client_request_id is None else _plain(operation.client_request_id),
-        _plain(operation.model_requested),
-        operation.model[:MAX_MODEL_CHARS],
-        operation.provider,
-        operation.provider_id,
-        operation.strategy,
-        operation.complexity,
-        1 if operation.is_stream else 0,
-        1 if operation.is_cache_hit else 0,
-        operation.status,
-        operation.outcome,
-        usage.input_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_tokens,
-        usage.output_tokens,
-        usage.reasoning_tokens,
-        None if usage is _NO_USAGE else 1 if usage.is_estimated else 0,
-        operation.cost_nanousd,
-        None if operation.cost_nanousd is None else operation.price_version or price_version,
-        operation.latency_ms,
-        operation.first_token_ms,
-        to_micros(operation.created_at),
-        to_json(operation.notes),
-        operation.saved_nanousd,
-    )
-
-
-def _attempt_row(request_id: str, attempt: AttemptRecord, price_version: str) -> tuple[Any, ...]:
-    usage = attempt.usage or _NO_USAGE
-    return (
-        request_id,
-        attempt.number,
-        attempt.provider_id,
-        attempt.provider,
-        attempt.model,
-        attempt.outcome,
-        attempt.status,
-        to_micros(attempt.started_at),
-        attempt.latency_ms,
-        attempt.first_token_ms,
-        usage.input_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_tokens,
-        usage.output_tokens,
-        usage.reasoning_tokens,
-        None if usage is _NO_USAGE else 1 if usage.is_estimated else 0,
-        attempt.cost_nanousd,
-        None if attempt.cost_nanousd is None else attempt.price_version or price_version,
-        _plain(attempt.detail),
-    )
-
-
-def _plain(text: str) -> str:
-    """What strangers wrote, without NUL, which not every database can hold."""
-    return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 
 def _operation(row: Row[Any], attempts: tuple[AttemptRecord, ...]) -> OperationRecord:

@@ -1,4 +1,4 @@
-"""PostgreSQL: the only file that knows its ways.
+"""PostgreSQL: with `postgresql_line` and `postgresql_script`, the only file that knows its ways.
 
 Transactions that decide by what they read take one advisory lock, so that they follow each other in every process, as
 they do with the one writer of SQLite; those that only add rows run beside them. Nothing is set for a whole session and
@@ -27,7 +27,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from server.errors import StoreUnavailable
 from server.fair_wait import FairWait
-from server.storage.backend import Addition, Also, StoreBounds
+from server.storage.backend import Addition, Also, Rows, StoreBounds
+from server.storage.postgresql_line import Line
+from server.storage.postgresql_script import Scripts
 from server.storage.presence import Answer, Presence, Watch
 from server.storage.turns import Turns
 
@@ -73,11 +75,14 @@ class PostgresqlBackend:
         self._engine = engine
         self._answer_s = bounds.answer_s
         self._wait_s = bounds.answer_s * _WAIT_SHARE
-        self._turns = Turns(bounds.pool_size, _TURN_WAIT_S)
+        self._turns = Turns(_pooled(bounds), _TURN_WAIT_S)
         # Those of this process wait here and not in the database, where they would hold connections.
         self._alone = Turns(1, _TURN_WAIT_S)
         self._presence = Presence(self._probe, self._lost, bounds.answer_s)
         self._inserts: dict[str, str] = {}
+        self._scripts = Scripts(engine.dialect)
+        has_line = bounds.pool_size > 1
+        self._line = Line(self._connect, _sever, self._presence, bounds.answer_s) if has_line else None
         self._is_closed = False
         event.listen(engine.sync_engine, "before_cursor_execute", _drop_nul, retval=True)
 
@@ -88,7 +93,7 @@ class PostgresqlBackend:
             raise ValueError("it names no database: write postgresql://user:password@host:5432/database")
         engine = create_async_engine(
             url.set(drivername=_DRIVER),
-            pool_size=bounds.pool_size,
+            pool_size=_pooled(bounds),
             max_overflow=0,
             pool_timeout=_TURN_WAIT_S,
             pool_use_lifo=True,
@@ -145,10 +150,20 @@ class PostgresqlBackend:
                 document = _document(addition.table, addition.rows)
                 await connection.exec_driver_sql(self._insert(addition), (document,))
 
-    async def append_new(self, table: Table, rows: Sequence[tuple[Any, ...]], also: Also) -> None:
-        """One after the other, in one transaction."""
+    async def append_new(self, table: Table, rows: Rows, also: Also) -> None:
+        """At once where all rows are new, as they should be; else one after the other, in one transaction."""
+        self._refuse_when_closed()
+        self._presence.refuse_when_away()
+        line, made = self._line, rows()
+        quote = None if line is None else line.quote
+        if line is not None and quote is not None and made:
+            added = self._scripts.add(also(frozenset([row[0] for row in made])), quote)
+            if await line.run([self._scripts.insert(table, made, quote), *added]):
+                return
         async with self.appending() as connection:
-            await self.add_all(connection, also(await self.add_new(connection, table, rows)))
+            await self.add_all(connection, also(await self.add_new(connection, table, made)))
+        if line is not None:
+            await line.open()
 
     def _insert(self, addition: Addition) -> str:
         table = addition.table
@@ -164,6 +179,8 @@ class PostgresqlBackend:
     async def close(self) -> None:
         """Closes every connection. Safe to call twice."""
         self._is_closed = True
+        if self._line is not None:
+            await self._line.close()
         await self._presence.close()
         await self._engine.dispose()
 
@@ -181,6 +198,9 @@ class PostgresqlBackend:
         except TimeoutError as error:
             raise StoreUnavailable(f"{name} does not answer.") from error
         encoding = connection.info.parameter_status("server_encoding")
+        if encoding == "UTF8" and self._line is not None:
+            await self._line.keep(connection)
+            return
         await connection.close()
         if encoding != "UTF8":
             raise ValueError(f"the encoding of the database must be UTF8, and is {encoding}")
@@ -298,6 +318,11 @@ class PostgresqlBackend:
     def _refuse_when_closed(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("The database is closed: the gateway is stopping.")
+
+
+def _pooled(bounds: StoreBounds) -> int:
+    """How many connections are in the pool: one of several is kept for the request records."""
+    return max(bounds.pool_size - 1, 1)
 
 
 def _driver(raw: Any) -> psycopg.AsyncConnection[Any]:

@@ -5,19 +5,21 @@ that are new may come in: sums cannot tell that something was in them already. T
 ones, so their keys are the same but for the start.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
-from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.records import OperationRecord
 from server.storage.backend import Addition
 from server.storage.buckets import bucket_of
-from server.storage.columns import to_micros
+from server.storage.rows import MAX_MODEL_CHARS, Row
 from server.storage.tables import (
     CALL_DAYS,
     CALL_HOURS,
-    CALL_SUMS,
     LATENCY_DAYS,
     LATENCY_HOURS,
+    OPERATIONS,
     USAGE_DAYS,
     USAGE_HOURS,
     USAGE_MINUTES,
@@ -37,8 +39,17 @@ CALL_MS = 2
 CALL_FIRST_TOKEN_MS = 3
 """How long they took to their first content."""
 
-MAX_MODEL_CHARS = 200
 _START = 1  # the place of the start in a key
+_PLACES = {column.name: place for place, column in enumerate(OPERATIONS.columns)}
+_CREATED_AT, _LATENCY, _FIRST_TOKEN = _PLACES["created_at"], _PLACES["latency_ms"], _PLACES["first_token_ms"]
+_TOKENS = tuple(itemgetter(_PLACES[name]) for name in USAGE_SUMS if name in _PLACES and name.endswith("_tokens"))
+_cost_of, _saved_of, _latency_of = map(itemgetter, (_PLACES["cost_nanousd"], _PLACES["saved_nanousd"], _LATENCY))
+_ALIKE = (
+    "workspace_id", "provider", "provider_id", "model", "model_requested", "key_id", "status", "outcome",
+    "is_cache_hit", "is_estimated", "price_version",
+)  # fmt: skip
+_alike = itemgetter(*(_PLACES[name] for name in _ALIKE))
+"""Under what a row is counted but for its time, and which of its numbers are there."""
 _KEYS = {
     table.name: tuple(column.name for column in table.primary_key.columns)
     for table in (USAGE_MINUTES, USAGE_HOURS, USAGE_DAYS, CALL_HOURS, CALL_DAYS, LATENCY_HOURS, LATENCY_DAYS)
@@ -49,9 +60,9 @@ Sums = dict[Key, list[int]]
 """Counters by the values of a table's key, in the order of its columns."""
 
 
-def rollup_additions(operations: Sequence[OperationRecord]) -> Iterator[Addition]:
-    """What new operations add to the roll-ups, sorted as additions must be."""
-    minutes, calls, latencies = _summed(operations)
+def rollup_additions(operations: Sequence[OperationRecord], rows: Sequence[Row]) -> Iterator[Addition]:
+    """What new operations, whose rows these are, add to the roll-ups, sorted as additions must be."""
+    minutes, calls, latencies = _summed(operations, rows)
     hours = coarser(minutes, HOUR_US)
     for table, sums in (
         (USAGE_MINUTES, minutes),
@@ -66,103 +77,93 @@ def rollup_additions(operations: Sequence[OperationRecord]) -> Iterator[Addition
         yield Addition(table, _KEYS[table.name], rows, sums_up=True)
 
 
-def shown_model(operation: OperationRecord) -> str:
-    """The model that the logs show: the one that answered, else the one asked for."""
-    model = operation.model
-    if not model:
-        # A row has no NUL in what strangers wrote.
-        model = operation.model_requested.replace("\x00", "\ufffd")
-    return model[:MAX_MODEL_CHARS]
+def usage_of(rows: Iterable[Row]) -> Sums:
+    """Rows of operations by minute."""
+    minutes: Sums = {}
+    _count_requests(rows, minutes, {})
+    return minutes
 
 
-def usage_of(operations: Iterable[OperationRecord]) -> Sums:
-    """Operations by minute."""
-    return _summed(operations)[0]
-
-
-def _summed(operations: Iterable[OperationRecord]) -> tuple[Sums, Sums, Sums]:
+def _summed(operations: Iterable[OperationRecord], rows: Sequence[Row]) -> tuple[Sums, Sums, Sums]:
     """Operations by minute, attempts and times in buckets by hour."""
     minutes: Sums = {}
     calls: Sums = {}
     latencies: Sums = {}
-    for operation in operations:
-        micros = to_micros(operation.created_at)
-        _count_usage(minutes, operation, micros - micros % MINUTE_US)
-        workspace_id, hour_us = operation.workspace_id, micros - micros % HOUR_US
-        first_token_ms = operation.first_token_ms
-        _count(latencies, (workspace_id, hour_us, REQUEST_MS, "", "", bucket_of(operation.latency_ms)))
-        if first_token_ms is not None:
-            _count(latencies, (workspace_id, hour_us, REQUEST_FIRST_TOKEN_MS, "", "", bucket_of(first_token_ms)))
-        for attempt in operation.attempts:
-            _count_call(calls, latencies, attempt, (workspace_id, hour_us))
+    _count_requests(rows, minutes, latencies)
+    for key, (times_ms, first_token_times_ms) in _calls_of(operations, rows).items():
+        workspace_id, hour_us, provider, provider_id, model, outcome = key
+        shown = model[:MAX_MODEL_CHARS]
+        sums = [len(times_ms), sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)]
+        _add(calls, (workspace_id, hour_us, provider, provider_id, shown, outcome), sums)
+        if outcome == "ok":
+            _count_times(latencies, (workspace_id, hour_us, CALL_MS, provider, shown), times_ms)
+            _count_times(latencies, (workspace_id, hour_us, CALL_FIRST_TOKEN_MS, provider, shown), first_token_times_ms)
     return minutes, calls, latencies
 
 
-def _count_usage(minutes: Sums, operation: OperationRecord, minute_us: int) -> None:
-    """Written out, as what follows it, because it runs for every request."""
-    usage, cost_nanousd, first_token_ms = operation.usage, operation.cost_nanousd, operation.first_token_ms
-    key = (
-        operation.workspace_id,
-        minute_us,
-        operation.provider,
-        operation.provider_id,
-        shown_model(operation),
-        operation.key_id or "",
-        operation.status,
-        operation.outcome,
-        1 if operation.is_cache_hit else 0,
-    )
-    sums = minutes.get(key)
-    if sums is None:
-        sums = minutes[key] = [0] * len(USAGE_SUMS)
-    sums[0] += 1
-    if usage is not None:
-        if usage.is_estimated:
-            sums[1] += 1
-        if cost_nanousd is None:
-            sums[2] += 1
-        sums[3] += usage.input_tokens
-        sums[4] += usage.cache_read_tokens
-        sums[5] += usage.cache_write_tokens
-        sums[6] += usage.output_tokens
-        sums[7] += usage.reasoning_tokens
-    if cost_nanousd:
-        sums[8] += cost_nanousd
-    if operation.saved_nanousd:
-        sums[9] += operation.saved_nanousd
-    sums[10] += operation.latency_ms
-    if first_token_ms is not None:
-        sums[11] += 1
-        sums[12] += first_token_ms
+def _count_requests(rows: Iterable[Row], minutes: Sums, latencies: Sums) -> None:
+    """Most rows of a batch agree in what they are counted under: they are put together, and each column is summed."""
+    groups: dict[Key, list[Row]] = {}
+    group: list[Row] = []
+    last: Key | None = None
+    for row in rows:
+        key = row[_CREATED_AT] // MINUTE_US, _alike(row)
+        if key != last:
+            last, group = key, groups.setdefault(key, [])
+        group.append(row)
+    for (minute, alike), group in groups.items():
+        times_ms = list(map(_latency_of, group))
+        first_token_times_ms = [row[_FIRST_TOKEN] for row in group if row[_FIRST_TOKEN] is not None]
+        times = [sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)]
+        _add(minutes, _usage_key(minute * MINUTE_US, alike), [*_usage_sums(group, alike), *times])
+        start_us = minute * MINUTE_US
+        place = alike[0], start_us - start_us % HOUR_US
+        _count_times(latencies, (*place, REQUEST_MS, "", ""), times_ms)
+        _count_times(latencies, (*place, REQUEST_FIRST_TOKEN_MS, "", ""), first_token_times_ms)
 
 
-def _count_call(calls: Sums, latencies: Sums, attempt: AttemptRecord, place: tuple[str, int]) -> None:
-    """An attempt under the workspace and the hour of its operation."""
-    workspace_id, hour_us = place
-    provider, model, outcome = attempt.provider, attempt.model[:MAX_MODEL_CHARS], attempt.outcome
-    latency_ms, first_token_ms = attempt.latency_ms, attempt.first_token_ms
-    key = (workspace_id, hour_us, provider, attempt.provider_id, model, outcome)
-    sums = calls.get(key)
-    if sums is None:
-        sums = calls[key] = [0] * len(CALL_SUMS)
-    sums[0] += 1
-    sums[1] += latency_ms
-    if first_token_ms is not None:
-        sums[2] += 1
-        sums[3] += first_token_ms
-    if outcome == "ok":
-        _count(latencies, (workspace_id, hour_us, CALL_MS, provider, model, bucket_of(latency_ms)))
-        if first_token_ms is not None:
-            bucket = bucket_of(first_token_ms)
-            _count(latencies, (workspace_id, hour_us, CALL_FIRST_TOKEN_MS, provider, model, bucket))
+def _usage_key(start_us: int, alike: Key) -> Key:
+    workspace_id, provider, provider_id, model, model_requested, key_id, status, outcome, is_cache_hit, _, _ = alike
+    shown = model or model_requested[:MAX_MODEL_CHARS]
+    return workspace_id, start_us, provider, provider_id, shown, key_id or "", status, outcome, is_cache_hit
 
 
-def _count(latencies: Sums, key: Key) -> None:
-    known = latencies.get(key)
-    if known is None:
-        latencies[key] = [1]
-    else:
-        known[0] += 1
+def _usage_sums(group: Sequence[Row], alike: Key) -> list[int]:
+    """The counters of rows that are alike, but for times."""
+    count, (is_estimated, price_version) = len(group), alike[-2:]
+    has_usage, has_price = is_estimated is not None, price_version is not None
+    return [
+        count,
+        count if is_estimated else 0,
+        count if has_usage and not has_price else 0,
+        *(sum(map(tokens_of, group)) if has_usage else 0 for tokens_of in _TOKENS),
+        sum(map(_cost_of, group)) if has_price else 0,
+        sum(filter(None, map(_saved_of, group))),
+    ]
+
+
+def _calls_of(operations: Iterable[OperationRecord], rows: Iterable[Row]) -> dict[Key, tuple[list[int], list[int]]]:
+    """How long attempts took, and those to which content came to that, under the time of their operations."""
+    calls: dict[Key, tuple[list[int], list[int]]] = {}
+    last: Key | None = None
+    times_ms, first_token_times_ms = list[int](), list[int]()
+    for operation, row in zip(operations, rows, strict=True):
+        for attempt in operation.attempts:
+            hour_us = row[_CREATED_AT] // HOUR_US * HOUR_US
+            key = row[1], hour_us, attempt.provider, attempt.provider_id, attempt.model, attempt.outcome
+            if key != last:
+                last = key
+                times_ms, first_token_times_ms = calls.setdefault(key, ([], []))
+            times_ms.append(attempt.latency_ms)
+            if attempt.first_token_ms is not None:
+                first_token_times_ms.append(attempt.first_token_ms)
+    return calls
+
+
+def _count_times(latencies: Sums, place: Key, times_ms: Iterable[int]) -> None:
+    """Counts times in their buckets; most are told in whole milliseconds, of which there are few."""
+    for time_ms, count in Counter(times_ms).items():
+        _add(latencies, (*place, bucket_of(time_ms)), (count,))
 
 
 def coarser(sums: Sums, span_us: int) -> Sums:
@@ -174,7 +175,7 @@ def coarser(sums: Sums, span_us: int) -> Sums:
     return made
 
 
-def _add(sums: Sums, key: Key, counters: list[int]) -> None:
+def _add(sums: Sums, key: Key, counters: Sequence[int]) -> None:
     known = sums.get(key)
     if known is None:
         sums[key] = list(counters)

@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from server.errors import StoreUnavailable
-from server.storage.backend import Addition, Also, StoreBounds
+from server.storage.backend import Addition, Also, Rows, StoreBounds
 from server.storage.chunks import TABLES, Chunks
 from server.storage.turns import Turns
 
@@ -167,13 +167,14 @@ class SqliteBackend:
         """Hands all of it over to the connection's thread at once, which costs more than most of the statements."""
         await _at_once(connection, lambda database: self._add_all(database, additions))
 
-    async def append_new(self, table: Table, rows: Sequence[tuple[Any, ...]], also: Also) -> None:
+    async def append_new(self, table: Table, rows: Rows, also: Also) -> None:
         """The whole transaction in the thread of the connection that writes, which is asked once for all of it."""
 
         def work(database: sqlite3.Connection) -> None:
+            made = rows()
             database.execute("BEGIN IMMEDIATE")
             try:
-                self._add_all(database, also(self._appended(database, table, rows)))
+                self._add_all(database, also(self._appended(database, table, made)))
                 database.execute("COMMIT")
             except BaseException:
                 if database.in_transaction:

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from tests.bench import gateway, grpc_calls, payload
 from tests.bench.load import Target
+from tests.bench.scenarios import CHAT
 from tests.bench.upstream import upstreams
 
 BASELINE: Final = Path(__file__).with_name("instructions.json")
@@ -42,6 +43,7 @@ class Case:
 
     `is_apart`: edge and core are two processes, and both are counted. `connections` ask at the same time. `is_typed`:
     through the stubs of gRPC. `is_bare`: of a server that does nothing but answer, the least that such calls cost.
+    `path` is where the gateway is asked.
     """
 
     upstream: str
@@ -51,6 +53,7 @@ class Case:
     connections: int = 1
     is_typed: bool = False
     is_bare: bool = False
+    path: str = CHAT
 
 
 _CASES: Final = {
@@ -59,6 +62,7 @@ _CASES: Final = {
     "paced": Case("paced", "stream", one_in=8),
     "large": Case("whole", "large"),
     "repeated": Case("whole", "repeated"),
+    "messages": Case("whole", "messages", path="/v1/messages"),
     "apart": Case("whole", "unary", is_apart=True, connections=8),
     "apart-paced": Case("paced", "stream", one_in=4, is_apart=True, connections=8),
     "grpc": Case("whole", "unary", is_typed=True),
@@ -100,7 +104,8 @@ def _target(folder: Path, case: Case) -> Iterator[tuple[gateway.Gateway, Target]
         counted_gateway(folder, is_apart=case.is_apart) as started,
     ):
         target = gateway.target(started, running, case.upstream)
-        yield started, replace(target, url=_grpc_url(started.grpc_port)) if case.is_typed else target
+        url = _grpc_url(started.grpc_port) if case.is_typed else target.url.replace(CHAT, case.path)
+        yield started, replace(target, url=url)
 
 
 def _grpc_url(port: int) -> str:

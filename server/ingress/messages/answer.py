@@ -7,7 +7,7 @@ members of its own, which clients hand back with the block that they came with.
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, Struct
 
 from server.chat.estimate import estimate_text_tokens, estimate_tokens
 from server.chat.request import ChatRequest
@@ -18,7 +18,38 @@ from server.ingress.messages.words import input_of, message_id, stop_reason, usa
 Members = dict[str, Any]
 
 
+class _Plain(Struct, gc=False):
+    """A chat completion whose usage is in OpenAI's form, as that of nearly every provider."""
+
+    id: str | None = None
+    model: str | None = None
+    choices: list[Choice] = []
+    usage: ChatUsage | None = None
+    service_tier: str | None = None
+    gateway_metadata: RawMember = UNSET
+    native: RawMember = UNSET
+
+
+class _Text(Struct, gc=False, tag_field="type", tag="text"):
+    text: str
+
+
+class _Message(Struct, gc=False):
+    """A message that says one text."""
+
+    id: str
+    type: str
+    role: str
+    model: str
+    content: list[_Text]
+    stop_reason: str
+    stop_sequence: str | None
+    usage: Members
+    gateway_metadata: RawMember
+
+
 ENCODER: Final = msgspec.json.Encoder()
+_PLAIN: Final = msgspec.json.Decoder(_Plain)
 
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -28,6 +59,8 @@ def message_from(body: bytes, request: ChatRequest) -> bytes:
 
     What the provider said in Anthropic's own form is the message, as it is.
     """
+    if (plain := _plain(body)) is not None:
+        return plain
     answer = read_completion(body)
     if isinstance(answer.native, Raw):
         return with_metadata(answer.native, answer.gateway_metadata)
@@ -49,6 +82,41 @@ def message_from(body: bytes, request: ChatRequest) -> bytes:
     if isinstance(answer.gateway_metadata, Raw):
         message["gateway_metadata"] = answer.gateway_metadata
     return ENCODER.encode(message)
+
+
+def _plain(body: bytes) -> bytes | None:
+    """The message that says one text, as most do; None for all others."""
+    try:
+        answer = _PLAIN.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not answer.choices or answer.usage is None or answer.native is not UNSET:
+        return None
+    choice = answer.choices[0]
+    text = _only_text(choice.message)
+    if not text:
+        return None
+    message = _Message(
+        message_id(answer.id),
+        "message",
+        "assistant",
+        answer.model or "",
+        [_Text(text)],
+        stop_reason(choice, has_calls=False),
+        choice.stop_sequence,
+        usage_of(answer.usage, answer.service_tier),
+        answer.gateway_metadata,
+    )
+    return ENCODER.encode(message)
+
+
+def _only_text(said: Said | None) -> str:
+    """The text of a message that says nothing else; empty for others."""
+    if said is None or said.tool_calls or said.annotations or said.refusal:
+        return ""
+    if said.thinking_blocks or said.reasoning_items or said.reasoning_content or said.reasoning is not UNSET:
+        return ""
+    return said.content if isinstance(said.content, str) else ""
 
 
 def with_metadata(native: Raw, metadata: RawMember) -> bytes:

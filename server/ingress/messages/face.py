@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from server.chat.request import ChatRequest
 from server.errors import Internal, PerpetuoError
 from server.ingress.messages.answer import message_from
-from server.ingress.messages.request import FACE, read_message
+from server.ingress.messages.plain import FACE
+from server.ingress.messages.request import read_message
 from server.ingress.messages.stream import MessageEvents
 
 

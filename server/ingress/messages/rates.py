@@ -15,12 +15,13 @@ _RESET: Final = "x-ratelimit-reset"
 def with_kin(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """The pairs, and for limits the same facts under Anthropic's names; the reset is a time in RFC 3339."""
     found = list(pairs)
-    for name, value in tuple(found):
+    kin = []
+    for name, value in found:
         if name in _COPIED:
-            found.append((_COPIED[name], value))
+            kin.append((_COPIED[name], value))
         elif name == _RESET:
-            found.append((f"{_PREFIX}reset", _rfc3339(int(value))))
-    return found
+            kin.append((f"{_PREFIX}reset", _rfc3339(int(value))))
+    return found + kin if kin else found
 
 
 def _rfc3339(epoch_s: int) -> str:

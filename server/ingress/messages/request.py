@@ -18,28 +18,22 @@ from server.errors import ParamUnsupported
 from server.ingress.losses import Losses
 from server.ingress.messages.content import RawOf, messages_of, nth, part_of, plain
 from server.ingress.messages.history import NOT_SENT
+from server.ingress.messages.plain import BETAS, FACE, VIEW, plain_request, sent_headers
 from server.ingress.messages.view import MessagesView, OutputFormat, ToolChoice, ToolDefinition
 from server.ingress.reading import ENCODER, Members, is_set, one_of, read_body, required
 
 Chat = dict[str, Any]
 
-_VIEW: Final = msgspec.json.Decoder(MessagesView)
 _TRANSLATED: Final = frozenset(
     {*MessagesView.__struct_fields__, "gateway", "cache_control"},
 )
 _OURS: Final = frozenset({"gateway", "betas"})
-_HEADERS: Final = ("anthropic-version", "anthropic-beta")
-_BETAS: Final = "anthropic-beta"
-_WORD_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,: ")
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _TIERS: Final = {"auto": "auto", "standard_only": "default"}
 _TOOL_MEMBERS: Final = frozenset(ToolDefinition.__struct_fields__)
 _MAX_USER_CHARS: Final = 64
 _TOOLS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _NO_HEADERS: Final[Mapping[str, str]] = {}
-
-FACE: Final = "messages"
-"""The name of the face."""
 
 
 def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_HEADERS) -> ChatRequest:
@@ -48,19 +42,21 @@ def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_
     `headers` are the request's, names in lower case. Raises RequestInvalid, whose `param` is the member's path in the
     Messages request.
     """
-    view, members = read_body(_VIEW, body)
+    if (plain_one := plain_request(body, stream=stream, headers=headers)) is not None:
+        return plain_one
+    view, members = read_body(VIEW, body)
     required(view.max_tokens, "max_tokens")
     _refuse_threads(members)
     losses = Losses(NOT_SENT)
     chat = _chat(view, members, losses)
-    sent = {name: headers[name] for name in _HEADERS if _WORD_CHARS.issuperset(headers.get(name, "\0"))}
-    if losses.is_mixed and _BETAS in sent:
-        chat["betas"] = [word for beta in sent[_BETAS].split(",") if (word := beta.strip())]
+    sent = sent_headers(headers)
+    if losses.is_mixed and BETAS in sent:
+        chat["betas"] = [word for beta in sent[BETAS].split(",") if (word := beta.strip())]
     if stream:
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
     request = parse_chat_request(ENCODER.encode(chat), stream=stream)
     native = {name: raw for name, raw in members.items() if name not in _OURS}
-    is_same = not (losses.members or losses.is_mixed or _BETAS in sent)
+    is_same = not (losses.members or losses.is_mixed or BETAS in sent)
     face = "" if losses.is_mixed else FACE
     request.native = NativeRequest(face, native, sent, tuple(losses.members), is_same=is_same)
     return request
@@ -81,7 +77,7 @@ def _refuse_threads(members: Members) -> None:
 
 def read_count(body: bytes) -> ChatRequest:
     """The chat request whose tokens a caller wants counted; it needs no `max_tokens`. Raises RequestInvalid."""
-    view, members = read_body(_VIEW, body)
+    view, members = read_body(VIEW, body)
     return parse_chat_request(ENCODER.encode(_chat(view, members, Losses(NOT_SENT))), stream=False)
 
 

@@ -14,9 +14,8 @@ from server.errors import RequestInvalid
 from server.ledger.export import COLUMNS, Exports, file_name, guarded
 from server.ledger.log_query import AskedLogs
 from server.storage.database import Database
-from server.storage.rollups import shown_model
 from server.storage.selection import EVERY_OPERATION, OperationFilter
-from tests.unit.server.storage.random_records import records
+from tests.unit.server.storage.random_records import records, shown_model
 
 NOW = datetime(2026, 1, 28, 14, 0, 0, 5, tzinfo=UTC)
 

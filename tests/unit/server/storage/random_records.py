@@ -23,6 +23,11 @@ def records(
     return [_record(chance, f"req_{seed}_{number:06}", days, workspaces) for number in range(count)]
 
 
+def shown_model(operation: OperationRecord) -> str:
+    """The model that the logs show: the one that answered, else the one asked for."""
+    return (operation.model or operation.model_requested.replace("\x00", "\ufffd"))[:200]
+
+
 def _record(chance: random.Random, request_id: str, days: float, workspaces: Sequence[str]) -> OperationRecord:
     moment = END - timedelta(days=days * chance.random() ** 3, microseconds=1)
     provider, provider_id, model = chance.choice(SERVED)

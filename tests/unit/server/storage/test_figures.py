@@ -15,11 +15,11 @@ from server.storage.buckets import bucket_of
 from server.storage.columns import to_micros
 from server.storage.database import Database
 from server.storage.figures import CallSums, UsageSums, mean
-from server.storage.rollups import CALL_MS, REQUEST_MS, shown_model
+from server.storage.rollups import CALL_MS, REQUEST_MS
 from server.storage.selection import OperationFilter
 from server.storage.spans import ALL_TIME, Grain, Stretch
 from tests.stores.postgres import PostgresServer
-from tests.unit.server.storage.random_records import END, records
+from tests.unit.server.storage.random_records import END, records, shown_model
 
 RECORDS = records(11, 1500, days=5)
 MINUTES_FROM = END - timedelta(days=2)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Table, select
 
+from server.chat.records import OperationRecord
 from server.storage.columns import to_micros
 from server.storage.database import Database
 from server.storage.rollups import (
@@ -20,9 +22,9 @@ from server.storage.rollups import (
     REQUEST_FIRST_TOKEN_MS,
     REQUEST_MS,
     coarser,
-    shown_model,
     usage_of,
 )
+from server.storage.rows import Row, operation_row
 from server.storage.tables import (
     CALL_DAYS,
     CALL_HOURS,
@@ -32,10 +34,15 @@ from server.storage.tables import (
     USAGE_HOURS,
     USAGE_MINUTES,
 )
-from tests.unit.server.storage.random_records import END, records
+from tests.unit.server.storage.random_records import END, records, shown_model
 
 ROLLUPS = (USAGE_MINUTES, USAGE_HOURS, USAGE_DAYS, CALL_HOURS, CALL_DAYS, LATENCY_HOURS, LATENCY_DAYS)
 SPANS_US = {"minutes": MINUTE_US, "hours": HOUR_US, "days": DAY_US}
+
+
+def rows_of(operations: Sequence[OperationRecord]) -> list[Row]:
+    """Their rows."""
+    return [operation_row(operation, "prices/1") for operation in operations]
 
 
 async def kept(database: Database, table: Table) -> list[tuple[Any, ...]]:
@@ -54,7 +61,7 @@ async def test_the_tables_hold_what_the_records_add_up_to(database: Database) ->
     for start in range(0, len(made), 70):
         async with database.write() as tx:
             await tx.operations.add_many(made[start : start + 70], "prices/1")
-    minutes = usage_of(made)
+    minutes = usage_of(rows_of(made))
     for table, sums in (
         (USAGE_MINUTES, minutes),
         (USAGE_HOURS, coarser(minutes, HOUR_US)),
@@ -65,7 +72,7 @@ async def test_the_tables_hold_what_the_records_add_up_to(database: Database) ->
 
 async def test_counters_are_those_of_the_records() -> None:
     made = records(2, 300)
-    sums = usage_of(made)
+    sums = usage_of(rows_of(made))
     asked = Counter((each.workspace_id, shown_model(each), each.outcome) for each in made)
     assert Counter({key: sum(row[0] for each, row in sums.items() if (each[0], each[4], each[7]) == key)
                     for key in asked}) == asked  # fmt: skip
@@ -162,12 +169,12 @@ async def test_writers_at_once_lose_nothing(database: Database) -> None:
 async def test_a_long_model_name_is_cut_in_the_sums_alone() -> None:
     long = replace(records(8, 1)[0], model="m" * 300)
     assert shown_model(long) == "m" * 200
-    assert {key[4] for key in usage_of([long])} == {"m" * 200}
+    assert {key[4] for key in usage_of(rows_of([long]))} == {"m" * 200}
 
 
 async def test_the_last_microsecond_of_a_day_is_in_it() -> None:
     midnight = END.replace(hour=0, minute=0, second=0, microsecond=0)
     before = replace(records(9, 1)[0], created_at=midnight - timedelta(microseconds=1))
     after = replace(before, request_id="req_after", created_at=midnight)
-    starts = {key[1] for key in coarser(usage_of([before, after]), DAY_US)}
+    starts = {key[1] for key in coarser(usage_of(rows_of([before, after])), DAY_US)}
     assert starts == {to_micros(midnight) - DAY_US, to_micros(midnight)}

@@ -12,11 +12,10 @@ from server.chat.records import OperationRecord
 from server.storage import seeking
 from server.storage.database import Database
 from server.storage.operations import NO_MINUTES
-from server.storage.rollups import shown_model
 from server.storage.seeking import Span, joined, trimmed
 from server.storage.selection import OperationFilter
 from server.storage.spans import Grain
-from tests.unit.server.storage.random_records import END, records
+from tests.unit.server.storage.random_records import END, records, shown_model
 
 RECORDS = records(7, 3000, days=5)
 HOUR = timedelta(hours=1)
