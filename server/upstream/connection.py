@@ -80,12 +80,15 @@ class Connection(asyncio.Protocol):
             transport.write(body)
         else:
             self._unsent = request
-            self._cork.hold(self)
+            held = self._cork.held
+            if not held:
+                self._cork.draw_soon(self.loop)
+            held.append(self)
 
     def leave(self) -> None:
         """Sends the request that is held, unless the connection has ended."""
-        request, self._unsent = self._unsent, b""
-        if request and self._transport is not None:
+        if self._unsent and self._transport is not None:
+            request, self._unsent = self._unsent, b""
             self._transport.write(request)
 
     def watch(self, due_s: float) -> None:
