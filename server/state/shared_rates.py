@@ -7,8 +7,7 @@ call counts for as many as there are replicas.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from server.chat.rates import CountOf, Grant, Measure, Moment, Quota, Verdict, Window, no_books
 from server.state.counters import of_days
@@ -18,10 +17,10 @@ from server.state.valkey_rates import ValkeyRates
 
 _SHARE_AFTER_S: Final = 60.0
 _MAX_LATE: Final = 10_000
+_NEVER_S: Final = float("-inf")
 
 
-@dataclass(slots=True)
-class _Both:
+class _Both(NamedTuple):
     """What a call was given here, and by the server, None when it was judged here alone."""
 
     local: Grant
@@ -47,7 +46,7 @@ class SharedRates:
         self._shared = ValkeyRates(link, count_of)
         self._local = MemoryRates(count_of, now)
         self._was_alone = False
-        self._share_until_s = float("-inf")
+        self._share_until_s = _NEVER_S
         self._late: dict[tuple[str, Measure, int], int] = {}
         self.local_count = 0
         link.when_away(self._went_away)
@@ -57,16 +56,17 @@ class SharedRates:
         """See `RateStore.take`."""
         if not self._link.is_up:
             return await self._take_share(quotas)
-        local: Grant | None = None
-        if self._local.now().monotonic_s < self._share_until_s:
-            verdict = await self._take_sliding_share(quotas)
-            if verdict.grant is None:
-                return verdict
-            local = verdict.grant
         try:
-            return await self._take_shared(quotas, local)
+            if self._share_until_s != _NEVER_S and self._local.now().monotonic_s < self._share_until_s:
+                return await self._take_both(quotas)
+            verdict = await self._shared.take(quotas)
         except StateAwayError:
             return await self._take_share(quotas)
+        grant = verdict.grant
+        if grant is None:
+            return verdict
+        mirrored = self._local.add(_sliding(quotas))
+        return Verdict(Grant(grant.quotas, _Both(mirrored, grant)), verdict.standings)
 
     def settle(self, grant: Grant, used_tokens: int) -> None:
         """See `RateStore.settle`."""
@@ -93,17 +93,21 @@ class SharedRates:
         await self._shared.close()
         await self._local.close()
 
-    async def _take_shared(self, quotas: Sequence[Quota], local: Grant | None) -> Verdict:
-        verdict: Verdict | None = None
-        try:
-            verdict = await self._shared.take(quotas)
-        finally:
-            if local is not None and (verdict is None or verdict.grant is None):
-                self._local.cancel(local)
-        if verdict.grant is None:
+    async def _take_both(self, quotas: Sequence[Quota]) -> Verdict:
+        """Judges by this replica's share, and by the whole. Raises StateAwayError."""
+        verdict = await self._take_sliding_share(quotas)
+        local = verdict.grant
+        if local is None:
             return verdict
-        mirrored = local or self._local.add(_sliding(quotas))
-        return verdict._replace(grant=Grant(verdict.grant.quotas, _Both(mirrored, verdict.grant)))
+        whole: Verdict | None = None
+        try:
+            whole = await self._shared.take(quotas)
+        finally:
+            if whole is None or whole.grant is None:
+                self._local.cancel(local)
+        if whole.grant is None:
+            return whole
+        return Verdict(Grant(whole.grant.quotas, _Both(local, whole.grant)), whole.standings)
 
     async def _take_share(self, quotas: Sequence[Quota]) -> Verdict:
         """Judges by this replica's share alone."""

@@ -17,6 +17,7 @@ _LETTERS: Final = {Measure.REQUESTS: "r", Measure.TOKENS: "t"}
 _UNKNOWN: Final = 2
 _ADMITTED: Final = 1
 _GIVE_BACK: Final = -1
+_MAX_KNOWN: Final = 10_000
 
 HELD_S: Final = 3_600.0
 """How long tokens of a day are held for a call that nobody settles: longer than any call takes."""
@@ -32,11 +33,12 @@ class ValkeyRates:
         # Grants of different processes never share an id.
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
+        self._known: dict[Quota, tuple[str, ...]] = {}
 
     async def take(self, quotas: Sequence[Quota]) -> Verdict:
         """See `RateStore.take`. Raises StateAwayError."""
         grant_id = f"{self._process}{next(self._numbers):x}"
-        rest = [text for quota in quotas for text in (*_place(quota), str(quota.limit), str(quota.amount))]
+        rest = self._texts_of(quotas)
         reply = await self._ask(grant_id, quotas, [grant_id, self._held_us, "0", *rest])
         if reply[1] == _UNKNOWN:
             await self._learn([quotas[number - 1] for number in reply[2:]], int(reply[0]))
@@ -44,6 +46,22 @@ class ValkeyRates:
         if reply[1] == _UNKNOWN:
             reply = await self._ask(grant_id, quotas, [grant_id, self._held_us, "1", *rest])
         return _verdict(reply, grant_id, tuple(quotas))
+
+    def _texts_of(self, quotas: Sequence[Quota]) -> list[str]:
+        """What the script is told of quotas."""
+        texts: list[str] = []
+        for quota in quotas:
+            texts += self._known.get(quota) or self._text(quota)
+        return texts
+
+    def _text(self, quota: Quota) -> tuple[str, ...]:
+        """Kept where it is the same each time."""
+        text = (*_place(quota), str(quota.limit), str(quota.amount))
+        if quota.measure is Measure.REQUESTS:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[quota] = text
+        return text
 
     def settle(self, grant: Grant, used_tokens: int) -> None:
         """See `RateStore.settle`."""
@@ -100,11 +118,14 @@ def _place(quota: Quota) -> tuple[str, str, str]:
 
 def _verdict(reply: Sequence[Any], grant_id: str, quotas: tuple[Quota, ...]) -> Verdict:
     now_us = int(reply[0])
-    standings = tuple(
-        Standing(quota, max(quota.limit - int(reply[2 + 2 * place]), 0), int(reply[3 + 2 * place]) / _US, now_us / _US)
-        for place, quota in enumerate(quotas)
-    )
+    now_s = now_us / _US
+    standings = []
+    place = 2
+    for quota in quotas:
+        left = quota.limit - int(reply[place])
+        standings.append(Standing(quota, left if left > 0 else 0, int(reply[place + 1]) / _US, now_s))
+        place += 2
     if reply[1] == _ADMITTED:
-        return Verdict(Grant(quotas, (grant_id, now_us)), standings)
+        return Verdict(Grant(quotas, (grant_id, now_us)), tuple(standings))
     waits = [standing for standing in standings if not standing.fits]
-    return Verdict(None, standings, max(waits, key=lambda standing: standing.resets_in_s))
+    return Verdict(None, tuple(standings), max(waits, key=lambda standing: standing.resets_in_s))

@@ -155,11 +155,15 @@ class PostgresqlBackend:
         self._refuse_when_closed()
         self._presence.refuse_when_away()
         line, made = self._line, rows()
-        quote = None if line is None else line.quote
-        if line is not None and quote is not None and made:
-            added = self._scripts.add(also(frozenset([row[0] for row in made])), quote)
-            if await line.run([self._scripts.insert(table, made, quote), *added]):
-                return
+        if line is not None and line.quote is not None and made:
+            await asyncio.sleep(0)  # A thousand rows take milliseconds: others have their turn between.
+            added = also(frozenset([row[0] for row in made]))
+            await asyncio.sleep(0)
+            # By then somebody else may have the line, or it is another.
+            if (quote := line.quote) is not None:
+                statements = [self._scripts.insert(table, made, quote), *self._scripts.add(added, quote)]
+                if await line.run(statements):
+                    return
         async with self.appending() as connection:
             await self.add_all(connection, also(await self.add_new(connection, table, made)))
         if line is not None:
