@@ -25,8 +25,16 @@ _ASYNCIO: Final = "sqlalchemy.ext.asyncio"
 _PRICES: Final = "genai_prices"
 _TOKENS: Final = "jwt"
 _HTTP: Final = "uvicorn"
-# Imported by packages for what never happens here: messages of protobuf without its native half, pages with tracebacks.
-_AT_FIRST_USE: Final = ("google.protobuf.internal.python_message", "html")
+# Imported for what never happens here, or seldom: messages of protobuf without its native half, pages with tracebacks,
+# packages in archives, logging by a file, a client and phrases of HTTP, names that are like another.
+_AT_FIRST_USE: Final = (
+    "google.protobuf.internal.python_message",
+    "html",
+    "zipfile",
+    "logging.config",
+    "http.client",
+    "difflib",
+)
 
 
 def spare_memory() -> None:
@@ -53,14 +61,14 @@ def import_lean() -> None:
     asynchronous engine; the HTTP client with which the package of prices would fetch newer ones; and uvicorn's command.
     """
     import_logs()
+    for name in _AT_FIRST_USE:
+        _deferred(name)
     _deferred(_TOKENS)
     with _without("cryptography"):
         importlib.import_module(f"{_TOKENS}.api_jwt")
     _import_engine_alone()
     _deferred(_PRICES)
-    _deferred(_HTTP)
-    for name in _AT_FIRST_USE:
-        _deferred(name)
+    _import_server_alone()
 
 
 def import_logs() -> None:
@@ -90,6 +98,14 @@ def _import_engine_alone() -> None:
         engine: ModuleType = importlib.import_module(f"{_ASYNCIO}.engine")
         for name in ("AsyncConnection", "AsyncEngine", "create_async_engine"):
             setattr(package, name, getattr(engine, name))
+
+
+def _import_server_alone() -> None:
+    """Imports uvicorn without its command, which the part of it that has nothing to start up would import."""
+    package = _deferred(_HTTP)
+    if package is not None:
+        config: ModuleType = importlib.import_module(f"{_HTTP}.config")
+        package.__dict__["Config"] = config.Config
 
 
 def _deferred(name: str) -> ModuleType | None:

@@ -3,7 +3,6 @@
 Cause and fix are the comments of the protos; a word in backquotes is shown as code, everything is escaped.
 """
 
-import html
 import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
@@ -15,6 +14,8 @@ from edge.errors import DOCS_PATH
 from edge.openapi import error_example
 from edge.reasons import Reason
 
+# As html.escape does, whose module brings a table of all named characters.
+_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _CODE: Final = re.compile(r"`([^`]+)`")
 _PAGE: Final = """\
 <!doctype html>
@@ -43,7 +44,7 @@ def reason_html(reason: Reason) -> str:
     )
     markdown = f"{reason.docs_url.rpartition('/')[2]}.md"
     body = f"""\
-<h1>{html.escape(reason.reason)}</h1>
+<h1>{_escaped(reason.reason)}</h1>
 <h2>Cause</h2>
 <p>{_inline(reason.cause)}</p>
 <h2>Fix</h2>
@@ -53,9 +54,9 @@ def reason_html(reason: Reason) -> str:
 {rows}
 </table>
 <h2>Example</h2>
-<pre><code>{html.escape(_example(reason))}</code></pre>
+<pre><code>{_escaped(_example(reason))}</code></pre>
 <p><a href="{markdown}">This page as Markdown</a></p>"""
-    return _PAGE.format(title=html.escape(reason.reason), index=DOCS_PATH, body=body)
+    return _PAGE.format(title=_escaped(reason.reason), index=DOCS_PATH, body=body)
 
 
 def reason_markdown(reason: Reason) -> str:
@@ -81,8 +82,8 @@ def reason_markdown(reason: Reason) -> str:
 def index_html(reasons: Iterable[Reason]) -> str:
     """The list of all reasons."""
     rows = "\n".join(
-        f'<tr><td><a href="{each.docs_url}">{html.escape(each.reason)}</a></td><td>{each.http_status}</td>'
-        f"<td>{each.grpc_status}</td><td><code>{html.escape(each.code)}</code></td><td>{_inline(each.cause)}</td></tr>"
+        f'<tr><td><a href="{each.docs_url}">{_escaped(each.reason)}</a></td><td>{each.http_status}</td>'
+        f"<td>{each.grpc_status}</td><td><code>{_escaped(each.code)}</code></td><td>{_inline(each.cause)}</td></tr>"
         for each in reasons
     )
     body = f"""\
@@ -137,5 +138,9 @@ def _example(reason: Reason) -> str:
     return msgspec.json.format(msgspec.json.encode({"error": error_example(reason)}), indent=2).decode()
 
 
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)
+
+
 def _inline(text: str) -> str:
-    return _CODE.sub(r"<code>\1</code>", html.escape(text))
+    return _CODE.sub(r"<code>\1</code>", _escaped(text))

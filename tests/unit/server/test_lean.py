@@ -29,9 +29,13 @@ def test_what_nobody_uses_is_not_imported() -> None:
         "multiprocessing",
         "html.entities",
         "google.protobuf.text_format",
+        "logging.handlers",
+        "pydantic",
+        "genai_prices.types",
     )
     program = LEAN + (
-        "import server.app, edge.standalone, cli.serve, server.ledger.prices; server.ledger.prices.PriceBook().load(); "
+        "import server.app, edge.standalone, cli.serve, server.ledger.prices, uvicorn.lifespan.off; "
+        "server.ledger.prices.PriceBook().load(); "
     )
     program += f"print([name for name in {absent!r} if name in sys.modules])"
     assert run(program) == "[]"
@@ -43,6 +47,14 @@ def test_what_nobody_uses_is_not_imported() -> None:
         pytest.param("import rich.console", id="rich"),
         pytest.param("import uvicorn; uvicorn.run, uvicorn.__version__", id="uvicorn's command"),
         pytest.param("import uvicorn.main; uvicorn.main.main", id="uvicorn's command as a module"),
+        pytest.param(
+            "import uvicorn.config as its; import uvicorn; uvicorn.Server; assert uvicorn.Config is its.Config",
+            id="uvicorn's own classes",
+        ),
+        pytest.param("import zipfile; zipfile.ZipFile", id="archives"),
+        pytest.param("import logging.config; logging.config.dictConfig({'version': 1})", id="logging by a file"),
+        pytest.param("import http.client; assert http.client.responses[404] == 'Not Found'", id="phrases of HTTP"),
+        pytest.param("import difflib; assert difflib.get_close_matches('a', ['ab'])", id="names that are like another"),
         pytest.param("import jwt; jwt.PyJWKClient, jwt.decode", id="all of the tokens' package"),
         pytest.param("import html; assert html.unescape('&eacute;') == 'é'", id="entities"),
         pytest.param("from google.protobuf import json_format, text_format", id="protobuf as text"),
