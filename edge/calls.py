@@ -6,7 +6,7 @@ HTTP status; after it, it is the stream's last event.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -79,8 +79,17 @@ class Direct(Protocol):
     def prepare(self, metadata: Metadata) -> Any | None:
         """What calls with these metadata have in common; None where they cannot be made directly."""
 
-    async def answer(self, call: Any, prepared: Any, body: bytes) -> DirectAnswer:
-        """Makes a call. Raises AioRpcError, UsageError when the channel is closed, and CancelledError."""
+    def start(self, call: Any, prepared: Any, body: bytes) -> Awaitable[Any]:
+        """Makes a call. What is awaited goes to `finish`; what is raised, here or by that, goes to `fail`."""
+
+    def finish(self, call: Any, served: Any) -> DirectAnswer:
+        """The answer of a call that was served. Raises what `fail` gives."""
+
+    def fail(self, call: Any, error: BaseException) -> BaseException:
+        """How a call ended of which that was raised, maybe by `finish`.
+
+        It is AioRpcError, UsageError when the channel is closed, CancelledError, or nobody's answer.
+        """
 
 
 class DirectSink(Protocol):
@@ -111,7 +120,7 @@ class DirectStream(Protocol):
         """What calls with these metadata have in common; None where they cannot be made directly."""
 
     async def stream(self, call: Any, prepared: Any, body: bytes, sink: DirectSink) -> None:
-        """Makes a call and gives all of its answer to `sink`. Raises as `Direct.answer`, and what the sink raises."""
+        """Makes a call and gives all of its answer to `sink`. Raises what `Direct` does, and what the sink raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Protocol
 
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 
 _LOGGER: Final = logging.getLogger("uvicorn.error")
 _STATUS_LINES: Final = {
@@ -29,6 +29,7 @@ _BODILESS: Final = frozenset({204, 304})
 class Flow(Protocol):
     """Whether the connection may be read from and written to."""
 
+    read_paused: bool
     write_paused: bool
 
     async def drain(self) -> None:
@@ -64,7 +65,8 @@ class Cycle:
 
     `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol calls
     `tell` when either changes. `on_response` is called once the response is complete. `lane` serves it in the place of
-    the application, `lanes` are left here by what serves the request, for others with the same head.
+    the application, `lanes` are left here by what serves the request, for others with the same head. `is_spare`: what
+    has served it keeps nothing of it, so that it can be renewed once it is over.
     """
 
     waiting_for_100_continue = False
@@ -74,6 +76,7 @@ class Cycle:
     on_departure: Callable[[], object] | None = None
     lane: Lane | None = None
     lanes: Lanes | None = None
+    is_spare = False
     task: asyncio.Task[None] | None = None
     response_started = False
     response_complete = False
@@ -103,6 +106,12 @@ class Cycle:
         if expect_100_continue:
             self.waiting_for_100_continue = True
 
+    def renew(self, body: bytes, on_response: Callable[[], None]) -> None:
+        """The next request with the same head, whose body is all there, in the place of one that is over."""
+        self.body, self.on_response = body, on_response
+        self.is_spare = self.response_started = self.response_complete = False
+        self.keep_alive = True
+
     @property
     def message_event(self) -> asyncio.Event:
         """What who waits for a message waits for; made only for those who do."""
@@ -118,24 +127,22 @@ class Cycle:
         if self._news is not None:
             self._news.set()
 
-    async def run(self, app: ASGIApp) -> None:
-        """Serves the request by its lane if it has one, or else by the application; answers or closes if that fails."""
-        try:
-            if self.lane is not None:
-                await self.lane.serve(self)
-            else:
-                await app(self.scope, self.receive, self.send)
-        except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError):  # the server stops, and was waited for long enough
-                _LOGGER.error("Exception in ASGI application", exc_info=error)
+    async def fail(self, error: BaseException) -> None:
+        """What serves the request has raised."""
+        if not isinstance(error, asyncio.CancelledError):  # the server stops, and was waited for long enough
+            _LOGGER.error("Exception in ASGI application", exc_info=error)
+        await self._give_up()
+
+    async def conclude(self) -> None:
+        """What serves the request has returned."""
+        if not self.response_complete and not self.disconnected:
+            if not self.response_started:
+                _LOGGER.error("The application returned without a response.")
             await self._give_up()
-        else:
-            if not self.response_complete and not self.disconnected:
-                if not self.response_started:
-                    _LOGGER.error("The application returned without a response.")
-                await self._give_up()
-        finally:
-            self.on_response = _nothing
+
+    def end(self) -> None:
+        """The request is over; nobody is called any more."""
+        self.on_response = _nothing
 
     def refuse(self, response: bytes) -> None:
         """Answers with a whole response that is written already, in the place of an application."""
@@ -162,8 +169,8 @@ class Cycle:
             asyncio.get_running_loop().call_soon(on_departure)
             return
         self.on_departure = on_departure
-        # A connection that is not read from does not tell that it has ended.
-        self.flow.resume_reading()
+        if self.flow.read_paused:  # a connection that is not read from does not tell that it has ended
+            self.flow.resume_reading()
 
     def depart(self) -> None:
         """The connection is lost."""
@@ -359,8 +366,9 @@ class Cycle:
             self.transport.write(data)
 
     def _end(self) -> None:
-        self.response_complete = True
-        self.tell()
+        self.response_complete = self._has_news = True
+        if self._news is not None:
+            self._news.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()

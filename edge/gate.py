@@ -70,11 +70,8 @@ class Gate:
         """Whether a request is a model call: all others go the usual way and are never asked about."""
         return method == _METHOD and raw_path.startswith(_MODEL_CALLS)
 
-    def answer(self, raw_path: bytes, headers: Iterable[tuple[bytes, bytes]], *, closes: bool) -> bytes | None:
-        """A whole response to a model call that is refused, None if it is not. `closes`: the connection ends."""
-        wait_s = self.door.turn_away()
-        if wait_s is None:
-            return None
+    def refusal(self, wait_s: float, raw_path: bytes, headers: Iterable[tuple[bytes, bytes]], *, closes: bool) -> bytes:
+        """A whole response to a model call that the door has turned away. `closes`: the connection ends."""
         style = self._styles.of(None, raw_path, [name for name, _ in headers])
         return self._refusal(wait_s, style, closes=closes)
 
@@ -89,7 +86,10 @@ class Gate:
         return head if head is not None and head.path.startswith(_MODEL_CALLS) else None
 
     def answer_unread(self, head: Head) -> bytes | None:
-        """The same as `answer` for one that was recognized; the second time for one and the same head it costs less."""
+        """A whole response to one that was recognized, None where the door does not turn it away.
+
+        The second time for one and the same head it costs less.
+        """
         wait_s = self.door.turn_away()
         if wait_s is None:
             return None

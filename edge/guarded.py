@@ -20,7 +20,6 @@ from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
 from edge.known_head import KnownHead, known_head
 from edge.outlet import Cork, Outlet
-from edge.turns import Turns
 from edge.unread import Head
 from edge.worker import Worker
 
@@ -98,6 +97,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._name = self._doorman.enter(self.client[0] if self.client else None)
         except TooManyConnectionsError:
             self._refuse(503, b"Service Unavailable", "There are too many connections from this address.", "overloaded")
+        self._is_closing = transport.is_closing
 
     def data_received(self, data: bytes) -> None:
         """Parses, and refuses a head or trailers that do not end."""
@@ -141,13 +141,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _comes_again(self, known: KnownHead, data: bytes) -> bool:
         """Serves a request with the head of one that was served, without the parser; False: this is none."""
-        if not self._is_between() or not self._is_answered() or self._doorman.is_closing or self.transport.is_closing():
+        if self._phase != _IDLE or not self.cycle.response_complete or self._doorman.is_closing or self._is_closing():
             return False
         cycle = known.next(data, self.on_response_complete)
         if cycle is None:
             return False
         self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
-        self._let_in(cycle)
+        gate = self._gate
+        if gate is None or not known.is_gated or self._pass(cycle, gate):
+            self._answering = cycle
+            self._worker.serve_now(cycle, self.app)
         return True
 
     def _learn(self, data: bytes) -> None:
@@ -155,7 +158,9 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle: Any = self.cycle
         if cycle.keep_alive:
             self._heads_left -= 1
-            self._known = known_head(data, cycle)
+            self._known = known = known_head(data, cycle)
+            if known is not None and self._gate is not None:
+                known.is_gated = self._gate.concerns(cycle.scope["method"], cycle.scope["raw_path"])
 
     def on_message_begin(self) -> None:
         """A request begins, maybe behind another in the same piece of data."""
@@ -220,23 +225,23 @@ class GuardedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
         else:
-            self._let_in(cycle)
+            gate = self._gate
+            if gate is None or not gate.concerns(scope["method"], scope["raw_path"]) or self._pass(cycle, gate):
+                self._start_asgi_task(cycle, self.app)
 
-    def _let_in(self, cycle: Cycle) -> None:
-        """Hands a request to the application, if there is time for it: soon if too many others have just been."""
-        gate, scope = self._gate, cycle.scope
-        if gate is None or not gate.concerns(scope["method"], scope["raw_path"]):
-            self._start_asgi_task(cycle, self.app)
-        elif not self._turn_away(cycle, gate):
-            self._start_in_turn(cycle, gate.turns)
-
-    def _start_in_turn(self, cycle: Cycle, turns: Turns) -> None:
+    def _pass(self, cycle: Cycle, gate: Gate) -> bool:
+        """Whether a request is served at once. False: there is no time for it, or too many have just been."""
+        if self._is_let_in:
+            self._is_let_in = False
+        elif (wait_s := gate.door.turn_away()) is not None:
+            self._turn_away(cycle, gate, wait_s)
+            return False
         now_s = self.loop.time()
-        if turns.takes(now_s):
-            self._start_asgi_task(cycle, self.app)
-        else:
-            self._answering = cycle
-            turns.wait(now_s, partial(self._start_late, cycle))
+        if gate.turns.takes(now_s):
+            return True
+        self._answering = cycle
+        gate.turns.wait(now_s, partial(self._start_late, cycle))
+        return False
 
     def _start_late(self, cycle: Cycle) -> bool:
         """The same for one that has waited, unless its client has left."""
@@ -245,20 +250,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._start_asgi_task(cycle, self.app)
         return True
 
-    def _turn_away(self, cycle: Cycle, gate: Gate) -> bool:
-        """Answers a request in the place of the application, if there is no time for it."""
-        if self._is_let_in:
-            self._is_let_in = False
-            return False
+    def _turn_away(self, cycle: Cycle, gate: Gate, wait_s: float) -> None:
+        """Answers a request in the place of the application."""
         scope = cycle.scope
         # A client that waits for leave to send its body may send it all the same, or not.
         closes = not cycle.keep_alive or cycle.waiting_for_100_continue
-        response = gate.answer(scope["raw_path"], scope["headers"], closes=closes)
-        if response is None:
-            return False
         cycle.keep_alive = not closes
-        cycle.refuse(response)
-        return True
+        cycle.refuse(gate.refusal(wait_s, scope["raw_path"], scope["headers"], closes=closes))
 
     def _refuse_unread(self, data: bytes, gate: Gate) -> bool:
         """Answers a request that came whole between two others, without a look at more than where it ends."""
@@ -313,11 +311,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Answers the request behind, or waits for the next; for how long, the sweep looks, and no timer is made."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self._is_closing():
             return
         if self._phase == _IDLE:
             self._since_s = self.loop.time()
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
 

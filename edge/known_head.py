@@ -19,14 +19,33 @@ _MAX_DIGITS: Final = 9
 
 
 class KnownHead:
-    """A head around the length of the body, and the request that came with it first."""
+    """A head around the length of the body, and the request that came with it first.
 
-    __slots__ = ("_after", "_before", "_first", "_scope")
+    `is_gated` is for who made it to note: whether requests with this head are asked for at the gate.
+    """
+
+    __slots__ = (
+        "_after",
+        "_before",
+        "_behind",
+        "_body_at",
+        "_digits",
+        "_first",
+        "_head",
+        "_scope",
+        "_spare",
+        "is_gated",
+    )
 
     def __init__(self, before: bytes, after: bytes, first: Cycle) -> None:
         self._before = before
         self._after = after
         self._first = first
+        self._spare: Cycle | None = None
+        self.is_gated = False
+        self._head = slice(len(before))
+        # Where the length was last, and what was behind it: mostly the next one has as many digits.
+        self._digits = self._behind = self._body_at = slice(0)
         # What stands before the application may change the scope that it is given.
         self._scope = _copied(first.scope)
 
@@ -35,28 +54,46 @@ class KnownHead:
         body = self.body_in(data)
         if body is None:
             return None
-        first, lanes, scope = self._first, self._first.lanes, self._scope
+        lanes = self._first.lanes
         lane = None if lanes is None else lanes.of(body)
         if lane is None:
-            scope = _copied(scope)
-        cycle = Cycle(scope, first.transport, first.flow, on_response, keep_alive=True, expect_100_continue=False)
-        cycle.body, cycle.more_body, cycle.lane = body, False, lane
-        if lane is None:
+            cycle = self._cycle(_copied(self._scope), body, on_response)
             cycle.tell()
-            self._first = cycle if lanes is None else first
+            if lanes is None:
+                self._first = cycle
+            return cycle
+        spare = self._spare
+        if spare is None or not spare.is_spare or spare.task is not None:
+            spare = self._spare = self._cycle(self._scope, body, on_response)
+        else:
+            spare.renew(body, on_response)
+        spare.lane = lane
+        return spare
+
+    def _cycle(self, scope: Scope, body: bytes, on_response: Callable[[], None]) -> Cycle:
+        first = self._first
+        cycle = Cycle(scope, first.transport, first.flow, on_response, keep_alive=True, expect_100_continue=False)
+        cycle.body, cycle.more_body = body, False
         return cycle
 
     def body_in(self, data: bytes) -> bytes | None:
         """The body of the one request with this head that the data are, whole and nothing else; None otherwise."""
-        before = self._before
-        if not data.startswith(before):
+        if data[self._head] != self._before:
             return None
-        start = len(before)
-        end = data.find(b"\r", start, start + _MAX_DIGITS + 1)
-        if not data.startswith(self._after, end):
+        if data[self._behind] != self._after and not self._find_length(data):
             return None
-        digits, body = data[start:end], data[end + len(self._after) :]
+        digits, body = data[self._digits], data[self._body_at]
         return body if digits.isdigit() and int(digits) == len(body) else None
+
+    def _find_length(self, data: bytes) -> bool:
+        """Notes where the length of these data is, and what is behind it; False where nothing known is behind it."""
+        start, after = len(self._before), self._after
+        end = data.find(b"\r", start, start + _MAX_DIGITS + 1)
+        if not data.startswith(after, end):
+            return False
+        self._digits, self._behind = slice(start, end), slice(end, end + len(after))
+        self._body_at = slice(end + len(after), None)
+        return True
 
 
 def known_head(data: bytes, cycle: Cycle) -> KnownHead | None:

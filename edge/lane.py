@@ -13,7 +13,19 @@ from typing import Any, Final
 import grpc
 from msgspec import Struct
 
-from edge.calls import DOUBLED, GONE, JSON_LINES, Caller, Direct, Endpoint, answer_headers, is_stopped, respond
+from edge.calls import (
+    DOUBLED,
+    GONE,
+    JSON_LINES,
+    Caller,
+    Direct,
+    DirectAnswer,
+    DirectCall,
+    Endpoint,
+    answer_headers,
+    is_stopped,
+    respond,
+)
 from edge.cycle import Cycle
 from edge.metrics import HttpMetrics
 from edge.styles import Style
@@ -71,32 +83,75 @@ class Lane(CountedLane, frozen=True):
 
     direct: Direct
 
-    async def answer(self, cycle: Cycle, body: bytes) -> int:
-        """See `CountedLane`."""
-        task: Any = cycle.task or asyncio.current_task()
-        direct, caller = self.direct, self.around.caller
+    async def serve(self, cycle: Cycle) -> None:
+        """See `CountedLane`; in one step what that does in two, as this is the way of most requests."""
+        metrics, began_s, direct = self.around.metrics, monotonic(), self.direct
+        status = _DEFECT
+        metrics.open += 1
+        task: Any = cycle.task
+        body: Any = cycle.body  # in one piece, where a lane takes it
         call = direct.begin(task)
         cycle.watch(call.cancel)
         try:
-            answer = await direct.answer(call, self.prepared, body)
-        except grpc.aio.AioRpcError as error:
+            answer = direct.finish(call, await direct.start(call, self.prepared, body))
+            if (sending := self._send(cycle, answer)) is not None:
+                await sending
+            else:
+                cycle.is_spare = True
+            status = _OK
+        except BaseException as error:  # noqa: BLE001  # told apart where there is time for it
+            status = await self._explain(cycle, call, error)
+        finally:
+            cycle.on_departure = None
+            metrics.open -= 1
+            metrics.answered(cycle.scope["method"], self.route, status, monotonic() - began_s)
+
+    async def answer(self, cycle: Cycle, body: bytes) -> int:
+        """See `CountedLane`."""
+        task: Any = cycle.task or asyncio.current_task()
+        direct = self.direct
+        call = direct.begin(task)
+        cycle.watch(call.cancel)
+        try:
+            answer = direct.finish(call, await direct.start(call, self.prepared, body))
+            if (sending := self._send(cycle, answer)) is not None:
+                await sending
+        except BaseException as error:  # noqa: BLE001  # told apart where there is time for it
+            return await self._refuse(cycle, call, error)
+        finally:
+            cycle.on_departure = None
+        return _OK
+
+    def _send(self, cycle: Cycle, answer: DirectAnswer) -> Awaitable[None] | None:
+        """Sends an answer; gives what has to be waited for until it is sent, None where it is."""
+        lines = text_lines(answer.names, answer.values, DOUBLED) if answer.is_text else None
+        if lines is None:
+            headers = [*answer_headers(answer.metadata, (), self.te), _JSON]
+            return respond(cycle.send, _OK, headers, answer.body)
+        if cycle.flow.write_paused:
+            return cycle.answer(_OK, lines + JSON_LINES, answer.body)
+        cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
+        return None
+
+    async def _explain(self, cycle: Cycle, call: DirectCall, error: BaseException) -> int:
+        """The same as `_refuse`, and tells of a defect."""
+        try:
+            return await self._refuse(cycle, call, error)
+        except Exception:
+            if not cycle.response_started:
+                await self.around.tell_defect(cycle.scope, cycle.send)
+            raise  # the worker logs it and closes the connection
+
+    async def _refuse(self, cycle: Cycle, call: DirectCall, raised: BaseException) -> int:
+        """Answers a request of which nothing comes; gives the status. Raises what is nobody's answer."""
+        error, caller = self.direct.fail(call, raised), self.around.caller
+        if isinstance(error, grpc.aio.AioRpcError):
             return await caller.refuse_call(error, cycle.send, self.style, self.te)
-        except grpc.aio.UsageError:
+        if isinstance(error, grpc.aio.UsageError):
             return await caller.refuse_late(cycle.send, self.style)
-        except asyncio.CancelledError:
+        if isinstance(error, asyncio.CancelledError):
             if is_stopped():
                 await caller.refuse_late(cycle.send, self.style)
             elif call.is_gone:
                 return GONE
-            raise
-        finally:
-            cycle.on_departure = None
-        lines = text_lines(answer.names, answer.values, DOUBLED) if answer.is_text else None
-        if lines is None:
-            headers = [*answer_headers(answer.metadata, (), self.te), _JSON]
-            await respond(cycle.send, _OK, headers, answer.body)
-        elif cycle.flow.write_paused:
-            await cycle.answer(_OK, lines + JSON_LINES, answer.body)
-        else:
-            cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
-        return _OK
+        raise error

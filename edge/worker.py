@@ -9,55 +9,77 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from edge.bell import Bell
 from edge.cycle import Cycle
 
-Work = tuple[Cycle, ASGIApp] | None
-"""A request and its application, or nothing more to do."""
+Work = tuple[Cycle, ASGIApp]
+"""A request and its application."""
 
 
 class Worker:
     """Tasks of one connection; those that serve a request are among `tasks`. `stop` it when the connection is lost."""
 
-    __slots__ = ("_is_over", "_loop", "_tasks", "_waiting")
+    __slots__ = ("_is_over", "_loop", "_task", "_tasks", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
         self._loop = loop
         self._tasks = tasks
         self._is_over = False
-        self._waiting: tuple[asyncio.Future[Work], asyncio.Task[None]] | None = None
+        self._waiting: Bell[Work] | None = None
+        self._task: Any = None
 
     def serve(self, cycle: Cycle, app: ASGIApp) -> None:
-        """Has a request served."""
-        if self._waiting is not None:
-            (waiting, task), self._waiting = self._waiting, None
-            if not waiting.done():
-                self._tasks.add(task)
-                waiting.set_result((cycle, app))
-                return
+        """Has a request served, from the next round of the loop on."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting.is_awaited:
+            self._tasks.add(self._task)
+            waiting.ring_soon((cycle, app))
+            return
         task = self._loop.create_task(self._serve_on((cycle, app)))
         task.add_done_callback(self._tasks.discard)
         self._tasks.add(task)
 
+    def serve_now(self, cycle: Cycle, app: ASGIApp) -> None:
+        """The same at once, if that can be; for calls of the loop, where no task runs."""
+        waiting = self._waiting
+        if waiting is None or not waiting.is_awaited:
+            self.serve(cycle, app)
+            return
+        self._waiting = None
+        self._tasks.add(self._task)
+        waiting.ring((cycle, app))
+
     def stop(self) -> None:
         """Ends the task that waits for a request; one that serves ends after it."""
         self._is_over = True
-        if self._waiting is not None:
-            (waiting, _), self._waiting = self._waiting, None
-            if not waiting.done():
-                waiting.set_result(None)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting.is_awaited:
+            waiting.ring_soon(None)
 
-    async def _serve_on(self, work: Work) -> None:
+    async def _serve_on(self, first: Work) -> None:
         """Serves a request, and those behind it as long as no other task waits for them."""
-        task: Any = asyncio.current_task()
+        task: Any = asyncio.current_task(self._loop)
+        bell: Bell[Work] = Bell(self._loop)
+        work: Work | None = first
+        del first
         while work is not None:
             cycle, app = work
             work, cycle.task = None, task
-            await cycle.run(app)
+            try:
+                if cycle.lane is None:
+                    await app(cycle.scope, cycle.receive, cycle.send)
+                else:
+                    await cycle.lane.serve(cycle)
+                if not cycle.response_complete:
+                    await cycle.conclude()
+            except BaseException as error:  # noqa: BLE001  # whatever it is, the client is told
+                await cycle.fail(error)
+            finally:
+                cycle.end()
             cycle.task = None
             del cycle
             if self._is_over or self._waiting is not None or task.cancelling():
                 return
             self._tasks.discard(task)
-            waiting: asyncio.Future[Work] = self._loop.create_future()
-            self._waiting = waiting, task
-            work = await waiting
+            self._waiting, self._task = bell, task
+            work = await bell

@@ -6,12 +6,13 @@ decide anything by itself.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
 
+from server.chat.principal import Principal
 from server.inprocess import InProcessChannel
 from server.inprocess.direct import Answer, DirectCall
 from server.inprocess.metadata import (
@@ -20,14 +21,15 @@ from server.inprocess.metadata import (
     Pairs,
     from_client,
     from_server,
-    texts_from_server,
+    texts_of,
 )
 from server.inprocess.registry import RawForm
-from server.inprocess.rpc import HANDLER_CANCELLED, INVALID_METADATA, Outcome
+from server.inprocess.rpc import HANDLER_CANCELLED, INVALID_METADATA, OK, Outcome
 from server.interceptors.authenticate import AuthenticateInterceptor, Credentials
 from server.interceptors.context import CallInfo, Told, read_metadata
 from server.interceptors.shedding import OPEN, Door, asks
 from server.interceptors.status import StatusInterceptor
+from server.telemetry.logs import LineForm
 
 # What the message around a body has besides, and room: its content type with a tag and a length, two more of each.
 _ENVELOPE_BYTES: Final = 64
@@ -46,11 +48,17 @@ class Chain:
     door: Door | None = None
 
 
-class Prepared(Struct, frozen=True):
-    """What calls with the same metadata have in common."""
+class Prepared(Struct, eq=False):
+    """What calls with the same metadata have in common. `secret` is the gateway key among them, empty without one.
+
+    `form` is that of the log lines of `form_of`, who called last.
+    """
 
     told: Told
     sent: Credentials
+    secret: str
+    form_of: Principal | None = None
+    form: LineForm | None = None
 
 
 class DirectEntry:
@@ -62,7 +70,10 @@ class DirectEntry:
         self._method = method
         self._channel = chain.channel
         self._status = chain.status
+        self._make_id = chain.status.make_id
+        self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
+        self._known = chain.authenticate.known_of(method)
         self._door = OPEN if chain.door is None or not asks(method) else chain.door
         self._limits = chain.channel.limits
         bounds = [bound for bound in (self._limits.receive_bytes, self._limits.send_bytes) if bound >= 0]
@@ -76,11 +87,99 @@ class DirectEntry:
             return None
         if self._limits.refuse_metadata(pairs) is not None:
             return None
-        return Prepared(read_metadata(pairs), Credentials(pairs))
+        sent = Credentials(pairs)
+        return Prepared(read_metadata(pairs), sent, "" if sent.is_token else sent.told)
+
+    def enter(self, call: DirectCall, prepared: Prepared) -> CallInfo:
+        """A call begins, to be left by `fail` or `leave` from now on; notes who calls where that is known at once.
+
+        Raises AioRpcError where no call is taken, UsageError when the channel is closed, and Overloaded.
+        """
+        channel = self._channel
+        if not channel.takes_all and (refusal := channel.refusal()) is not None:
+            raise refusal.error()
+        told = prepared.told
+        info = call.info = CallInfo(
+            self._make_id(),
+            self._method,
+            self._now_s(),
+            told.client_request_id,
+            told.surface,
+            told.knobs,
+            told.forwarded_for,
+            told.traceparent,
+        )
+        call.prepared = prepared
+        channel.running.add(call)
+        self._door.enter()
+        call.is_inside = True
+        known, secret = self._known, prepared.secret
+        if known is not None and secret and (principal := known(secret)) is not None:
+            info.principal, info.credential = principal, secret
+        return info
+
+    async def identify(self, info: CallInfo, prepared: Prepared) -> None:
+        """Checks who calls. Raises the reason why nobody is let in."""
+        if self._check is not None:
+            info.principal = await self._check(prepared.sent)
+            info.credential = prepared.sent.told
+
+    def fail(self, call: DirectCall, error: BaseException) -> BaseException:
+        """A call ends because of what was raised; gives what its caller is told."""
+        info = call.info
+        if info is None:
+            return error
+        self._go(call)
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                self._status.cancelled(info)
+                return error if call.task.cancelling() > call.cancels else end_of(call, HANDLER_CANCELLED)
+            if isinstance(error, Exception):
+                told = self._status.fail(info, error)
+                return end_of(call, self._limits.outcome(Outcome(told.code, told.message), told.trailing))
+            return error
+        finally:
+            call.end()
+
+    def give_up(self, call: DirectCall, reason: BaseException) -> BaseException:
+        """A call ends because its caller takes nothing more; gives the reason back."""
+        info = call.info
+        self._go(call)
+        self._status.cancelled(info)
+        call.end()
+        return reason
+
+    def leave(self, call: DirectCall) -> None:
+        """A call was served. Raises what its caller is told that has ended it meanwhile."""
+        info = call.info
+        self._go(call)
+        try:
+            self._leave(info, call.prepared)
+            if call.outcome is not None:
+                raise end_of(call, call.outcome)
+        finally:
+            call.end()
+
+    def _leave(self, info: CallInfo, prepared: Prepared) -> None:
+        """Counts and logs a call that was answered."""
+        principal = info.principal
+        if principal is not prepared.form_of:
+            prepared.form, prepared.form_of = self._status.form_of(info), principal
+        if prepared.form is None:
+            self._status.leave(info)
+        else:
+            self._status.leave_well(info, prepared.form, self._now_s() - info.started_s)
+
+    def _go(self, call: DirectCall) -> None:
+        """The call is not inside any more."""
+        call.info = None
+        if call.is_inside:
+            self._door.leave()
+        self._channel.running.discard(call)
 
     def head(self, pairs: Pairs, body: bytes = b"") -> Answer | Outcome:
         """An answer with its metadata, or what comes instead when these cannot be sent."""
-        texts, limit_bytes = texts_from_server(pairs), self._limits.metadata_bytes
+        texts, limit_bytes = texts_of(pairs), self._limits.metadata_bytes
         if texts is not None and (texts.size_bytes <= limit_bytes or limit_bytes < 0):
             return Answer(body, texts.names, texts.values, True)
         try:
@@ -101,45 +200,47 @@ class DirectMethod(DirectEntry):
 
     async def answer(self, call: DirectCall, prepared: Prepared, body: bytes) -> Answer:
         """Makes a call; see `Direct`."""
-        refusal = self._channel.refusal()
-        if refusal is not None:
-            raise refusal.error()
-        status, door, running = self._status, self._door, self._channel.running
-        info = status.enter(self._method, prepared.told)
-        running.add(call)
         try:
-            door.enter()
-            try:
-                if self._check is not None:
-                    info.principal = await self._check(prepared.sent)
-                    info.credential = prepared.sent.told
-                answer = await self._serve(info, body)
-            finally:
-                door.leave()
-        except asyncio.CancelledError:
-            status.cancelled(info)
-            if call.task.cancelling() > call.cancels:
-                raise
-            raise end_of(call, HANDLER_CANCELLED) from None
-        except Exception as error:  # noqa: BLE001  # the border: whatever a service raises ends here
-            told = status.fail(info, error)
-            raise end_of(call, self._limits.outcome(Outcome(told.code, told.message), told.trailing)) from None
-        else:
-            return self._answered(call, info, answer)
-        finally:
-            running.discard(call)
-            call.end()
+            served = await self.start(call, prepared, body)
+        except BaseException as error:  # noqa: BLE001  # the border: whatever a service raises ends here
+            raise self.fail(call, error) from None
+        return self.finish(call, served)
 
-    def _answered(self, call: DirectCall, info: CallInfo, body: bytes) -> Answer:
-        made = self.head(info.outgoing(), body)
-        if isinstance(made, Outcome):
-            self._status.cancelled(info)
-            raise made.error()
-        self._status.leave(info)
-        if call.outcome is not None:
-            raise end_of(call, call.outcome)
-        if len(body) > self.max_bytes:
-            refusal = self._limits.refuse_bytes(_message_bytes(len(body)), "SERVER", "CLIENT")
+    def start(self, call: DirectCall, prepared: Prepared, body: bytes) -> Awaitable[bytes]:
+        """Makes a call in parts, for callers that await themselves what serves it.
+
+        What is awaited goes to `finish`; what is raised, here or by what is awaited, to `fail`.
+        """
+        info = self.enter(call, prepared)
+        if info.principal is None and self._check is not None:
+            return self._serve_checked(info, prepared, body)
+        return self._serve(info, body)
+
+    async def _serve_checked(self, info: CallInfo, prepared: Prepared, body: bytes) -> bytes:
+        await self.identify(info, prepared)
+        return await self._serve(info, body)
+
+    def finish(self, call: DirectCall, served: bytes) -> Answer:
+        """The answer of a call that was served. Raises as `answer`; what it raised `fail` gives back as it is."""
+        info: CallInfo = call.info
+        call.info = None
+        self._door.leave()
+        self._channel.running.discard(call)
+        try:
+            made = self.head(info.outgoing(), served)
+            if isinstance(made, Outcome):
+                self._status.cancelled(info)
+                raise made.error()
+            self._leave(info, call.prepared)
+            if call.outcome is not None:
+                raise end_of(call, call.outcome)
+        finally:
+            if call.cancels or call.end_told is not None:
+                call.end()
+            elif call.outcome is None:
+                call.outcome = OK
+        if len(served) > self.max_bytes:
+            refusal = self._limits.refuse_bytes(_message_bytes(len(served)), "SERVER", "CLIENT")
             if refusal is not None:
                 raise refusal.error(made.metadata)
         return made

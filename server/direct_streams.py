@@ -4,15 +4,14 @@ An id, the door, identity, the service, then its events as they come, the access
 Nothing is told to the caller before the first events, so that until then every failure is a status.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final
 
-from server.direct import Chain, DirectEntry, Prepared, end_of
+from server.direct import Chain, DirectEntry, Prepared
 from server.inprocess.direct import DirectCall, Sink
 from server.inprocess.metadata import Pairs
 from server.inprocess.registry import RawStream
-from server.inprocess.rpc import HANDLER_CANCELLED, Outcome
+from server.inprocess.rpc import Outcome
 from server.interceptors.context import CallInfo
 
 # What an event has around it in the message that it would be in: a tag, and a length of at most five bytes.
@@ -40,40 +39,16 @@ class DirectStreamMethod(DirectEntry):
 
     async def stream(self, call: DirectCall, prepared: Prepared, body: bytes, sink: Sink) -> None:
         """Makes a call; see `server.inprocess.direct.DirectStream`."""
-        refusal = self._channel.refusal()
-        if refusal is not None:
-            raise refusal.error()
-        status, door, running = self._status, self._door, self._channel.running
-        info = status.enter(self._method, prepared.told)
-        running.add(call)
         try:
-            door.enter()
-            try:
-                if self._check is not None:
-                    info.principal = await self._check(prepared.sent)
-                    info.credential = prepared.sent.told
-                await self._hand_over(info, self._serve(info, body, sink.push), sink)
-            finally:
-                door.leave()
-        except asyncio.CancelledError:
-            status.cancelled(info)
-            if call.task.cancelling() > call.cancels:
-                raise
-            raise end_of(call, HANDLER_CANCELLED) from None
+            info = self.enter(call, prepared)
+            if info.principal is None and self._check is not None:
+                await self.identify(info, prepared)
+            await self._hand_over(info, self._serve(info, body, sink.push), sink)
         except _NotTakenError as error:
-            status.cancelled(info)
-            raise error.reason from None
-        except Exception as error:  # noqa: BLE001  # the border: whatever a service raises ends here
-            told = status.fail(info, error)
-            outcome = self._limits.outcome(Outcome(told.code, told.message), told.trailing)
-            raise end_of(call, outcome) from None
-        else:
-            status.leave(info)
-            if call.outcome is not None:
-                raise end_of(call, call.outcome)
-        finally:
-            running.discard(call)
-            call.end()
+            raise self.give_up(call, error.reason) from None
+        except BaseException as error:  # noqa: BLE001  # the border: whatever a service raises ends here
+            raise self.fail(call, error) from None
+        self.leave(call)
 
     async def _hand_over(self, info: CallInfo, events: AsyncGenerator[list[bytes], None], sink: Sink) -> None:
         """Gives the caller all events, the initial metadata with the first."""

@@ -44,7 +44,7 @@ class Metering:
 
     def count_rpc(self, method: str, code: str) -> None:
         """Counts a call that has ended, by `/package.Service/Method` and the name of its status."""
-        self._rpcs.add((method, code))
+        self._rpcs.cell((method, code))[0] += 1
 
     def show_ledger(self, ledger: BatchLedger) -> None:
         """Shows what becomes of request records."""

@@ -43,6 +43,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._measure = partial(usage_of_stream, parts.calibration)
         self._recall = Recall(parts)
 
     async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
@@ -58,7 +59,8 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(prepared)
+            if (admitted := self._admit(prepared)) is not None:
+                await admitted
             answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
             if share is not None:
                 share.tell(operation)
@@ -102,7 +104,7 @@ class Pipeline:
         try:
             prepared = await self._prepare(operation, body, read)
             share = prepared.share
-            await self._admit(prepared)
+            await (self._admit(prepared) or _nothing())
             live = await self._open_shared(prepared)
             if share is not None:
                 share.tell(operation)
@@ -233,12 +235,15 @@ class Pipeline:
             self._recall.learn(operation, body, share, known)
         return Prepared(operation, request, asked, share, mode, hedges)
 
-    async def _admit(self, prepared: Prepared) -> None:
-        """Counts the call, now that nothing but a provider can refuse it, and tells where the limits stand."""
+    def _admit(self, prepared: Prepared) -> Awaitable[None] | None:
+        """Counts the call, now that nothing but a provider can refuse it; None if it need not be counted."""
         self._parts.ledger.check()
+        free = self._parts.admission.is_free(prepared.operation.call.principal)
+        return None if free else self._admit_by_count(prepared)
+
+    async def _admit_by_count(self, prepared: Prepared) -> None:
+        """Counts the call of a principal who has limits, and tells where these stand."""
         operation, call = prepared.operation, prepared.operation.call
-        if self._parts.admission.is_free(call.principal):
-            return
 
         def tell(standings: Sequence[Standing]) -> None:
             call.announce(rate_metadata(standings))
@@ -274,7 +279,7 @@ class Pipeline:
         operation, calibration, line = prepared.operation, self._parts.calibration, self._parts.line
         if line is None or not operation.candidates or not line.has_room(operation.candidates):
             await self._find_room(operation, prepared)
-        served = await self._parts.dispatcher.complete(prepared.errand(calibration))
+        served = await self._parts.dispatcher.complete(prepared.errand(self._measure))
         answer, attempt, facts = served.answer, served.attempt, served.answer.facts
         usage = usage_of_answer(calibration, attempt.candidate, answer, operation.prompt_tokens)
         operation.served, operation.answered_model = attempt.candidate, facts.model or ""
@@ -288,7 +293,7 @@ class Pipeline:
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""
         await self._find_room(prepared.operation, prepared)
-        return await self._parts.dispatcher.stream(prepared.errand(self._parts.calibration))
+        return await self._parts.dispatcher.stream(prepared.errand(self._measure))
 
     async def _open_shared(self, prepared: Prepared) -> Stream:
         if prepared.share is None:
@@ -365,3 +370,7 @@ class Pipeline:
         # Of a stream that several follow only the one who reads it learns.
         learns = isinstance(live, LiveStream)
         return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
+
+
+async def _nothing() -> None:
+    """Nothing has to be waited for."""

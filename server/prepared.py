@@ -1,17 +1,15 @@
 """A request that was read, between its reading and its settling: what the steps of the pipeline hand on."""
 
-from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
 
-from server.chat.calibration import Calibration
 from server.chat.request import ChatRequest
 from server.chat.view import StreamMode
 from server.limits.admission import USUAL_OUTPUT_TOKENS
-from server.routing.counting import usage_of_stream
 from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Errand
+from server.routing.dispatch.errand import Measure
 from server.routing.operation import Operation
 from server.routing.router import Asked
 from server.sharing import Share
@@ -49,7 +47,7 @@ class Prepared(Struct, frozen=True):
         ask = self.asked.ask
         return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * self.request.choices
 
-    def errand(self, calibration: Calibration) -> Errand:
+    def errand(self, measure: Measure) -> Errand:
         """What the dispatcher is to do for it, once its candidates are known."""
         operation = self.operation
         return Errand(
@@ -59,7 +57,7 @@ class Prepared(Struct, frozen=True):
             operation.trace,
             operation.prompt_tokens,
             self.mode,
-            partial(usage_of_stream, calibration),
+            measure,
             MAX_CALLS,
             False,
             self.hedges,

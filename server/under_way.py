@@ -8,23 +8,22 @@ when it comes back for more. This must not decide when anything ends.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from msgspec import Struct
+
 from server.draining import NO_DRAINS, Counting, DrainRules, Drains, Readable
 from server.errors import ClientGone, Draining, PerpetuoError
 
 
-class Visit:
+class Visit(Struct, eq=False):
     """One request. `is_away` says that its task does something else for it, as sending what is there.
 
     `has_left` says that its caller has.
     """
 
-    __slots__ = ("has_left", "is_away", "is_given_up", "task")
-
-    def __init__(self, task: "asyncio.Task[object]") -> None:
-        self.task = task
-        self.is_away = False
-        self.is_given_up = False
-        self.has_left = False
+    task: "asyncio.Task[object]"
+    is_away: bool = False
+    is_given_up: bool = False
+    has_left: bool = False
 
     def give_up(self) -> None:
         """Ends the request."""
@@ -63,6 +62,7 @@ class UnderWay:
     def __init__(self, rules: DrainRules = NO_DRAINS) -> None:
         self._visits: set[Visit] = set()
         self.is_over = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.drains = Drains(rules)
 
     def __len__(self) -> int:
@@ -72,7 +72,10 @@ class UnderWay:
         """Notes a request of the running task; it must `leave`. Raises Draining once everything was given up."""
         if self.is_over:
             raise _draining()
-        task = asyncio.current_task()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)  # without the loop it would ask the kernel for the process
         assert task is not None
         visit = Visit(task)
         self._visits.add(visit)

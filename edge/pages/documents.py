@@ -1,11 +1,12 @@
-"""Documents that are made once and sent as they are, with an ETag, and the paths under which the gateway shows them.
+"""Documents that are made when first asked for and sent as they are, with an ETag, and the paths that show them.
 
 Nothing here is fetched from elsewhere and no page may fetch from elsewhere: the content security policy says so.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from typing import Final
 
@@ -60,11 +61,35 @@ class Document:
         await send({"type": "http.response.body", "body": self.body if is_sent else b""})
 
 
+class LateDocument:
+    """A document that is made when somebody first asks for it: most are never asked for."""
+
+    __slots__ = ("_content_type", "_document", "_make")
+
+    def __init__(self, content_type: str, make: Callable[[], str | bytes]) -> None:
+        self._content_type = content_type
+        self._make = make
+        self._document: Document | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the document."""
+        if self._document is None:
+            made = self._make()
+            self._document = Document(self._content_type, made.encode() if isinstance(made, str) else made)
+        await self._document(scope, receive, send)
+
+
+class _Description(msgspec.Struct, frozen=True):
+    """What of the description is needed to tell which pages there are."""
+
+    reasons: tuple[Reason, ...] = msgspec.field(name=REASONS_MEMBER)
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A path that ends in a slash: its own document, and a 404 for whatever below it is not a document."""
 
-    index: Document
+    index: LateDocument
     hint: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,31 +101,35 @@ class Folder:
 
 def document_pages() -> dict[str, ASGIApp]:
     """The pages by path, all made from the description that ships with the gateway. They ask for no credential."""
-    document = msgspec.json.decode(shipped_document())
-    reasons = msgspec.convert(document[REASONS_MEMBER], tuple[Reason, ...])
+    reasons = msgspec.json.decode(shipped_document(), type=_Description).reasons
     static = files("edge.pages").joinpath("static")
-    reader = Document(HTML, static.joinpath("docs.html").read_bytes())
+    reader = LateDocument(HTML, static.joinpath("docs.html").read_bytes)
     pages: dict[str, ASGIApp] = {
-        DESCRIPTION_PATH: Document(JSON, msgspec.json.encode(document)),
+        DESCRIPTION_PATH: LateDocument(JSON, _description),
         READER_PATH: reader,
         f"{READER_PATH}/": Folder(reader, f"The pages begin at {READER_PATH}."),
     }
     for name, content_type in _STATIC.items():
-        pages[f"{READER_PATH}/{name}"] = Document(content_type, static.joinpath(name).read_bytes())
+        pages[f"{READER_PATH}/{name}"] = LateDocument(content_type, static.joinpath(name).read_bytes)
     return pages | _error_pages(reasons)
 
 
+def _description() -> bytes:
+    return msgspec.json.format(shipped_document(), indent=-1)
+
+
 def _error_pages(reasons: tuple[Reason, ...]) -> dict[str, ASGIApp]:
-    index = Document(HTML, index_html(reasons).encode())
+    index = LateDocument(HTML, partial(index_html, reasons))
     pages: dict[str, ASGIApp] = {
         DOCS_PATH: Folder(index, f"{DOCS_PATH} lists every error reason."),
         DOCS_PATH.rstrip("/"): index,
-        f"{DOCS_PATH}index.md": Document(MARKDOWN, index_markdown(reasons).encode()),
+        f"{DOCS_PATH}index.md": LateDocument(MARKDOWN, partial(index_markdown, reasons)),
     }
     for reason in reasons:
         # Over gRPC the reason is told in upper case.
-        pages[reason.docs_url] = pages[DOCS_PATH + reason.reason] = Document(HTML, reason_html(reason).encode())
-        pages[f"{reason.docs_url}.md"] = Document(MARKDOWN, reason_markdown(reason).encode())
+        page = LateDocument(HTML, partial(reason_html, reason))
+        pages[reason.docs_url] = pages[DOCS_PATH + reason.reason] = page
+        pages[f"{reason.docs_url}.md"] = LateDocument(MARKDOWN, partial(reason_markdown, reason))
     return pages
 
 

@@ -148,7 +148,7 @@ class DirectMethod:
         """What calls with these metadata have in common; None: they have to be made with messages."""
         return None if self._is_refused or self._tunnel_now() is None else Prepared(metadata)
 
-    async def answer(self, call: DirectCall, prepared: Prepared, body: bytes) -> Body:
+    async def start(self, call: DirectCall, prepared: Prepared, body: bytes) -> Body:
         """Makes a call. Raises AioRpcError, UsageError when the channel is closed, and CancelledError."""
         tunnel = self._tunnel_now()
         if tunnel is None or not tunnel.takes(len(body)):
@@ -157,7 +157,7 @@ class DirectMethod:
             prepared.head_id = tunnel.introduce(self._method.name, prepared.metadata)
             prepared.heads = tunnel.heads
         call.tunnel = tunnel
-        call.end = end_told = asyncio.get_running_loop().create_future()
+        call.end = end_told = tunnel.loop.create_future()
         call.id = tunnel.begin_directly(call, prepared.head_id, body)
         try:
             end = await end_told
@@ -169,6 +169,14 @@ class DirectMethod:
         if end is None:
             return await self._answer_plainly(call, prepared, body)
         raise status_error(end, end.initial)
+
+    def finish(self, call: DirectCall, served: Body) -> Body:
+        """What came is the answer."""
+        return served
+
+    def fail(self, call: DirectCall, error: BaseException) -> BaseException:
+        """What was raised is how the call ended."""
+        return error
 
     def refuse(self) -> None:
         """The core does not make such calls."""

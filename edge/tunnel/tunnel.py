@@ -48,7 +48,7 @@ class Tunnel:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._loop = loop = asyncio.get_running_loop()
+        self.loop = loop = asyncio.get_running_loop()
         self._calls: dict[int, Any] = {}
         self.heads: dict[tuple[str, Pairs], int] = {}
         self._next_head_id = 0
@@ -77,7 +77,7 @@ class Tunnel:
 
     async def run(self) -> None:
         """Carries what comes, until the stream ends."""
-        writing = self._loop.create_task(self._write())
+        writing = self.loop.create_task(self._write())
         try:
             async for batch in self._stream:
                 self._read(batch.frames)
@@ -210,7 +210,7 @@ class Tunnel:
                 await self._stream.done_writing()
                 return
             else:
-                self._wake = self._loop.create_future()
+                self._wake = self.loop.create_future()
                 await self._wake
 
     def _wake_up(self) -> None:

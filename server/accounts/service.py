@@ -79,6 +79,10 @@ class Accounts:
         """
         return await self._lookup.authenticate(secret)
 
+    def known_key(self, secret: str) -> Principal | None:
+        """The same where it is known and good without a wait; None: ask `authenticate_key`."""
+        return self._lookup.known(secret)
+
     async def authenticate_token(self, token: str) -> Principal:
         """The user behind a token, acting on the default workspace. Raises TokenInvalid, StoreUnavailable."""
         return await self._sessions.authenticate(token)

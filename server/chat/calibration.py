@@ -17,12 +17,12 @@ MAX_FAMILIES: Final = 1024
 LEAST_WEIGHT: Final = 0.05
 """What the latest call weighs at least; the first ones weigh alike."""
 LEARNT_CALLS: Final = 24
-"""After so many calls of a family, which weighed more than later ones, only every eighth that would cost something to
+"""After so many calls of a family, which weighed more than later ones, only every 32nd that would cost something to
 count is learnt from, and of those that would cost much every 64th."""
 BOUNDS: Final = (0.1, 10.0)
 """No single call says that the estimator is further off than this."""
 
-_ONE_OF: Final = 8
+_ONE_OF: Final = 32
 _ONE_OF_LONG: Final = 64
 _SNAPSHOT: Final = re.compile(r"[-@](?:20\d\d-\d\d-\d\d|20\d{6})\Z")
 
@@ -61,7 +61,7 @@ class Calibration:
     def is_due(self, provider: str, model: str, kind: Kind, *, is_long: bool = False) -> bool:
         """Whether the next call should be learnt from, for those to whom counting costs something; asked once a call.
 
-        The first calls all are, and of later ones every eighth; every 64th where `is_long`: counting costs much.
+        The first calls all are, and of later ones every 32nd; every 64th where `is_long`: counting costs much.
         """
         key = provider, family_of(model), kind
         ratio, count = self._ratios.get(key, (1.0, 0))

@@ -136,13 +136,11 @@ class Way(Protocol):
 def begun(request: WireRequest, timeouts: Timeouts) -> Coming | None:
     """Sends a request the way that the last with its headers went, if that can be done without waiting; else None."""
     headers = request.headers
-    if headers.__class__ is not FixedHeaders or request.others:
+    if not isinstance(headers, FixedHeaders) or (way := headers.written) is None:
         return None
-    if request.grant is not None or request.sign is not None:
+    if request.others or request.grant is not None or request.sign is not None:
         return None
-    assert isinstance(headers, FixedHeaders)
-    way = headers.written
-    return None if way is None else way.begin(request, timeouts)
+    return way.begin(request, timeouts)
 
 
 @runtime_checkable

@@ -47,12 +47,14 @@ class InProcessChannel(grpc.aio.Channel):
         options: Sequence[tuple[str, Any]] = (),
         maximum_concurrent_rpcs: int | None = None,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self.router = Router(registry, interceptors)
         self.limits = _limits(dict(options))
         self._maximum = maximum_concurrent_rpcs
         self.running: set[Running] = set()
+        self.takes_all = maximum_concurrent_rpcs is None
+        """Whether no call is refused; where some are, `refusal` tells."""
         self._direct: Mapping[str, Direct] = {}
         self._direct_streams: Mapping[str, DirectStream] = {}
         self._is_stopping = False
@@ -68,6 +70,7 @@ class InProcessChannel(grpc.aio.Channel):
 
     async def close(self, grace: float | None = None) -> None:
         """Ends the caller's side: no new calls, running ones are cancelled after `grace` seconds."""
+        self.takes_all = False
         self._closed.set()
         await self._wait(grace)
         for rpc in tuple(self.running):
@@ -78,7 +81,7 @@ class InProcessChannel(grpc.aio.Channel):
 
         Returns when all handlers have ended, at the latest 5 s after they were cancelled.
         """
-        self._is_stopping = True
+        self.takes_all, self._is_stopping = False, True
         await self._wait(grace)
         for rpc in tuple(self.running):
             rpc.drop(_STOPPED)
@@ -142,14 +145,14 @@ class InProcessChannel(grpc.aio.Channel):
     def prepare(self, method: str, metadata: MetadataLike | None) -> Rpc:
         """A call that has not been started; raises UsageError when closed, InternalError for bad metadata."""
         self._refuse_when_closed()
-        return Rpc(self._loop, method, from_client(metadata), self.limits)
+        return Rpc(self.loop, method, from_client(metadata), self.limits)
 
     def start(self, rpc: Rpc, timeout: float | None) -> None:
         """Runs the handler, unless the call has to be refused."""
         if not self.admit(rpc, timeout):
             return
         context = InProcessContext(rpc)
-        rpc.task = self._loop.create_task(serve(context, self.router), context=self._context.copy())
+        rpc.task = self.loop.create_task(serve(context, self.router), context=self._context.copy())
         self.running.add(rpc)
         rpc.task.add_done_callback(partial(self._ended, context))
 

@@ -46,12 +46,19 @@ class Answer(Struct, frozen=True):
 
 
 class DirectCall(Struct, eq=False):
-    """One call in `task`. `cancels` counts how often the task was cancelled from here; `is_gone`: by its caller."""
+    """One call in `task`. `cancels` counts how often the task was cancelled from here; `is_gone`: by its caller.
+
+    `info` is what who serves it knows of it as long as it runs, `prepared` what it has in common with others, and
+    `is_inside` whether it was let in at the door.
+    """
 
     task: asyncio.Task[Any]
     outcome: Outcome | None = None
     is_gone: bool = False
     cancels: int = 0
+    info: Any = None
+    prepared: Any = None
+    is_inside: bool = False
     end_told: asyncio.Future[None] | None = None
 
     def cancel(self, details: str = LOCALLY_CANCELLED) -> bool:

@@ -46,9 +46,19 @@ class Texts(Struct, frozen=True):
     size_bytes: int
 
 
-def texts_from_server(pairs: Pairs) -> Texts | None:
+def texts_of(pairs: Pairs, allowed: frozenset[str] = _SERVER_MAY_SEND) -> Texts | None:
     """What a handler sends, where all of it is text that can be sent; None where each has to be looked at."""
-    return _texts(pairs, _SERVER_MAY_SEND) if pairs else Texts((), (), 0)
+    if not pairs:
+        return Texts((), (), 0)
+    try:
+        names, values = zip(*pairs, strict=True)
+        text = "".join(values)
+        names_bytes = _text_names_bytes(names, allowed)
+    except (TypeError, ValueError, InvalidMetadataError):
+        return None
+    if names_bytes < 0 or not text.isascii() or not text.isprintable():
+        return None
+    return Texts(names, values, names_bytes + len(text))
 
 
 def size_bytes(pairs: Pairs) -> int:
@@ -59,22 +69,10 @@ def size_bytes(pairs: Pairs) -> int:
 def _checked(metadata: MetadataLike, allowed: frozenset[str]) -> Pairs:
     """All entries at once where they are text under names that always come together, else one by one."""
     pairs = tuple(metadata)
-    texts = _texts(pairs, allowed)
+    texts = texts_of(pairs, allowed)
     if texts is not None:
         return tuple(zip(texts.names, texts.values, strict=True))
     return tuple([_pair(key, value, allowed) for key, value in pairs])
-
-
-def _texts(pairs: Pairs, allowed: frozenset[str]) -> Texts | None:
-    try:
-        names, values = zip(*pairs, strict=True)
-        text = "".join(values)
-        names_bytes = _text_names_bytes(names, allowed)
-    except (TypeError, ValueError, InvalidMetadataError):
-        return None
-    if names_bytes < 0 or not text.isascii() or not text.isprintable():
-        return None
-    return Texts(names, values, names_bytes + len(text))
 
 
 def _pair(key: object, value: object, allowed: frozenset[str]) -> tuple[str, str | bytes]:

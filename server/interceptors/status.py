@@ -19,7 +19,7 @@ from server.interceptors.rich_status import RichStatus, rich_status
 from server.interceptors.rules import load_rules
 from server.interceptors.shedding import OPEN, Door
 from server.interceptors.wrapping import Behavior, Context, Handler, wrap
-from server.telemetry.logs import CallLine, LineLogger
+from server.telemetry.logs import CallLine, LineForm, LineLogger
 
 _FIXED_TEXT = "The gateway failed. The operator's log has the details under this request id."
 _OK = "OK"
@@ -57,8 +57,9 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         count: Callable[[str, str], None] = count_nowhere,
     ) -> None:
         self._log = log
+        self._lines = log if isinstance(log, LineLogger) else None
         self._has_access_log = has_access_log
-        self._make_id = make_id or partial(new_id, "req_")
+        self.make_id = make_id or partial(new_id, "req_")
         self._count = count
         self._rules = load_rules()
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
@@ -118,7 +119,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
     def enter(self, method: str, told: Told) -> CallInfo:
         """A call begins; it has to `leave` or to `fail`."""
-        info = call_of(self._make_id(), method, asyncio.get_running_loop().time(), told)
+        info = call_of(self.make_id(), method, asyncio.get_running_loop().time(), told)
         enter_call(info)
         return info
 
@@ -151,27 +152,41 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         self._count(info.method, code)
         if not self._has_access_log:
             return
-        principal = info.principal
-        elapsed_s = asyncio.get_running_loop().time() - info.started_s
-        line = CallLine(
-            "",
-            "info",
-            "call",
-            info.request_id,
-            info.method,
-            code,
-            reason,
-            round(elapsed_s * 1000, 2),
-            info.surface,
-            info.client_request_id,
-            None if principal is None else principal.user_id,
-            None if principal is None else principal.workspace_id,
-            None if principal is None else principal.key_id,
-        )
-        if isinstance(self._log, LineLogger):
-            self._log.call(line)
+        line = _line(info, code, reason, asyncio.get_running_loop().time() - info.started_s)
+        if self._lines is not None:
+            self._lines.call(line)
         else:
             self._log.info(line.event, **line.fields)
+
+    def form_of(self, info: CallInfo) -> LineForm | None:
+        """What the lines of calls like that have in common if they are answered; None: `leave` them one by one."""
+        lines = self._lines
+        return None if lines is None or not self._has_access_log else lines.form_of(_line(info, _OK, None, 0.0))
+
+    def leave_well(self, info: CallInfo, form: LineForm, took_s: float) -> None:
+        """The same as `leave` for a call of that form that was answered."""
+        self._count(info.method, _OK)
+        if self._lines is not None:
+            self._lines.well(form, info.request_id, round(took_s * 1000, 2))
+
+
+def _line(info: CallInfo, code: str, reason: str | None, took_s: float) -> CallLine:
+    principal = info.principal
+    return CallLine(
+        "",
+        "info",
+        "call",
+        info.request_id,
+        info.method,
+        code,
+        reason,
+        round(took_s * 1000, 2),
+        info.surface,
+        info.client_request_id,
+        None if principal is None else principal.user_id,
+        None if principal is None else principal.workspace_id,
+        None if principal is None else principal.key_id,
+    )
 
 
 def _announced(info: CallInfo) -> list[tuple[str, str]]:

@@ -94,7 +94,12 @@ class Door:
         if now_s - self._coming_since_s > COMING_S:
             is_recent = now_s - self._coming_since_s < 2 * COMING_S
             self._came, self._coming, self._coming_since_s = self._coming if is_recent else 0, 0, now_s
-        cause = self._cause(self.inside + self._coming + self._came + self._waiting)
+        taken = self.inside + self._coming + self._came + self._waiting
+        if taken < self._max_inside and self._waiting < MOST_WAITING and not self._throttle.is_on:
+            self.is_shut = False
+            self._coming += 1
+            return None
+        cause = self._cause(taken)
         self.is_shut = cause is not None
         if cause is None:
             self._coming += 1

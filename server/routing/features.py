@@ -13,6 +13,7 @@ from server.routing.complexity import Features
 _HEAD_CHARACTERS = 700
 _TAIL_CHARACTERS = 300
 _SYSTEM = frozenset({"system", "developer"})
+_LONGEST = _HEAD_CHARACTERS + _TAIL_CHARACTERS
 
 
 class Needs(Struct, frozen=True):
@@ -48,8 +49,8 @@ def features_of(view: ChatView, prompt_tokens: Tokens) -> Features:
     text = ""
     if last is not None:
         content = last.content
-        text = content if content.__class__ is str and isinstance(content, str) else _text(last)
-        if len(text) > _HEAD_CHARACTERS + _TAIL_CHARACTERS:
+        text = content if isinstance(content, str) else _text(last)
+        if len(text) > _LONGEST:
             text = _ends(text)
     tools = view.tools
     return Features(text, prompt_tokens, turns, len(tools) if isinstance(tools, list) else 0)
@@ -75,7 +76,7 @@ def plain_needs_of(view: ChatView) -> Needs:
     one, other = view.max_tokens, view.max_completion_tokens
     if one is UNSET and other is UNSET:
         return _NOTHING_SPECIAL
-    output_tokens = _least(one, other)
+    output_tokens = one if other is UNSET and isinstance(one, int) else _least(one, other)
     return Needs(False, False, False, output_tokens) if output_tokens else _NOTHING_SPECIAL
 
 

@@ -60,7 +60,8 @@ def plan_of(ask: Ask, world: World) -> Plan:
 def _plan(ask: Ask, world: World) -> Plan:
     rejected: list[Rejected] = []
     possible = _naming(ask, world, rejected) if ask.model else _choosing(world)
-    return Plan(tuple([(option, _bar_of_name(ask, option, world)) for option in possible]), tuple(rejected))
+    steps = tuple([(option, _bar_of_name(ask, option, world)) for option in possible])
+    return Plan(steps, tuple(rejected), steps[0][0] if len(steps) == 1 and steps[0][1] is None else None)
 
 
 def _naming(ask: Ask, world: World, rejected: list[Rejected]) -> list[Option]:

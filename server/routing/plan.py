@@ -84,15 +84,14 @@ class Option(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """The candidates in the order of the entries, each with what takes it away in any case, and who is none at all."""
+    """The candidates in the order of the entries, each with what takes it away in any case, and who is none at all.
+
+    `alone` is the only candidate, if there is but one and nothing takes it away in any case.
+    """
 
     steps: tuple[tuple[Option, Rejected | None], ...]
     rejected: tuple[Rejected, ...]
-
-    @property
-    def alone(self) -> Option | None:
-        """The only candidate, if there is but one and nothing takes it away in any case."""
-        return self.steps[0][0] if len(self.steps) == 1 and self.steps[0][1] is None else None
+    alone: Option | None = None
 
 
 Plans: TypeAlias = dict[tuple[str, tuple[str, ...], str], Plan]

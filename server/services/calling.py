@@ -23,6 +23,10 @@ class CallInfo(Protocol):
         """Our id of the request."""
 
     @property
+    def started_s(self) -> float:
+        """When it began, in seconds of the loop's clock."""
+
+    @property
     def client_request_id(self) -> str | None:
         """The caller's own id, only logged."""
 
@@ -81,13 +85,17 @@ class Calls:
 
     def begun(self, info: CallInfo, face: str = "", push: Push | None = None, remaining_s: float | None = None) -> Call:
         """The same of a call that is at hand, `remaining_s` seconds before its caller's deadline, if it has one."""
-        now = asyncio.get_running_loop().time()
-        allowed_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
+        longest_s = self._longest_s
+        if remaining_s is None:
+            now = info.started_s
+        else:
+            now = asyncio.get_running_loop().time()
+            longest_s = min(remaining_s, longest_s)
         return Call(
             info.request_id,
             info.principal or _known(info.principal),
             now,
-            now + allowed_s,
+            now + longest_s,
             f"{info.surface}/{face}" if face else info.surface,
             info.client_request_id,
             info.knobs,

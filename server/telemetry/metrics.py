@@ -5,7 +5,7 @@ have more than `MAX_SERIES`, or the gateway does not start. Shown in Prometheus'
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -44,6 +44,7 @@ class Metrics:
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         self._max_series = max_series
         self._families: dict[str, Family] = {}
+        self._before: list[Callable[[], None]] = []
 
     @property
     def series(self) -> int:
@@ -75,8 +76,14 @@ class Metrics:
         self._families[named.name] = family
         return family
 
+    def on_look(self, count: Callable[[], None]) -> None:
+        """Has `count` called before values are read, for who counts later than things happen."""
+        self._before.append(count)
+
     def snapshot(self) -> tuple[Shown, ...]:
         """All values as they are now. Call it on the event loop."""
+        for count in self._before:
+            count()
         return tuple(_shown(family) for family in self._families.values())
 
 

@@ -90,7 +90,8 @@ class HttpResponse(Struct, eq=False):
         assert self._line is not None
         timeouts, loop = self._timeouts, self._line.loop
         self._loop = loop
-        self._touched_s = self._given_s = now_s = loop.time()
+        # What is sent at once begins as it is sent.
+        self._touched_s = self._given_s = now_s = loop.time() if self._request is None else self._started_s
         self._idle_s = timeouts.idle_s
         self.arrival = self._waiter = loop.create_future()
         first_s, total_s = now_s + timeouts.first_byte_s, self._started_s + timeouts.total_s

@@ -63,6 +63,7 @@ _CASES: Final = {
     "large": Case("whole", "large"),
     "repeated": Case("whole", "repeated"),
     "messages": Case("whole", "messages", path="/v1/messages"),
+    "messages-paced": Case("paced", "messages_stream", one_in=8, path="/v1/messages"),
     "apart": Case("whole", "unary", is_apart=True, connections=8),
     "apart-paced": Case("paced", "stream", one_in=4, is_apart=True, connections=8),
     "grpc": Case("whole", "unary", is_typed=True),

@@ -32,7 +32,7 @@ def request(*, stream: bool = False, temperature: float = 0.7, sentences: int = 
     return json.dumps(body).encode()
 
 
-def messages_request() -> bytes:
+def messages_request(*, stream: bool = False) -> bytes:
     """The same request in the form of the Messages API."""
     body: dict[str, object] = {
         "model": MODEL,
@@ -41,6 +41,8 @@ def messages_request() -> bytes:
         "temperature": 0.7,
         "max_tokens": 256,
     }
+    if stream:
+        body["stream"] = True
     return json.dumps(body).encode()
 
 
@@ -52,6 +54,7 @@ def bodies() -> dict[str, bytes]:
         "large": request(sentences=_LARGE_SENTENCES),
         "repeated": request(temperature=0),
         "messages": messages_request(),
+        "messages_stream": messages_request(stream=True),
     }
 
 

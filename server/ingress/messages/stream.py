@@ -16,6 +16,7 @@ from server.chat.request import ChatRequest
 from server.ingress.calls import CallQueue, PendingCall
 from server.ingress.carried import Carried, pack
 from server.ingress.chat_answer import ChatUsage, Choice, Completion, RawMember, read_completion, read_usage
+from server.ingress.messages.alike import Alike
 from server.ingress.messages.answer import ENCODER, text_of, with_metadata
 from server.ingress.messages.words import message_id, stop_reason, usage_of
 
@@ -23,6 +24,8 @@ Members = dict[str, Any]
 
 _PING: Final = b'{"type":"ping"}'
 _STOP: Final = b'{"type":"message_stop"}'
+_BEFORE_TEXT: Final = b'{"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":"'
+_AFTER_TEXT: Final = b'"}}'
 
 
 class _Typed(Struct, gc=False):
@@ -48,16 +51,22 @@ class MessageEvents:
         self._metadata: RawMember = UNSET
         self._is_begun = False
         self._ending: list[Raw] = []
+        self._alike = Alike()
+        self._before_text = b""
 
     def feed(self, chunks: Iterable[bytes]) -> list[bytes]:
         """The events that chunks are."""
         for data in chunks:
+            if self._open == "text" and (text := self._alike.text_of(data)) is not None:
+                self._out.append(self._before_text + text + _AFTER_TEXT)
+                continue
             chunk = read_completion(data)
             self._metadata = chunk.gateway_metadata or self._metadata
             if isinstance(chunk.native, Raw):
                 self._pass(chunk.native)
             elif not self._ending:
                 self._take(chunk)
+                self._alike.learn(data, chunk)
         return self._taken()
 
     def finish(self) -> list[bytes]:
@@ -177,6 +186,7 @@ class MessageEvents:
         self._close()
         self._index += 1
         self._open = block["type"] if isinstance(block, dict) else "block"
+        self._before_text = _BEFORE_TEXT % self._index
         self._out.append(ENCODER.encode({"type": "content_block_start", "index": self._index, "content_block": block}))
 
     def _delta(self, delta: Members) -> None:

@@ -14,6 +14,7 @@ from server.ledger.spool.frames import MARK_BYTES, frame
 SUFFIX = ".spool"
 
 _CHUNK = bytes(64 * 1024)
+_NOT_NEEDED: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
 
 class Segment:
@@ -33,6 +34,7 @@ class Segment:
         self._descriptor = descriptor
         self._map = mmap.mmap(descriptor, size_bytes)
         self.end_bytes = 0
+        self._released_bytes = 0
 
     @classmethod
     def create(cls, directory: Path, number: int, size_bytes: int) -> Self:
@@ -71,6 +73,13 @@ class Segment:
     def written(self) -> bytes:
         """A copy of what was written."""
         return self._map[: self.end_bytes]
+
+    def release(self) -> None:
+        """Takes what was written out of this process's memory. It is in the file, and the kernel has the pages."""
+        written = self.end_bytes - self.end_bytes % mmap.PAGESIZE
+        if _NOT_NEEDED is not None and written > self._released_bytes:
+            self._map.madvise(_NOT_NEEDED, self._released_bytes, written - self._released_bytes)
+            self._released_bytes = written
 
     @property
     def mark(self) -> bytes:

@@ -124,12 +124,14 @@ class Spool:
         return self._syncer.secured()
 
     def tidy(self) -> None:
-        """Removes the segments that nobody needs."""
+        """Removes the segments that nobody needs, and keeps no more in memory than has to be."""
         if len(self._sealed) > _KEPT_FOR_STARTS:
             self._carry_over()
         for segment in [segment for segment in self._sealed if not segment.is_needed]:
             self._sealed.remove(segment)
             segment.remove()
+        if self._current is not None:
+            self._current.release()
         self._prepare()
 
     @property
@@ -191,6 +193,7 @@ class Spool:
     def _seal(self) -> None:
         """Goes on in the next segment, if there is one."""
         if self._current is not None:
+            self._current.release()
             self._sealed.append(self._current)
         self._current, self._next = self._next, None
 

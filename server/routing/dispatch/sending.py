@@ -7,6 +7,8 @@ judges no failure.
 from collections.abc import Awaitable
 from typing import TypeAlias
 
+from msgspec import UNSET
+
 from server.chat.deployment import Candidate
 from server.chat.media import is_for_bytes
 from server.chat.request import ChatRequest
@@ -73,6 +75,10 @@ class Sending:
         return wire
 
     def _limits(self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool) -> Timeouts:
-        is_reasoning = reasons(request.view, self._model_of(candidate.deployment.provider, candidate.model))
+        facts, view = self._model_of(candidate.deployment.provider, candidate.model), request.view
+        if view.reasoning_effort is UNSET and view.thinking is UNSET:
+            is_reasoning = facts is not None and facts.reasoning
+        else:
+            is_reasoning = reasons(view, facts)
         left_s = errand.deadline - errand.trace.clock.monotonic()
         return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, left_s)

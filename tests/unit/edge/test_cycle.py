@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -31,7 +31,7 @@ class Flow:
     """A connection that takes everything, or nothing until it is drained."""
 
     def __init__(self) -> None:
-        self.write_paused = False
+        self.read_paused = self.write_paused = False
         self.drained = asyncio.Event()
         self.resumed_count = 0
 
@@ -199,22 +199,15 @@ async def test_messages_out_of_order_are_a_defect() -> None:
 
 async def test_an_application_that_fails_before_its_response_is_answered_500() -> None:
     connection = Connection()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise ValueError("no")
-
-    await connection.cycle.run(app)
+    await connection.cycle.fail(ValueError("no"))
     assert b"".join(connection.transport.written).startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
     assert connection.transport.is_closed
 
 
 async def test_an_application_that_leaves_its_response_unfinished_loses_the_connection() -> None:
     connection = Connection()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-    await connection.cycle.run(app)
+    await connection.start()
+    await connection.cycle.conclude()
     assert b"".join(connection.transport.written).startswith(b"HTTP/1.1 200 OK\r\n")
     assert connection.transport.is_closed
     assert connection.completed_count == 0
@@ -254,6 +247,7 @@ async def test_a_writer_waits_for_a_reader_that_is_behind() -> None:
 
 async def test_who_leaves_after_the_response_has_not_departed() -> None:
     connection, told = Connection(), list[str]()
+    connection.flow.read_paused = True
     connection.cycle.watch(lambda: told.append("gone"))
     assert connection.flow.resumed_count == 1
     await connection.start(LENGTH_2)

@@ -63,7 +63,7 @@ def cycle() -> Cycle:
     async def drain() -> None:
         return
 
-    flow: Any = SimpleNamespace(write_paused=False, drain=drain, resume_reading=lambda: None)
+    flow: Any = SimpleNamespace(read_paused=False, write_paused=False, drain=drain, resume_reading=lambda: None)
     transport: Any = SimpleNamespace(is_closing=lambda: False)
     return Cycle({"type": "http"}, transport, flow, lambda: None, keep_alive=True, expect_100_continue=False)
 

@@ -16,6 +16,8 @@ FIRST = BEFORE + b"2" + AFTER + b"{}"
 class Flow:
     """Nothing is paused."""
 
+    read_paused = write_paused = False
+
     def resume_reading(self) -> None:
         """As it is."""
 
@@ -50,10 +52,21 @@ SAME = {
 }
 
 
+BEFORE_IT = pytest.mark.parametrize(
+    "seen",
+    [[], [FIRST], [BEFORE + b"10" + AFTER + b"0123456789"], [FIRST + FIRST]],
+    ids=["first", "after one like it", "after a longer one", "after what is none"],
+)
+
+
+@BEFORE_IT
 @pytest.mark.parametrize("case", SAME)
-def test_a_known_head_gives_the_body_of(case: str) -> None:
+def test_a_known_head_gives_the_body_of(case: str, seen: list[bytes]) -> None:
     data, body = SAME[case]
-    assert known().body_in(data) == body
+    head = known()
+    for each in seen:
+        head.body_in(each)
+    assert head.body_in(data) == body
 
 
 OTHERS = {
@@ -82,9 +95,13 @@ OTHERS = {
 }
 
 
+@BEFORE_IT
 @pytest.mark.parametrize("case", OTHERS)
-def test_a_known_head_does_not_know(case: str) -> None:
-    assert known().body_in(OTHERS[case]) is None
+def test_a_known_head_does_not_know(case: str, seen: list[bytes]) -> None:
+    head = known()
+    for each in seen:
+        head.body_in(each)
+    assert head.body_in(OTHERS[case]) is None
 
 
 UNLEARNT = {
@@ -174,3 +191,32 @@ async def test_a_request_that_no_lane_takes_has_a_scope_of_its_own_and_may_leave
     third = found.next(FIRST, print)
     assert third is not None
     assert third.lane is lanes.lane
+
+
+def test_a_request_that_is_over_makes_room_for_the_next_if_nothing_of_it_is_kept() -> None:
+    first = cycle()
+    found, again_told = known_head(FIRST, first), list[None]().clear
+    assert found is not None
+    first.lanes = Lanes()
+    made = found.next(FIRST, print)
+    assert made is not None
+    assert found.next(FIRST, print) is not made
+    again = found.next(FIRST, print)
+    assert again is not None
+    again.is_spare = again.response_started = again.response_complete = True
+    task: Any = object()
+    again.task = task
+    assert found.next(FIRST, print) is not again  # it is served still
+    spare = found.next(FIRST, print)
+    assert spare is not None
+    spare.is_spare = spare.response_started = spare.response_complete = True
+    spare.keep_alive = False
+    renewed = found.next(BEFORE + b"3" + AFTER + b"[1]", again_told)
+    assert renewed is spare
+    assert (renewed.body, renewed.on_response, renewed.keep_alive, renewed.is_spare) == (
+        b"[1]",
+        again_told,
+        True,
+        False,
+    )
+    assert (renewed.response_started, renewed.response_complete) == (False, False)

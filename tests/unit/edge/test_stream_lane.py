@@ -17,7 +17,7 @@ class Connection:
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
-        self.write_paused = False
+        self.read_paused = self.write_paused = False
         self.has_room = asyncio.Event()
 
     def write(self, data: bytes) -> None:

@@ -3,47 +3,68 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from edge.worker import Worker
 
 
 class Request:
     """A request that is served until it is let go."""
 
+    response_complete = True
+    lane = scope = receive = send = None
+
     def __init__(self) -> None:
         self.ran_in: asyncio.Task[Any] | None = None
         self.task: asyncio.Task[Any] | None = None
         self.done = asyncio.Event()
+        self.error: BaseException | None = None
+        self.is_over = False
 
-    async def run(self, app: Any) -> None:
+    async def serve(self, *_: object) -> None:
         self.ran_in = asyncio.current_task()
         assert self.task is self.ran_in
-        try:
-            await self.done.wait()
-        except asyncio.CancelledError:
-            return
+        await self.done.wait()
+
+    async def fail(self, error: BaseException) -> None:
+        self.error = error
+
+    def end(self) -> None:
+        self.is_over = True
 
 
 class Stage:
-    """A worker and what it has done."""
+    """A worker and what it has done. `is_prompt`: requests are begun at once, by the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_prompt: bool = False) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
-        self.worker = Worker(asyncio.get_running_loop(), self.tasks)
+        self.loop = asyncio.get_running_loop()
+        self.worker = Worker(self.loop, self.tasks)
+        self.is_prompt = is_prompt
 
     async def begun(self) -> Request:
         request = Request()
         given: Any = request
-        self.worker.serve(given, given)
-        assert len(self.tasks) >= 1
+        if self.is_prompt:
+            self.loop.call_soon(self._begin, given)
+        else:
+            self.worker.serve(given, given.serve)
+            assert len(self.tasks) >= 1
         await _settled()
         assert request.ran_in in self.tasks
         return request
+
+    def _begin(self, given: Any) -> None:
+        is_waited_for = bool(self.worker._waiting)  # whether a task is there to begin at once
+        self.worker.serve_now(given, given.serve)
+        assert (given.ran_in is not None) is is_waited_for
 
     async def served(self) -> asyncio.Task[Any]:
         request = await self.begun()
         request.done.set()
         await _settled()
         assert request.ran_in is not None
+        assert (request.is_over, request.task) == (True, None)
         return request.ran_in
 
 
@@ -52,8 +73,12 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_requests_that_follow_each_other_are_served_by_one_task() -> None:
-    stage = Stage()
+PROMPT = pytest.mark.parametrize("is_prompt", [False, True], ids=["soon", "at once"])
+
+
+@PROMPT
+async def test_requests_that_follow_each_other_are_served_by_one_task(is_prompt: bool) -> None:
+    stage = Stage(is_prompt=is_prompt)
     tasks = [await stage.served() for _ in range(3)]
     assert len(set(tasks)) == 1
     assert (stage.tasks, tasks[0].done()) == (set(), False)
@@ -62,8 +87,9 @@ async def test_requests_that_follow_each_other_are_served_by_one_task() -> None:
     assert tasks[0].done()
 
 
-async def test_a_request_does_not_wait_for_the_one_before_it() -> None:
-    stage = Stage()
+@PROMPT
+async def test_a_request_does_not_wait_for_the_one_before_it(is_prompt: bool) -> None:
+    stage = Stage(is_prompt=is_prompt)
     first, second = await stage.begun(), await stage.begun()
     assert first.ran_in is not second.ran_in
     second.done.set()
@@ -82,12 +108,14 @@ async def test_a_task_that_was_cancelled_serves_no_other_request() -> None:
     first.ran_in.cancel()
     await _settled()
     assert first.ran_in.done()
+    assert isinstance(first.error, asyncio.CancelledError)
     assert await stage.served() is not first.ran_in
     stage.worker.stop()
 
 
-async def test_a_task_that_is_cancelled_while_it_waits_is_replaced() -> None:
-    stage = Stage()
+@PROMPT
+async def test_a_task_that_is_cancelled_while_it_waits_is_replaced(is_prompt: bool) -> None:
+    stage = Stage(is_prompt=is_prompt)
     first = await stage.served()
     first.cancel()
     assert await stage.served() is not first
@@ -105,3 +133,30 @@ async def test_nothing_is_left_of_a_connection_that_is_lost_meanwhile() -> None:
     await _settled()
     assert request.ran_in is not None
     assert (request.ran_in.done(), stage.tasks) == (True, set())
+
+
+async def test_a_task_that_is_cancelled_before_it_has_begun_a_request_ends() -> None:
+    stage = Stage()
+    first = await stage.served()
+    request: Any = Request()
+    stage.worker.serve(request, request.serve)
+    first.cancel()
+    await _settled()
+    assert first.cancelled()
+    assert stage.tasks == set()
+    assert await stage.served() is not first
+
+
+async def test_an_application_that_fails_ends_its_request_and_not_the_task() -> None:
+    stage = Stage()
+    request: Any = Request()
+
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    stage.worker.serve(request, fails)
+    await _settled()
+    assert isinstance(request.error, ZeroDivisionError)
+    assert request.is_over
+    assert await stage.served() is not None
+    stage.worker.stop()

@@ -52,6 +52,7 @@ def test_a_snapshot_of_a_model_has_the_models_name() -> None:
     metering = Metering(Catalogue.load())
     dated = replace(ATTEMPT, model="gpt-4o-2024-08-06")
     metering.requests.settle(replace(RECORD, attempts=(dated,)), 0.0, None)
+    metering.requests.count()
     assert list(metering.requests._cost.values) == [("openai", "gpt-4o")]
 
 

@@ -5,12 +5,15 @@ from typing import Any, cast
 
 import pytest
 
-from server.chat.calibration import Calibration
+from server.chat.deployment import Candidate
+from server.chat.prompt_tokens import Tokens
 from server.chat.request import parse_chat_request
+from server.chat.usage import Usage
 from server.prepared import Prepared
 from server.routing.attempt import Trace
 from server.routing.features import needs_of
 from server.routing.operation import Operation
+from server.routing.tail import StreamTail
 from tests.unit.server.piped import call
 from tests.unit.server.routing.scripted import clock, nano_per_token
 
@@ -27,6 +30,10 @@ class _Share:
         return self._has_answer
 
 
+def measure(candidate: Candidate, tail: StreamTail, prompt_tokens: Tokens) -> Usage:
+    return Usage()
+
+
 def prepared(**change: Any) -> Prepared:
     operation = Operation(call(), Trace(clock(), nano_per_token), is_stream=False, content_policy="off")
     operation.prompt_tokens = 7
@@ -36,19 +43,19 @@ def prepared(**change: Any) -> Prepared:
 
 async def test_a_request_of_its_own_has_its_own_deadline() -> None:
     made = prepared()
-    assert made.deadline == made.operation.call.deadline == made.errand(Calibration()).deadline
+    assert made.deadline == made.operation.call.deadline == made.errand(measure).deadline
 
 
 async def test_a_call_that_others_may_wait_for_has_theirs() -> None:
     made = prepared(share=_Share())
-    assert made.deadline == made.errand(Calibration()).deadline == 1e9
+    assert made.deadline == made.errand(measure).deadline == 1e9
 
 
 async def test_an_errand_has_all_that_was_asked_for() -> None:
     made = prepared(mode="continue", hedges=True)
-    errand = made.errand(Calibration())
+    errand = made.errand(measure)
     assert (errand.mode, errand.hedges, errand.prompt_tokens) == ("continue", True, 7)
-    assert (errand.request, errand.trace) == (made.request, made.operation.trace)
+    assert (errand.request, errand.trace, errand.measure) == (made.request, made.operation.trace, measure)
 
 
 @pytest.mark.parametrize(

@@ -309,4 +309,5 @@ async def test_it_counts_in_the_metrics() -> None:
     metrics = RequestMetrics()
     on = knowing(metrics=metrics)
     await ask(on, 3)
+    metrics.count()
     assert metrics._ended["grpc", False, "ok"].requests[0] == 3

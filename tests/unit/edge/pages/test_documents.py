@@ -17,7 +17,7 @@ from perpetuo.v1 import errors_pb2
 
 from edge.app import EdgeOptions, create_app
 from edge.openapi import shipped_document
-from edge.pages.documents import Document, document_pages
+from edge.pages.documents import Document, LateDocument, document_pages
 from edge.serve import serving
 from edge.settings import EdgeSettings
 
@@ -149,6 +149,22 @@ async def test_pages_are_only_read(client: httpx2.AsyncClient) -> None:
 
 def test_an_etag_is_of_the_content() -> None:
     assert Document("text/plain", b"a").etag == Document("text/html", b"a").etag != Document("text/plain", b"b").etag
+
+
+async def test_a_page_is_made_once_and_when_it_is_asked_for() -> None:
+    made: list[str] = []
+
+    def make() -> str:
+        made.append("ü")
+        return made[-1]
+
+    page = LateDocument("text/plain; charset=utf-8", make)
+    assert made == []
+    transport = httpx2.ASGITransport(app=page)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as asking:
+        answers = [await asking.get("/") for _ in range(2)]
+    assert [answer.text for answer in answers] == ["ü", "ü"]
+    assert made == ["ü"]
 
 
 def test_the_reader_is_small_and_asks_nobody_else() -> None:

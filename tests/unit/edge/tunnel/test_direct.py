@@ -61,7 +61,7 @@ def ask(direct: DirectMethod, prepared: Any, body: bytes = b"{}") -> tuple[Any, 
     """A call and the task that waits for it."""
     task: Any = asyncio.current_task()
     call = direct.begin(task)
-    return call, asyncio.ensure_future(direct.answer(call, prepared, body))
+    return call, asyncio.ensure_future(direct.start(call, prepared, body))
 
 
 async def test_a_head_is_sent_once() -> None:

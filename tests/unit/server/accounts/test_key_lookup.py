@@ -42,6 +42,17 @@ async def test_a_key_stands_for_its_user_workspace_and_models(
         ana.user.id, ana.workspace.id, Plan.FREE, key_id=created.key.id, allowed_models=("gpt-4o",)
     )
     assert await lookup.authenticate(created.secret) is principal
+    assert lookup.known(created.secret) is principal
+
+
+async def test_a_key_is_known_without_a_wait_once_it_was_looked_up(lookup: KeyLookup, ana: SignedUp) -> None:
+    assert [lookup.known(secret) for secret in ("", "nothing", ana.api_key)] == [None] * 3
+    principal = await lookup.authenticate(ana.api_key)
+    assert lookup.known(ana.api_key) is principal
+    await lookup.write_uses()
+    assert principal.key_id not in lookup._used_at_s
+    lookup.known(ana.api_key)
+    assert principal.key_id in lookup._used_at_s
 
 
 @pytest.mark.parametrize(
@@ -76,6 +87,7 @@ async def test_an_expired_key_says_so_even_from_memory(
     await lookup.authenticate(created.secret)
     while datetime.now(UTC) < expires_at:
         await database.check()
+    assert lookup.known(created.secret) is None
     with pytest.raises(KeyExpired):
         await lookup.authenticate(created.secret)
 
@@ -90,6 +102,7 @@ async def test_a_revocation_elsewhere_is_seen_within_its_time(
     clock.now_s += FRESH_S - 0.1
     assert await lookup.authenticate(ana.api_key) is principal
     clock.now_s += 0.1
+    assert lookup.known(ana.api_key) is None
     with pytest.raises(KeyRevoked):
         await lookup.authenticate(ana.api_key)
 
@@ -105,6 +118,7 @@ async def test_a_change_here_is_seen_at_once(lookup: KeyLookup, database: Databa
     async with database.write() as tx:
         await tx.keys.set_revoked(principal.key_id, is_revoked=True)
     lookup.forget_key(principal.key_id)
+    assert lookup.known(ana.api_key) is None
     with pytest.raises(KeyRevoked):
         await lookup.authenticate(ana.api_key)
 
@@ -112,8 +126,10 @@ async def test_a_change_here_is_seen_at_once(lookup: KeyLookup, database: Databa
 async def test_a_disabled_user_has_no_keys(lookup: KeyLookup, database: Database, ana: SignedUp) -> None:
     async with database.write() as tx:
         await tx.users.set_disabled(ana.user.id, is_disabled=True)
-    with pytest.raises(KeyRevoked):
-        await lookup.authenticate(ana.api_key)
+    for _ in range(2):
+        with pytest.raises(KeyRevoked):
+            await lookup.authenticate(ana.api_key)
+        assert lookup.known(ana.api_key) is None
 
 
 async def test_keys_in_use_stay_good_while_the_database_is_away(

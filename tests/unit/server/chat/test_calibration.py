@@ -78,14 +78,14 @@ def test_a_family_is_a_model_without_the_date_of_its_snapshot(model: str, family
     assert family_of(model) == family
 
 
-def test_of_a_family_that_is_known_only_every_eighth_call_is_learnt_from() -> None:
+def test_of_a_family_that_is_known_only_every_32nd_call_is_learnt_from() -> None:
     calibration = taught(*[120] * LEARNT_CALLS)
     due = []
-    for _ in range(24):
+    for _ in range(96):
         due.append(calibration.is_due("p", "m", Kind.PROMPT))
         if due[-1]:
             calibration.learn("p", "m", Kind.PROMPT, 100, 120)
-    assert due == [True, *[False] * 7] * 3
+    assert [at + LEARNT_CALLS for at, is_due in enumerate(due) if is_due] == [32, 64, 96]
     assert calibration.ratio("p", "m", Kind.PROMPT) == pytest.approx(1.2)
 
 

@@ -1,6 +1,7 @@
 """What servicers know of their call: who asks, and until when."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -17,6 +18,7 @@ ANN = Principal("usr_1", "ws_1", Plan.FREE, "key_1")
 @dataclass(frozen=True, slots=True)
 class Info:
     request_id: str = "req_1"
+    started_s: float = field(default_factory=time.monotonic)
     client_request_id: str | None = "mine"
     surface: str = "rest"
     principal: Principal | None = ANN

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -318,3 +319,45 @@ async def test_lines_of_calls_keep_their_order_among_others() -> None:
     log.info("third")
     log.flush()
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["first", "call", "third"]
+
+
+def written_by_form(log_format: LogFormat, level: str, line: CallLine) -> list[str]:
+    """The line of a call, and the same by its form if it has one."""
+    stream = io.StringIO()
+
+    async def write() -> None:
+        configure(log_format, level, stream)
+        log = LineLogger("access")
+        log.call(line)
+        form = log.form_of(line)
+        if form is not None:
+            log.well(form, line.request_id, line.latency_ms)
+        log.info("last")
+        log.flush()
+
+    asyncio.run(write())
+    return stream.getvalue().splitlines()[:-1]
+
+
+@pytest.mark.parametrize("latency_ms", [0.0, 1.25, 3.0, 0.07, 123456.78, 0.01])
+@pytest.mark.parametrize("client_request_id", [None, "mine", '"latency_ms":7,"request_id":"'])
+def test_a_line_by_its_form_is_that_of_the_call(client_request_id: str | None, latency_ms: float) -> None:
+    line = msgspec.structs.replace(call_line(client_request_id), latency_ms=latency_ms)
+    lines = written_by_form(LogFormat.JSON, "INFO", line)
+    told = [json.loads(each) for each in lines]
+    stamps = [each.pop("timestamp") for each in told]
+    assert [len(each) for each in stamps] == [len(stamps[0])] * len(stamps)
+    assert told == [told[0]] * len(told)
+    has_escapes = client_request_id is not None and not client_request_id.isalpha()
+    assert len(lines) == (1 if has_escapes else 2)
+    assert len({each.replace(stamp, "") for each, stamp in zip(lines, stamps, strict=True)}) == 1
+
+
+@pytest.mark.parametrize("client_request_id", ["Bearer s3cret", *NASTY.values()])
+def test_what_has_to_be_made_safe_has_no_form(client_request_id: str) -> None:
+    assert len(written_by_form(LogFormat.JSON, "INFO", call_line(client_request_id))) == 1
+
+
+def test_there_are_forms_for_plain_lines_only() -> None:
+    assert len(written_by_form(LogFormat.CONSOLE, "INFO", call_line())) == 1
+    assert written_by_form(LogFormat.JSON, "WARNING", call_line()) == []

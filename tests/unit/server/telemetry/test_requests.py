@@ -11,7 +11,7 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.telemetry.families import OTHER, Counter, Histogram
 from server.telemetry.metrics import Metrics
-from server.telemetry.requests import RequestMetrics
+from server.telemetry.requests import TOGETHER, RequestMetrics
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ATTEMPT = AttemptRecord(1, "prov_1", "openai", "gpt-4o", "ok", 200, NOW, 800, 200, Usage(10, 4, 3, 7, 5), 1_000_000)
@@ -33,6 +33,7 @@ def settled(*records: OperationRecord, waited_s: float = 0.0, overhead_s: float 
         requests.begin()
         requests.settle(record, waited_s, overhead_s)
     assert requests.in_flight == 0
+    metrics.snapshot()
     counted: dict[str, Any] = {}
     for name, family in metrics._families.items():
         if isinstance(family, Counter):
@@ -60,6 +61,18 @@ def test_a_stream_is_counted_once_in_every_respect() -> None:
         "perpetuo_upstream_first_token_seconds": {("openai",): 1},
         "perpetuo_upstream_token_seconds": {("openai",): 1},
     }
+
+
+def test_what_is_counted_together_is_there_for_who_looks() -> None:
+    metrics = Metrics()
+    requests = RequestMetrics(metrics, name_of)
+    for number in range(TOGETHER + 2):
+        requests.begin()
+        requests.settle(RECORD, 0.0, 0.002)
+        assert len(requests._settled) == (number + 1) % TOGETHER
+    seen = {each.named.name: each for each in metrics.snapshot()}
+    assert seen["perpetuo_requests_total"].values == {("rest", "true", "ok"): TOGETHER + 2}
+    assert requests._settled == []
 
 
 def test_an_answer_in_one_piece_has_no_first_token() -> None:
@@ -109,5 +122,6 @@ def test_many_snapshots_of_a_model_are_one_label_and_are_not_all_remembered() ->
     requests = RequestMetrics(Metrics(), lambda provider, model: "gpt-4o")
     for number in range(10_000):
         requests.settle(replace(RECORD, attempts=(replace(ATTEMPT, model=f"gpt-4o-{number}"),)), 0.0, None)
+    requests.count()
     assert len(requests._models) <= 4096
     assert requests._cost.values == {("openai", "gpt-4o"): 10_000_000_000}

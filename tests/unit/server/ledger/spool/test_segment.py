@@ -74,3 +74,38 @@ def test_room_is_written_where_it_cannot_be_allocated(tmp_path: Path, monkeypatc
 def test_other_names_are_not_those_of_segments(name: str) -> None:
     with pytest.raises(ValueError):
         mark_of(Path(name))
+
+
+def resident_kib(path: Path) -> int:
+    """What of a mapped file is in this process's memory."""
+    lines = iter(Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines())
+    mapped = next(line for line in lines if line.endswith(str(path)))
+    assert mapped
+    return next(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells what is resident")
+def test_what_is_written_and_released_takes_no_memory_and_is_still_there(tmp_path: Path) -> None:
+    segment = Segment.create(tmp_path, 1, 256 * 1024)
+    payloads = [bytes([number]) * 1000 for number in range(200)]
+    for number, payload in enumerate(payloads):
+        assert segment.append(payload)
+        if number == 150:
+            assert resident_kib(segment.path) > 100
+            segment.release()
+            assert resident_kib(segment.path) <= 8
+    segment.release()
+    segment.release()
+    assert resident_kib(segment.path) <= 8
+    assert list(Scan(segment.path.read_bytes(), segment.mark)) == payloads
+    assert list(Scan(segment.written(), segment.mark)) == payloads
+    segment.remove()
+
+
+def test_nothing_written_is_nothing_to_release(tmp_path: Path) -> None:
+    segment = Segment.create(tmp_path, 1, SIZE)
+    segment.release()
+    assert segment.append(b"one")
+    segment.release()
+    assert list(Scan(segment.written(), segment.mark)) == [b"one"]
+    segment.remove()

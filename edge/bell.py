@@ -1,0 +1,75 @@
+"""What a task waits for again and again that is woken each time in the very call that brings what it waits for.
+
+A future is made for each wait, and wakes its task in a later round of the loop, before which the loop looks at all its
+sockets. This is one thing for all waits of one task. It does what `asyncio` asks of whatever a task awaits
+(`_asyncio_future_blocking` and the methods that futures have), and nothing else.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextvars import Context
+from typing import Any, Generic, TypeVar
+
+Wake = Callable[[Any], object]
+T = TypeVar("T")
+
+
+class Bell(Generic[T]):
+    """Belongs to one task, which awaits it; others ring while it does, with what the task is to have."""
+
+    __slots__ = ("_asyncio_future_blocking", "_brought", "_context", "_is_cancelled", "_loop", "_wake", "is_awaited")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._asyncio_future_blocking = False
+        self._loop = loop
+        self._wake: Wake | None = None
+        self._context: Context | None = None
+        self._brought: T | None = None
+        self._is_cancelled = False
+        self.is_awaited = False
+        """Whether somebody waits who has not been woken."""
+
+    def ring(self, brought: T) -> None:
+        """Runs the task until it waits for something else. No task may be running: this is for calls of the loop."""
+        wake, context = self._wake, self._context
+        assert wake is not None
+        assert context is not None
+        self._brought, self.is_awaited = brought, False
+        context.run(wake, self)
+
+    def ring_soon(self, brought: T | None) -> None:
+        """The same in the next round of the loop, for whoever calls."""
+        wake = self._wake
+        assert wake is not None
+        self._brought, self.is_awaited = brought, False
+        self._loop.call_soon(wake, self, context=self._context)
+
+    def __await__(self) -> Generator["Bell[T]", None, T | None]:
+        self._asyncio_future_blocking = True
+        yield self
+        brought, self._brought = self._brought, None
+        return brought
+
+    # What the task asks.
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the task."""
+        return self._loop
+
+    def add_done_callback(self, wake: Wake, *, context: Context) -> None:
+        """How the task is woken."""
+        self._wake, self._context, self.is_awaited = wake, context, True
+
+    def cancel(self, msg: object = None) -> bool:
+        """The task was cancelled while it waits. False: it was woken before."""
+        if not self.is_awaited:
+            return False
+        self._is_cancelled = True
+        self.ring_soon(None)
+        return True
+
+    def result(self) -> None:
+        """What the task is woken with. Raises CancelledError."""
+        if self._is_cancelled:
+            self._is_cancelled = False
+            raise asyncio.CancelledError
