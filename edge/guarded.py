@@ -92,7 +92,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Takes a connection, unless its address has too many."""
-        self._outlet = Outlet(transport, self._cork, self.loop)
+        self._outlet = Outlet(transport, self._cork)
         super().connection_made(self._outlet)
         try:
             self._name = self._doorman.enter(self.client[0] if self.client else None)

@@ -7,8 +7,8 @@ round, nor more of a connection than `HELD_BYTES`.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 HELD_BYTES: Final = 64 * 1024
@@ -16,75 +16,77 @@ HELD_BYTES: Final = 64 * 1024
 
 
 class Cork:
-    """Belongs to the connections of one event loop."""
+    """Belongs to the connections of one event loop.
 
-    __slots__ = ("_held",)
+    `held` are those that have something to send; who is the first has to call `draw_soon`, which sends what all of them
+    have when the round is over.
+    """
 
-    def __init__(self) -> None:
-        self._held: deque[Outlet] = deque()
+    __slots__ = ("draw_soon", "held")
 
-    def hold(self, outlet: "Outlet", loop: asyncio.AbstractEventLoop) -> None:
-        """Has an outlet flushed when the round is over, behind those that are held already."""
-        held = self._held
-        if not held:
-            loop.call_soon(self._release, loop)
-        held.append(outlet)
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.held: list[Outlet] = []
+        # Once, and not for each round.
+        self.draw_soon: Callable[[], object] = partial(loop.call_soon, self._draw)
 
-    def _release(self, loop: asyncio.AbstractEventLoop) -> None:
-        held = self._held
+    def _draw(self) -> None:
+        held = self.held
         try:
-            while held:
-                held.popleft().flush()
+            for outlet in held:
+                data, outlet.held = outlet.held, b""
+                if data:
+                    outlet.send(data)
+            held.clear()
         finally:
             if held:  # one of them failed, which is none of the others' business
-                loop.call_soon(self._release, loop)
+                self.draw_soon()
 
 
 class Outlet(asyncio.Transport):
     """The way out of one connection, in the place of its transport: what is told to that comes after what was written.
 
-    `loop` is the connection's, as is `cork`.
+    `send` is the transport's own writing, `held` what waits for it.
     """
 
-    __slots__ = ("_cork", "_held", "_held_bytes", "_loop", "_transport", "_write")
+    __slots__ = ("_cork", "_transport", "held", "send")
 
-    def __init__(self, transport: asyncio.Transport, cork: Cork, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport, cork: Cork) -> None:
         super().__init__()
         self._transport = transport
-        self._write: Callable[[bytes | bytearray | memoryview], object] = transport.write
         self._cork = cork
-        self._loop = loop
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self.send: Callable[[bytes | bytearray | memoryview], object] = transport.write
+        self.held: bytes | bytearray | memoryview = b""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Sends when the round is over; at once, with all that is held, what is large or makes that too much."""
-        held, size_bytes = self._held, len(data)
-        if size_bytes > HELD_BYTES:
-            self.flush()
-            self._write(data)
+        """Sends when the round is over; at once, with all that is held, what is large or makes that too much.
+
+        A buffer must not be changed before.
+        """
+        if self.held or len(data) > HELD_BYTES:
+            self._write_on(data)
             return
-        if held:
-            self._held_bytes += size_bytes
-        else:
-            self._held_bytes = size_bytes
-            self._cork.hold(self, self._loop)
-        held.append(bytes(data))
-        if self._held_bytes > HELD_BYTES:
+        self.held = data
+        held = self._cork.held
+        if not held:
+            self._cork.draw_soon()
+        held.append(self)
+
+    def _write_on(self, data: bytes | bytearray | memoryview) -> None:
+        if len(self.held) + len(data) > HELD_BYTES:
             self.flush()
+            self.send(data)
+        else:
+            self.held = b"".join((self.held, data))
 
     def flush(self) -> None:
-        """Sends what is held, as one piece."""
-        held = self._held
-        if held:
-            data = b"".join(held)
-            held.clear()
-            self._write(data)
+        """Sends what is held."""
+        data, self.held = self.held, b""
+        if data:
+            self.send(data)
 
     def lose(self) -> None:
         """The connection has ended; what is held is dropped, and whatever comes."""
-        self._held.clear()
-        self._write = _drop
+        self.held, self.send = b"", _drop
 
     def close(self) -> None:
         """Closes once everything is sent."""

@@ -162,7 +162,7 @@ async def serving(
 
 
 def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate | None) -> Config:
-    protocol: Any = partial(GuardedProtocol, doorman, gate, Cork())
+    protocol: Any = partial(GuardedProtocol, doorman, gate, Cork(asyncio.get_running_loop()))
     return Config(
         app,
         loop="none",

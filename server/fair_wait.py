@@ -5,16 +5,23 @@ few times at most.
 """
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 
 _LATE_SHARE: Final = 0.04
 _TRIES: Final = 3
 
 
+class Limit(Protocol):
+    """What ends a wait: an `asyncio.timeout(None)`, or something like it."""
+
+    def reschedule(self, when: float | None, /) -> None:
+        """Ends it at that time of the loop."""
+
+
 class FairWait:
     """Ends what an `asyncio.timeout(None)` is around after `span_s` seconds in which the loop ran; `stop` it."""
 
-    def __init__(self, limit: asyncio.Timeout, span_s: float) -> None:
+    def __init__(self, limit: Limit, span_s: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._span_s = span_s

@@ -47,8 +47,11 @@ class Knowing:
     def of(self, workspace_id: str) -> Known | None:
         """What is known of a workspace; None where something has to be loaded first."""
         kept = self._kept.get(workspace_id)
-        if kept is not None and kept.changes == self._changes() and self._clock_s() < kept.until_s:
-            return kept.known
+        if kept is not None:
+            # Written out, because it runs for every request.
+            changes = self._policies.changes + self._entries.changes + self._prices.changes
+            if kept.changes == changes and self._clock_s() < kept.until_s:
+                return kept.known
         return self._put_together(workspace_id, kept)
 
     def __len__(self) -> int:

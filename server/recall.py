@@ -17,13 +17,14 @@ from msgspec import Struct
 
 from server.cache.kept import AnswerKey, KeptAnswer
 from server.chat.answer import GatewayMetadata, Identity, finish_answer
-from server.chat.content import ContentPolicy
+from server.chat.content import KEEPS_CONTENT
 from server.chat.ids import ID_PREFIX, same_id
 from server.chat.open_end import with_metadata_at
-from server.chat.principal import Call
+from server.chat.principal import Call, Principal
 from server.chat.records import OperationRecord, bare
 from server.errors import PerpetuoError
 from server.parts import Parts
+from server.routing.attempt import Prices
 from server.routing.known import Known
 from server.routing.operation import Operation
 from server.sharing import Share
@@ -75,21 +76,34 @@ class Recall:
     def answer(self, call: Call, body: bytes) -> bytes | Awaitable[bytes] | None:
         """The answer, whose operation is in the books by then, or what gives it once it is; None for all others."""
         principal, parts = call.principal, self._parts
-        workspace = self._workspaces.get(principal.workspace_id)
+        workspace_id = principal.workspace_id
+        workspace = self._workspaces.get(workspace_id)
         if workspace is None:
             return None
         began = parts.clock.exact()
         seen = workspace.seen.get(_name(call, body))
         if seen is None or seen.digest != blake2b(body, digest_size=_DIGEST_BYTES).digest():
             return None
-        known = parts.router.known(principal.workspace_id)
-        if known is None or known.mark is not workspace.mark or self._may_refuse(call):
+        known, now_s = parts.router.known(workspace_id), parts.sharing.now_s()
+        if known is None or known.mark is not workspace.mark or self._may_refuse(principal):
             return None
-        kept = parts.sharing.answers.find(seen.key, parts.sharing.now_s(), seen.max_age_s)
+        kept = parts.sharing.answers.find(seen.key, now_s, seen.max_age_s)
         if kept is None:
             return None
         parts.sharing.kept_count += 1
-        finished = self._served(call, body, seen, kept, (known, began))
+        policy, finish = known.policy.content, kept.finish_reason or ""
+        record, finished = self._served(call, seen, kept, known.prices)
+        overhead_s = parts.clock.exact() - began
+        if policy in KEEPS_CONTENT and (content := parts.contents.begin(policy, body)) is not None:
+            content.add((finished,))
+            parts.contents.keep(record, content)
+        booked = bare(record) if policy == "off" else record
+        parts.ledger.record(booked)
+        metrics = parts.metrics
+        metrics.begin()
+        metrics.settle(record, 0.0, overhead_s)
+        if parts.tracing is not None:
+            parts.tracing.settle(booked, call.traceparent, Answered(finish, ""))
         left = parts.ledger.secured()
         return finished if left is None else self._secured(finished, left)
 
@@ -125,10 +139,10 @@ class Recall:
         if not largest.seen:
             del self._workspaces[workspace_id]
 
-    def _may_refuse(self, call: Call) -> bool:
+    def _may_refuse(self, principal: Principal) -> bool:
         """Whether anything else than a provider might refuse it: the end of the gateway, limits, or full books."""
         parts = self._parts
-        if parts.under_way.is_over or not parts.admission.is_free(call.principal):
+        if parts.under_way.is_over or not parts.admission.is_free(principal):
             return True
         try:
             parts.ledger.check()
@@ -136,25 +150,25 @@ class Recall:
             return True
         return False
 
-    def _served(self, call: Call, body: bytes, seen: Seen, kept: KeptAnswer, at: tuple[Known, float]) -> bytes:
-        """Finishes the answer and settles the operation, which has cost nothing and asked nobody."""
-        parts, (known, began) = self._parts, at
-        candidate, clock, principal = kept.candidate, parts.clock, call.principal
-        deployment, policy = candidate.deployment, known.policy.content
-        provider, model = deployment.provider, candidate.model
-        latency_ms = round((clock.monotonic() - call.received_at) * 1000)
-        notes = seen.notes if not kept.notes else tuple(dict.fromkeys((*seen.notes, *kept.notes)))
-        finished = self._finished(
-            kept,
-            call,
-            GatewayMetadata(
-                model, seen.complexity, 0.0, latency_ms, True, provider, call.request_id, seen.strategy, 0, [*notes]
-            ),
+    def _served(self, call: Call, seen: Seen, kept: KeptAnswer, prices: Prices) -> tuple[OperationRecord, bytes]:
+        """The record of an operation that has cost nothing and asked nobody, and the finished answer."""
+        clock, principal, candidate, request_id = self._parts.clock, call.principal, kept.candidate, call.request_id
+        deployment, model, notes = candidate.deployment, candidate.model, seen.notes
+        provider = deployment.provider
+        if kept.notes:
+            notes = tuple(dict.fromkeys((*notes, *kept.notes)))
+        now, latency_ms = clock.now(), round((clock.monotonic() - call.received_at) * 1000)
+        told = GatewayMetadata(
+            model, seen.complexity, 0.0, latency_ms, True, provider, request_id, seen.strategy, 0, [*notes]
         )
-        overhead_s = clock.exact() - began
+        if kept.open_bytes:
+            finished = with_metadata_at(kept.body, kept.open_bytes, told)
+        else:
+            identity = Identity(same_id(ID_PREFIX, request_id), int(now.timestamp()), model)
+            finished = finish_answer(kept.body, identity=identity, metadata=told)
         call.announce((("x-perpetuo-attempts", "0"), ("x-perpetuo-provider", provider)))
         record = OperationRecord(
-            call.request_id,
+            request_id,
             principal.workspace_id,
             principal.user_id,
             principal.key_id,
@@ -174,35 +188,12 @@ class Recall:
             0,
             latency_ms,
             None,
-            clock.now(),
+            now,
             notes,
             (),
-            known.prices.cost_nanousd(provider, model, kept.usage),
+            prices.cost_nanousd(provider, model, kept.usage),
         )
-        self._book(call, record, policy, (body, finished), kept.finish_reason)
-        parts.metrics.begin()
-        parts.metrics.settle(record, 0.0, overhead_s)
-        return finished
-
-    def _book(
-        self, call: Call, record: OperationRecord, policy: ContentPolicy, said: tuple[bytes, bytes], finish: str | None
-    ) -> None:
-        parts = self._parts
-        content = parts.contents.begin(policy, said[0])
-        if content is not None:
-            content.add(said[1:])
-            parts.contents.keep(record, content)
-        booked = bare(record) if policy == "off" else record
-        parts.ledger.record(booked)
-        if parts.tracing is not None:
-            parts.tracing.settle(booked, call.traceparent, Answered(finish or "", ""))
-
-    def _finished(self, kept: KeptAnswer, call: Call, metadata: GatewayMetadata) -> bytes:
-        if kept.open_bytes:
-            return with_metadata_at(kept.body, kept.open_bytes, metadata)
-        made_at = int(self._parts.clock.now().timestamp())
-        identity = Identity(same_id(ID_PREFIX, call.request_id), made_at, kept.candidate.model)
-        return finish_answer(kept.body, identity=identity, metadata=metadata)
+        return record, finished
 
     async def _secured(self, finished: bytes, left: Awaitable[None]) -> bytes:
         """Waits until the disk has the record."""

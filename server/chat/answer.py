@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from server.chat.ids import ID_PREFIX
 from server.chat.open_end import open_end, with_metadata_at
+from server.chat.reported import USUAL_TIERS, ReportedUsage, in_buckets, read_usage
 from server.chat.usage import Usage
 from server.errors import UpstreamBadResponse
 
@@ -23,14 +24,13 @@ _EMPTY = (_NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
 _EMPTY_BYTES = frozenset((b"null", b'""', b"[]", b"{}"))
 _NOT_SAID = frozenset({"role", "annotations", "extra_content"})
 _CUT = "Input data was truncated"
-_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
-_USUAL_RAW_TIERS = frozenset({b"null", *(f'"{tier}"'.encode() for tier in _USUAL_TIERS)})
 
 
 class AnswerFacts(Struct, frozen=True, gc=False):
     """What an answer says. `finish_reason` is the first choice's; `error` is the error object that stands in it.
 
-    `is_plain` says that it has no `gateway_metadata` yet.
+    `is_plain` says that it has no `gateway_metadata` yet, `is_usual` that every choice has an index and a role, and
+    none calls a tool: what vendors write otherwise is not in it.
     """
 
     id: str | None
@@ -40,6 +40,7 @@ class AnswerFacts(Struct, frozen=True, gc=False):
     has_content: bool
     error: dict[str, object] | None = None
     is_plain: bool = False
+    is_usual: bool = False
 
 
 class ChunkFacts(Struct, frozen=True, gc=False):
@@ -99,43 +100,39 @@ class _Answer(Struct, gc=False):
     gateway_metadata: Raw | UnsetType = UNSET
 
 
-class _InputDetails(Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    cache_write_1h_tokens: int | None = None
-    audio_tokens: int | None = None
-    cached_audio_tokens: int | None = None
+class _WholeMessage(Struct, gc=False, forbid_unknown_fields=True):
+    """A message of nothing but OpenAI's own members, and reasoning."""
+
+    role: str | None = None
+    content: str | None = None
+    refusal: str | None = None
+    annotations: Raw | UnsetType = UNSET
+    reasoning_content: str | None = None
+    tool_calls: Raw | UnsetType = UNSET
+    function_call: Raw | UnsetType = UNSET
+    audio: Raw | UnsetType = UNSET
 
 
-class _OutputDetails(Struct, gc=False):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _Usage(Struct, gc=False):
-    prompt_tokens: int | UnsetType | None = UNSET
-    completion_tokens: int | UnsetType | None = UNSET
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+class _WholeChoice(Struct, gc=False):
+    message: _WholeMessage | None = None
+    finish_reason: str | None = None
+    index: int | UnsetType = UNSET
 
 
 class _WholeAnswer(Struct, gc=False):
-    """Nearly every whole answer: one whose usage is in OpenAI's form."""
+    """Nearly every whole answer: one whose messages and usage are in OpenAI's form."""
 
     id: str | None = None
     model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    choices: list[_WholeChoice] | None = None
+    usage: ReportedUsage | None = None
     error: Raw | UnsetType = UNSET
     service_tier: str | None = None
     gateway_metadata: Raw | UnsetType = UNSET
 
 
-_NO_INPUT = _InputDetails()
-_NO_OUTPUT = _OutputDetails()
 _ANSWER = msgspec.json.Decoder(_Answer)
 _WHOLE = msgspec.json.Decoder(_WholeAnswer)
-_USAGE = msgspec.json.Decoder(_Usage)
 _MEMBERS = msgspec.json.Decoder(Members)
 _ENCODER = msgspec.json.Encoder()
 
@@ -152,9 +149,19 @@ def peek_answer(body: bytes) -> AnswerFacts:
     found: Usage | None = None
     if usage is not None and (usage.prompt_tokens.__class__ is int or usage.completion_tokens.__class__ is int):
         tier = answer.service_tier
-        found = _in_buckets(usage, "" if tier is None or tier in _USUAL_TIERS else tier)
+        found = in_buckets(usage, "" if tier is None or tier in USUAL_TIERS else tier)
+    has_content, is_usual = False, True
+    for choice in choices:
+        message = choice.message
+        if message is None:
+            is_usual = False
+            continue
+        if message.content or _says_more(message):
+            has_content = True
+        if not message.role or choice.index is UNSET or message.tool_calls is not UNSET:
+            is_usual = False
     finish_reason, is_plain = choices[0].finish_reason or None, answer.gateway_metadata is UNSET
-    return AnswerFacts(answer.id, answer.model, finish_reason, found, _says_something(choices), None, is_plain)
+    return AnswerFacts(answer.id, answer.model, finish_reason, found, has_content, None, is_plain, is_usual)
 
 
 def _peek_odd(body: bytes) -> AnswerFacts:
@@ -209,59 +216,6 @@ def text_of_chunk(data: bytes) -> bytes | None:
     delta = choices[0].delta if choices else None
     content = None if delta is None else delta.get("content")
     return None if content is None else bytes(content)
-
-
-def read_usage(raw: Raw | UnsetType, tier: Raw | UnsetType = UNSET) -> Usage | None:
-    """A `usage` member in disjoint buckets; `tier` is the answer's `service_tier`.
-
-    OpenAI counts cached tokens as part of the prompt and reasoning as part of the completion. None when it is absent,
-    null, or not counts of tokens: usage that is missing is another thing than no tokens.
-    """
-    if not isinstance(raw, Raw) or raw == _NULL:
-        return None
-    try:
-        usage = _USAGE.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not isinstance(usage.prompt_tokens, int) and not isinstance(usage.completion_tokens, int):
-        return None
-    return _in_buckets(usage, _tier(tier))
-
-
-def _in_buckets(usage: _Usage, tier: str) -> Usage:
-    inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
-    prompt_tokens, completion_tokens = _count(usage.prompt_tokens), _count(usage.completion_tokens)
-    if inside is None and outside is None:
-        return Usage(prompt_tokens, 0, 0, completion_tokens, 0, False, 0, 0, 0, 0, tier)
-    inside, outside = inside or _NO_INPUT, outside or _NO_OUTPUT
-    cache_read = min(_count(inside.cached_tokens), prompt_tokens)
-    cache_write = min(_count(inside.cache_write_tokens), prompt_tokens - cache_read)
-    fresh = prompt_tokens - cache_read - cache_write
-    reasoning = min(_count(outside.reasoning_tokens), completion_tokens)
-    audio_read = min(_count(inside.cached_audio_tokens), cache_read)
-    return Usage(
-        input_tokens=fresh,
-        cache_read_tokens=cache_read,
-        cache_write_tokens=cache_write,
-        output_tokens=completion_tokens - reasoning,
-        reasoning_tokens=reasoning,
-        cache_write_1h_tokens=min(_count(inside.cache_write_1h_tokens), cache_write),
-        audio_input_tokens=min(max(_count(inside.audio_tokens) - audio_read, 0), fresh),
-        audio_cache_read_tokens=audio_read,
-        audio_output_tokens=min(_count(outside.audio_tokens), completion_tokens - reasoning),
-        tier=tier,
-    )
-
-
-def _tier(raw: Raw | UnsetType) -> str:
-    """The service tier that an answer names, empty for the usual one."""
-    if not isinstance(raw, Raw) or bytes(raw) in _USUAL_RAW_TIERS:
-        return ""
-    try:
-        tier = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return "" if not isinstance(tier, str) or tier in _USUAL_TIERS else tier
 
 
 class Identity(NamedTuple):
@@ -336,6 +290,14 @@ def _has_content(members: Members | None) -> bool:
     return False
 
 
+def _says_more(message: _WholeMessage) -> bool:
+    """Whether any member of a message beside its text says something."""
+    if message.refusal or message.reasoning_content:
+        return True
+    raws = message.tool_calls, message.function_call, message.audio
+    return any(raw is not UNSET and raw not in _EMPTY for raw in raws)
+
+
 def _says_something(choices: list[_Choice] | None) -> bool:
     """Whether any member of a message says something. Texts are long, so that they are compared and not hashed."""
     for choice in choices or ():
@@ -354,10 +316,6 @@ def _error_of(raw: Raw | UnsetType) -> dict[str, object] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return error if isinstance(error, dict) else {"message": error}
-
-
-def _count(tokens: object) -> int:
-    return tokens if isinstance(tokens, int) and tokens > 0 else 0
 
 
 def _split(body: bytes) -> Members:

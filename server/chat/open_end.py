@@ -10,7 +10,9 @@ from msgspec import Struct
 
 from server.chat.ids import ID_PREFIX
 
-_OURS_ALREADY: Final = tuple(f'{{"id":{blank}"{ID_PREFIX}'.encode() for blank in ("", " "))
+_OURS_ALREADY: Final = f'{{"id":"{ID_PREFIX}'.encode()
+_OURS_SPACED: Final = f'{{"id": "{ID_PREFIX}'.encode()
+_OURS_BYTES: Final = len(_OURS_ALREADY)
 _METADATA: Final = b'"gateway_metadata"'
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -20,11 +22,13 @@ def open_end(body: bytes, *, is_plain: bool = False) -> int:
 
     `is_plain`: it is known to have no `gateway_metadata`, and need not be searched.
     """
-    if body.startswith(_OURS_ALREADY) and body.endswith(b"}") and (is_plain or body.find(_METADATA) < 0):
+    # Compared by slices: `startswith` costs twice as much.
+    is_ours = body[:_OURS_BYTES] == _OURS_ALREADY or body[: _OURS_BYTES + 1] == _OURS_SPACED
+    if is_ours and body[-1:] == b"}" and (is_plain or body.find(_METADATA) < 0):
         return len(body[:-1].rstrip())
     return 0
 
 
 def with_metadata_at(body: bytes, end: int, metadata: Struct) -> bytes:
     """The answer with its `gateway_metadata` behind the first `end` bytes, which is its `open_end`."""
-    return b"".join((body[:end], b',"gateway_metadata":', _ENCODER.encode(metadata), b"}"))
+    return b'%b,"gateway_metadata":%b}' % (body[:end], _ENCODER.encode(metadata))

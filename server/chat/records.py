@@ -1,6 +1,6 @@
 """What is written down about a request: one operation, and one attempt for each upstream call.
 
-In the spool what is as usual is left out, so what is usual of a member must stay so.
+In the spool members go by place: new ones come last and have defaults, and none changes its meaning or goes.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from server.chat.usage import Usage
 
 
-class AttemptRecord(Struct, frozen=True, omit_defaults=True):
+class AttemptRecord(Struct, frozen=True, array_like=True):
     """One upstream call.
 
     `outcome` is `ok` or the reason of the failure. `status` is the upstream's HTTP status, None when none came.
@@ -34,7 +34,7 @@ class AttemptRecord(Struct, frozen=True, omit_defaults=True):
     price_version: str = ""
 
 
-class OperationRecord(Struct, frozen=True, omit_defaults=True):
+class OperationRecord(Struct, frozen=True, array_like=True):
     """One client request, settled.
 
     `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`
@@ -74,7 +74,7 @@ class OperationStart(Struct, frozen=True, array_like=True):
     """A client request that goes upstream, or begins to answer: all that is known should it never be settled.
 
     `number` is that of the attempt that runs, 0 for an answer that is made for another request; `earlier` are those
-    before it. `at` is when the attempt began. It is kept by place: new members come last and have defaults.
+    before it. `at` is when the attempt began.
     """
 
     request_id: str

@@ -176,6 +176,9 @@ def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> b
     has no `stream_options` then. All else is as it came. The request is not changed.
     """
     if request.is_plain and request.parsed is None:
+        view = request.view
+        if not request.is_stream and view.model == model and view.gateway is UNSET and view.stream is not True:
+            return request.body
         spliced = _spliced(request, model, include_usage)
         if spliced is not None:
             return spliced

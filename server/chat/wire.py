@@ -1,6 +1,6 @@
 """One upstream call as data: what a dialect builds and a transport sends, and what comes back."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -15,16 +15,17 @@ class Framing(Enum):
 
 
 class FixedHeaders(dict[str, str]):
-    """Headers that never change and go along with many requests. `written` is how a transport has written them down.
+    """Headers that never change and go along with many requests.
 
-    They may hold a credential, so they never show in a repr.
+    `written` is how a transport has written them down, and by which such requests can begin without a step through
+    other transports. They may hold a credential, so they never show in a repr.
     """
 
     __slots__ = ("written",)
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         super().__init__(headers)
-        self.written: object = None
+        self.written: Way | None = None
 
     def __repr__(self) -> str:
         return f"FixedHeaders({', '.join(self)})"
@@ -99,6 +100,49 @@ class WireResponse(Protocol):
 
     async def close(self) -> None:
         """Ends the exchange: a body that was not read to its end drops the connection. Safe to call twice."""
+
+
+class Coming(WireResponse, Protocol):
+    """A response of a request that was sent at once, whose headers may still have to come."""
+
+    @property
+    def arrival(self) -> Awaitable[None]:
+        """Done when the headers are there, or never will be. Whoever is cancelled meanwhile has to `drop` it."""
+
+    @property
+    def has_headers(self) -> bool:
+        """Whether they have come."""
+
+    async def instead(self) -> WireResponse:
+        """What comes in its place if they never will: the answer to the same request, sent once more.
+
+        Raises what stood in the way, if nothing is to be sent again for it.
+        """
+
+    def whole(self) -> bytes | None:
+        """The whole body if it has come with the headers, as most do; None if it has to be `read`. Raises as that."""
+
+    def drop(self) -> None:
+        """The same as `close`, at once."""
+
+
+class Way(Protocol):
+    """How requests with the same headers go."""
+
+    def begin(self, request: WireRequest, timeouts: Timeouts) -> Coming | None:
+        """Sends a request over a connection that is there; None if there is none: it has to go the usual way."""
+
+
+def begun(request: WireRequest, timeouts: Timeouts) -> Coming | None:
+    """Sends a request the way that the last with its headers went, if that can be done without waiting; else None."""
+    headers = request.headers
+    if headers.__class__ is not FixedHeaders or request.others:
+        return None
+    if request.grant is not None or request.sign is not None:
+        return None
+    assert isinstance(headers, FixedHeaders)
+    way = headers.written
+    return None if way is None else way.begin(request, timeouts)
 
 
 @runtime_checkable

@@ -92,6 +92,11 @@ class Rates:
 
     def cost_nanousd(self, usage: Usage) -> int | None:
         """The cost, or None when tokens were used whose price is not known."""
+        paid_in, paid_out = self.input, self.output
+        if paid_in is not None and paid_out is not None and not (paid_in.tiers or paid_out.tiers or _has_parts(usage)):
+            # As most calls are.
+            plain = self.per_call + usage.input_tokens * paid_in.base + usage.output_tokens * paid_out.base
+            return _half_even(plain, self.scale)
         prompt_tokens = usage.prompt_tokens
         total = self.per_call
         for tokens, rate in (
@@ -165,9 +170,13 @@ class PriceBook:
         `at` is when the call was made, for prices that depend on it; None is now. The tier that the answer named has
         its own price where one is published; the operator's rows hold for all tiers.
         """
-        rates = None if usage.tier else self._cached.get((provider, model))
+        names = provider, model
+        rates = None if usage.tier else self._cached.get(names)
         if rates is None:
-            rates = self._of_tier(provider, model, usage.tier, at) if usage.tier else self._rates(provider, model)
+            if usage.tier:
+                rates = self._of_tier(provider, model, usage.tier, at)
+            elif names not in self._cached:
+                rates = self._rates(provider, model)
         if isinstance(rates, _Priced):
             rates = rates.at(at or datetime.now(UTC))
         return None if rates is None else rates.cost_nanousd(usage)
@@ -260,6 +269,19 @@ def _scaled(price: Decimal, digits: int) -> int:
     numerator, denominator = price.as_integer_ratio()
     scale: int = 10**digits
     return numerator * scale // denominator
+
+
+def _has_parts(usage: Usage) -> bool:
+    """Whether there are tokens that are neither plain input nor plain output."""
+    return bool(
+        usage.cache_read_tokens
+        or usage.cache_write_tokens
+        or usage.reasoning_tokens
+        or usage.cache_write_1h_tokens
+        or usage.audio_input_tokens
+        or usage.audio_cache_read_tokens
+        or usage.audio_output_tokens
+    )
 
 
 def _half_even(numerator: int, denominator: int) -> int:

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from server.chat.answer import ChunkFacts, peek_answer, read_usage
+from server.chat.answer import ChunkFacts, peek_answer
+from server.chat.reported import read_usage
 from server.chat.usage import Usage
 from server.providers.dialect import Answer, Chunk
 

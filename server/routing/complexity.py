@@ -108,7 +108,13 @@ def judge(features: Features) -> Judgement:
 
 def classify(features: Features) -> Complexity:
     """The class of a conversation: that of `judge`. Tokens are not counted where their bounds tell enough."""
-    if features.text.isascii():
+    text = features.text
+    if text.isascii():
+        if not is_marked(text):
+            score = _measured(features)
+            level = _UNMARKED[score]
+            if level is _UNMARKED[score + _from_table(most_of(features.prompt_tokens), _PROMPT_TOKENS)]:
+                return level  # as most are: nothing in it names a task, and its length makes no difference
         score, has_rigour = _scanned(features)
     else:
         score, _, has_rigour = _weighed(features)
@@ -133,6 +139,10 @@ def _level(score: int, has_rigour: bool) -> Complexity:
         if score >= least:
             return level
     return Complexity.SIMPLE
+
+
+_UNMARKED: Final = tuple([_level(score, False) for score in range(_MOST_WITHOUT_RIGOUR + _PROMPT_TOKENS[0][1] + 1)])
+"""The classes by points of texts that name no task and hold no code."""
 
 
 def _scanned(features: Features) -> tuple[int, bool]:
@@ -170,12 +180,8 @@ def _weighed(features: Features) -> tuple[int, frozenset[str], bool]:
 
 def _measured(features: Features) -> int:
     """The points for the length of the question, the depth of the conversation and its tools."""
-    turns, tools, length = features.turns, features.tools, len(features.text)
-    score = 0
-    for least, points in _ASKED_CHARACTERS:
-        if length >= least:
-            score = points
-            break
+    turns, tools = features.turns, features.tools
+    score = _from_table(len(features.text), _ASKED_CHARACTERS)
     if turns >= _TURNS[-1][0]:
         score += _from_table(turns, _TURNS)
     if tools >= _TOOLS[-1][0]:

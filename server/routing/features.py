@@ -38,20 +38,21 @@ def features_of(view: ChatView, prompt_tokens: Tokens) -> Features:
     """The features of a conversation; `prompt_tokens` is an estimate of the whole."""
     messages = view.messages
     last: Message | None = None
-    turns = 0
+    turns = len(messages)
     for message in messages:
         role = message.role
         if role == "user":
             last = message
-        if role not in _SYSTEM:
-            turns += 1
+        elif role in _SYSTEM:
+            turns -= 1
     text = ""
     if last is not None:
         content = last.content
         text = content if content.__class__ is str and isinstance(content, str) else _text(last)
         if len(text) > _HEAD_CHARACTERS + _TAIL_CHARACTERS:
             text = _ends(text)
-    return Features(text, prompt_tokens, turns, len(view.tools) if isinstance(view.tools, list) else 0)
+    tools = view.tools
+    return Features(text, prompt_tokens, turns, len(tools) if isinstance(tools, list) else 0)
 
 
 def needs_of(view: ChatView) -> Needs:

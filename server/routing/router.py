@@ -105,10 +105,14 @@ class Asked(Struct, frozen=True):
 
 
 class Router:
-    """Decides for requests of all workspaces. `measurements` is what it has seen of upstreams."""
+    """Decides for requests of all workspaces. `measurements` is what it has seen of upstreams.
+
+    `known` tells what is known of a workspace; None where something has to be loaded first.
+    """
 
     def __init__(self, sources: Sources, measurements: Measurements | None = None) -> None:
         self._sources = sources
+        self.known = sources.known_of
         self._measurements = measurements or Measurements()
         self._homes = Homes()
         self._weighed: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
@@ -162,10 +166,6 @@ class Router:
             del known[next(iter(known))]
         tokens = ask.prompt_tokens
         known[_key_of(request)] = tokens.counted if isinstance(tokens, PromptTokens) else tokens, ask.complexity
-
-    def known(self, workspace_id: str) -> Known | None:
-        """What is known of the workspace; None where something has to be loaded first."""
-        return self._sources.known_of(workspace_id)
 
     async def policy(self, workspace_id: str) -> RoutingPolicy:
         """What the workspace decides for its requests."""

@@ -68,18 +68,13 @@ class ValkeyRates:
         """Ends what is still being asked of the books."""
         await self._books.close()
 
-    async def _ask(self, grant_id: str, quotas: Sequence[Quota], args: list[str]) -> Any:
-        answer = self._link.ask("take", args)
-        try:
-            return await asyncio.shield(answer)
-        except asyncio.CancelledError:
-            answer.add_done_callback(partial(self._undo, grant_id, tuple(quotas)))
-            raise
+    def _ask(self, grant_id: str, quotas: Sequence[Quota], args: list[str]) -> "asyncio.Future[Any]":
+        """A caller who leaves before it is told gives back what it took."""
+        return self._link.ask("take", args, partial(self._undo, grant_id, tuple(quotas)))
 
-    def _undo(self, grant_id: str, quotas: tuple[Quota, ...], answer: "asyncio.Future[Any]") -> None:
-        """Gives back what a caller took who left before it was told."""
-        if not answer.cancelled() and answer.exception() is None and answer.result()[1] == _ADMITTED:
-            self.cancel(Grant(quotas, (grant_id, int(answer.result()[0]))))
+    def _undo(self, grant_id: str, quotas: tuple[Quota, ...], reply: Any) -> None:
+        if reply[1] == _ADMITTED:
+            self.cancel(Grant(quotas, (grant_id, int(reply[0]))))
 
     def _settle(self, grant: Grant, used_tokens: int) -> None:
         grant_id, made_us = grant.handle

@@ -84,7 +84,7 @@ class _Form:
         self._own_of = itemgetter(*map(names.index, own))
         places = {name: f"?{place}" for place, name in enumerate(common, start=1)}
         places |= {name: "NULL" if value is None else str(value) for name, value in usual.items()}
-        self._statements = tuple((size, addition.sql(_source(names, own, places, size))) for size in SIZES)
+        self._statements = tuple((size, _sql(addition, _source(names, own, places, size))) for size in SIZES)
 
     def of(self, common: Row, rows: Sequence[Row]) -> Iterator[Statement]:
         """Those that add rows which have `common` in common."""
@@ -98,6 +98,13 @@ class _Form:
 
 TABLES: Final = frozenset(_OF_EACH)
 """Those that are written so."""
+
+
+def _sql(addition: Addition, source: str) -> str:
+    """The statement. When it fails the whole transaction is undone anyway: `OR FAIL` says so, and SQLite keeps no
+    copies of all pages that the statement changes, for it alone to be undone.
+    """
+    return addition.sql(source).replace("INSERT INTO", "INSERT OR FAIL INTO", 1)
 
 
 def _source(names: Sequence[str], own: Sequence[str], places: Mapping[str, str], size: int) -> str:

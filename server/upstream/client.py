@@ -8,11 +8,13 @@ no cookies and no proxies from the environment. Bounds are those of `Timeouts`, 
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import IPv4Address
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from server.chat.wire import FixedHeaders, Timeouts, WireRequest
 from server.errors import PerpetuoError, UpstreamBlocked
@@ -43,15 +45,41 @@ class _Target:
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What requests begin with that go to one URL with the same headers: all of the head but the length of the body."""
+class _Written(Struct, frozen=True, eq=False):
+    """What requests begin with that go to one URL with the same headers: all of the head but the length of the body.
+
+    It holds a credential, so that it shows nothing in a repr.
+    """
 
     owner: "HttpTransport"
     method: str
     url: str
     target: _Target
-    head: bytes = field(repr=False)
+    head: bytes
+
+    def __repr__(self) -> str:
+        return f"_Written({self.method!r})"
+
+    def is_of(self, request: WireRequest) -> bool:
+        """Whether a request with these headers begins so."""
+        return self.url == request.url and self.method == request.method
+
+    def begin(self, request: WireRequest, timeouts: Timeouts) -> HttpResponse | None:
+        """See `Way`."""
+        owner, body = self.owner, request.body
+        loop = owner.loop
+        if loop is None or not body or not (self.url == request.url and self.method == request.method):
+            return None
+        now_s = loop.time()
+        connection = owner.pool.take(self.target.origin, now_s)
+        if connection is None:
+            return None
+        answer = HttpResponse(connection, timeouts, now_s, owner.max_body_bytes, owner, request)
+        if len(body) <= _LARGE_BYTES:
+            connection.start(b"%bContent-Length: %d\r\n\r\n%b" % (self.head, len(body), body), b"", answer)
+        else:
+            connection.start(b"%bContent-Length: %d\r\n\r\n" % (self.head, len(body)), body, answer)
+        return answer
 
 
 class HttpTransport:
@@ -76,8 +104,10 @@ class HttpTransport:
         names = names if allow_private_upstreams else GuardedResolver(names)
         self._dialler = Dialler(names, allow_private=allow_private_upstreams, tls=tls)
         self._own_headers = f"User-Agent: {user_agent}\r\nAccept-Encoding: identity\r\n"
-        self._max_body_bytes = max_body_bytes
-        self._pool = Pool(max_connections)
+        self.max_body_bytes = max_body_bytes
+        self.pool = Pool(max_connections)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """That of the connections, once there is one."""
         self._open: set[Connection] = set()
         self._cork = Cork()
 
@@ -87,32 +117,44 @@ class HttpTransport:
         A pooled connection that the upstream closed before it sent a byte is not a failure: the request goes out once
         more, on a connection that is certainly new.
         """
-        started_s = asyncio.get_running_loop().time()
+        loop = self.loop = asyncio.get_running_loop()
+        started_s = loop.time()
         target, head = self._begun(request)
-        place: Connection | Ticket | None = self._pool.take(target.origin, started_s)
+        place: Connection | Ticket | None = self.pool.take(target.origin, started_s)
         if place is None:
-            place = await self._pool.room(target.origin, min(timeouts.connect_s, timeouts.total_s))
+            place = await self.pool.room(target.origin, min(timeouts.connect_s, timeouts.total_s))
         if isinstance(place, Connection):
             try:
-                answer = HttpResponse(place, timeouts, started_s, self._max_body_bytes)
+                answer = HttpResponse(place, timeouts, started_s, self.max_body_bytes)
                 _exchange(place, head, request.body, answer)
                 await answer.arrive()
                 return answer
             except StaleConnectionError:
-                place = self._pool.extra_room(target.origin)
-        connection = await self._dial(place, timeouts)
-        answer = HttpResponse(connection, timeouts, started_s, self._max_body_bytes)
-        _exchange(connection, head, request.body, answer)
+                place = self.pool.extra_room(target.origin)
+        return await self._send_new(place, request, timeouts, started_s)
+
+    async def send_again(self, request: WireRequest, timeouts: Timeouts, started_s: float) -> HttpResponse:
+        """Sends a request, begun at `started_s`, once more: over a connection that is certainly new."""
+        target, _ = self._begun(request)
+        return await self._send_new(self.pool.extra_room(target.origin), request, timeouts, started_s)
+
+    async def _send_new(
+        self, ticket: Ticket, request: WireRequest, timeouts: Timeouts, started_s: float
+    ) -> HttpResponse:
+        """Sends a request over a connection that is made for it."""
+        connection = await self._dial(ticket, timeouts)
+        answer = HttpResponse(connection, timeouts, started_s, self.max_body_bytes)
+        _exchange(connection, self._begun(request)[1], request.body, answer)
         await answer.arrive()
         return answer
 
     def counts(self) -> Counts:
         """How many connections there are, and who waits for one."""
-        return self._pool.counts()
+        return self.pool.counts()
 
     async def close(self) -> None:
         """Closes every connection, those in use too."""
-        self._pool.close()
+        self.pool.close()
         for connection in tuple(self._open):
             connection.abort()
 
@@ -127,12 +169,7 @@ class HttpTransport:
             return target, head + b"\r\n"
         assert isinstance(headers, FixedHeaders)
         written = headers.written
-        if not (
-            written.__class__ is _Written
-            and written.owner is self
-            and written.url == request.url
-            and written.method == request.method
-        ):
+        if not isinstance(written, _Written) or written.owner is not self or not written.is_of(request):
             target = _target(request.url)
             head = self._head(request, target)
             written = headers.written = _Written(self, request.method, request.url, target, head)
@@ -160,13 +197,13 @@ class HttpTransport:
 
         def forget(connection: Connection) -> None:
             self._open.discard(connection)
-            self._pool.forget(ticket, connection)
+            self.pool.forget(ticket, connection)
 
-        keep, cork = partial(self._pool.keep, ticket), self._cork
+        keep, cork = partial(self.pool.keep, ticket), self._cork
         try:
             connection = await self._dialler.open(ticket.origin, lambda: Connection(loop, cork, keep, forget), timeouts)
         except BaseException:
-            self._pool.forget(ticket)
+            self.pool.forget(ticket)
             raise
         if connection.is_usable:
             self._open.add(connection)

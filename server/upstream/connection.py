@@ -80,12 +80,15 @@ class Connection(asyncio.Protocol):
             transport.write(body)
         else:
             self._unsent = request
-            self._cork.hold(self)
+            held = self._cork.held
+            if not held:
+                self._cork.draw_soon(self.loop)
+            held.append(self)
 
     def leave(self) -> None:
         """Sends the request that is held, unless the connection has ended."""
-        request, self._unsent = self._unsent, b""
-        if request and self._transport is not None:
+        if self._unsent and self._transport is not None:
+            request, self._unsent = self._unsent, b""
             self._transport.write(request)
 
     def watch(self, due_s: float) -> None:
@@ -199,9 +202,27 @@ class Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_headers_complete(self) -> None:
-        """The head is complete. What comes as a header after it is a trailer, which says nothing to us."""
-        if self._answer is not None:
-            self._answer.begin(self._parser.get_status_code(), self._headers())
+        """The head is complete. Of headers that are repeated the first counts, and their names are in lower case.
+
+        What comes as a header after it is a trailer, which says nothing to us.
+        """
+        answer = self._answer
+        if answer is None:
+            return
+        raw = self._raw
+        names = tuple(raw)
+        if names != self._names:
+            # An upstream sends the same names with each answer.
+            self._names, self._shown = names, tuple([name.decode("latin-1").lower() for name in names])
+        headers: dict[str, str] = {}
+        if names:
+            # No value has a line feed: it is where a header ends.
+            values = b"\n".join(raw.values()).decode("latin-1").split("\n")
+            raw.clear()
+            headers = dict(zip(self._shown, values, strict=True))
+            if len(headers) < len(names):
+                headers = dict(zip(reversed(self._shown), reversed(values), strict=True))
+        answer.begin(self._parser.get_status_code(), headers)
 
     def on_message_complete(self) -> None:
         """The answer is complete. More in the same piece of data is not ours, and ends the connection."""
@@ -209,27 +230,12 @@ class Connection(asyncio.Protocol):
         if answer is None:
             self.abort()
         elif answer.complete(self._pieces):
-            self._raw.clear()
+            if self._raw:
+                self._raw.clear()
             self._answer = None
             self._is_done = True
             if self._transport is not None and not self._parser.should_keep_alive():
                 self._transport.close()
-
-    def _headers(self) -> dict[str, str]:
-        """The headers that came, names in lower case; of repeated ones the first counts."""
-        names = tuple(self._raw)
-        if not names:
-            return {}
-        if names != self._names:
-            # An upstream sends the same names with each answer.
-            self._names, self._shown = names, tuple([name.decode("latin-1").lower() for name in names])
-        # No value has a line feed: it is where a header ends.
-        values = b"\n".join(self._raw.values()).decode("latin-1").split("\n")
-        self._raw.clear()
-        headers = dict(zip(self._shown, values, strict=True))
-        if len(headers) == len(names):
-            return headers
-        return dict(zip(reversed(self._shown), reversed(values), strict=True))
 
     def _ring(self) -> None:
         self._alarm, self._alarm_s = None, math.inf

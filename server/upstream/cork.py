@@ -6,41 +6,34 @@ It must not look at what is sent, and it keeps nothing for longer than a round.
 """
 
 import asyncio
-from collections import deque
 from typing import Protocol
 
 
 class Outgoing(Protocol):
     """A connection with something to send."""
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that it belongs to."""
-
     def leave(self) -> None:
-        """Sends what it has, if that is still to be sent."""
+        """Sends what has not been sent yet, if it still has to be."""
 
 
 class Cork:
-    """Belongs to the connections of one event loop."""
+    """Belongs to the connections of one event loop. `held` are those that have something to send."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
-        self._held: deque[Outgoing] = deque()
+        self.held: list[Outgoing] = []
 
-    def hold(self, connection: Outgoing) -> None:
-        """Has a connection send what it has when the round is over, behind those that are held already."""
-        held = self._held
-        if not held:
-            connection.loop.call_soon(self._release, connection.loop)
-        held.append(connection)
+    def draw_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Has all that are held sent when the round is over."""
+        loop.call_soon(self._draw, loop)
 
-    def _release(self, loop: asyncio.AbstractEventLoop) -> None:
-        held = self._held
+    def _draw(self, loop: asyncio.AbstractEventLoop) -> None:
+        held = self.held
         try:
-            while held:
-                held.popleft().leave()
+            for connection in held:
+                connection.leave()
+            held.clear()
         finally:
             if held:  # one of them failed, which is none of the others' business
-                loop.call_soon(self._release, loop)
+                self.draw_soon(loop)

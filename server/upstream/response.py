@@ -6,9 +6,11 @@ The connection tells it what comes; its reader is who called. It must not parse,
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from server.chat.wire import Timeouts
+from msgspec import Struct
+
+from server.chat.wire import Timeouts, WireRequest, WireResponse
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.upstream.failures import Phase, closed_by_us, cut_off, cut_short, no_answer, too_late
 from server.upstream.inflate import Inflater
@@ -41,59 +43,57 @@ class StaleConnectionError(Exception):
     """A pooled connection ended before a byte of the answer came, so that the request may be sent again."""
 
 
-class HttpResponse:
-    """An answer on its way, and then its body; see `server.chat.wire.WireResponse`.
+class Sender(Protocol):
+    """Who has sent a request at once, and can send it again."""
+
+    async def send_again(self, request: WireRequest, timeouts: Timeouts, started_s: float) -> WireResponse:
+        """Sends it over a connection that is certainly new, and waits for the response's headers."""
+
+
+class HttpResponse(Struct, eq=False):
+    """An answer on its way, and then its body; see `server.chat.wire.Coming`.
 
     `headers`, which the connection fills, have their names in lower case; of repeated ones the first counts. `due_s` is
-    when it has to look at the clock, of which the connection sees to the first time.
+    when it has to look at the clock, of which the connection sees to the first time. It is a Struct as one is made for
+    each request: its members are set in C.
     """
 
-    __slots__ = (
-        "_counts_bytes",
-        "_failure",
-        "_given_s",
-        "_has_progressed",
-        "_idle_s",
-        "_inflater",
-        "_line",
-        "_loop",
-        "_max_body_bytes",
-        "_pieces",
-        "_read_bytes",
-        "_started_s",
-        "_take",
-        "_timeouts",
-        "_touched_s",
-        "_unread_bytes",
-        "_waiter",
-        "due_s",
-        "has_begun",
-        "has_headers",
-        "headers",
-        "is_complete",
-        "status",
-    )
+    _line: Line | None
+    _timeouts: Timeouts
+    _started_s: float
+    """When the call began, in seconds of the loop's clock: connecting is part of the total time."""
+    _max_body_bytes: int
+    _sender: Sender | None = None
+    _request: WireRequest | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
+    status: int = 0
+    has_begun: bool = False
+    has_headers: bool = False
+    is_complete: bool = False
+    due_s: float = 0.0
+    _pieces: list[bytes] = []
+    _unread_bytes: int = 0
+    _read_bytes: int = 0
+    _touched_s: float = 0.0
+    _given_s: float = 0.0
+    _idle_s: float = 0.0
+    _counts_bytes: bool = False
+    _has_progressed: bool = False
+    _failure: PerpetuoError | StaleConnectionError | None = None
+    _take: Callable[[bytes], bool] | None = None
+    _inflater: Inflater | None = None
+    _loop: Any = None
+    arrival: Any = None
+    _waiter: Any = None
 
-    def __init__(self, line: Line, timeouts: Timeouts, started_s: float, max_body_bytes: int) -> None:
-        """`started_s` is when the call began, in seconds of the loop's clock: connecting is part of the total time."""
-        self._line: Line | None = line
-        self._timeouts = timeouts
-        self._max_body_bytes = max_body_bytes
-        self._loop = line.loop
-        self._started_s = started_s
-        self._touched_s = self._given_s = now_s = self._loop.time()
+    def __post_init__(self) -> None:
+        assert self._line is not None
+        timeouts, loop = self._timeouts, self._line.loop
+        self._loop = loop
+        self._touched_s = self._given_s = now_s = loop.time()
         self._idle_s = timeouts.idle_s
-        self._counts_bytes = self._has_progressed = False
-        self.headers: Mapping[str, str] = _NO_HEADERS
-        self._pieces: list[bytes] = []
-        self._unread_bytes = self._read_bytes = 0
-        self._failure: PerpetuoError | StaleConnectionError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._take: Callable[[bytes], bool] | None = None
-        self._inflater: Inflater | None = None
-        self.has_begun = self.has_headers = self.is_complete = False
-        self.status = 0
-        first_s, total_s = now_s + timeouts.first_byte_s, started_s + timeouts.total_s
+        self.arrival = self._waiter = loop.create_future()
+        first_s, total_s = now_s + timeouts.first_byte_s, self._started_s + timeouts.total_s
         self.due_s = first_s if first_s < total_s else total_s
 
     # What the caller uses.
@@ -101,35 +101,38 @@ class HttpResponse:
     async def arrive(self) -> None:
         """Waits for the headers. Raises what stood in the way, StaleConnectionError among it."""
         try:
-            while not self.has_headers:
-                if self._failure is not None:
-                    raise self._failure
-                self._waiter = waiter = self._loop.create_future()
-                await waiter
+            await self.arrival
         except asyncio.CancelledError:
-            self._drop()
+            self.drop()
             raise
-        if _ENCODING in self.headers:
-            self._inflate(self.headers[_ENCODING].strip().lower())
+        if not self.has_headers:
+            assert self._failure is not None
+            raise self._failure
 
-    def _inflate(self, encoding: str) -> None:
-        if encoding not in ("", "identity"):
-            try:
-                self._inflater = Inflater(encoding)
-            except UpstreamBadResponse:
-                self._drop()
-                raise
+    async def instead(self) -> WireResponse:
+        """See `server.chat.wire.Coming`."""
+        failure, sender, request = self._failure, self._sender, self._request
+        assert failure is not None
+        if not isinstance(failure, StaleConnectionError) or sender is None or request is None:
+            raise failure
+        return await sender.send_again(request, self._timeouts, self._started_s)
+
+    def whole(self) -> bytes | None:
+        """See `server.chat.wire.Coming`."""
+        pieces = self._pieces
+        if not self.is_complete or len(pieces) != 1 or self._inflater is not None:
+            return None
+        self._pieces = []
+        body = pieces[0]
+        self._read_bytes += len(body)
+        if self._read_bytes > self._max_body_bytes:
+            raise self._too_large()
+        return body
 
     async def read(self) -> bytes:
         """The whole body; see `server.chat.wire.WireResponse`."""
-        pieces = self._pieces
-        if self.is_complete and len(pieces) == 1 and self._inflater is None:
-            # As most answers come: all of it is here.
-            self._pieces = []
-            self._read_bytes += len(pieces[0])
-            if self._read_bytes > self._max_body_bytes:
-                raise self._too_large()
-            return pieces[0]
+        if (body := self.whole()) is not None:
+            return body
         length = self.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise self._too_large()
@@ -183,7 +186,14 @@ class HttpResponse:
 
     async def close(self) -> None:
         """Ends the exchange at once: what is unread or unsent is dropped with the connection."""
-        self._drop()
+        self.drop()
+
+    def drop(self) -> None:
+        """The same without waiting."""
+        line = self._line
+        if line is not None:
+            self.fail(closed_by_us())
+            line.abort()
 
     async def _next(self) -> bytes:
         """The next piece of the body, empty at its end. Pieces that came before a failure come before the failure."""
@@ -229,7 +239,8 @@ class HttpResponse:
             self.look_at_clock()
 
     def _changed(self) -> asyncio.Future[None]:
-        waiter = self._waiter = self._loop.create_future()
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiter = waiter
         return waiter
 
     def _too_large(self) -> UpstreamBadResponse:
@@ -244,6 +255,8 @@ class HttpResponse:
         """The headers are complete; those of an interim answer say nothing."""
         if status in _INTERIM:
             return
+        if _ENCODING in headers and not self._inflates(headers[_ENCODING].strip().lower()):
+            return
         self.status = status
         self.headers = headers
         self.has_headers = True
@@ -253,12 +266,25 @@ class HttpResponse:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def _inflates(self, encoding: str) -> bool:
+        """Sees to an encoding; False if it is none that can be read, which ends the answer."""
+        if encoding not in ("", "identity"):
+            try:
+                self._inflater = Inflater(encoding)
+            except UpstreamBadResponse as error:
+                line = self._line
+                self.fail(error)
+                if line is not None:
+                    line.abort()
+                return False
+        return True
+
     def add(self, pieces: list[bytes]) -> bool:
         """Takes pieces of the body, and leaves none; says whether its reader is so far behind that it has enough."""
         self._unread_bytes += sum(map(len, pieces))
         self._pieces += pieces
         pieces.clear()
-        if self._take is None:
+        if self._take is None and self.has_headers:
             self._wake()
         return self._unread_bytes > READ_BUFFER_BYTES
 
@@ -343,12 +369,6 @@ class HttpResponse:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _drop(self) -> None:
-        line = self._line
-        if line is not None:
-            self.fail(closed_by_us())
-            line.abort()
 
     def look_at_clock(self) -> None:
         """Ends the call when one of its times is up, else looks again when the next may be."""

@@ -79,6 +79,7 @@ def candidate_of(row: Provider, model: str) -> Candidate:
 def facts_json(facts: AnswerFacts | ChunkFacts) -> Mapping[str, object]:
     """The facts; of the usage, parts of a bucket and tiers only where there are any."""
     shown: dict[str, Any] = msgspec.to_builtins(facts)
+    shown.pop("is_usual", None)  # says nothing of the answer, but what need not be looked for in it
     if facts.usage is not None:
         usage = msgspec.structs.asdict(facts.usage)
         shown["usage"] = {name: value for name, value in usage.items() if value or not name.startswith(PARTS_OF_USAGE)}

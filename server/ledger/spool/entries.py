@@ -1,25 +1,32 @@
 """What the payloads of the spool say: that a request began, or how it ended.
 
-Pure. Written as MessagePack with the names of the members, so that the program before or after this one can read them;
-the members of a beginning go by place, and new ones come last.
+Pure. Written as MessagePack, members by place, so that the program before or after this one can read them; new ones
+come last. Earlier programs wrote the members of an end by their names, and left out what was as usual: that is read.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 
 from server.chat.records import AttemptRecord, OperationRecord, OperationStart
 
 INTERRUPTED = "interrupted"
 """The outcome of a request that began and never ended, because the process did."""
 
-_START = b"\x01"
-_SETTLED = b"\x02"
+_NAMED_START = b"\x01"
+_NAMED_SETTLED = b"\x02"
+_START = b"\x03"
+_SETTLED = b"\x04"
+_EARLIER = OperationStart.__struct_fields__.index("earlier")
 _INTERRUPTED_STATUS = 500
 
 _encoder = msgspec.msgpack.Encoder()
 _start_decoder = msgspec.msgpack.Decoder(OperationStart)
 _settled_decoder = msgspec.msgpack.Decoder(tuple[str, OperationRecord])
+_named_start_decoder = msgspec.msgpack.Decoder(list[Any])
+_named_settled_decoder = msgspec.msgpack.Decoder(tuple[str, dict[str, Any]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,33 @@ def entry_of(payload: bytes) -> OperationStart | Settled:
         return _start_decoder.decode(body)
     if kind == _SETTLED:
         return Settled(*_settled_decoder.decode(body))
+    if kind == _NAMED_START:
+        return _named_start(_named_start_decoder.decode(body))
+    if kind == _NAMED_SETTLED:
+        return _named_settled(*_named_settled_decoder.decode(body))
     raise ValueError(f"an entry of the unknown kind {kind!r}")
+
+
+def _named_start(members: list[Any]) -> OperationStart:
+    """A beginning whose earlier attempts have the names of their members."""
+    if len(members) > _EARLIER:
+        members[_EARLIER] = _by_place(AttemptRecord, members[_EARLIER])
+    return msgspec.convert(members, OperationStart)
+
+
+def _named_settled(price_version: str, members: dict[str, Any]) -> Settled:
+    """An end whose members have names."""
+    members["attempts"] = _by_place(AttemptRecord, members.get("attempts", ()))
+    [placed] = _by_place(OperationRecord, [members])
+    return Settled(price_version, msgspec.convert(placed, OperationRecord))
+
+
+def _by_place(kind: type[Struct], all_named: Any) -> list[list[Any]]:
+    """Members with names in their places; those that are not there have their defaults. Raises ValueError."""
+    if not isinstance(all_named, list | tuple) or not all(isinstance(named, dict) for named in all_named):
+        raise ValueError(f"members of {kind.__name__} without their names")
+    fields = structs.fields(kind)
+    return [[named.get(field.encode_name, field.default) for field in fields] for named in all_named]
 
 
 def interrupted(start: OperationStart) -> OperationRecord:

@@ -6,8 +6,8 @@ Behind something broken reading goes on at the next mark, so that a flipped bit 
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
+from zlib import crc32
 
 MARK_BYTES = 4
 
@@ -15,11 +15,13 @@ _HEAD = struct.Struct(f"<{MARK_BYTES}sII")
 
 HEAD_BYTES = _HEAD.size
 
+_pack = _HEAD.pack
+
 
 def frame(mark: bytes, payload: bytes) -> bytes:
     """A payload, which must not be empty, as it stands in the segment of that mark."""
     length = len(payload)
-    return _HEAD.pack(mark, length, zlib.crc32(payload, length)) + payload
+    return _pack(mark, length, crc32(payload, length)) + payload
 
 
 class Scan:
@@ -59,7 +61,7 @@ class Scan:
             return False
         _, length, checksum = _HEAD.unpack_from(self._data, start)
         payload = self._data[payload_start : payload_start + length]
-        return bool(0 < length == len(payload) and zlib.crc32(payload, length) == checksum)
+        return bool(0 < length == len(payload) and crc32(payload, length) == checksum)
 
 
 def _has_content(data: bytes, start: int, end: int) -> bool:

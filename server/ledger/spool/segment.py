@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Self
 
-from server.ledger.spool.frames import HEAD_BYTES, MARK_BYTES, frame
+from server.ledger.spool.frames import MARK_BYTES, frame
 
 SUFFIX = ".spool"
 
@@ -62,11 +62,11 @@ class Segment:
 
     def append(self, payload: bytes) -> bool:
         """Writes a payload; says whether there was room for it."""
-        start = self.end_bytes
-        end = start + HEAD_BYTES + len(payload)
+        framed, start = frame(self._mark, payload), self.end_bytes
+        end = start + len(framed)
         if end > self.size_bytes:
             return False
-        self._map[start:end] = frame(self._mark, payload)
+        self._map[start:end] = framed
         self.end_bytes = end
         return True
 

@@ -173,7 +173,7 @@ class Spool:
             current = self._appended_to_next(payload)
             if current is None:
                 return None
-        elif self._next is None and current.end_bytes > self._next_at_bytes:
+        elif current.end_bytes > self._next_at_bytes and self._next is None:
             self._prepare()
         if self._syncs:
             self._syncer.note(current)

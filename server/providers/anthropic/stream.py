@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from server.chat.answer import ChunkFacts, read_usage
+from server.chat.answer import ChunkFacts
+from server.chat.reported import read_usage
 from server.errors import UpstreamBadResponse
 from server.providers.anthropic.answer import (
     AnyBlock,

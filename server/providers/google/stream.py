@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from server.chat.answer import ChunkFacts, read_usage
+from server.chat.answer import ChunkFacts
+from server.chat.reported import read_usage
 from server.errors import UpstreamBadResponse
 from server.providers.dialect import Chunk, Event
 from server.providers.google.answer import (

@@ -16,7 +16,7 @@ from server.chat.request import ChatRequest, upstream_body
 from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Chunk, Event
-from server.providers.openai.access import BEARER, Access, envelope
+from server.providers.openai.access import BEARER, Access, Envelope, envelope
 from server.providers.openai.alike import Alike
 from server.providers.openai.headless import Headless
 from server.providers.openai.repairs import Repairs
@@ -34,6 +34,7 @@ _CALLS: Final = b'"tool_calls"'
 _INDEX: Final = b'"index"'
 _ROLE: Final = b'"role"'
 _USAGE: Final = b'"usage"'
+_OF_CALLS: Final = frozenset({"tool_calls", "function_call"})
 _WHOLE_BODIES: Final = ("application/json", "application/problem+json", "text/html", "application/xhtml")
 
 
@@ -59,9 +60,13 @@ class OpenAiDialect(Vendor):
 
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
-        sealed = envelope(self.access, candidate, is_stream=is_stream)
+        model = candidate.model
+        sealed = candidate.deployment.worked_out.get((model, is_stream))
+        if sealed.__class__ is not Envelope or sealed.access is not self.access:
+            sealed = envelope(self.access, candidate, is_stream=is_stream)
+        assert isinstance(sealed, Envelope)
         request = self.adapted(request, candidate, is_stream=is_stream)
-        body = upstream_body(request, model=candidate.model, include_usage=is_stream and self.takes_stream_options)
+        body = upstream_body(request, model=model, include_usage=is_stream and self.takes_stream_options)
         return WireRequest("POST", sealed.url, sealed.headers, body, is_stream, None, (), sealed.grant)
 
     def adapted(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> ChatRequest:
@@ -112,8 +117,7 @@ class OpenAiDialect(Vendor):
             facts.finish_reason in OPENAI_FINISH_REASONS
             and self.usage is None
             and self.reasoning_name == "reasoning_content"
-            and body.find(_CALLS) < 0 <= body.find(_ROLE)
-            and body.find(_INDEX) >= 0
+            and ((facts.is_usual and facts.finish_reason not in _OF_CALLS) or _has_usual(body))
         )
         if is_usual or facts.finish_reason is None:
             return body
@@ -215,6 +219,11 @@ class OpenAiStream:
                 raise
             facts = peek_chunk(mended)
         return _noted(data, mended, HALVED, self.notes), facts
+
+
+def _has_usual(body: bytes) -> bool:
+    """Whether an answer has a role and an index, and no calls."""
+    return body.find(_CALLS) < 0 <= body.find(_ROLE) and body.find(_INDEX) >= 0
 
 
 def _read_answer(body: bytes, notes: list[str]) -> tuple[bytes, AnswerFacts]:

@@ -27,9 +27,9 @@ _OF_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
 
 def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool) -> ChatRequest:
     """The request as the vendor takes it, the very same where nothing must change; its notes are the original's."""
-    messages = adapted_messages(vendor, request)
-    if messages is None and is_stream is request.is_stream and _is_taken(vendor, request):
+    if is_stream is request.is_stream and vendor.takes_usual and _is_taken(vendor, request):
         return request
+    messages = adapted_messages(vendor, request)
     found = request.named(vendor.looked_at)
     if messages is None and vendor.takes_stream_options and (not found or _takes_limit(vendor, found)):
         return request if is_stream is request.is_stream else request.with_members(request.members, is_stream=is_stream)
@@ -44,13 +44,21 @@ def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool
 
 
 def _is_taken(vendor: Vendor, request: ChatRequest) -> bool:
-    """Whether it is seen at once that no member has to change: by the view of a request that has no others."""
+    """Whether it is seen at once that nothing has to change: by the view of a request that has nothing else.
+
+    Its messages have nothing but a role, none of them a tool's, and a text. The vendor is one that takes such requests.
+    """
     view = request.view
-    if not request.is_plain or request.parsed is not None or not vendor.takes_stream_options:
+    if not request.is_plain or request.parsed is not None:
         return False
-    takes_limits = not vendor.limit and not vendor.renames_limit
-    is_one = view.max_tokens is UNSET or view.max_completion_tokens is UNSET
-    return takes_limits and is_one and vendor.odd_of(view) == vendor.none_odd
+    if view.max_tokens is not UNSET and view.max_completion_tokens is not UNSET:
+        return False
+    if vendor.odd_of(view) != vendor.none_odd:
+        return False
+    for message in view.messages:  # noqa: SIM110 - a generator costs more than all of it
+        if message.role == "developer" and vendor.developer != "developer":
+            return False
+    return True
 
 
 def _takes_limit(vendor: Vendor, found: Set[str]) -> bool:

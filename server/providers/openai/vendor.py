@@ -80,6 +80,7 @@ class Vendor:
     check_path: str = "/models"
     looked_at: frozenset[str] = field(init=False, repr=False, compare=False)
     renames_limit: bool = field(init=False, repr=False, compare=False)
+    takes_usual: bool = field(init=False, repr=False, compare=False)
     odd_of: Callable[[object], tuple[object, ...]] = field(init=False, repr=False, compare=False)
     none_odd: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
@@ -90,7 +91,11 @@ class Vendor:
         odd = sorted((_LOOKED_AT | names).intersection(ChatView.__struct_fields__) - _LIMITS)
         object.__setattr__(self, "odd_of", attrgetter(*odd))
         object.__setattr__(self, "none_odd", (UNSET,) * len(odd))
-        object.__setattr__(self, "renames_limit", not names.isdisjoint(_LIMITS))
+        renames_limit = not names.isdisjoint(_LIMITS)
+        object.__setattr__(self, "renames_limit", renames_limit)
+        # Of a request without members that are odd nothing has to change.
+        takes_usual = self.takes_stream_options and not self.limit and not renames_limit
+        object.__setattr__(self, "takes_usual", takes_usual)
 
 
 FINISH_REASONS: Final[Mapping[str, str]] = MappingProxyType(

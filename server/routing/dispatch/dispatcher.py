@@ -16,10 +16,9 @@ from msgspec import Struct, structs
 
 from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
-from server.chat.media import is_for_bytes
 from server.chat.request import ChatRequest
-from server.chat.wire import Timeouts, Transport, WireRequest, WireResponse
-from server.errors import DeadlineExceeded, ParamUnsupported, PerpetuoError, UpstreamBadResponse
+from server.chat.wire import Transport, WireResponse
+from server.errors import DeadlineExceeded, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Answer, Dialect
 from server.routing.attempt import Attempt
 from server.routing.course import LEAST_TIME_S, Chance, Course, Draw, Step
@@ -31,11 +30,12 @@ from server.routing.dispatch.hedge import Runners, race
 from server.routing.dispatch.live import LiveStream, gate_for
 from server.routing.dispatch.pace import Hedging
 from server.routing.dispatch.run import Call, Run
+from server.routing.dispatch.sending import Sending
 from server.routing.failure import FailureClass, classify
 from server.routing.filters import rejected_as_resting
 from server.routing.health import Health
 from server.routing.nobody import nobody_awake
-from server.routing.patience import Patience, reasons
+from server.routing.patience import Patience
 from server.routing.plan import Rejected
 from server.routing.rules import RULES, Bill, Notice
 from server.routing.verdict import Failure, verdict
@@ -113,15 +113,13 @@ class Dispatcher:
         surroundings: Surroundings | None = None,
     ) -> None:
         around = surroundings or Surroundings()
-        self._transport = transport
         self._dialect_of = dialect_of
-        self._patience = patience
         self._flag = flag
         self._model_of = around.model_of
         self._prefill_of = around.prefill_of
         self._health = around.health
         self._hedging = around.hedging
-        self._fetch = around.fetch
+        self._sending = Sending(transport, patience, around.model_of, around.prefill_of, around.fetch)
         # Models of entries that have said that they answer only in streams.
         self._stream_only: set[tuple[str, str]] = set()
         self._chance = Chance(around.draw, self._window_of, around.health.may_repeat)
@@ -278,71 +276,47 @@ class Dispatcher:
             _log.warning("security event: %s of provider entry %s: %s", error.reason, entry_id, error.message)
         return Failure(attempt.candidate, kind, error)
 
-    def _send(
-        self, errand: Errand, step: Step, dialect: Dialect, *, is_stream: bool
-    ) -> Coroutine[Any, Any, WireResponse]:
-        """Builds the request and sends it; what the transport raises."""
-        request = errand.request
-        if request.told:
-            request.forget()  # what was noted for a candidate that failed does not concern the next
-        if step.is_plain:
-            request = request.without_usage()
-        try:
-            wire = dialect.build(request, step.candidate, is_stream=is_stream)
-        except ParamUnsupported as refusal:
-            if self._fetch is None or not is_for_bytes(refusal):
-                raise
-            return self._send_fetched(self._fetch, errand, step, dialect, is_stream)
-        if errand.goes_on:
-            wire = self._marked(wire, errand, step)
-        return self._transport.send(wire, self._limits(errand, request, step, is_stream))
-
-    async def _send_fetched(
-        self, fetch: Fetch, errand: Errand, step: Step, dialect: Dialect, is_stream: bool
-    ) -> WireResponse:
-        """The same for a candidate that takes only the bytes of pictures."""
-        request = errand.request.without_usage() if step.is_plain else errand.request
-        request.forget()
-        request = await fetch(request, errand.deadline - errand.trace.clock.monotonic())
-        wire = self._marked(dialect.build(request, step.candidate, is_stream=is_stream), errand, step)
-        return await self._transport.send(wire, self._limits(errand, request, step, is_stream))
-
-    def _marked(self, wire: WireRequest, errand: Errand, step: Step) -> WireRequest:
-        """The request as it says that the assistant's last message is to be gone on with, if it is."""
-        if errand.goes_on and (prefill := self._prefill_of(step.candidate)) is not None:
-            return prefill.marked(wire)
-        return wire
-
-    def _limits(self, errand: Errand, request: ChatRequest, step: Step, is_stream: bool) -> Timeouts:
-        candidate = step.candidate
-        is_reasoning = reasons(request.view, self._model_of(candidate.deployment.provider, candidate.model))
-        left_s = errand.deadline - errand.trace.clock.monotonic()
-        return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, left_s)
-
     async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
-        request = errand.request
-        dialect = self._dialect_of(step.candidate.deployment.provider, request)
-        response = await self._send(errand, step, dialect, is_stream=step.is_streamed)
+        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
+        coming, others = self._sending.begin(errand, step, dialect, is_stream=step.is_streamed)
+        response = coming if others is None else await others
+        assert response is not None
         try:
+            if coming is not None:
+                await coming.arrival
+                if not coming.has_headers:
+                    response = await coming.instead()
+                    coming = None
             status, headers = response.status, response.headers
             attempt.heard(status, headers)
             may_be_stream = step.is_streamed or is_declared_stream(headers)
             if may_be_stream and dialect.is_stream(status, headers):
-                live = LiveStream(response, dialect, attempt, gate_for(request), self._broke)
+                live = LiveStream(response, dialect, attempt, gate_for(errand.request), self._broke)
                 return Served(attempt, await fold(live, errand))
-            body = await response.read()
+            body = None if coming is None else coming.whole()
+            if body is None:
+                body = await response.read()
             attempt.saw_answer()
             return Served(attempt, dialect.answer(status, headers, body))
         except UpstreamBadResponse as error:
             raise _as_page(error, response) from None
         finally:
-            await response.close()
+            if coming is None:
+                await response.close()
+            else:
+                coming.drop()
 
     async def _open(self, errand: Errand, step: Step, attempt: Attempt) -> LiveStream:
         dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
-        response = await self._send(errand, step, dialect, is_stream=True)
+        coming, others = self._sending.begin(errand, step, dialect, is_stream=True)
+        response = coming if others is None else await others
+        assert response is not None
         is_open = False
         try:
+            if coming is not None:
+                await coming.arrival
+                if not coming.has_headers:
+                    response = await coming.instead()
             attempt.heard(response.status, response.headers)
             if not dialect.is_stream(response.status, response.headers):
                 raise dialect.error(response.status, response.headers, await response.read())

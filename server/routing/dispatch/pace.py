@@ -37,25 +37,25 @@ SeriesKey = tuple[str, str, bool]
 class Pace:
     """The times of one series, in buckets each 15 % wider than the one before."""
 
-    __slots__ = ("_counts", "count")
+    __slots__ = ("count", "counts")
 
     def __init__(self) -> None:
-        self._counts = [0] * _BUCKETS
+        self.counts = [0] * _BUCKETS
         self.count = 0
 
     def saw(self, took_s: float) -> None:
         """Takes a time."""
         at = int(math.log(took_s / _FIRST_S) * _PER_LOG) if took_s > _FIRST_S else 0
-        self._counts[at if at < _BUCKETS else _BUCKETS - 1] += 1
+        self.counts[at if at < _BUCKETS else _BUCKETS - 1] += 1
         self.count += 1
         if self.count >= _HALVED_AT:
-            self._counts = [count // 2 for count in self._counts]
-            self.count = sum(self._counts)
+            self.counts = [count // 2 for count in self.counts]
+            self.count = sum(self.counts)
 
     def quantile_s(self, share: float = QUANTILE) -> float:
         """The time within which that share of the calls was answered, at most 15 % too high. There is at least one."""
         left = share * self.count
-        for at, count in enumerate(self._counts):
+        for at, count in enumerate(self.counts):
             left -= count
             if left <= 0.0:
                 return _FIRST_S * _STEP ** (at + 1)
@@ -86,7 +86,12 @@ class Hedging:
             if len(self._paces) >= self._max_series:
                 del self._paces[next(iter(self._paces))]
             pace = self._paces[key] = Pace()
-        pace.saw(took_s)
+        at = int(math.log(took_s / _FIRST_S) * _PER_LOG) if took_s > _FIRST_S else 0
+        if pace.count < _HALVED_AT - 1:  # what `Pace.saw` does nearly always
+            pace.counts[at if at < _BUCKETS else _BUCKETS - 1] += 1
+            pace.count += 1
+        else:
+            pace.saw(took_s)
 
     def after_s(self, candidate: Candidate, *, is_stream: bool) -> float:
         """Seconds after which another candidate may be asked beside this one."""

@@ -91,19 +91,19 @@ class Breaker:
         "_failed_s",
         "_probe",
         "_probe_until_s",
-        "_row",
         "_rules",
         "_until_s",
-        "_window",
         "is_closed",
         "openings",
+        "row",
+        "window",
     )
 
     def __init__(self, rules: BreakerRules = USUAL_RULES) -> None:
         self._rules = rules
-        self._window = _Window(rules.window_s)
+        self.window = _Window(rules.window_s)
         self._answered = 0
-        self._row = 0
+        self.row = 0
         self._failed_s = 0.0
         self._until_s: float | None = None
         self._probe = 0
@@ -145,14 +145,14 @@ class Breaker:
             if self._answered >= self._rules.probes:
                 self._until_s = None
                 self.is_closed = True
-                self._window.clear()
-                self._row = 0
-                self._window.add(now_s, 1, 0)
+                self.window.clear()
+                self.row = 0
+                self.window.add(now_s, 1, 0)
 
     def worked(self, now_s: float) -> None:
         """A call was answered while it is closed."""
-        self._row = 0
-        window = self._window
+        self.row = 0
+        window = self.window
         if now_s < window.last_ends_s:
             window.last[1] += 1
         else:
@@ -164,16 +164,16 @@ class Breaker:
             if probe:
                 self._open(now_s)
             return
-        self._row = self._row + 1 if now_s - self._failed_s <= self._rules.window_s else 1
+        self.row = self.row + 1 if now_s - self._failed_s <= self._rules.window_s else 1
         self._failed_s = now_s
-        self._window.add(now_s, 1, 1)
-        if self._row >= self._rules.failures or self._is_too_much(now_s):
+        self.window.add(now_s, 1, 1)
+        if self.row >= self._rules.failures or self._is_too_much(now_s):
             self._open(now_s)
 
     def broke(self, now_s: float) -> None:
         """A call that had been taken for answered failed after all: that counts for the share, not for the row."""
         if self._until_s is None:
-            self._window.add(now_s, 0, 1)
+            self.window.add(now_s, 0, 1)
             if self._is_too_much(now_s):
                 self._open(now_s)
 
@@ -186,10 +186,10 @@ class Breaker:
         self._until_s = now_s + self._rules.open_s
         self.is_closed = False
         self._probe_until_s = None
-        self._row = self._answered = 0
-        self._window.clear()
+        self.row = self._answered = 0
+        self.window.clear()
         self.openings += 1
 
     def _is_too_much(self, now_s: float) -> bool:
-        calls, failures = self._window.sums(now_s)
+        calls, failures = self.window.sums(now_s)
         return calls >= LEAST_CALLS and failures >= self._rules.share * calls

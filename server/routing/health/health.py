@@ -54,8 +54,15 @@ class Health:
 
     def resting(self, candidate: Candidate, now_s: float) -> Resting | None:
         """Why and for how long a candidate is not asked, None if it may be."""
-        entry = self._records.find(candidate.deployment)
+        deployment = candidate.deployment
+        entry = self._records.entries.get(deployment.provider_id)
         if entry is None:
+            return None
+        if entry.deployment is deployment and (model := entry.last) is not None and model.name == candidate.model:
+            # As nearly always: the entry and its model are those that were asked last.
+            if entry.rest is None and model.rest is None and entry.breaker.is_closed and model.breaker.is_closed:
+                return None
+        elif not entry.is_of(deployment):
             return None
         return _resting(entry, entry.models.get(candidate.model), now_s)
 
@@ -67,12 +74,14 @@ class Health:
         `is_repeated`: the same was asked just before, and the wait that it told is over. `is_last`: there is nobody
         else to ask, and nobody was asked before.
         """
-        deployment = candidate.deployment
-        entry = self._records.get(deployment, now_s)
+        deployment, records = candidate.deployment, self._records
+        entry = records.entries.get(deployment.provider_id)
+        if entry is None or entry.deployment is not deployment or len(records.entries) > 1:
+            entry = records.get(deployment, now_s)
         model = entry.last
         if model is None or model.name != candidate.model:
             model = entry.model(candidate.model)
-        is_well = entry.breaker.is_closed and model.breaker.is_closed and entry.rest is None and model.rest is None
+        is_well = entry.rest is None and model.rest is None and entry.breaker.is_closed and model.breaker.is_closed
         if not is_well:
             resting = _resting(entry, model, now_s)
             is_short = is_repeated and resting is not None and resting.is_limit and resting.rests_s <= SHORT_REST_S
@@ -81,7 +90,9 @@ class Health:
                 return None
         entry.asked_s = now_s
         if not is_repeated:
-            called(entry.budget, self._fleet)
+            budget, fleet = entry.budget, self._fleet
+            if budget.saved < budget.most or fleet.saved < fleet.most:
+                called(budget, fleet)
         if is_well:
             return Visit(self, deployment.provider_id, entry, model, now_s)
         return visit(self, deployment.provider_id, entry, model, now_s)
@@ -101,12 +112,19 @@ class Health:
         entry, model = visit.entry, visit.model
         entry.had_reset = False
         model.limits = 0
-        if entry.breaker.is_closed and model.breaker.is_closed:
-            entry.breaker.worked(now_s)
-            model.breaker.worked(now_s)
+        of_entry, of_model = entry.breaker, model.breaker
+        if of_entry.is_closed and of_model.is_closed:
+            one, other = of_entry.window, of_model.window
+            of_entry.row = of_model.row = 0
+            if now_s < one.last_ends_s and now_s < other.last_ends_s:
+                one.last[1] += 1
+                other.last[1] += 1
+            else:
+                of_entry.worked(now_s)
+                of_model.worked(now_s)
         else:
-            entry.breaker.succeeded(now_s, visit.endpoint_probe)
-            model.breaker.succeeded(now_s, visit.model_probe)
+            of_entry.succeeded(now_s, visit.endpoint_probe)
+            of_model.succeeded(now_s, visit.model_probe)
         if entry.rest is None and model.rest is None:
             return
         for record, name in ((entry, ""), (model, model.name)):

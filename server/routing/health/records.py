@@ -101,36 +101,36 @@ class Records:
     def __init__(self, max_entries: int = MAX_ENTRIES, rules: BreakerRules = USUAL_RULES) -> None:
         self._max_entries = max_entries
         self._rules = rules
-        self._entries: OrderedDict[str, EntryRecord] = OrderedDict()
+        self.entries: OrderedDict[str, EntryRecord] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def find(self, deployment: Deployment) -> EntryRecord | None:
         """What is kept of an entry as it is now, None if nothing."""
-        found = self._entries.get(deployment.provider_id)
+        found = self.entries.get(deployment.provider_id)
         return found if found is not None and found.is_of(deployment) else None
 
     def get(self, deployment: Deployment, now_s: float) -> EntryRecord:
         """What is kept of an entry, made if there is nothing; it counts as just asked."""
         entry_id = deployment.provider_id
-        found = self._entries.get(entry_id)
+        found = self.entries.get(entry_id)
         if found is None or not (found.deployment is deployment or found.is_of(deployment)):
             found = self._add(entry_id, EntryRecord(deployment, now_s, self._rules))
-        if len(self._entries) > 1:
-            self._entries.move_to_end(entry_id)
+        if len(self.entries) > 1:
+            self.entries.move_to_end(entry_id)
         return found
 
     def by_id(self, entry_id: str, now_s: float) -> EntryRecord:
         """What is kept of an entry that others tell of, made if there is nothing."""
-        return self._entries.get(entry_id) or self._add(entry_id, EntryRecord(None, now_s, self._rules))
+        return self.entries.get(entry_id) or self._add(entry_id, EntryRecord(None, now_s, self._rules))
 
     def _add(self, entry_id: str, record: EntryRecord) -> EntryRecord:
-        if len(self._entries) >= self._max_entries:
-            self._entries.popitem(last=False)
-        self._entries[entry_id] = record
+        if len(self.entries) >= self._max_entries:
+            self.entries.popitem(last=False)
+        self.entries[entry_id] = record
         return record
 
     def all(self) -> tuple[EntryRecord, ...]:
         """All of them, for figures."""
-        return tuple(self._entries.values())
+        return tuple(self.entries.values())

@@ -215,7 +215,7 @@ async def test_a_change_between_reading_and_remembering_leaves_it_unknown() -> N
     on = knowing()
     await ask(on, 1)
     policies = iter((on.known["ws_1"], known(), known()))
-    object.__setattr__(on.parts.router._sources, "known_of", lambda _: next(policies, None))
+    on.parts.router.known = lambda workspace_id: next(policies, None)
     await ask(on, 1)
     assert len(on.pipeline._recall) == 0
 

@@ -47,7 +47,7 @@ def chunk(*deltas: object, finish: str | None = None, **members: object) -> byte
 
 def test_peeks_an_answer() -> None:
     facts = peek_answer(answer({"role": "assistant", "content": "Hi"}, usage=USAGE))
-    assert facts == AnswerFacts("chatcmpl-1", "m", "stop", Usage(30, 64, 6, 20, 10), True, is_plain=True)
+    assert facts == AnswerFacts("chatcmpl-1", "m", "stop", Usage(30, 64, 6, 20, 10), True, None, True, True)
 
 
 def test_peeks_a_chunk() -> None:
@@ -117,60 +117,31 @@ def test_peeks_chunks_of_every_kind(data: bytes, facts: dict[str, object]) -> No
     assert {name: getattr(seen, name) for name in facts} == facts
 
 
-USAGES: dict[str, tuple[object, Usage | None]] = {
-    "absent details": ({"prompt_tokens": 5, "completion_tokens": 7}, Usage(5, 0, 0, 7, 0)),
-    "null details": (
-        {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": None, "completion_tokens_details": None},
-        Usage(5, 0, 0, 7, 0),
-    ),
-    "no tokens": ({"prompt_tokens": 0, "completion_tokens": 0}, Usage()),
-    "only a prompt": ({"prompt_tokens": 5}, Usage(5)),
-    "everything cached": ({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 5}}, Usage(0, 5)),
-    "more cached than there is": ({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 9}}, Usage(0, 5)),
-    "more reasoning than there is": (
-        {"prompt_tokens": 1, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 9}},
-        Usage(1, 0, 0, 0, 5),
-    ),
-    "what is kept for an hour is a part of what is written": (
-        {
-            "prompt_tokens": 100,
-            "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 30, "cache_write_1h_tokens": 12},
-        },
-        Usage(30, 40, 30, cache_write_1h_tokens=12),
-    ),
-    "no more is kept for an hour than is written": (
-        {"prompt_tokens": 9, "prompt_tokens_details": {"cache_write_tokens": 5, "cache_write_1h_tokens": 12}},
-        Usage(4, 0, 5, cache_write_1h_tokens=5),
-    ),
-    "sound is a part of what it was used as": (
-        {
-            "prompt_tokens": 100,
-            "completion_tokens": 50,
-            "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 70, "cached_audio_tokens": 30},
-            "completion_tokens_details": {"reasoning_tokens": 10, "audio_tokens": 35},
-        },
-        Usage(60, 40, 0, 40, 10, audio_input_tokens=40, audio_cache_read_tokens=30, audio_output_tokens=35),
-    ),
-    "negative counts": ({"prompt_tokens": -5, "completion_tokens": 3}, Usage(0, 0, 0, 3)),
-    "unknown members": ({"prompt_tokens": 5, "completion_tokens": 1, "queue_time": 0.1}, Usage(5, 0, 0, 1)),
-    "an empty object": ({}, None),
-    "null": (None, None),
-    "null counts": ({"prompt_tokens": None, "completion_tokens": None}, None),
-    "counts that are no integers": ({"prompt_tokens": "5", "completion_tokens": 1.5}, None),
-    "a list": ([], None),
+USUAL = {"role": "assistant", "content": "Hi"}
+UNUSUAL: dict[str, tuple[object, bool]] = {
+    "what OpenAI writes": ({"index": 0, "message": USUAL}, True),
+    "no index": ({"message": USUAL}, False),
+    "no role": ({"index": 0, "message": {"content": "Hi"}}, False),
+    "no message": ({"index": 0}, False),
+    "a call of a tool": ({"index": 0, "message": {**USUAL, "tool_calls": [{"id": "c"}]}}, False),
+    "a member that is not known": ({"index": 0, "message": {**USUAL, "reasoning": "Hm"}}, False),
+    "content in parts": ({"index": 0, "message": {**USUAL, "content": [{"type": "text"}]}}, False),
 }
 
 
-@pytest.mark.parametrize(("usage", "buckets"), USAGES.values(), ids=USAGES.keys())
-def test_reads_usage_into_disjoint_buckets(usage: object, buckets: Usage | None) -> None:
-    assert peek_answer(answer({"content": "x"}, usage=usage)).usage == buckets
-    assert peek_chunk(chunk(usage=usage)).usage == buckets
+@pytest.mark.parametrize(("choice", "is_usual"), UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_tells_whether_every_choice_is_as_usual(choice: object, is_usual: bool) -> None:
+    assert peek_answer(json.dumps({"choices": [choice]}).encode()).is_usual is is_usual
+    both = [{"index": 0, "message": USUAL}, choice]
+    assert peek_answer(json.dumps({"choices": both}).encode()).is_usual is is_usual
 
 
-def test_buckets_add_up_to_what_the_provider_said() -> None:
-    usage = peek_answer(answer({"content": "x"}, usage=USAGE)).usage
-    assert usage is not None
-    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (100, 30, 130)
+@pytest.mark.parametrize("name", ["refusal", "reasoning_content", "reasoning", "tool_calls", "function_call", "audio"])
+def test_whatever_a_message_says_is_content(name: str) -> None:
+    said: object = "x" if name in ("refusal", "reasoning_content", "reasoning") else [{}]
+    for value, has_content in ((said, True), (None, False), ("", False)):
+        body = answer({"role": "assistant", "content": None, name: value})
+        assert peek_answer(body).has_content is has_content
 
 
 NOT_ANSWERS = {
@@ -284,21 +255,6 @@ def test_refuses_to_finish_what_is_no_object() -> None:
             finish_answer(body, identity=Identity("x"), metadata=METADATA)
         with pytest.raises(UpstreamBadResponse):
             identify_chunk(body, Identity("x"))
-
-
-TIERS: dict[str, tuple[object, str]] = {
-    "a tier with its own price": ("flex", "flex"),
-    "the usual tier": ("default", ""),
-    "whatever is there": ("auto", ""),
-    "null": (None, ""),
-    "not a text": (7, ""),
-}
-
-
-@pytest.mark.parametrize(("tier", "shown"), TIERS.values(), ids=TIERS.keys())
-def test_the_answer_names_the_tier(tier: object, shown: str) -> None:
-    usage = peek_chunk(chunk(usage={"prompt_tokens": 1}, service_tier=tier)).usage
-    assert usage == Usage(1, tier=shown)
 
 
 @pytest.mark.parametrize(

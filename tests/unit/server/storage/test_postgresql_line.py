@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 import msgspec
 import pytest
+import uvloop
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -192,3 +193,21 @@ async def test_a_server_that_freezes_or_goes_is_told_as_away(postgres_url: str, 
     await place.database.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         await place.append(records(3, 5))
+
+
+def test_a_line_that_was_cut_is_made_anew_on_the_loop_that_gateways_run_on(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    async def cut_and_go_on() -> list[int]:
+        async with gate_to(postgres.port) as gate:
+            place = await place_of(postgres_url, gate, StoreBounds(answer_s=30.0))
+            ways = [await place.append(records(1, 5))]
+            for seed in (2, 3, 4):
+                gate.cut()
+                ways += [await place.append(records(seed, 5)), await place.append(records(seed + 10, 5))]
+            assert len((await place.contents())["operations"]) == 35
+            await place.database.close()
+            return ways
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(cut_and_go_on()) == [0, 1, 0, 1, 0, 1, 0]

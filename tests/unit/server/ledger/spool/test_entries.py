@@ -1,5 +1,7 @@
 """What goes into the spool comes out as it was, also from what an earlier program wrote."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -65,25 +67,61 @@ def test_a_beginning_comes_back_as_it_was(start: OperationStart) -> None:
     assert entry_of(start_payload(start)) == start
 
 
+def named(record: msgspec.Struct) -> dict[str, Any]:
+    """Members by their names, as earlier programs wrote them."""
+    members = msgspec.structs.asdict(record)
+    if "attempts" in members:
+        members["attempts"] = [named(attempt) for attempt in members["attempts"]]
+    return members
+
+
 def test_members_that_a_later_program_adds_are_passed_over() -> None:
     later = msgspec.msgpack.decode(start_payload(began(1))[1:])
-    assert entry_of(b"\x01" + msgspec.msgpack.encode([*later, "new"])) == began(1)
-    end = msgspec.msgpack.decode(settled_payload("prices/1", ended(1))[1:])
-    end[1]["new"] = {"more": 1}
-    assert entry_of(b"\x02" + msgspec.msgpack.encode(end)) == Settled("prices/1", ended(1))
+    assert entry_of(b"\x03" + msgspec.msgpack.encode([*later, "new"])) == began(1)
+    version, end = msgspec.msgpack.decode(settled_payload("prices/1", ended(1))[1:])
+    assert entry_of(b"\x04" + msgspec.msgpack.encode([version, [*end, {"more": 1}]])) == Settled("prices/1", ended(1))
+    end = {**named(ended(1)), "new": {"more": 1}}
+    assert entry_of(b"\x02" + msgspec.msgpack.encode(["prices/1", end])) == Settled("prices/1", ended(1))
 
 
 def test_members_that_an_earlier_program_did_not_know_have_their_defaults() -> None:
     earlier = msgspec.msgpack.decode(start_payload(began(1))[1:])
+    assert entry_of(b"\x03" + msgspec.msgpack.encode(earlier[:-1])) == began(1, earlier=())
     assert entry_of(b"\x01" + msgspec.msgpack.encode(earlier[:-1])) == began(1, earlier=())
-    end = msgspec.msgpack.decode(settled_payload("prices/1", ended(1))[1:])
-    del end[1]["price_version"], end[1]["attempts"]
-    assert entry_of(b"\x02" + msgspec.msgpack.encode(end)) == Settled(
-        "prices/1", ended(1, price_version="", attempts=())
-    )
+    version, end = msgspec.msgpack.decode(settled_payload("prices/1", ended(1))[1:])
+    without = Settled("prices/1", ended(1, price_version=""))
+    assert entry_of(b"\x04" + msgspec.msgpack.encode([version, end[:-1]])) == without
 
 
-@pytest.mark.parametrize("payload", [b"", b"\x01", b"\x02\xc0", b"\x03\xc0", b"\x02\x92\xa1x\x80"])
+def test_what_an_earlier_program_left_out_was_as_usual() -> None:
+    end = named(ended(1))
+    del end["price_version"], end["attempts"], end["saved_nanousd"]
+    read = entry_of(b"\x02" + msgspec.msgpack.encode(["prices/1", end]))
+    assert read == Settled("prices/1", ended(1, price_version="", attempts=(), saved_nanousd=None))
+    attempt = named(FAILED)
+    for name in ("first_token_ms", "usage", "cost_nanousd", "price_version"):
+        del attempt[name]
+    end["attempts"] = [attempt]
+    read = entry_of(b"\x02" + msgspec.msgpack.encode(["prices/1", end]))
+    assert isinstance(read, Settled)
+    assert read.operation.attempts == (FAILED,)
+
+
+UNREADABLE = (
+    b"",
+    b"\x01",
+    b"\x02\xc0",
+    b"\x03\xc0",
+    b"\x02\x92\xa1x\x80",
+    b"\x04\x92\xa1x\x90",
+    b"\x05\xc0",
+    b"\x01\x90",
+)
+NO_MEMBERS = (b"\x01", b"\x01\x90", b"\x03\x90")
+ODD_ATTEMPTS = b"\x02" + msgspec.msgpack.encode(["v", {"request_id": "a", "attempts": [1]}])
+
+
+@pytest.mark.parametrize("payload", [*UNREADABLE, *NO_MEMBERS, ODD_ATTEMPTS])
 def test_what_cannot_be_read_is_said_to_be_so(payload: bytes) -> None:
     with pytest.raises(ValueError):
         entry_of(payload)

@@ -88,7 +88,7 @@ def starts_of(data: bytes, mark: bytes) -> dict[str, int]:
     position = 0
     for payload in Scan(data, mark):
         position = data.index(payload, position) + len(payload)
-        if payload[:1] == b"\x02":
+        if payload[:1] == b"\x04":
             [settled] = list(Reading().ends(data[position - len(payload) - 12 : position], mark))
             places[settled.operation.request_id] = position - 1
     return places

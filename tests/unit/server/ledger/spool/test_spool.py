@@ -17,7 +17,7 @@ from server.ledger.spool.sync import SyncPolicy
 from tests.unit.server.ledger.spool.spooled import began, ended
 
 # Some five ends each.
-SMALL = SpoolBounds(segment_bytes=4096, max_bytes=40 * 4096)
+SMALL = SpoolBounds(segment_bytes=2048, max_bytes=40 * 2048)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def test_closing_leaves_what_has_not_landed(tmp_path: Path) -> None:
 
 
 async def test_a_spool_that_is_full_says_so_before_it_has_to_refuse(tmp_path: Path) -> None:
-    spool = Spool.open(tmp_path, SpoolBounds(segment_bytes=4096, max_bytes=3 * 4096))
+    spool = Spool.open(tmp_path, SpoolBounds(segment_bytes=2048, max_bytes=3 * 2048))
     assert not spool.is_full
     segments: list[Segment] = []
     while not spool.is_full:
