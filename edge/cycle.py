@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol
 
 from starlette.types import Scope
 
+from edge.outlet import Outlet
+
 _LOGGER: Final = logging.getLogger("uvicorn.error")
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
@@ -91,7 +93,7 @@ class Cycle:
     def __init__(
         self,
         scope: Scope,
-        transport: asyncio.Transport,
+        transport: Outlet,
         flow: Flow,
         on_response: Callable[[], None],
         *,
@@ -288,7 +290,7 @@ class Cycle:
             return False
         if self._head is not None or self.scope["method"] == "HEAD":
             return False
-        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        self.transport.write_now(b"%x\r\n%b\r\n" % (len(body), body))
         return True
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:

@@ -214,7 +214,7 @@ class GuardedProtocol(HttpToolsProtocol):
         before = self.cycle
         cycle = Cycle(
             scope,
-            self.transport,
+            self._outlet,
             self.flow,
             self.on_response_complete,
             keep_alive=version != "1.0" and self.parser.should_keep_alive() and not self._doorman.is_closing,

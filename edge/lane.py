@@ -94,9 +94,11 @@ class Lane(CountedLane, frozen=True):
         cycle.watch(call.cancel)
         try:
             answer = direct.finish(call, await direct.start(call, self.prepared, body))
-            if (sending := self._send(cycle, answer)) is not None:
-                await sending
+            lines = text_lines(answer.names, answer.values, DOUBLED) if answer.is_text else None
+            if lines is None or cycle.flow.write_paused:
+                await self._send(cycle, answer)
             else:
+                cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
                 cycle.is_spare = True
             status = _OK
         except BaseException as error:  # noqa: BLE001  # told apart where there is time for it
@@ -114,24 +116,21 @@ class Lane(CountedLane, frozen=True):
         cycle.watch(call.cancel)
         try:
             answer = direct.finish(call, await direct.start(call, self.prepared, body))
-            if (sending := self._send(cycle, answer)) is not None:
-                await sending
+            await self._send(cycle, answer)
         except BaseException as error:  # noqa: BLE001  # told apart where there is time for it
             return await self._refuse(cycle, call, error)
         finally:
             cycle.on_departure = None
         return _OK
 
-    def _send(self, cycle: Cycle, answer: DirectAnswer) -> Awaitable[None] | None:
-        """Sends an answer; gives what has to be waited for until it is sent, None where it is."""
+    async def _send(self, cycle: Cycle, answer: DirectAnswer) -> None:
+        """Sends an answer."""
         lines = text_lines(answer.names, answer.values, DOUBLED) if answer.is_text else None
         if lines is None:
             headers = [*answer_headers(answer.metadata, (), self.te), _JSON]
-            return respond(cycle.send, _OK, headers, answer.body)
-        if cycle.flow.write_paused:
-            return cycle.answer(_OK, lines + JSON_LINES, answer.body)
-        cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
-        return None
+            await respond(cycle.send, _OK, headers, answer.body)
+        else:
+            await cycle.answer(_OK, lines + JSON_LINES, answer.body)
 
     async def _explain(self, cycle: Cycle, call: DirectCall, error: BaseException) -> int:
         """The same as `_refuse`, and tells of a defect."""

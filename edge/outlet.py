@@ -71,6 +71,13 @@ class Outlet(asyncio.Transport):
             self._cork.draw_soon()
         held.append(self)
 
+    def write_now(self, data: bytes) -> None:
+        """Sends at once, or with what is held: for what comes alone in its round as a rule, as events of streams do."""
+        if self.held:
+            self._write_on(data)
+        else:
+            self.send(data)
+
     def _write_on(self, data: bytes | bytearray | memoryview) -> None:
         if len(self.held) + len(data) > HELD_BYTES:
             self.flush()

@@ -1,28 +1,20 @@
-"""`python -m server`: the gRPC core alone. Exit codes: 0 stopped, 1 cannot serve, 2 wrong options."""
+"""`python -m server`: the gRPC core alone. Exit codes: 0 stopped, 1 cannot serve, 2 wrong options.
 
-import asyncio
-import os
-import signal
+Heavy imports happen inside, after what makes them lighter.
+"""
+
+import gc
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-
-import msgspec
+from collections.abc import Sequence
 
 from options.options import OptionsError
-from server.accounts.secrets import SecretsInvalidError
-from server.accounts.vault import SealBrokenError
-from server.app import Core, collect_garbage_seldom
-from server.demo import make_demo
-from server.errors import StoreUnavailable
-from server.lean import spare_memory
+from server.lean import import_lean, spare_memory
 from server.settings import ServerSettings
-from server.stores import SettingsError
-from server.telemetry.logs import configure, log_format
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code."""
+    gc.disable()  # until everything is imported and built, see `collect_garbage_seldom`
     try:
         settings = ServerSettings.from_command_line(sys.argv[1:] if arguments is None else arguments)
     except OptionsError as error:
@@ -30,56 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"server: {problem}", file=sys.stderr)  # noqa: T201
         return 2
     spare_memory()
-    configure(log_format(settings.log_format), settings.log_level)
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(settings))
-    except SettingsError as error:
-        print(f"server: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    except (OSError, RuntimeError, ValueError, StoreUnavailable, SecretsInvalidError, SealBrokenError) as error:
-        print(f"server: cannot serve: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+    import_lean()
+    from server.alone import serve_alone
 
-
-async def serve(settings: ServerSettings) -> None:
-    """Serves until it is told to stop. Raises what `Core.open` and `Core.start` raise."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with await Core.open(settings) as core:
-        demo_key = await make_demo(core.stores) if settings.demo else ""
-        port = await core.start()
-        if settings.ready_file is not None:
-            write_ready_file(settings.ready_file, port, demo_key)
-        collect_garbage_seldom()
-
-        def leave() -> None:
-            core.leave()
-            stop.set()
-
-        # At once, and not when this coroutine has its next turn.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, leave)
-        await stop.wait()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The loop of uvloop where it is installed, which makes sockets cheaper; else the standard one."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-def write_ready_file(path: Path, grpc_port: int, demo_key: str) -> None:
-    """Writes `{"grpc_port", "pid", "demo_key"}` as JSON, whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(msgspec.json.encode({"grpc_port": grpc_port, "pid": os.getpid(), "demo_key": demo_key}))
-    partial.replace(path)
+    return serve_alone(settings)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ decide anything by itself.
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ from server.inprocess.metadata import (
 from server.inprocess.registry import RawForm
 from server.inprocess.rpc import HANDLER_CANCELLED, INVALID_METADATA, OK, Outcome
 from server.interceptors.authenticate import AuthenticateInterceptor, Credentials
-from server.interceptors.context import CallInfo, Told, read_metadata
+from server.interceptors.context import REQUEST_ID_KEY, CallInfo, Told, read_metadata
 from server.interceptors.shedding import OPEN, Door, asks
 from server.interceptors.status import StatusInterceptor
 from server.telemetry.logs import LineForm
@@ -227,11 +227,15 @@ class DirectMethod(DirectEntry):
         self._door.leave()
         self._channel.running.discard(call)
         try:
-            made = self.head(info.outgoing(), served)
-            if isinstance(made, Outcome):
+            made: Any = self.head(((REQUEST_ID_KEY, info.request_id), *info.response_metadata), served)
+            if made.__class__ is not Answer:
                 self._status.cancelled(info)
                 raise made.error()
-            self._leave(info, call.prepared)
+            prepared = call.prepared
+            if prepared.form is not None and info.principal is prepared.form_of:
+                self._status.leave_well(info, prepared.form, self._now_s() - info.started_s)
+            else:
+                self._leave(info, prepared)
             if call.outcome is not None:
                 raise end_of(call, call.outcome)
         finally:

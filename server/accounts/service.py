@@ -66,6 +66,8 @@ class Accounts:
         self._sessions = Sessions(database, self._tokens, forgetting=forgetting)
         hasher = KeyHasher(secrets.key_pepper)
         self._lookup = KeyLookup(database, hasher, forgetting=forgetting)
+        self.known_key = self._lookup.known
+        """What `authenticate_key` tells where that is known and good without a wait; None: that has to be asked."""
         self._keys = Keys(database, hasher, self._lookup)
         self._throttle = throttle or LoginThrottle()
         self.policies = Policies(database, forgetting=forgetting)
@@ -78,10 +80,6 @@ class Accounts:
         Raises KeyMissing, KeyInvalid, KeyExpired, KeyRevoked, StoreUnavailable.
         """
         return await self._lookup.authenticate(secret)
-
-    def known_key(self, secret: str) -> Principal | None:
-        """The same where it is known and good without a wait; None: ask `authenticate_key`."""
-        return self._lookup.known(secret)
 
     async def authenticate_token(self, token: str) -> Principal:
         """The user behind a token, acting on the default workspace. Raises TokenInvalid, StoreUnavailable."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-import hiredis
 import msgspec
 
 from server.fair_wait import FairWait
@@ -74,13 +73,13 @@ class ValkeyLink:
         Args:
             client: of redis-py, which must not try again by itself.
             prefix: begins the name of every key.
-            failures: what the client raises.
+            failures: what the client raises, and what reads its replies.
             patience_s: how long an answer may take.
             sources: scripts by name, for tests; the gateway's own if None.
         """
         self.client = client
         self.prefix = prefix
-        self.failures: tuple[type[Exception], ...] = (*failures, OSError, TimeoutError, hiredis.HiredisError)
+        self.failures: tuple[type[Exception], ...] = (*failures, OSError, TimeoutError)
         self.is_up = False
         self.outage_count = 0
         self.lost_count = 0

@@ -147,6 +147,7 @@ def check_url(url: str) -> None:
 def _link(url: str) -> ValkeyLink:
     check_url(url)
     try:
+        from hiredis import HiredisError
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
@@ -161,4 +162,4 @@ def _link(url: str) -> ValkeyLink:
         retry=Retry(NoBackoff(), 0),
         client_name="perpetuo",
     )
-    return ValkeyLink(client, PREFIX, (RedisError,))
+    return ValkeyLink(client, PREFIX, (RedisError, HiredisError))

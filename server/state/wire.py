@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import hiredis
-
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -20,7 +18,6 @@ Done = Callable[[list[Any] | Exception], None]
 """Takes the replies, those that are errors as exceptions; or why there are none."""
 
 _MORE: Final = object()
-_PACK: Final[Callable[[Any], bytes]] = hiredis.pack_command
 _NAME: Final = "perpetuo"
 
 
@@ -29,7 +26,11 @@ class Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.when_lost: Callable[[Exception], None] | None = None
+        import hiredis  # not before it is needed: it comes with an extra
+
         self._reader = hiredis.Reader(notEnoughData=_MORE)
+        self._pack: Callable[[Any], bytes] = hiredis.pack_command
+        self._misunderstood = hiredis.ProtocolError
         self._transport: asyncio.Transport | None = None
         self._done: Done | None = None
         self._count = 0
@@ -40,7 +41,7 @@ class Wire(asyncio.Protocol):
         assert self._transport is not None
         assert self._done is None
         self._done, self._count = done, len(commands)
-        self._transport.write(b"".join(map(_PACK, commands)))
+        self._transport.write(b"".join(map(self._pack, commands)))
 
     async def asked(self, commands: Sequence[Command]) -> list[Any]:
         """The replies of commands. Raises OSError when the connection breaks, and the first error of the server."""
@@ -83,7 +84,7 @@ class Wire(asyncio.Protocol):
         try:
             while (reply := reader.gets()) is not _MORE:
                 replies.append(reply)
-        except hiredis.ProtocolError as error:
+        except self._misunderstood as error:
             self.lose(OSError(f"not what a server of this kind says: {error}"))
             return
         if self._done is not None and len(replies) >= self._count:

@@ -59,6 +59,9 @@ Key = tuple[Any, ...]
 Sums = dict[Key, list[int]]
 """Counters by the values of a table's key, in the order of its columns."""
 
+Times = dict[Key, list[int]]
+"""Times in milliseconds by the key of their table but for the bucket."""
+
 
 def rollup_additions(operations: Sequence[OperationRecord], rows: Sequence[Row]) -> Iterator[Addition]:
     """What new operations, whose rows these are, add to the roll-ups, sorted as additions must be."""
@@ -88,20 +91,22 @@ def _summed(operations: Iterable[OperationRecord], rows: Sequence[Row]) -> tuple
     """Operations by minute, attempts and times in buckets by hour."""
     minutes: Sums = {}
     calls: Sums = {}
-    latencies: Sums = {}
-    _count_requests(rows, minutes, latencies)
+    times: Times = {}
+    _count_requests(rows, minutes, times)
     for key, (times_ms, first_token_times_ms) in _calls_of(operations, rows).items():
         workspace_id, hour_us, provider, provider_id, model, outcome = key
         shown = model[:MAX_MODEL_CHARS]
         sums = [len(times_ms), sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)]
         _add(calls, (workspace_id, hour_us, provider, provider_id, shown, outcome), sums)
         if outcome == "ok":
-            _count_times(latencies, (workspace_id, hour_us, CALL_MS, provider, shown), times_ms)
-            _count_times(latencies, (workspace_id, hour_us, CALL_FIRST_TOKEN_MS, provider, shown), first_token_times_ms)
-    return minutes, calls, latencies
+            times.setdefault((workspace_id, hour_us, CALL_MS, provider, shown), []).extend(times_ms)
+            if first_token_times_ms:
+                place = workspace_id, hour_us, CALL_FIRST_TOKEN_MS, provider, shown
+                times.setdefault(place, []).extend(first_token_times_ms)
+    return minutes, calls, _in_buckets(times)
 
 
-def _count_requests(rows: Iterable[Row], minutes: Sums, latencies: Sums) -> None:
+def _count_requests(rows: Iterable[Row], minutes: Sums, all_times: Times) -> None:
     """Most rows of a batch agree in what they are counted under: they are put together, and each column is summed."""
     groups: dict[Key, list[Row]] = {}
     group: list[Row] = []
@@ -116,10 +121,11 @@ def _count_requests(rows: Iterable[Row], minutes: Sums, latencies: Sums) -> None
         first_token_times_ms = [row[_FIRST_TOKEN] for row in group if row[_FIRST_TOKEN] is not None]
         times = [sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)]
         _add(minutes, _usage_key(minute * MINUTE_US, alike), [*_usage_sums(group, alike), *times])
-        start_us = minute * MINUTE_US
-        place = alike[0], start_us - start_us % HOUR_US
-        _count_times(latencies, (*place, REQUEST_MS, "", ""), times_ms)
-        _count_times(latencies, (*place, REQUEST_FIRST_TOKEN_MS, "", ""), first_token_times_ms)
+        hour_us = minute * MINUTE_US // HOUR_US * HOUR_US
+        all_times.setdefault((alike[0], hour_us, REQUEST_MS, "", ""), []).extend(times_ms)
+        if first_token_times_ms:
+            place = alike[0], hour_us, REQUEST_FIRST_TOKEN_MS, "", ""
+            all_times.setdefault(place, []).extend(first_token_times_ms)
 
 
 def _usage_key(start_us: int, alike: Key) -> Key:
@@ -160,10 +166,13 @@ def _calls_of(operations: Iterable[OperationRecord], rows: Iterable[Row]) -> dic
     return calls
 
 
-def _count_times(latencies: Sums, place: Key, times_ms: Iterable[int]) -> None:
+def _in_buckets(times: Times) -> Sums:
     """Counts times in their buckets; most are told in whole milliseconds, of which there are few."""
-    for time_ms, count in Counter(times_ms).items():
-        _add(latencies, (*place, bucket_of(time_ms)), (count,))
+    latencies: Sums = {}
+    for place, times_ms in times.items():
+        for time_ms, count in Counter(times_ms).items():
+            _add(latencies, (*place, bucket_of(time_ms)), (count,))
+    return latencies
 
 
 def coarser(sums: Sums, span_us: int) -> Sums:

@@ -54,7 +54,7 @@ def read_message(body: bytes, *, stream: bool, headers: Mapping[str, str] = _NO_
         chat["betas"] = [word for beta in sent[BETAS].split(",") if (word := beta.strip())]
     if stream:
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
-    request = parse_chat_request(ENCODER.encode(chat), stream=stream)
+    request = parse_chat_request(ENCODER.encode(chat), stream=stream, is_made=True)
     native = {name: raw for name, raw in members.items() if name not in _OURS}
     is_same = not (losses.members or losses.is_mixed or BETAS in sent)
     face = "" if losses.is_mixed else FACE
@@ -78,7 +78,7 @@ def _refuse_threads(members: Members) -> None:
 def read_count(body: bytes) -> ChatRequest:
     """The chat request whose tokens a caller wants counted; it needs no `max_tokens`. Raises RequestInvalid."""
     view, members = read_body(VIEW, body)
-    return parse_chat_request(ENCODER.encode(_chat(view, members, Losses(NOT_SENT))), stream=False)
+    return parse_chat_request(ENCODER.encode(_chat(view, members, Losses(NOT_SENT))), stream=False, is_made=True)
 
 
 def _chat(view: MessagesView, members: Members, losses: Losses) -> Chat:

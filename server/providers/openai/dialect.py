@@ -34,7 +34,7 @@ _CALLS: Final = b'"tool_calls"'
 _INDEX: Final = b'"index"'
 _ROLE: Final = b'"role"'
 _USAGE: Final = b'"usage"'
-_OF_CALLS: Final = frozenset({"tool_calls", "function_call"})
+_USUAL_ENDS: Final = OPENAI_FINISH_REASONS - {"tool_calls", "function_call"}
 _WHOLE_BODIES: Final = ("application/json", "application/problem+json", "text/html", "application/xhtml")
 
 
@@ -92,9 +92,10 @@ class OpenAiDialect(Vendor):
             body, facts = _read_answer(body, notes)
         if facts.error is not None:
             raise judged(200, headers, complaint_of(facts.error))
-        repaired = self._repaired(body, facts, notes)
-        if repaired is not body:
-            body, facts = repaired, peek_answer(repaired)
+        if not (facts.is_usual and self.answers_as_usual and facts.finish_reason in _USUAL_ENDS):
+            repaired = self._repaired(body, facts, notes)
+            if repaired is not body:
+                body, facts = repaired, peek_answer(repaired)
         if facts.finish_reason is None and not facts.has_content:
             raise UpstreamBadResponse("The provider's answer holds no choice.")
         return Answer(body, facts, tuple(notes) if notes else ())
@@ -115,9 +116,9 @@ class OpenAiDialect(Vendor):
         """The answer as OpenAI would write it; the same bytes where nothing can be amiss."""
         is_usual = (
             facts.finish_reason in OPENAI_FINISH_REASONS
-            and self.usage is None
-            and self.reasoning_name == "reasoning_content"
-            and ((facts.is_usual and facts.finish_reason not in _OF_CALLS) or _has_usual(body))
+            and self.answers_as_usual
+            and body.find(_CALLS) < 0 <= body.find(_ROLE)
+            and body.find(_INDEX) >= 0
         )
         if is_usual or facts.finish_reason is None:
             return body
@@ -219,11 +220,6 @@ class OpenAiStream:
                 raise
             facts = peek_chunk(mended)
         return _noted(data, mended, HALVED, self.notes), facts
-
-
-def _has_usual(body: bytes) -> bool:
-    """Whether an answer has a role and an index, and no calls."""
-    return body.find(_CALLS) < 0 <= body.find(_ROLE) and body.find(_INDEX) >= 0
 
 
 def _read_answer(body: bytes, notes: list[str]) -> tuple[bytes, AnswerFacts]:

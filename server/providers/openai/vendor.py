@@ -81,6 +81,7 @@ class Vendor:
     looked_at: frozenset[str] = field(init=False, repr=False, compare=False)
     renames_limit: bool = field(init=False, repr=False, compare=False)
     takes_usual: bool = field(init=False, repr=False, compare=False)
+    answers_as_usual: bool = field(init=False, repr=False, compare=False)
     odd_of: Callable[[object], tuple[object, ...]] = field(init=False, repr=False, compare=False)
     none_odd: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
@@ -96,6 +97,8 @@ class Vendor:
         # Of a request without members that are odd nothing has to change.
         takes_usual = self.takes_stream_options and not self.limit and not renames_limit
         object.__setattr__(self, "takes_usual", takes_usual)
+        answers_as_usual = self.usage is None and self.reasoning_name == "reasoning_content"
+        object.__setattr__(self, "answers_as_usual", answers_as_usual)
 
 
 FINISH_REASONS: Final[Mapping[str, str]] = MappingProxyType(

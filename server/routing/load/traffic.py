@@ -122,7 +122,9 @@ class _Call(Struct, eq=False):
             # As most calls end.
             (flow.stream if attempt.is_stream else flow.unary).observe(attempt.answered_s or 0.0, traffic.now_s())
             if usage is not None:
-                flow.tokens += _NEWEST_WEIGHS * (usage.total_tokens - flow.tokens)
+                tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+                tokens += usage.output_tokens + usage.reasoning_tokens
+                flow.tokens += _NEWEST_WEIGHS * (tokens - flow.tokens)
         else:
             flow.learn(attempt, self.began_s, traffic.now_s())
         flow.under_way -= 1

@@ -15,10 +15,8 @@ class Transport:
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
+        self.write = self.write_now = self.written.append
         self.is_closed = False
-
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
 
     def close(self) -> None:
         self.is_closed = True
@@ -56,7 +54,7 @@ class Connection:
     def __post_init__(self) -> None:
         self.cycle = Cycle(
             {"type": "http", "method": self.method},
-            cast(asyncio.Transport, self.transport),
+            cast(asyncio.Transport, self.transport),  # type: ignore[arg-type]  # all that is needed of an outlet
             self.flow,
             self._completed,
             keep_alive=self.keep_alive,

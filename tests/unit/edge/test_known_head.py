@@ -1,7 +1,6 @@
 """A head that came before is known by every byte but the length, and by nothing less."""
 
-import asyncio
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -27,7 +26,7 @@ def cycle() -> Cycle:
     flow: Any = Flow()
     return Cycle(
         {"method": "POST", "headers": [(b"host", b"a")], "state": {"a": 1}},
-        cast(asyncio.Transport, transport),
+        transport,
         flow,
         print,
         keep_alive=True,

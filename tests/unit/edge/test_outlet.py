@@ -345,25 +345,25 @@ class Flow:
         """Nothing is held up."""
 
 
-async def test_what_a_stream_says_in_one_round_is_one_write() -> None:
-    """Head and first events; two pushes; the last events with the mark of the end and the end of the body."""
+async def test_what_a_stream_says_beside_its_events_is_one_write_with_them() -> None:
+    """Head and first events; two pushes, which go at once; the last events with the mark and the end of the body."""
     log: list[str] = []
     below: Any = Failing(log, "write")
-    cork = Cork(asyncio.get_running_loop())
-    cycle = Cycle(
-        {"method": "POST"}, Outlet(below, cork), Flow(), lambda: None, keep_alive=True, expect_100_continue=False
-    )
+    outlet = Outlet(below, Cork(asyncio.get_running_loop()))
+    cycle = Cycle({"method": "POST"}, outlet, Flow(), lambda: None, keep_alive=True, expect_100_continue=False)
     cycle.open_with(b"", b"a")
     assert cycle.push(b"b")
+    assert log == []
     await asyncio.sleep(0)
-    assert cycle.push(b"c")
-    assert cycle.push(b"d")
-    await asyncio.sleep(0)
-    assert cycle.push(b"e")
+    for event in (b"c", b"d"):
+        assert cycle.push(event)
+    assert len(log) == 3
+    await cycle.send({"type": "http.response.body", "body": b"e", "more_body": True})
     await cycle.send({"type": "http.response.body", "body": b"[DONE]", "more_body": False})
     await asyncio.sleep(0)
     assert log == [
         f"write {CHUNKED.decode()}1\r\na\r\n1\r\nb\r\n",
-        "write 1\r\nc\r\n1\r\nd\r\n",
+        "write 1\r\nc\r\n",
+        "write 1\r\nd\r\n",
         "write 1\r\ne\r\n6\r\n[DONE]\r\n0\r\n\r\n",
     ]

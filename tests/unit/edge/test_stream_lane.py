@@ -23,6 +23,8 @@ class Connection:
     def write(self, data: bytes) -> None:
         self.pieces.append(data)
 
+    write_now = write
+
     def close(self) -> None:
         self.pieces.append(b"(closed)")
 

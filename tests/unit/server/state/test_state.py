@@ -1,5 +1,10 @@
 """A state is opened by its URL; one that cannot be reached serves all the same."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from server.chat.rates import Quota, Window
@@ -18,6 +23,21 @@ async def test_memory_is_for_one_who_is_alone() -> None:
     assert (await state.rates.take([CALLS])).is_admitted
     assert state.health() == StateHealth()
     await state.close()
+
+
+def test_one_who_is_alone_needs_no_client_of_valkey() -> None:
+    script = (
+        "import sys; sys.modules['hiredis'] = sys.modules['redis'] = None\n"
+        "import asyncio; from server.state.state import MEMORY, open_state\n"
+        "asyncio.run(open_state(MEMORY))\n"
+        "try: asyncio.run(open_state('valkey://127.0.0.1:1'))\n"
+        "except ValueError as error: print(error)\n"
+    )
+    root = Path(__file__).parents[4]
+    command = [sys.executable, "-c", script]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
+    assert "pip install 'perpetuo[redis]'" in done.stdout
 
 
 @pytest.mark.parametrize("scheme", ["valkey", "redis"])

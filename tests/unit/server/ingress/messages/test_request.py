@@ -255,3 +255,11 @@ def test_what_is_no_request_at_all_is_refused(text: bytes) -> None:
 def test_a_count_needs_no_bound_of_the_answer() -> None:
     request = read_count(json.dumps({"model": "m", "messages": HELLO, **TOOLS}).encode())
     assert request.view.tools is not None
+
+
+def test_the_shape_of_a_request_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = body(tools=[{"name": "f", "input_schema": {"type": "object"}}])
+    monkeypatch.setattr("server.chat.request.check_shape", lambda _: pytest.fail("it was looked at before"))
+    assert read_message(asked, stream=False).view.tools
+    with pytest.raises(RequestInvalid, match="stands twice"):
+        read_message(asked[:-1] + b',"model":"n"}', stream=False)
