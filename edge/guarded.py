@@ -20,6 +20,7 @@ from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
 from edge.known_head import KnownHead, known_head
 from edge.outlet import Cork, Outlet
+from edge.trailers import TooMuchError, Trailers
 from edge.unread import Head
 from edge.worker import Worker
 
@@ -27,7 +28,6 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together, and what comes between two pieces of a body."""
 
 MAX_HEADERS: Final = 100
-MAX_TRAILERS: Final = 20
 
 HEAD_TIMEOUT_S: Final = 10.0
 """From the first byte of a request, or from the connection, to the end of the headers."""
@@ -54,19 +54,6 @@ _MALFORMED: Final = "The request is not well-formed HTTP/1.1."
 _MAX_HEADS: Final = 8
 
 
-class _TooMuchError(Exception):
-    """Ends the parsing of a request."""
-
-
-class _Trailers(list[tuple[bytes, bytes]]):
-    """Where trailers go: nowhere near the headers, and not many of them."""
-
-    def append(self, item: tuple[bytes, bytes]) -> None:
-        if len(self) >= MAX_TRAILERS:
-            raise _TooMuchError
-        super().append(item)
-
-
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. The `gate`, if there is one, answers requests for which there is no time."""
 
@@ -86,6 +73,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._worker = Worker(self.loop, self.tasks)
         self._is_let_in = False
         self._refused: Head | None = None
+        # A head that came without its body: `_held` is not parsed yet, `_apart` is, and is kept to be learnt from.
+        self._held = self._apart = b""
         self._stuck_since_s = 0.0
         self._stuck_bytes = 0
 
@@ -101,12 +90,18 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses, and refuses a head or trailers that do not end."""
+        if self._held:
+            data = self._held_head() + data
         if self._gate is not None and self._gate.door.is_shut and self._refuse_unread(data, self._gate):
             return
-        if self._known is not None and self._comes_again(self._known, data):
+        if self._known is not None and (self._comes_again(self._known, data) or self._holds(self._known, data)):
             return
-        is_between = self._is_between()
-        self._chunk_bytes = len(data)
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Has the parser tell what is in the data."""
+        whole = data if self._is_between() else self._apart and self._apart + data
+        self._chunk_bytes, self._apart = len(data), b""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -115,9 +110,11 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._unsupported_upgrade_warning()
         if self._phase == _IDLE:
-            if is_between and self._heads_left:
-                self._learn(data)
+            if whole and self._heads_left:
+                self._learn(whole)
             return
+        if whole is data and self._phase == _BODY and not self._body_bytes:
+            self._apart = data
         self._unused_bytes += len(data)
         if self._unused_bytes > MAX_HEAD_BYTES + _READ_BYTES and not self.transport.is_closing():
             self._reason = _TOO_MUCH
@@ -126,6 +123,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the request that is being answered, which need not be the last one that came."""
         self._outlet.lose()
+        if self._held:
+            self._parse(self._held_head())
         super().connection_lost(exc)
         if self._name is not None:
             self._doorman.leave(self._name)
@@ -153,6 +152,19 @@ class GuardedProtocol(HttpToolsProtocol):
             self._worker.serve_now(cycle, self.app)
         return True
 
+    def _holds(self, known: KnownHead, data: bytes) -> bool:
+        """Keeps a head that came before until the first of its body comes: many clients write the two apart."""
+        if self._phase != _IDLE or not self.cycle.response_complete or not known.is_alone(data):
+            return False
+        self._held, self._phase, self._since_s = data, _BODY, self.loop.time()
+        self._body_bytes = self._marked_bytes = 0
+        return True
+
+    def _held_head(self) -> bytes:
+        """What is held, as if it had not come yet."""
+        held, self._held, self._phase = self._held, b"", _IDLE
+        return held
+
     def _learn(self, data: bytes) -> None:
         """Remembers the head of a request that came whole; not for ever, on a connection where all are different."""
         cycle: Any = self.cycle
@@ -179,9 +191,9 @@ class GuardedProtocol(HttpToolsProtocol):
             and len(self.url) + sum(len(name) + len(value) for name, value in headers) > MAX_HEAD_BYTES
         ):
             self._reason = _TOO_MUCH
-            raise _TooMuchError
+            raise TooMuchError
         self._begin()
-        self.headers = _Trailers()
+        self.headers = Trailers()
         self._phase = _BODY
         self._since_s = self.loop.time()
         self._unused_bytes = self._body_bytes = self._marked_bytes = 0
@@ -381,14 +393,3 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stuck_since_s, self._stuck_bytes = now_s, left_bytes
         elif now_s - self._stuck_since_s > READER_TIMEOUT_S:
             self.transport.abort()
-
-
-async def sweep(connections: set[Any], pause_s: float) -> None:
-    """Looks at the pace of all connections every `pause_s` seconds, for ever; cancel it."""
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(pause_s)
-        now_s = loop.time()
-        for connection in tuple(connections):
-            if isinstance(connection, GuardedProtocol):
-                connection.check_pace(now_s)

@@ -85,6 +85,14 @@ class KnownHead:
         digits, body = data[self._digits], data[self._body_at]
         return body if digits.isdigit() and int(digits) == len(body) else None
 
+    def is_alone(self, data: bytes) -> bool:
+        """Whether the data are this head and nothing else, and a body belongs to it."""
+        if data[self._head] != self._before:
+            return False
+        after = self._after
+        digits = data[len(self._before) : -len(after)]
+        return data[-len(after) :] == after and len(digits) <= _MAX_DIGITS and digits.isdigit() and int(digits) > 0
+
     def _find_length(self, data: bytes) -> bool:
         """Notes where the length of these data is, and what is behind it; False where nothing known is behind it."""
         start, after = len(self._before), self._after

@@ -19,7 +19,7 @@ from uvicorn.server import Server
 from edge.acceptor import Acceptor
 from edge.doorman import Doorman
 from edge.gate import Gate
-from edge.guarded import SWEEP_S, GuardedProtocol, sweep
+from edge.guarded import SWEEP_S, GuardedProtocol
 from edge.listening import bind
 from edge.outlet import Cork
 from edge.settings import EdgeSettings
@@ -146,7 +146,7 @@ async def serving(
     server = _Server(config, doorman, settings.grace_s)
     sockets = [listener, *([beside] if beside else [])]
     task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
-    sweeping = asyncio.get_running_loop().create_task(sweep(server.server_state.connections, SWEEP_S))
+    sweeping = asyncio.get_running_loop().create_task(_sweep(server.server_state.connections, SWEEP_S))
     try:
         await asyncio.wait({task, server.up}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -179,3 +179,14 @@ def _config(app: ASGIApp, settings: EdgeSettings, doorman: Doorman, gate: Gate |
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
+
+
+async def _sweep(connections: set[Any], pause_s: float) -> None:
+    """Looks at the pace of all connections every `pause_s` seconds, for ever; cancel it."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(pause_s)
+        now_s = loop.time()
+        for connection in tuple(connections):
+            if isinstance(connection, GuardedProtocol):
+                connection.check_pace(now_s)

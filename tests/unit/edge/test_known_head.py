@@ -103,6 +103,29 @@ def test_a_known_head_does_not_know(case: str, seen: list[bytes]) -> None:
     assert head.body_in(OTHERS[case]) is None
 
 
+ALONE = {
+    "the head of the first": (BEFORE + b"2" + AFTER, True),
+    "the same with a longer body": (BEFORE + b"123456789" + AFTER, True),
+    "one to which no body belongs": (BEFORE + b"0" + AFTER, False),
+    "one of which something is missing": ((BEFORE + b"2" + AFTER)[:-1], False),
+    "one with the first byte of a body": (BEFORE + b"2" + AFTER + b"{", False),
+    "one with a body": (FIRST, False),
+    "one of another path": (BEFORE.replace(b"/v1/x", b"/v1/y") + b"2" + AFTER, False),
+    "one that ends otherwise": (BEFORE + b"2" + AFTER.replace(b"z", b"y"), False),
+    "one without a length": (BEFORE + AFTER, False),
+    "one whose length is none": (BEFORE + b"2 " + AFTER, False),
+    "one whose length is too long": (BEFORE + b"1234567890" + AFTER, False),
+    "one with a header before the end": (BEFORE + b"2\r\nA: b" + AFTER, False),
+    "nothing": (b"", False),
+}
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_a_known_head_that_came_alone_is(case: str) -> None:
+    data, is_alone = ALONE[case]
+    assert known().is_alone(data) is is_alone
+
+
 UNLEARNT = {
     "a GET": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "another method with a body": FIRST.replace(b"POST", b"PUT"),
