@@ -75,6 +75,7 @@ class CountedLane(Struct, frozen=True):
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """Answers a request; gives the status. A client that leaves is answered nothing: 499."""
+        # Every lane has its own; a struct cannot be abstract in the way of `abc`, whose metaclass is another.
         raise NotImplementedError
 
 
