@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -82,6 +82,8 @@ class BatchLedger:
     ) -> None:
         self._price_version = price_version
         self._spool = spool
+        self.begin: Callable[[OperationStart], None] = _forget if spool is None else spool.start
+        """See `Ledger`."""
         self._delay_s = UNSPOOLED_DELAY_S if spool is None else BATCH_DELAY_S
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
@@ -97,6 +99,7 @@ class BatchLedger:
         self._backlog_due = asyncio.Event()
         self._replayed = asyncio.Event()
         self._writer = self._loop.create_task(self._write_forever(), name="ledger")
+        self._is_over = self._writer.done
         self._replayer = self._loop.create_task(self._replay_forever(), name="ledger backlog")
 
     @property
@@ -125,20 +128,15 @@ class BatchLedger:
             message = "The request could not be written down, as it must be: there is no room for its record."
             raise StoreUnavailable(message, retry_after_s=1.0)
 
-    def begin(self, start: OperationStart) -> None:
-        """See `Ledger`."""
-        if self._spool is not None:
-            self._spool.start(start)
-
     def record(self, operation: OperationRecord) -> None:
         """Spools and queues a record. What memory has no room for waits in the spool; without one it is lost."""
-        bounds, spool, pending = self._bounds, self._spool, self._pending
+        bounds, spool, pending, is_over = self._bounds, self._spool, self._pending, self._is_over
         segment = None
         # What is refused for want of room takes none from those under way.
         if spool is not None and (operation.attempts or not (bounds.requires_log and spool.is_full)):
             segment = spool.settle(self._price_version, operation)
         waiting = len(pending)
-        if waiting >= bounds.max_pending or self._writer.done():
+        if waiting >= bounds.max_pending or is_over():
             self._pass_over(segment)
             return
         pending.append((operation, segment))
@@ -265,3 +263,7 @@ class BatchLedger:
         self._lost_count += count
         if before == 0 or before // _LOGGED_EVERY != self._lost_count // _LOGGED_EVERY:
             _log.error("%d request records are lost so far: %s", self._lost_count, why)
+
+
+def _forget(start: OperationStart) -> None:
+    """Without a spool a beginning is nowhere."""

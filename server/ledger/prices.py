@@ -93,10 +93,23 @@ class Rates:
     def cost_nanousd(self, usage: Usage) -> int | None:
         """The cost, or None when tokens were used whose price is not known."""
         paid_in, paid_out = self.input, self.output
-        if paid_in is not None and paid_out is not None and not (paid_in.tiers or paid_out.tiers or _has_parts(usage)):
+        has_parts = (
+            usage.cache_read_tokens
+            or usage.cache_write_tokens
+            or usage.reasoning_tokens
+            or usage.cache_write_1h_tokens
+            or usage.audio_input_tokens
+            or usage.audio_cache_read_tokens
+            or usage.audio_output_tokens
+        )
+        if not has_parts and paid_in is not None and paid_out is not None and not (paid_in.tiers or paid_out.tiers):
             # As most calls are.
-            plain = self.per_call + usage.input_tokens * paid_in.base + usage.output_tokens * paid_out.base
-            return _half_even(plain, self.scale)
+            total = self.per_call + usage.input_tokens * paid_in.base + usage.output_tokens * paid_out.base
+            whole, rest = divmod(total, self.scale)
+            return _half_even(total, self.scale) if rest else whole
+        return self._cost_of_parts(usage)
+
+    def _cost_of_parts(self, usage: Usage) -> int | None:
         prompt_tokens = usage.prompt_tokens
         total = self.per_call
         for tokens, rate in (
@@ -151,7 +164,8 @@ class PriceBook:
         self._aliases = dict(aliases or {})
         self._list: PublishedPrices | None = None
         self._load_lock = threading.Lock()
-        self._cached: dict[tuple[str, str], Rates | _Priced | None] = {}
+        self.cached: dict[tuple[str, str], Rates | _Priced | None] = {}
+        """What was looked up, by provider and model; at most some thousands, and never another dictionary."""
         self.version = f"genai-prices/{version('genai-prices')}"
 
     def load(self) -> None:
@@ -171,11 +185,11 @@ class PriceBook:
         its own price where one is published; the operator's rows hold for all tiers.
         """
         names = provider, model
-        rates = None if usage.tier else self._cached.get(names)
+        rates = None if usage.tier else self.cached.get(names)
         if rates is None:
             if usage.tier:
                 rates = self._of_tier(provider, model, usage.tier, at)
-            elif names not in self._cached:
+            elif names not in self.cached:
                 rates = self._rates(provider, model)
         if isinstance(rates, _Priced):
             rates = rates.at(at or datetime.now(UTC))
@@ -183,12 +197,12 @@ class PriceBook:
 
     def _rates(self, provider: str, model: str) -> Rates | _Priced | None:
         names = provider, model
-        if names in self._cached:
-            return self._cached[names]
+        if names in self.cached:
+            return self.cached[names]
         rates = self._override(provider, model) or self._published(provider, model)
-        if len(self._cached) >= _MAX_CACHED_MODELS:
-            self._cached.clear()
-        self._cached[names] = rates
+        if len(self.cached) >= _MAX_CACHED_MODELS:
+            self.cached.clear()
+        self.cached[names] = rates
         return rates
 
     def _of_tier(self, provider: str, model: str, tier: str, at: datetime | None) -> Rates | _Priced | None:
@@ -269,19 +283,6 @@ def _scaled(price: Decimal, digits: int) -> int:
     numerator, denominator = price.as_integer_ratio()
     scale: int = 10**digits
     return numerator * scale // denominator
-
-
-def _has_parts(usage: Usage) -> bool:
-    """Whether there are tokens that are neither plain input nor plain output."""
-    return bool(
-        usage.cache_read_tokens
-        or usage.cache_write_tokens
-        or usage.reasoning_tokens
-        or usage.cache_write_1h_tokens
-        or usage.audio_input_tokens
-        or usage.audio_cache_read_tokens
-        or usage.audio_output_tokens
-    )
 
 
 def _half_even(numerator: int, denominator: int) -> int:

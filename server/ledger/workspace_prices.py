@@ -21,6 +21,7 @@ class WorkspacePrices:
 
     def __init__(self, published: PriceBook, lines: Sequence[PriceLine] = (), version: int = 0) -> None:
         self._published = published
+        self._cached = published.cached
         self._own: dict[tuple[str, str], Rates] = {(line.provider, line.model): rates_of(_row(line)) for line in lines}
         self._version = f"workspace/{version}"
         self._blended: dict[tuple[str, str], int | None] = {}
@@ -28,13 +29,19 @@ class WorkspacePrices:
     def cost_nanousd(self, provider: str, model: str, usage: Usage) -> int | None:
         """The cost of a call in nano-dollars, or None when the price is not known."""
         if not self._own:
+            # As the price book does itself nearly always.
+            rates = None if usage.tier else self._cached.get((provider, model))
+            if type(rates) is Rates:
+                return rates.cost_nanousd(usage)
             return self._published.cost_nanousd(provider, model, usage)
         own = self._own_rates(provider, model)
         return self._published.cost_nanousd(provider, model, usage) if own is None else own.cost_nanousd(usage)
 
     def version_of(self, provider: str, model: str) -> str:
         """Where the price of a model comes from: `workspace/VERSION`, or the source of the published prices."""
-        return self._published.version if self._own_rates(provider, model) is None else self._version
+        if not self._own or self._own_rates(provider, model) is None:
+            return self._published.version
+        return self._version
 
     def blended_nanousd(self, provider: str, model: str) -> int | None:
         """What a usual mix of tokens costs, remembered; see `server.ledger.list_prices`."""

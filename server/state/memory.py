@@ -44,6 +44,17 @@ class MemoryRates:
                 await self._learn(quota)
         return self._counters.take(quotas, self.now())
 
+    def take_now(self, quotas: Sequence[Quota]) -> Verdict | None:
+        """See `RateStore.take_now`. The books are waited for by `take` alone."""
+        at = self.now()
+        for quota in quotas:
+            if quota.window is Window.DAY:
+                tally = self._counters.tally(quota.subject, at)
+                if not tally.day(quota.measure, at).knows_all and at.monotonic_s >= tally.retry_at_s:
+                    return None
+        verdict = self._counters.take(quotas, at)
+        return None if verdict.grant is None else verdict
+
     def add(self, quotas: Sequence[Quota]) -> Grant:
         """Counts a call that somebody else has admitted."""
         return self._counters.add(quotas, self.now())

@@ -68,6 +68,10 @@ class SharedRates:
         mirrored = self._local.add(_sliding(quotas))
         return Verdict(Grant(grant.quotas, _Both(mirrored, grant)), verdict.standings)
 
+    def take_now(self, quotas: Sequence[Quota]) -> Verdict | None:
+        """See `RateStore.take_now`: there is always something to wait for."""
+        return None
+
     def settle(self, grant: Grant, used_tokens: int) -> None:
         """See `RateStore.settle`."""
         both: _Both = grant.handle

@@ -47,6 +47,10 @@ class ValkeyRates:
             reply = await self._ask(grant_id, quotas, [grant_id, self._held_us, "1", *rest])
         return _verdict(reply, grant_id, tuple(quotas))
 
+    def take_now(self, quotas: Sequence[Quota]) -> Verdict | None:
+        """See `RateStore.take_now`: there is always something to wait for."""
+        return None
+
     def _texts_of(self, quotas: Sequence[Quota]) -> list[str]:
         """What the script is told of quotas."""
         texts: list[str] = []

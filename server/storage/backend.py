@@ -10,6 +10,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.storage.rows import Group
+
 
 @dataclass(frozen=True, slots=True)
 class StoreBounds:
@@ -47,8 +49,8 @@ class Addition:
         )
 
 
-Rows = Callable[[], Sequence[tuple[Any, ...]]]
-"""Makes the rows for a table. Pure: it may be called in any thread."""
+Rows = Callable[[], Sequence[Group]]
+"""Makes the rows of operations. Pure: it may be called in any thread."""
 
 Also = Callable[[frozenset[str]], Sequence[Addition]]
 """The keys of rows that are new to what else is to be added for them. Pure: it may be called in any thread, and
@@ -96,7 +98,9 @@ class Backend(Protocol):
         """Adds rows to several tables, at the least cost for many rows. They are as for `add_new`."""
 
     async def append_new(self, table: Table, rows: Rows, also: Also) -> None:
-        """`add_new`, and `add_all` of what `also` makes of it, in a transaction of their own as `appending`'s."""
+        """`add_new` to the table of operations, and `add_all` of what `also` makes of it, in a transaction of their own
+        as `appending`'s.
+        """
 
     async def close(self) -> None:
         """Closes every connection. Safe to call twice."""

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from server.chat.records import OperationRecord
 from server.storage.backend import Addition
 from server.storage.rollups import rollup_additions
-from server.storage.rows import Row, attempt_row, operation_row
+from server.storage.rows import OWN, Group, attempt_row, grouped
 from server.storage.tables import ATTEMPTS
 
 _ATTEMPT_KEY = ("request_id", "number")
+_CALL_STARTED_AT = OWN.index("call_started_at")
 
 
 class Batch:
@@ -19,23 +20,27 @@ class Batch:
         by_id = {operation.request_id: operation for operation in reversed(operations)}
         self._operations = [by_id[request_id] for request_id in sorted(by_id)]
         self._price_version = price_version
-        self._rows: list[Row] = []
+        self._groups: Sequence[Group] = ()
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[Group]:
         """Those of the operations. Raises ValueError for what no database can hold."""
-        price_version = self._price_version
-        self._rows = [operation_row(operation, price_version) for operation in self._operations]
-        return self._rows
+        self._groups = grouped(self._operations, self._price_version)
+        return self._groups
 
     def also(self, new_ids: frozenset[str]) -> Sequence[Addition]:
-        """The attempts of operations that are new, and what these add to the roll-ups."""
-        operations, rows, price_version = self._operations, self._rows, self._price_version
-        if len(new_ids) < len(rows):
+        """The attempts of new operations whose rows do not say all of them, and what these operations add to the
+        roll-ups.
+        """
+        operations, groups, price_version = self._operations, self._groups, self._price_version
+        if len(new_ids) < len(operations):
             operations = [operation for operation in operations if operation.request_id in new_ids]
-            rows = [row for row in rows if row[0] in new_ids]
+            left = [(common, [own for own in group if own[0] in new_ids]) for common, group in groups]
+            groups = [(common, group) for common, group in left if group]
+        untold = {own[0] for _, group in groups for own in group if own[_CALL_STARTED_AT] is None}
+        several = [operation for operation in operations if operation.request_id in untold] if untold else []
         attempts = [
             attempt_row(operation.request_id, attempt, price_version)
-            for operation in operations
+            for operation in several
             for attempt in operation.attempts
         ]
-        return [Addition(ATTEMPTS, _ATTEMPT_KEY, attempts), *rollup_additions(operations, rows)]
+        return [Addition(ATTEMPTS, _ATTEMPT_KEY, attempts), *rollup_additions(groups, several)]

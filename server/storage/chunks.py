@@ -12,16 +12,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from server.storage.backend import Addition
+from server.storage.rows import OWN, USUAL, Row
 
 Statement = tuple[str, Sequence[Any]]
-Row = tuple[Any, ...]
 
 SIZES: Final = (64, 16, 4, 1)
 """How many rows a statement has: few sizes, so that each is prepared once."""
 
 _OF_EACH: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "operations": ("request_id", "created_at", "input_tokens", "output_tokens", "cost_nanousd", "latency_ms"),
+        "operations": OWN,
         "attempts": ("request_id", "started_at", "input_tokens", "output_tokens", "cost_nanousd", "latency_ms"),
         "latency_hours": ("bucket", "times"),
         "latency_days": ("bucket", "times"),
@@ -31,12 +31,7 @@ _OF_EACH: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 _USUALLY: Final[Mapping[str, Mapping[str, int | None]]] = MappingProxyType(
     {
-        "operations": MappingProxyType(
-            {
-                "client_request_id": None, "cache_read_tokens": 0, "cache_write_tokens": 0, "reasoning_tokens": 0,
-                "first_token_ms": None, "saved_nanousd": None,
-            }
-        ),
+        "operations": MappingProxyType(dict(USUAL)),
         "attempts": MappingProxyType(
             {"cache_read_tokens": 0, "cache_write_tokens": 0, "reasoning_tokens": 0, "first_token_ms": None}
         ),
@@ -73,6 +68,10 @@ class Chunks:
         for (is_usual, common), group in groups.items():
             yield from (self._is_usual if is_usual else self._is_not).of(common, group)
 
+    def of_group(self, common: Row, own: Sequence[Row]) -> Iterator[Statement]:
+        """The same for a group of operations."""
+        return (self._is_usual if common[0] else self._is_not).of_own(common[1:], own)
+
 
 class _Form:
     """The statements of one form: what is in the columns `common` is given once, `usual` is not given at all."""
@@ -88,10 +87,14 @@ class _Form:
 
     def of(self, common: Row, rows: Sequence[Row]) -> Iterator[Statement]:
         """Those that add rows which have `common` in common."""
-        own_of, start, left = self._own_of, 0, len(rows)
+        return self.of_own(common, list(map(self._own_of, rows)))
+
+    def of_own(self, common: Row, own: Sequence[Row]) -> Iterator[Statement]:
+        """The same for the rows' own values."""
+        start, left = 0, len(own)
         for size, sql in self._statements:
             while left >= size:
-                yield sql, [*common, *chain.from_iterable(map(own_of, rows[start : start + size]))]
+                yield sql, [*common, *chain.from_iterable(own[start : start + size])]
                 start += size
                 left -= size
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, func, or_, select, tuple_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Row, exists, func, or_, select, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.chat.rates import Used
@@ -15,6 +15,7 @@ from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 from server.storage.backend import Backend
 from server.storage.batches import Batch
+from server.storage.rows import whole
 from server.storage.seeking import Seeker, Wanted
 from server.storage.selection import EVERY_OPERATION, OperationFilter
 from server.storage.spans import Stretch
@@ -29,7 +30,8 @@ _USAGE_FIELDS = (
     "is_estimated",
 )
 _TOKEN_FIELDS = _USAGE_FIELDS[:5]
-_ELSEWHERE = frozenset(_USAGE_FIELDS) | {"price_version"}
+_CALL_FIELDS = ("call_started_at", "call_latency_ms", "call_first_token_ms")
+_ELSEWHERE = frozenset((*_USAGE_FIELDS, *_CALL_FIELDS, "price_version"))
 _OPERATION_FIELDS = tuple(column.name for column in OPERATIONS.columns if column.name not in _ELSEWHERE)
 _ATTEMPT_FIELDS = tuple(
     column.name for column in ATTEMPTS.columns if column.name not in _ELSEWHERE and column.name != "request_id"
@@ -67,7 +69,7 @@ class Operations:
         """
         if operations:
             batch = Batch(operations, price_version)
-            new_ids = await self._backend.add_new(self._connection, OPERATIONS, batch.rows())
+            new_ids = await self._backend.add_new(self._connection, OPERATIONS, whole(batch.rows()))
             await self._backend.add_all(self._connection, batch.also(new_ids))
 
     async def get(self, workspace_id: str, request_id: str) -> OperationRecord | None:
@@ -78,6 +80,8 @@ class Operations:
         row = (await self._connection.execute(query)).first()
         if row is None:
             return None
+        if row._mapping["call_started_at"] is not None:
+            return _operation(row, (_only_attempt(row),))
         attempts = select(ATTEMPTS).where(ATTEMPTS.c.request_id == request_id).order_by(ATTEMPTS.c.number)
         rows = await self._connection.execute(attempts)
         return _operation(row, tuple(_attempt(attempt) for attempt in rows))
@@ -147,17 +151,16 @@ class Operations:
 
         Those came to an upstream call, or were answered from another's. With a key, only those of that key.
         """
-        first = ATTEMPTS.alias()
+        columns = OPERATIONS.c
+        first = exists().where(ATTEMPTS.c.request_id == columns.request_id, ATTEMPTS.c.number == 1)
         query = (
             select(func.count())
-            .select_from(
-                OPERATIONS.outerjoin(first, (first.c.request_id == OPERATIONS.c.request_id) & (first.c.number == 1))
-            )
-            .where(OPERATIONS.c.user_id == user_id, OPERATIONS.c.created_at >= start, OPERATIONS.c.created_at < end)
-            .where(or_(first.c.number.is_not(None), OPERATIONS.c.is_cache_hit))
+            .select_from(OPERATIONS)
+            .where(columns.user_id == user_id, columns.created_at >= start, columns.created_at < end)
+            .where(or_(columns.call_started_at.is_not(None), columns.is_cache_hit, first))
         )
         if key_id is not None:
-            query = query.where(OPERATIONS.c.key_id == key_id)
+            query = query.where(columns.key_id == key_id)
         return (await self._connection.execute(query)).scalar_one()
 
 
@@ -195,6 +198,16 @@ def _operation(row: Row[Any], attempts: tuple[AttemptRecord, ...]) -> OperationR
 
 def _attempt(row: Row[Any]) -> AttemptRecord:
     return AttemptRecord(**{name: row._mapping[name] for name in _ATTEMPT_FIELDS}, usage=_usage(row))
+
+
+def _only_attempt(row: Row[Any]) -> AttemptRecord:
+    """What the row of an operation says of it."""
+    said = row._mapping
+    alike = {name: said[name] for name in ("provider_id", "provider", "model", "outcome", "status", "cost_nanousd")}
+    started_at, latency_ms, first_token_ms = (said[name] for name in _CALL_FIELDS)
+    return AttemptRecord(
+        1, **alike, started_at=started_at, latency_ms=latency_ms, first_token_ms=first_token_ms, usage=_usage(row)
+    )
 
 
 def _usage(row: Row[Any]) -> Usage | None:

@@ -31,6 +31,7 @@ from server.storage.backend import Addition, Also, Rows, StoreBounds
 from server.storage.postgresql_line import Line
 from server.storage.postgresql_script import Scripts
 from server.storage.presence import Answer, Presence, Watch
+from server.storage.rows import whole
 from server.storage.turns import Turns
 
 _OPEN_LIMIT_S = 5.0
@@ -154,7 +155,7 @@ class PostgresqlBackend:
         """At once where all rows are new, as they should be; else one after the other, in one transaction."""
         self._refuse_when_closed()
         self._presence.refuse_when_away()
-        line, made = self._line, rows()
+        line, made = self._line, whole(rows())
         if line is not None and line.quote is not None and made:
             await asyncio.sleep(0)  # A thousand rows take milliseconds: others have their turn between.
             added = also(frozenset([row[0] for row in made]))

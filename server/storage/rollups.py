@@ -7,19 +7,19 @@ ones, so their keys are the same but for the start.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any
 
 from server.chat.records import OperationRecord
 from server.storage.backend import Addition
 from server.storage.buckets import bucket_of
-from server.storage.rows import MAX_MODEL_CHARS, Row
+from server.storage.columns import to_micros
+from server.storage.rows import COMMON, MAX_MODEL_CHARS, OWN, USUAL, Group, Row
 from server.storage.tables import (
     CALL_DAYS,
     CALL_HOURS,
     LATENCY_DAYS,
     LATENCY_HOURS,
-    OPERATIONS,
     USAGE_DAYS,
     USAGE_HOURS,
     USAGE_MINUTES,
@@ -40,39 +40,48 @@ CALL_FIRST_TOKEN_MS = 3
 """How long they took to their first content."""
 
 _START = 1  # the place of the start in a key
-_PLACES = {column.name: place for place, column in enumerate(OPERATIONS.columns)}
-_CREATED_AT, _LATENCY, _FIRST_TOKEN = _PLACES["created_at"], _PLACES["latency_ms"], _PLACES["first_token_ms"]
-_TOKENS = tuple(itemgetter(_PLACES[name]) for name in USAGE_SUMS if name in _PLACES and name.endswith("_tokens"))
-_cost_of, _saved_of, _latency_of = map(itemgetter, (_PLACES["cost_nanousd"], _PLACES["saved_nanousd"], _LATENCY))
-_ALIKE = (
-    "workspace_id", "provider", "provider_id", "model", "model_requested", "key_id", "status", "outcome",
-    "is_cache_hit", "is_estimated", "price_version",
+_PLACES = {name: place for place, name in enumerate((*OWN, *dict(USUAL)))}
+_CREATED_AT, _COST, _SAVED = (_PLACES[name] for name in ("created_at", "cost_nanousd", "saved_nanousd"))
+_LATENCY, _FIRST_TOKEN = _PLACES["latency_ms"], _PLACES["first_token_ms"]
+_CALL_LATENCY, _CALL_FIRST_TOKEN = _PLACES["call_latency_ms"], _PLACES["call_first_token_ms"]
+_TOKENS = tuple(_PLACES[name] for name in USAGE_SUMS if name in _PLACES and name.endswith("_tokens"))
+_common_of = itemgetter(
+    *(COMMON.index(name) + 1 for name in (
+        "workspace_id", "provider", "provider_id", "model", "model_requested", "key_id", "status", "outcome",
+        "is_cache_hit", "is_estimated", "price_version",
+    ))
 )  # fmt: skip
-_alike = itemgetter(*(_PLACES[name] for name in _ALIKE))
-"""Under what a row is counted but for its time, and which of its numbers are there."""
 _KEYS = {
     table.name: tuple(column.name for column in table.primary_key.columns)
     for table in (USAGE_MINUTES, USAGE_HOURS, USAGE_DAYS, CALL_HOURS, CALL_DAYS, LATENCY_HOURS, LATENCY_DAYS)
 }
 
 Key = tuple[Any, ...]
-Sums = dict[Key, list[int]]
+Sums = dict[Key, Sequence[int]]
 """Counters by the values of a table's key, in the order of its columns."""
 
 Times = dict[Key, list[int]]
 """Times in milliseconds by the key of their table but for the bucket."""
 
+Columns = Sequence[Sequence[Any]]
+"""Those of a group's rows, in the order of `OWN`, and of `USUAL` unless that is usual."""
 
-def rollup_additions(operations: Sequence[OperationRecord], rows: Sequence[Row]) -> Iterator[Addition]:
-    """What new operations, whose rows these are, add to the roll-ups, sorted as additions must be."""
-    minutes, calls, latencies = _summed(operations, rows)
-    hours = coarser(minutes, HOUR_US)
+
+def rollup_additions(groups: Iterable[Group], several: Iterable[OperationRecord]) -> Iterator[Addition]:
+    """What new operations, whose rows these are, add to the roll-ups, sorted as additions must be.
+
+    `several` are those of them whose rows do not tell their attempts.
+    """
+    summed = _Summed(groups)
+    for operation in several:
+        summed.add_calls(operation)
+    hours, latencies = coarser(summed.minutes, HOUR_US), _in_buckets(summed.times)
     for table, sums in (
-        (USAGE_MINUTES, minutes),
+        (USAGE_MINUTES, summed.minutes),
         (USAGE_HOURS, hours),
         (USAGE_DAYS, coarser(hours, DAY_US)),
-        (CALL_HOURS, calls),
-        (CALL_DAYS, coarser(calls, DAY_US)),
+        (CALL_HOURS, summed.calls),
+        (CALL_DAYS, coarser(summed.calls, DAY_US)),
         (LATENCY_HOURS, latencies),
         (LATENCY_DAYS, coarser(latencies, DAY_US)),
     ):
@@ -80,90 +89,94 @@ def rollup_additions(operations: Sequence[OperationRecord], rows: Sequence[Row])
         yield Addition(table, _KEYS[table.name], rows, sums_up=True)
 
 
-def usage_of(rows: Iterable[Row]) -> Sums:
+def usage_of(groups: Iterable[Group]) -> Sums:
     """Rows of operations by minute."""
-    minutes: Sums = {}
-    _count_requests(rows, minutes, {})
-    return minutes
+    return _Summed(groups).minutes
 
 
-def _summed(operations: Iterable[OperationRecord], rows: Sequence[Row]) -> tuple[Sums, Sums, Sums]:
-    """Operations by minute, attempts and times in buckets by hour."""
-    minutes: Sums = {}
-    calls: Sums = {}
-    times: Times = {}
-    _count_requests(rows, minutes, times)
-    for key, (times_ms, first_token_times_ms) in _calls_of(operations, rows).items():
-        workspace_id, hour_us, provider, provider_id, model, outcome = key
-        shown = model[:MAX_MODEL_CHARS]
-        sums = [len(times_ms), sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)]
-        _add(calls, (workspace_id, hour_us, provider, provider_id, shown, outcome), sums)
+class _Summed:
+    """Operations by minute, calls and times by hour."""
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        self.minutes: Sums = {}
+        self.calls: Sums = {}
+        self.times: Times = {}
+        for common, group in groups:
+            alike, columns = _common_of(common), tuple(zip(*group, strict=True))
+            created = columns[_CREATED_AT]
+            minute = created[0] // MINUTE_US
+            if min(created) // MINUTE_US == minute == max(created) // MINUTE_US:
+                self._add(minute * MINUTE_US, alike, columns)
+                continue
+            by_minute: dict[int, list[Row]] = {}
+            for row in group:
+                by_minute.setdefault(row[_CREATED_AT] // MINUTE_US, []).append(row)
+            for minute, rows in by_minute.items():
+                self._add(minute * MINUTE_US, alike, tuple(zip(*rows, strict=True)))
+
+    def _add(self, start_us: int, alike: Row, columns: Columns) -> None:
+        """Adds rows of one minute, column by column."""
+        workspace_id, provider, provider_id, model, asked, key_id, status, outcome, is_cache_hit, _, _ = alike
+        times_ms, first_token_times_ms, hour_us = columns[_LATENCY], _present(columns, _FIRST_TOKEN), _hour(start_us)
+        shown = model or asked[:MAX_MODEL_CHARS]
+        key = workspace_id, start_us, provider, provider_id, shown, key_id or "", status, outcome, is_cache_hit
+        times = sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)
+        _add(self.minutes, key, (*_usage_sums(alike, columns), *times))
+        self._add_times((workspace_id, hour_us, REQUEST_MS, "", ""), times_ms)
+        self._add_times((workspace_id, hour_us, REQUEST_FIRST_TOKEN_MS, "", ""), first_token_times_ms)
+        if calls_ms := _present(columns, _CALL_LATENCY):
+            call = workspace_id, hour_us, provider, provider_id, model, outcome
+            self._add_call(call, calls_ms, _present(columns, _CALL_FIRST_TOKEN))
+
+    def add_calls(self, operation: OperationRecord) -> None:
+        """Adds the attempts of an operation, under its time."""
+        hour_us = _hour(to_micros(operation.created_at))
+        for attempt in operation.attempts:
+            model, first_token_ms = attempt.model[:MAX_MODEL_CHARS], attempt.first_token_ms
+            key = operation.workspace_id, hour_us, attempt.provider, attempt.provider_id, model, attempt.outcome
+            self._add_call(key, (attempt.latency_ms,), () if first_token_ms is None else (first_token_ms,))
+
+    def _add_call(self, key: Key, times_ms: Sequence[int], first_token_times_ms: Sequence[int]) -> None:
+        workspace_id, hour_us, provider, _, model, outcome = key
+        sums = len(times_ms), sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)
+        _add(self.calls, key, sums)
         if outcome == "ok":
-            times.setdefault((workspace_id, hour_us, CALL_MS, provider, shown), []).extend(times_ms)
-            if first_token_times_ms:
-                place = workspace_id, hour_us, CALL_FIRST_TOKEN_MS, provider, shown
-                times.setdefault(place, []).extend(first_token_times_ms)
-    return minutes, calls, _in_buckets(times)
+            self._add_times((workspace_id, hour_us, CALL_MS, provider, model), times_ms)
+            self._add_times((workspace_id, hour_us, CALL_FIRST_TOKEN_MS, provider, model), first_token_times_ms)
+
+    def _add_times(self, place: Key, times_ms: Sequence[int]) -> None:
+        if times_ms:
+            known = self.times.get(place)
+            if known is None:
+                self.times[place] = list(times_ms)
+            else:
+                known += times_ms
 
 
-def _count_requests(rows: Iterable[Row], minutes: Sums, all_times: Times) -> None:
-    """Most rows of a batch agree in what they are counted under: they are put together, and each column is summed."""
-    groups: dict[Key, list[Row]] = {}
-    group: list[Row] = []
-    last: Key | None = None
-    for row in rows:
-        key = row[_CREATED_AT] // MINUTE_US, _alike(row)
-        if key != last:
-            last, group = key, groups.setdefault(key, [])
-        group.append(row)
-    for (minute, alike), group in groups.items():
-        times_ms = list(map(_latency_of, group))
-        first_token_times_ms = [row[_FIRST_TOKEN] for row in group if row[_FIRST_TOKEN] is not None]
-        times = [sum(times_ms), len(first_token_times_ms), sum(first_token_times_ms)]
-        _add(minutes, _usage_key(minute * MINUTE_US, alike), [*_usage_sums(group, alike), *times])
-        hour_us = minute * MINUTE_US // HOUR_US * HOUR_US
-        all_times.setdefault((alike[0], hour_us, REQUEST_MS, "", ""), []).extend(times_ms)
-        if first_token_times_ms:
-            place = alike[0], hour_us, REQUEST_FIRST_TOKEN_MS, "", ""
-            all_times.setdefault(place, []).extend(first_token_times_ms)
+def _hour(moment_us: int) -> int:
+    return moment_us - moment_us % HOUR_US
 
 
-def _usage_key(start_us: int, alike: Key) -> Key:
-    workspace_id, provider, provider_id, model, model_requested, key_id, status, outcome, is_cache_hit, _, _ = alike
-    shown = model or model_requested[:MAX_MODEL_CHARS]
-    return workspace_id, start_us, provider, provider_id, shown, key_id or "", status, outcome, is_cache_hit
+def _present(columns: Columns, place: int) -> Sequence[int]:
+    """Values of a column that are there; none if all of them hold what is usual."""
+    if place >= len(columns):
+        return ()
+    values = columns[place]
+    return [value for value in values if value is not None] if None in values else values
 
 
-def _usage_sums(group: Sequence[Row], alike: Key) -> list[int]:
+def _usage_sums(alike: Row, columns: Columns) -> tuple[int, ...]:
     """The counters of rows that are alike, but for times."""
-    count, (is_estimated, price_version) = len(group), alike[-2:]
-    has_usage, has_price = is_estimated is not None, price_version is not None
-    return [
+    count, is_estimated, has_price = len(columns[0]), alike[-2], alike[-1] is not None
+    has_usage, is_usual = is_estimated is not None, len(columns) == len(OWN)
+    return (
         count,
         count if is_estimated else 0,
         count if has_usage and not has_price else 0,
-        *(sum(map(tokens_of, group)) if has_usage else 0 for tokens_of in _TOKENS),
-        sum(map(_cost_of, group)) if has_price else 0,
-        sum(filter(None, map(_saved_of, group))),
-    ]
-
-
-def _calls_of(operations: Iterable[OperationRecord], rows: Iterable[Row]) -> dict[Key, tuple[list[int], list[int]]]:
-    """How long attempts took, and those to which content came to that, under the time of their operations."""
-    calls: dict[Key, tuple[list[int], list[int]]] = {}
-    last: Key | None = None
-    times_ms, first_token_times_ms = list[int](), list[int]()
-    for operation, row in zip(operations, rows, strict=True):
-        for attempt in operation.attempts:
-            hour_us = row[_CREATED_AT] // HOUR_US * HOUR_US
-            key = row[1], hour_us, attempt.provider, attempt.provider_id, attempt.model, attempt.outcome
-            if key != last:
-                last = key
-                times_ms, first_token_times_ms = calls.setdefault(key, ([], []))
-            times_ms.append(attempt.latency_ms)
-            if attempt.first_token_ms is not None:
-                first_token_times_ms.append(attempt.first_token_ms)
-    return calls
+        *[sum(columns[place]) if has_usage and place < len(columns) else 0 for place in _TOKENS],
+        sum(columns[_COST]) if has_price else 0,
+        0 if is_usual else sum(filter(None, columns[_SAVED])),
+    )
 
 
 def _in_buckets(times: Times) -> Sums:
@@ -186,8 +199,4 @@ def coarser(sums: Sums, span_us: int) -> Sums:
 
 def _add(sums: Sums, key: Key, counters: Sequence[int]) -> None:
     known = sums.get(key)
-    if known is None:
-        sums[key] = list(counters)
-        return
-    for place, count in enumerate(counters):
-        known[place] += count
+    sums[key] = counters if known is None else tuple(map(add, known, counters))

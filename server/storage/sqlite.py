@@ -8,6 +8,7 @@ others are `query_only`, and a lock beside the file keeps a second process out.
 leaked key or the one time that a new key was shown. The cost, one fsync per commit, falls on batches off the hot path.
 """
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -30,9 +31,11 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from server.errors import StoreUnavailable
 from server.storage.backend import Addition, Also, Rows, StoreBounds
 from server.storage.chunks import TABLES, Chunks
+from server.storage.rows import Group, whole
 from server.storage.turns import Turns
 
 _TURN_WAIT_S = 10.0
+_LAST_READ_S = 1.0
 # Of the time that a database may keep silent: the rest is for telling so.
 _LOCK_SHARE = 0.5
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -54,16 +57,23 @@ class SqliteBackend:
         self._lock_file = lock_file
         self._write_turn = Turns(1, _TURN_WAIT_S)
         self._read_turns = Turns(bounds.pool_size, _TURN_WAIT_S)
+        self._pool_size = bounds.pool_size
         self._patience_ms = _patience_ms(bounds)
         self._is_locked = False
         self._is_closed = False
         self._statements: dict[str, str] = {}
         self._chunks: dict[str, Chunks] = {}
         self._driver: _Connection | None = None
+        self._reading: list[_Connection] = []
 
         @event.listens_for(writer.sync_engine, "connect")
         def keep(connection: DBAPIConnection, record: Any) -> None:
             self._driver = connection.driver_connection
+
+        @event.listens_for(readers.sync_engine, "connect")
+        def keep_reader(connection: DBAPIConnection, record: Any) -> None:
+            opened: Any = connection.driver_connection
+            self._reading = [*(each for each in self._reading if each.is_open), opened]
 
     @classmethod
     async def open(cls, url: URL, bounds: StoreBounds) -> Self:
@@ -188,16 +198,20 @@ class SqliteBackend:
             assert self._driver is not None
             await _in_thread(self._driver, work)
 
-    def _appended(self, database: sqlite3.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> frozenset[str]:
+    def _appended(self, database: sqlite3.Connection, table: Table, groups: Sequence[Group]) -> frozenset[str]:
         """As `_added`, at the beginning of a transaction, where the rows are expected to be new."""
-        before = database.total_changes
-        self._insert(database, Addition(table, (table.columns[0].name,), rows))
-        if database.total_changes - before == len(rows):
-            return frozenset([row[0] for row in rows])
+        before, key = database.total_changes, table.columns[0].name
+        chunks = self._chunks_for(Addition(table, (key,), ()))
+        for common, group in groups:
+            for statement, values in chunks.of_group(common, group):
+                database.execute(statement, values)
+        ids = frozenset([own[0] for _, group in groups for own in group])
+        if database.total_changes - before == len(ids):
+            return ids
         # Only a look before tells which of them were there.
         database.execute("ROLLBACK")
         database.execute("BEGIN IMMEDIATE")
-        return self._added(database, table, rows)
+        return self._added(database, table, whole(groups))
 
     def _added(self, database: sqlite3.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> frozenset[str]:
         """Adds the rows whose keys are not there, and answers these."""
@@ -217,11 +231,15 @@ class SqliteBackend:
         if name not in TABLES:
             database.executemany(self._sql(addition), addition.rows)
             return
+        for statement, values in self._chunks_for(addition).of(addition.rows):
+            database.execute(statement, values)
+
+    def _chunks_for(self, addition: Addition) -> Chunks:
+        name = addition.table.name
         chunks = self._chunks.get(name)
         if chunks is None:
             chunks = self._chunks[name] = Chunks(addition)
-        for statement, values in chunks.of(addition.rows):
-            database.execute(statement, values)
+        return chunks
 
     def _sql(self, addition: Addition) -> str:
         name = addition.table.name
@@ -232,12 +250,25 @@ class SqliteBackend:
         return known
 
     async def close(self) -> None:
-        """Closes the readers, then the writer, which checkpoints the log as the last connection, then unlocks."""
+        """Closes the readers, then the writer, which checkpoints the log as the last connection, then unlocks.
+
+        Who still reads is waited for a moment, and then reads no further: the pool closes only what is not in use.
+        """
         self._is_closed = True
         with contextlib.suppress(StoreUnavailable):
             await self._write_turn.take()
             self._write_turn.give_back()
+        taken = 0
+        with contextlib.suppress(StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(_LAST_READ_S):
+                while taken < self._pool_size:
+                    await self._read_turns.take()
+                    taken += 1
         await self._readers.dispose()
+        for reader in self._reading:
+            await reader.cut_off()
+        for _ in range(taken):
+            self._read_turns.give_back()
         await self._writer.dispose()
         self._lock_file.close()
 
@@ -265,6 +296,12 @@ class _Connection(aiosqlite.Connection):
     def is_open(self) -> bool:
         """Whether anything can be asked of it."""
         return self._running and self._connection is not None
+
+    async def cut_off(self) -> None:
+        """Closes it, whoever uses it."""
+        if self.is_open:
+            self._conn.interrupt()
+            await self.close()
 
     async def at_once(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Runs `work` in the connection's thread."""

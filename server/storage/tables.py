@@ -197,6 +197,10 @@ OPERATIONS = Table(
     Column("created_at", UtcMicros, nullable=False),
     Column("notes", StringTuple, nullable=False),
     Column("saved_nanousd", BigInteger),
+    # The times of the only attempt, where its row would otherwise say what is said here; else there are rows of them.
+    Column("call_started_at", UtcMicros),
+    Column("call_latency_ms", BigInteger),
+    Column("call_first_token_ms", BigInteger),
     # What filters ask for stands in the index itself: what does not agree is passed over without its row.
     Index("ix_operations_page", "workspace_id", "created_at", "request_id", *_FILTERED),
     Index(None, "user_id", "created_at"),

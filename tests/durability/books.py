@@ -102,7 +102,7 @@ def _judge_sums(query: Query, verdict: Verdict) -> None:
         got = query(f"SELECT {sums} FROM {table}")[0]
         if [int(value) for value in got] != [int(value) for value in expected]:
             verdict.wrong.append(f"{table} has {got} for {expected}")
-    attempts = query("SELECT COUNT(*) FROM attempts")[0][0]
+    attempts = query("SELECT (SELECT COUNT(*) FROM attempts) + (SELECT COUNT(call_started_at) FROM operations)")[0][0]
     calls = query("SELECT COALESCE(SUM(calls), 0) FROM call_days")[0][0]
     if int(attempts) != int(calls):
         verdict.wrong.append(f"call_days has {calls} for {attempts} attempts")

@@ -12,13 +12,12 @@ from msgspec.structs import replace
 
 from server.chat.records import OperationRecord
 from server.ledger.opening import LedgerOptions, open_ledger
-from server.ledger.spool.entries import settled_payload
 from server.ledger.spool.frames import HEAD_BYTES, Scan
 from server.ledger.spool.segment import mark_of
 from server.ledger.spool.spool import Spool, SpoolBounds
 from server.ledger.spool.sync import SyncPolicy
 from server.storage.database import Database
-from tests.unit.server.ledger.spool.spooled import began, ended
+from tests.unit.server.ledger.spool.spooled import began, ended, settled_payload
 
 _RECORDS = 40
 _BOUNDS = SpoolBounds(segment_bytes=16 * 1024, max_bytes=1024 * 1024)

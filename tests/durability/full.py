@@ -98,7 +98,7 @@ async def _felt(gateway: Gateway, load: Load) -> None:
 
 async def _series(gateway: Gateway) -> dict[str, float]:
     """What the gateway counts of its records."""
-    async with httpx2.AsyncClient(base_url=gateway.url) as client:
+    async with httpx2.AsyncClient(base_url=gateway.url, timeout=60) as client:
         lines = (await client.get("/metrics")).text.splitlines()
     wanted = (line.rpartition(" ") for line in lines if line.startswith(("perpetuo_ledger_", "perpetuo_spool_")))
     return {name: float(value) for name, _, value in wanted}

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 import time
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.gateway import ROOT, Account, add_provider, sign_up
+from tests.e2e.gateway import Account, add_provider, environment, sign_up
 from tests.stores.ports import steady_port
 
 _START_LIMIT_S = 60.0
@@ -93,11 +92,8 @@ class Gateway:
 
 
 def _environment() -> dict[str, str]:
-    """That of an installed package: its modules are compiled once, and not at every start."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    own = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'generated'}", "PYTHONPYCACHEPREFIX": str(ROOT / "build/bytecode")}
-    # That it is late on a busy machine says nothing about it, unless its options say otherwise.
-    return {"PERPETUO_MAX_LAG_MS": "0"} | kept | own
+    """That it is late on a busy machine says nothing about it, unless its options say otherwise."""
+    return {"PERPETUO_MAX_LAG_MS": "0"} | environment()
 
 
 def _queued_s(pid: int) -> float:
@@ -115,7 +111,7 @@ async def mock_upstream(folder: Path) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli.main", "mock", "--port", "0", "--ready-file", str(ready)),
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'generated'}"},
+        env=environment(),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -29,7 +29,7 @@ from tests.faults.asking import Question, Seen, ask_grpc, ask_rest
 LOAD_S = 0.8
 _LOOK_S = 0.005
 QUICK = "mock/slow?n=5&ms=10"
-LONG = "mock/slow?n=100000&ms=50"
+LONG = "mock/slow?n=2000&ms=50"
 """A stream that outlasts every grace."""
 
 _PROMPTS = itertools.count()

@@ -17,12 +17,14 @@ INTERRUPTED = "interrupted"
 
 _NAMED_START = b"\x01"
 _NAMED_SETTLED = b"\x02"
-_START = b"\x03"
-_SETTLED = b"\x04"
+START = b"\x03"
+"""Before the MessagePack of the beginning of a request."""
+SETTLED = b"\x04"
+"""Before the MessagePack of the source of prices and the record of a request that ended."""
 _EARLIER = OperationStart.__struct_fields__.index("earlier")
 _INTERRUPTED_STATUS = 500
 
-_encoder = msgspec.msgpack.Encoder()
+encode = msgspec.msgpack.Encoder().encode
 _start_decoder = msgspec.msgpack.Decoder(OperationStart)
 _settled_decoder = msgspec.msgpack.Decoder(tuple[str, OperationRecord])
 _named_start_decoder = msgspec.msgpack.Decoder(list[Any])
@@ -37,22 +39,12 @@ class Settled:
     operation: OperationRecord
 
 
-def start_payload(start: OperationStart) -> bytes:
-    """The payload of a beginning."""
-    return _START + _encoder.encode(start)
-
-
-def settled_payload(price_version: str, operation: OperationRecord) -> bytes:
-    """The payload of an end."""
-    return _SETTLED + _encoder.encode((price_version, operation))
-
-
 def entry_of(payload: bytes) -> OperationStart | Settled:
     """What a payload says. Raises ValueError for one that this program cannot read."""
     kind, body = payload[:1], memoryview(payload)[1:]
-    if kind == _START:
+    if kind == START:
         return _start_decoder.decode(body)
-    if kind == _SETTLED:
+    if kind == SETTLED:
         return Settled(*_settled_decoder.decode(body))
     if kind == _NAMED_START:
         return _named_start(_named_start_decoder.decode(body))

@@ -15,13 +15,11 @@ _HEAD = struct.Struct(f"<{MARK_BYTES}sII")
 
 HEAD_BYTES = _HEAD.size
 
-_pack = _HEAD.pack
+put_head = _HEAD.pack_into
+"""Writes into a buffer, from there on, the head of a frame: its mark, the length of its payload, and the checksum."""
 
-
-def frame(mark: bytes, payload: bytes) -> bytes:
-    """A payload, which must not be empty, as it stands in the segment of that mark."""
-    length = len(payload)
-    return _pack(mark, length, crc32(payload, length)) + payload
+checksum_of = crc32
+"""The checksum of a payload, which must not be empty, and its length."""
 
 
 class Scan:
@@ -61,7 +59,7 @@ class Scan:
             return False
         _, length, checksum = _HEAD.unpack_from(self._data, start)
         payload = self._data[payload_start : payload_start + length]
-        return bool(0 < length == len(payload) and crc32(payload, length) == checksum)
+        return bool(0 < length == len(payload) and checksum_of(payload, length) == checksum)
 
 
 def _has_content(data: bytes, start: int, end: int) -> bool:

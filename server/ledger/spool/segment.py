@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Self
 
-from server.ledger.spool.frames import MARK_BYTES, frame
+from server.ledger.spool.frames import HEAD_BYTES, MARK_BYTES, checksum_of, put_head
 
 SUFFIX = ".spool"
 
@@ -62,11 +62,12 @@ class Segment:
 
     def append(self, payload: bytes) -> bool:
         """Writes a payload; says whether there was room for it."""
-        framed, start = frame(self._mark, payload), self.end_bytes
-        end = start + len(framed)
+        length, start, mapped = len(payload), self.end_bytes, self._map
+        end = start + HEAD_BYTES + length
         if end > self.size_bytes:
             return False
-        self._map[start:end] = framed
+        put_head(mapped, start, self._mark, length, checksum_of(payload, length))
+        mapped[start + HEAD_BYTES : end] = payload
         self.end_bytes = end
         return True
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from server.chat.records import OperationRecord, OperationStart
-from server.ledger.spool.entries import settled_payload, start_payload
+from server.ledger.spool.entries import SETTLED, START, encode
 from server.ledger.spool.runs import new_run, remove_run
 from server.ledger.spool.segment import Segment
 from server.ledger.spool.sync import Syncer, SyncPolicy
@@ -50,6 +50,7 @@ class Spool:
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
         self._next_at_bytes = _NEXT_AT * bounds.segment_bytes
+        self._attended_at_bytes = self._next_at_bytes
         self._syncer = Syncer(bounds.sync)
         self._syncs = bounds.sync is not SyncPolicy.OFF
         self.holds_back = bounds.sync is SyncPolicy.ALWAYS
@@ -91,12 +92,17 @@ class Spool:
     def start(self, start: OperationStart) -> None:
         """Writes that a request goes upstream; again for each attempt."""
         try:
-            payload = start_payload(start)
+            payload = START + encode(start)
         except (ValueError, OverflowError, TypeError):
             return
-        segment = self._append(payload)
-        if segment is None:
-            return
+        # Here and where it ends in few steps, because it runs for every request.
+        segment = self._current
+        if segment is None or not segment.append(payload):
+            segment = self._appended_to_next(payload)
+            if segment is None:
+                return
+        if self._syncs or segment.end_bytes > self._attended_at_bytes:
+            self._attend(segment)
         segment.open_starts += 1
         known = self._open.get(start.request_id)
         if known is not None:
@@ -105,16 +111,22 @@ class Spool:
 
     def settle(self, price_version: str, operation: OperationRecord) -> Segment | None:
         """Writes how a request ended, and answers where; the segment has it `waiting`. None if there was no room."""
+        segment = self._current
         try:
-            segment = self._append(settled_payload(price_version, operation))
+            payload = SETTLED + encode((price_version, operation))
         except (ValueError, OverflowError, TypeError):
             segment = None  # nothing that has such a value can be written down anywhere
+        else:
+            if segment is None or not segment.append(payload):
+                segment = self._appended_to_next(payload)
         known = self._open.pop(operation.request_id, None)
         if known is not None:
             known[0].open_starts -= 1
         if segment is None:
             self._not_kept()
             return None
+        if self._syncs or segment.end_bytes > self._attended_at_bytes:
+            self._attend(segment)
         segment.waiting += 1
         self.kept_count += 1
         return segment
@@ -167,17 +179,12 @@ class Spool:
         others = (segment for segment in (self._current, self._next) if segment is not None)
         return [*self._sealed, *others]
 
-    def _append(self, payload: bytes) -> Segment | None:
-        current = self._current
-        if current is None or not current.append(payload):
-            current = self._appended_to_next(payload)
-            if current is None:
-                return None
-        elif current.end_bytes > self._next_at_bytes and self._next is None:
+    def _attend(self, current: Segment) -> None:
+        """What few writes need: a next segment, or the disk."""
+        if current.end_bytes > self._next_at_bytes and self._next is None:
             self._prepare()
         if self._syncs:
             self._syncer.note(current)
-        return current
 
     def _appended_to_next(self, payload: bytes) -> Segment | None:
         if self._is_closed or len(payload) > self._bounds.segment_bytes // 2:
@@ -196,6 +203,7 @@ class Spool:
             self._current.release()
             self._sealed.append(self._current)
         self._current, self._next = self._next, None
+        self._attended_at_bytes = self._next_at_bytes
 
     def _prepare(self) -> None:
         """Has the next segment made before it is needed, in a thread, unless that failed a moment ago."""
@@ -226,6 +234,7 @@ class Spool:
         self._not_before = 0.0
         if self._next is None and not self._is_closed:
             self._next = made
+            self._attended_at_bytes = self._bounds.segment_bytes
         else:
             made.remove()
 
@@ -259,9 +268,12 @@ class Spool:
         for request_id, (segment, payload) in list(self._open.items()):
             if segment not in old:
                 continue
-            carried = self._append(payload)
-            if carried is None:
-                return
+            carried = self._current
+            if carried is None or not carried.append(payload):
+                carried = self._appended_to_next(payload)
+                if carried is None:
+                    return
+            self._attend(carried)
             carried.open_starts += 1
             segment.open_starts -= 1
             self._open[request_id] = carried, payload

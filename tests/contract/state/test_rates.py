@@ -299,3 +299,13 @@ async def end_some(draw: random.Random, memory: Bench, shared: Bench, open_grant
             used = draw.choice((0, 3, 10, 60))
             memory.store.settle(one, used)
             shared.store.settle(other, used)
+
+
+async def test_what_is_taken_at_once_is_counted_or_has_cost_nothing(bench: Bench) -> None:
+    quota = calls(3)
+    await take(bench, quota)
+    for _ in range(4):
+        before = await left(bench, quota)
+        verdict = bench.store.take_now([quota])
+        assert await left(bench, quota) == before - (verdict is not None)
+        assert verdict is None or verdict.is_admitted

@@ -92,9 +92,10 @@ async def test_error_rates_count_what_blames_the_provider(analytics: Analytics) 
     found = await analytics.error_rates("ws_1", None)
     for provider in ("openai", "groq"):
         outcomes = Counter(each.outcome for each in attempts(7) if each.provider == provider)
-        failed, answered = outcomes["UPSTREAM_TIMEOUT"], outcomes["ok"]
+        by_reason = {reason: outcomes[reason] for reason in ("UPSTREAM_TIMEOUT", "UPSTREAM_STREAM_INTERRUPTED")}
+        failed, answered = sum(by_reason.values()), outcomes["ok"]
         rate = found[provider]
-        assert (rate.errors, rate.calls, rate.by_reason) == (failed, failed + answered, {"UPSTREAM_TIMEOUT": failed})
+        assert (rate.errors, rate.calls, rate.by_reason) == (failed, failed + answered, by_reason)
         assert rate.rate == failed / (failed + answered)
 
 

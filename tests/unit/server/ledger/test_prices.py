@@ -181,7 +181,7 @@ def test_names_that_nobody_has_do_not_fill_the_memory(book: PriceBook) -> None:
     fresh = PriceBook({("demo", "*"): DEMO})
     for number in range(5000):
         assert fresh.cost_nanousd("demo", f"model-{number}", Usage(1)) == 150
-    assert len(fresh._cached) <= 4096
+    assert len(fresh.cached) <= 4096
 
 
 def test_the_version_names_the_source_of_the_prices(book: PriceBook) -> None:

@@ -4,6 +4,8 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.usage import Usage
 
@@ -40,7 +42,7 @@ def _record(chance: random.Random, request_id: str, days: float, workspaces: Seq
     usage = _usage(chance) if is_served else None
     cost = None if usage is None or chance.random() < 0.2 else chance.randrange(10**9)
     attempts = () if is_hit else tuple(_attempt(chance, number + 1, moment) for number in range(chance.randrange(3)))
-    return OperationRecord(
+    record = OperationRecord(
         request_id=request_id,
         workspace_id=chance.choice(workspaces),
         user_id="usr_1",
@@ -65,6 +67,17 @@ def _record(chance: random.Random, request_id: str, days: float, workspaces: Seq
         attempts=attempts,
         saved_nanousd=cost if is_hit else None,
     )
+    is_alone = is_served and len(attempts) == 1 and chance.random() < 0.8
+    return replace(record, attempts=(only_of(record),)) if is_alone else record
+
+
+def only_of(record: OperationRecord) -> AttemptRecord:
+    """The attempt of a record that was answered, or failed, at once."""
+    started_at, first_token_ms = record.created_at - timedelta(milliseconds=record.latency_ms), record.first_token_ms
+    return AttemptRecord(
+        1, record.provider_id, record.provider, record.model, record.outcome, record.status, started_at,
+        max(0, record.latency_ms - 1), first_token_ms, record.usage, record.cost_nanousd,
+    )  # fmt: skip
 
 
 def _usage(chance: random.Random) -> Usage:

@@ -4,15 +4,19 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, text
 from sqlalchemy.exc import DBAPIError
 
-from server.storage.backend import Addition, Backend, StoreBounds, open_backend
+from server.storage.backend import Addition, Backend, Rows, StoreBounds, open_backend
 from server.storage.postgresql import PostgresqlBackend
+from server.storage.rows import grouped
 from server.storage.sqlite import SqliteBackend
+from server.storage.tables import OPERATIONS
+from tests.stores.records import answered
 
 BOUNDS = StoreBounds(answer_s=30.0)
 
@@ -129,28 +133,46 @@ async def test_a_failure_of_many_rows_is_the_databases_and_undoes_all(counting: 
 SUMS = Table("sums", MetaData(), Column("name", String, primary_key=True), Column("n", Integer))
 
 
-async def test_what_goes_with_new_rows_is_added_in_the_same_transaction(counting: Backend) -> None:
+def made(**statuses: int) -> Rows:
+    """Makes rows of operations: their ids, and what tells them apart."""
+    return lambda: grouped([answered(request_id=name, status=status) for name, status in statuses.items()], "prices/1")
+
+
+async def written(backend: Backend) -> dict[str, int]:
+    """The operations that are there."""
+    async with backend.reading() as reader:
+        found = await reader.execute(text("SELECT request_id, status FROM operations"))
+        return {row.request_id: row.status for row in found}
+
+
+@pytest.fixture
+async def recording(counting: Backend) -> Backend:
     async with counting.writing() as writer:
+        await writer.run_sync(partial(OPERATIONS.create, checkfirst=True))
         await writer.execute(text("CREATE TABLE sums (name TEXT PRIMARY KEY, n INTEGER)"))
+    return counting
+
+
+async def test_what_goes_with_new_rows_is_added_in_the_same_transaction(recording: Backend) -> None:
     asked: list[frozenset[str]] = []
 
     def also(new: frozenset[str]) -> list[Addition]:
         asked.append(new)
         return [Addition(SUMS, ("name",), [("all", len(new))], sums_up=True)]
 
-    await counting.append_new(COUNTS, lambda: [("a", 1), ("b", 2)], also)
-    await counting.append_new(COUNTS, lambda: [("b", 7), ("c", 3)], also)
+    await recording.append_new(OPERATIONS, made(a=201, b=202), also)
+    await recording.append_new(OPERATIONS, made(b=207, c=203), also)
     assert asked[0] == {"a", "b"}
     assert asked[-1] == {"c"}  # what it said before, as if all were new, has left no trace
-    assert await counts(counting) == {"a": 1, "b": 2, "c": 3}
-    async with counting.reading() as reader:
+    assert await written(recording) == {"a": 201, "b": 202, "c": 203}
+    async with recording.reading() as reader:
         assert (await reader.execute(text("SELECT n FROM sums"))).scalar() == 3
 
 
-async def test_a_failure_of_what_goes_with_new_rows_undoes_all_and_holds_up_nothing(counting: Backend) -> None:
+async def test_a_failure_of_what_goes_with_new_rows_undoes_all_and_holds_up_nothing(recording: Backend) -> None:
     missing = Table("missing", MetaData(), Column("n", Integer))
     with pytest.raises(DBAPIError, match="missing"):
-        await counting.append_new(COUNTS, lambda: [("a", 1)], lambda new: [Addition(missing, ("n",), [(1,)])])
-    assert await counts(counting) == {}
-    await counting.append_new(COUNTS, lambda: [("a", 1)], lambda new: [])
-    assert await counts(counting) == {"a": 1}
+        await recording.append_new(OPERATIONS, made(a=201), lambda new: [Addition(missing, ("n",), [(1,)])])
+    assert await written(recording) == {}
+    await recording.append_new(OPERATIONS, made(a=201), lambda new: [])
+    assert await written(recording) == {"a": 201}

@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateTable
 from server.storage.backend import Addition
 from server.storage.batches import Batch
 from server.storage.chunks import SIZES, TABLES, Chunks
+from server.storage.rows import whole
 from server.storage.tables import ATTEMPTS, LATENCY_HOURS, METADATA, OPERATIONS
 from tests.unit.server.storage.random_records import records
 
@@ -26,7 +27,7 @@ def addition(table: Table) -> Addition:
 def rows_of(table: Table, count: int) -> list[tuple[Any, ...]]:
     """Rows of records that differ in everything."""
     batch = Batch(records(7, count), "prices/1")
-    rows = batch.rows()
+    rows = whole(batch.rows())
     return list(rows if table is OPERATIONS else batch.also(frozenset(row[0] for row in rows))[0].rows)
 
 

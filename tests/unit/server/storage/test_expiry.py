@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from server.storage.contents import KeptContent, packed
 from server.storage.database import Database
 from server.storage.tables import ATTEMPTS, METADATA, OPERATIONS, USAGE_MINUTES
-from tests.unit.server.storage.random_records import END, records
+from tests.unit.server.storage.random_records import END, only_of, records
 
 MADE = records(51, 120, days=4)
 MINE = [record for record in MADE if record.workspace_id == "ws_1"]
@@ -45,7 +45,8 @@ async def test_old_operations_go_with_their_attempts_and_sums_stay(filled: Datab
     assert set(removed[:-2]) == {10}
     assert await count(filled, "operations") == len(MADE) - len(old)
     gone = {record.request_id for record in old}
-    left = sum(len(record.attempts) for record in MADE if record.request_id not in gone)
+    alone = [replace(record, attempts=(only_of(record),)) for record in MADE if record.attempts]
+    left = sum(len(record.attempts) for record in MADE if record.request_id not in gone and record not in alone)
     assert await count(filled, "attempts") == left
     assert await count(filled, "usage_days") == days
 

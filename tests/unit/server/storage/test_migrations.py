@@ -152,6 +152,21 @@ def test_members_of_before_the_second_step_joined_when_their_workspace_was_made(
 
 def downgraded(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
     """The roll-ups as the code kept them; then takes the database back to before there were any."""
+    alike = "provider_id, provider, model, outcome, status"
+    others = (
+        f"input_tokens, {', '.join(f'{name}_tokens' for name in ('cache_read', 'cache_write', 'output', 'reasoning'))}"
+    )
+    others += ", is_estimated, cost_nanousd, price_version"
+    times = ("started_at", "latency_ms", "first_token_ms")
+    connection.execute(
+        text(
+            f"INSERT INTO attempts (request_id, number, {alike}, {others}, {', '.join(times)}, detail) "
+            f"SELECT request_id, 1, {alike}, {others}, {', '.join(f'call_{name}' for name in times)}, '' "
+            "FROM operations WHERE call_started_at IS NOT NULL"
+        )
+    )
+    for name in times:
+        connection.execute(text(f"ALTER TABLE operations DROP COLUMN call_{name}"))
     inspector = inspect(connection)
     names = [name for name in inspector.get_table_names() if name.partition("_")[0] in {"usage", "call", "latency"}]
     found = {}

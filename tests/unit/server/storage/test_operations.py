@@ -11,8 +11,10 @@ from server.chat.usage import Usage
 from server.storage.database import Database
 from server.storage.selection import OperationFilter
 from tests.stores.records import FAILED, NOW, USAGE, answered
+from tests.unit.server.storage.random_records import only_of
 
 OPERATION = answered(cost_nanousd=2**40)
+ALONE = replace(OPERATION, attempts=())
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,22 @@ async def test_an_operation_comes_back_as_it_was(database: Database, operation: 
     async with database.read() as tx:
         assert await tx.operations.get("ws_1", "req_1") == operation
         assert await tx.operations.get("ws_2", "req_1") is None
+
+
+@pytest.mark.parametrize("change", [pytest.param({}, id="alike"), pytest.param({"detail": "slow"}, id="with a row")])
+@pytest.mark.parametrize(
+    "operation", [pytest.param(ALONE, id="served"), pytest.param(replace(ALONE, outcome="CLIENT_GONE"), id="left")]
+)
+async def test_an_only_attempt_comes_back_as_it_was(
+    database: Database, operation: OperationRecord, change: dict[str, str]
+) -> None:
+    operation = replace(operation, attempts=(replace(only_of(operation), **change),))
+    async with database.write() as tx:
+        await tx.operations.add_many([operation], "prices/1")
+    async with database.read() as tx:
+        assert await tx.operations.get("ws_1", "req_1") == operation
+        rows = await tx._connection.exec_driver_sql("SELECT COUNT(*) FROM attempts")
+        assert rows.scalar() == len(change)
 
 
 async def test_a_nul_is_kept_as_a_replacement_character_on_every_database(database: Database) -> None:
@@ -64,6 +82,7 @@ async def test_a_users_dispatched_operations_of_a_span_are_counted(database: Dat
         replace(OPERATION, request_id="req_2", key_id="key_2", workspace_id="ws_2", outcome="UPSTREAM_TIMEOUT"),
         replace(OPERATION, request_id="req_refused", outcome="RATE_LIMITED", status=429, attempts=()),
         replace(OPERATION, request_id="req_shared", is_cache_hit=True, attempts=()),
+        replace(ALONE, request_id="req_alone", attempts=(only_of(ALONE),)),
         replace(OPERATION, request_id="req_before", created_at=NOW - minute),
         replace(OPERATION, request_id="req_after", created_at=NOW + minute),
         replace(OPERATION, request_id="req_other", user_id="usr_2"),
@@ -71,8 +90,8 @@ async def test_a_users_dispatched_operations_of_a_span_are_counted(database: Dat
     async with database.write() as tx:
         await tx.operations.add_many(operations, "prices/1")
     async with database.read() as tx:
-        assert await tx.operations.count_dispatched("usr_1", NOW, NOW + minute) == 3
-        assert await tx.operations.count_dispatched("usr_1", NOW - minute, NOW + 2 * minute) == 5
+        assert await tx.operations.count_dispatched("usr_1", NOW, NOW + minute) == 4
+        assert await tx.operations.count_dispatched("usr_1", NOW - minute, NOW + 2 * minute) == 6
         assert await tx.operations.count_dispatched("usr_3", NOW, NOW + minute) == 0
 
 

@@ -24,7 +24,7 @@ from server.storage.rollups import (
     coarser,
     usage_of,
 )
-from server.storage.rows import Row, operation_row
+from server.storage.rows import Group, grouped
 from server.storage.tables import (
     CALL_DAYS,
     CALL_HOURS,
@@ -40,9 +40,9 @@ ROLLUPS = (USAGE_MINUTES, USAGE_HOURS, USAGE_DAYS, CALL_HOURS, CALL_DAYS, LATENC
 SPANS_US = {"minutes": MINUTE_US, "hours": HOUR_US, "days": DAY_US}
 
 
-def rows_of(operations: Sequence[OperationRecord]) -> list[Row]:
+def rows_of(operations: Sequence[OperationRecord]) -> Sequence[Group]:
     """Their rows."""
-    return [operation_row(operation, "prices/1") for operation in operations]
+    return grouped(operations, "prices/1")
 
 
 async def kept(database: Database, table: Table) -> list[tuple[Any, ...]]:

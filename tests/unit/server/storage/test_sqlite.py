@@ -1,6 +1,7 @@
 """SQLite as we use it: one writer, readers that cannot write, a file for the owner alone, one process."""
 
 import asyncio
+import gc
 import sqlite3
 import stat
 from pathlib import Path
@@ -131,6 +132,44 @@ async def test_closing_twice_is_safe_and_leaves_no_log_behind(tmp_path: Path) ->
         async with backend.writing():
             pass
     assert not (tmp_path / "a.db-wal").exists()
+
+
+async def test_a_connection_that_is_read_from_is_closed_as_well(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.storage.sqlite._LAST_READ_S", 0.05)
+    backend = await _open(tmp_path / "a.db")
+    with pytest.raises(OperationalError, match="no active connection"):
+        async with backend.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+            await backend.close()
+            await connection.execute(text("SELECT 1"))
+    await backend.close()
+    del connection
+    gc.collect()
+    assert not (tmp_path / "a.db-wal").exists()
+    assert list(recwarn) == []
+
+
+async def test_who_reads_when_all_is_closed_is_waited_for(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    backend = await _open(tmp_path / "a.db")
+    reads = asyncio.Event()
+
+    async def read() -> None:
+        async with backend.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+            reads.set()
+            await asyncio.sleep(3600)
+
+    reading = asyncio.ensure_future(read())
+    await reads.wait()
+    reading.cancel()
+    await backend.close()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    gc.collect()
+    assert not (tmp_path / "a.db-wal").exists()
+    assert list(recwarn) == []
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to be looked at" * 40])

@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 
 from server.chat.records import AttemptRecord, OperationRecord, OperationStart
+from server.ledger.spool.entries import SETTLED, START, encode
+from server.ledger.spool.frames import HEAD_BYTES, checksum_of, put_head
 from tests.stores import records
 from tests.stores.records import NOW, USAGE, answered
 
@@ -49,3 +51,20 @@ def began(which: int, **change: Any) -> OperationStart:
         earlier=(FAILED,),
     )
     return msgspec.structs.replace(start, **change)
+
+
+def start_payload(start: OperationStart) -> bytes:
+    """The payload of a beginning."""
+    return START + encode(start)
+
+
+def settled_payload(price_version: str, operation: OperationRecord) -> bytes:
+    """The payload of an end."""
+    return SETTLED + encode((price_version, operation))
+
+
+def frame(mark: bytes, payload: bytes) -> bytes:
+    """A payload as it stands in the segment of that mark."""
+    framed = bytearray(HEAD_BYTES)
+    put_head(framed, 0, mark, len(payload), checksum_of(payload, len(payload)))
+    return bytes(framed) + payload

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from server.chat.records import OperationRecord, OperationStart
-from server.ledger.spool.entries import Settled, entry_of, interrupted, settled_payload, start_payload
+from server.ledger.spool.entries import Settled, entry_of, interrupted
 from tests.stores.records import NOW
-from tests.unit.server.ledger.spool.spooled import FAILED, began, ended
+from tests.unit.server.ledger.spool.spooled import FAILED, began, ended, settled_payload, start_payload
 
 # Written by the first program that had a spool; what comes later must read it.
 FIRST_START = bytes.fromhex(

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from server.ledger.spool.frames import HEAD_BYTES, Scan, frame
+from server.ledger.spool.frames import HEAD_BYTES, Scan
+from tests.unit.server.ledger.spool.spooled import frame
 
 MARK = b"\xff\x01\x02\x03"
 PAYLOADS = [b"one", b"\x00" * 40, MARK + b"not a frame", bytes(range(256)) * 3, b"\xff\xff", b"last"]

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from server.chat.records import OperationRecord
-from server.ledger.spool.entries import Settled, settled_payload, start_payload
-from server.ledger.spool.frames import Scan, frame
+from server.ledger.spool.entries import Settled
+from server.ledger.spool.frames import Scan
 from server.ledger.spool.replay import BATCH_RECORDS, Orphan, Reading, Spilled, in_batches
 from server.ledger.spool.runs import dead_runs
 from server.ledger.spool.segment import Segment, mark_of
 from server.ledger.spool.spool import Spool, SpoolBounds
-from tests.unit.server.ledger.spool.spooled import began, ended
+from tests.unit.server.ledger.spool.spooled import began, ended, frame, settled_payload, start_payload
 
 SMALL = SpoolBounds(segment_bytes=8192, max_bytes=100 * 8192)
 

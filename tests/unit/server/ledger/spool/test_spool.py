@@ -119,19 +119,20 @@ async def test_closing_leaves_what_has_not_landed(tmp_path: Path) -> None:
 
 
 async def test_a_spool_that_is_full_says_so_before_it_has_to_refuse(tmp_path: Path) -> None:
-    spool = Spool.open(tmp_path, SpoolBounds(segment_bytes=2048, max_bytes=3 * 2048))
+    # So large that some ends fit into what is left when it says so, even while another segment is being made.
+    spool = Spool.open(tmp_path, SpoolBounds(segment_bytes=16_384, max_bytes=3 * 16_384))
     assert not spool.is_full
     segments: list[Segment] = []
     while not spool.is_full:
         segments.append(settle(spool, ended(len(segments))))
         await asyncio.sleep(0.001)
-    late = [spool.settle("prices/1", ended(number)) for number in range(100, 110)]
+    late = [spool.settle("prices/1", ended(number)) for number in range(1_000, 1_100)]
     assert late[0] is not None
     assert late[-1] is None
     assert spool.unkept_count == late.count(None)
     land(spool, [*segments, *(segment for segment in late if segment is not None)])
     await opens_again(spool)
-    land(spool, [settle(spool, ended(200))])
+    land(spool, [settle(spool, ended(2_000))])
     await spool.close()
 
 
