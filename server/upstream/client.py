@@ -9,7 +9,7 @@ no cookies and no proxies from the environment. Bounds are those of `Timeouts`, 
 import asyncio
 import ssl
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,9 +23,9 @@ from server.upstream.connection import Connection
 from server.upstream.cork import Cork
 from server.upstream.dial import Dialler, Origin
 from server.upstream.egress import GuardedResolver, Resolver, is_numeric
-from server.upstream.failures import no_answer
+from server.upstream.failures import StaleConnectionError, no_answer
 from server.upstream.pool import MAX_CONNECTIONS, Counts, Pool, Ticket
-from server.upstream.response import HttpResponse, StaleConnectionError
+from server.upstream.response import HttpResponse
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """The longest body that is read, after decompression."""
@@ -74,7 +74,7 @@ class _Written(Struct, frozen=True, eq=False):
         connection = owner.pool.take(self.target.origin, now_s)
         if connection is None:
             return None
-        answer = HttpResponse(connection, timeouts, now_s, owner.max_body_bytes, owner, request)
+        answer = HttpResponse(connection, timeouts, now_s, owner.max_body_bytes, (owner, request))
         if len(body) <= _LARGE_BYTES:
             connection.start(b"%bContent-Length: %d\r\n\r\n%b" % (self.head, len(body), body), b"", answer)
         else:
@@ -193,26 +193,28 @@ class HttpTransport:
 
     async def _dial(self, ticket: Ticket, timeouts: Timeouts) -> Connection:
         """A connection in the room that a ticket holds; without one, the room is given back."""
-        loop = asyncio.get_running_loop()
+        loop, pool, cork = asyncio.get_running_loop(), self.pool, self._cork
 
         def forget(connection: Connection) -> None:
             self._open.discard(connection)
-            self.pool.forget(ticket, connection)
+            pool.forget(ticket, connection)
 
-        keep, cork = partial(self.pool.keep, ticket), self._cork
+        def keep(connection: Connection) -> None:
+            pool.keep(ticket, connection)
+
         try:
             connection = await self._dialler.open(ticket.origin, lambda: Connection(loop, cork, keep, forget), timeouts)
         except BaseException:
-            self.pool.forget(ticket)
+            pool.forget(ticket)
             raise
-        if connection.is_usable:
+        if connection.can_carry():
             self._open.add(connection)
         return connection
 
 
 def _exchange(connection: Connection, head: bytes, body: bytes, answer: HttpResponse) -> None:
     """Sends a request over a connection, if that can still carry one."""
-    if not connection.is_usable:
+    if not connection.can_carry():
         answer.fail(no_answer() if connection.exchanges == 0 else StaleConnectionError())
     elif len(body) <= _LARGE_BYTES:
         connection.start(head + body, b"", answer)

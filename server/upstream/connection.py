@@ -13,6 +13,7 @@ import httptools
 
 from server.errors import UpstreamBadResponse
 from server.upstream.cork import Cork
+from server.upstream.head import NONE, Head, names_of
 from server.upstream.response import HttpResponse
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -48,8 +49,8 @@ class Connection(asyncio.Protocol):
         self._has_ended = False
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = math.inf
-        self._names: tuple[bytes, ...] = ()
-        self._shown: tuple[str, ...] = ()
+        self._names = NONE
+        self._raw_kind, self._kind = b"", ""
         self._raw: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
         # The parser calls these for each header and each piece of a body, without a step through Python.
@@ -58,10 +59,10 @@ class Connection(asyncio.Protocol):
         self.exchanges = 0
         self.idle_since_s = 0.0
 
-    @property
-    def is_usable(self) -> bool:
+    def can_carry(self) -> bool:
         """Whether another request can be tried on it."""
-        return self._transport is not None and self._answer is None and not self._transport.is_closing()
+        transport = self._transport
+        return transport is not None and self._answer is None and not transport.is_closing()
 
     def start(self, request: bytes, body: bytes, answer: HttpResponse) -> None:
         """Sends a request whose answer is `answer`: at once if its body comes apart, else with others of this round.
@@ -107,9 +108,10 @@ class Connection(asyncio.Protocol):
 
     def become_idle(self) -> None:
         """Offers itself for another exchange, if it can carry one."""
-        if self._transport is not None and self._answer is None and not self._transport.is_closing():
+        if self.can_carry():
             self.idle_since_s = self.loop.time()
-            self._on_idle(self)
+            keep = self._on_idle
+            keep(self)
 
     def abort(self) -> None:
         """Ends the connection at once; nothing that is queued is sent."""
@@ -142,12 +144,17 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(answer)
             return
-        if not self._is_done:
-            if answer.hand_on(self._pieces):
-                self._unfinished_bytes = 0
-            else:
-                self._goes_on(answer, len(data))
-            return
+        if self._is_done:
+            self._end()
+        elif answer.hand_on(self._pieces):
+            self._unfinished_bytes = 0
+        else:
+            self._goes_on(answer, len(data))
+        if answer.is_awaited and answer.has_headers:
+            answer.ring()  # the last of all: what runs now may use this connection again, or end it
+
+    def _end(self) -> None:
+        """The answer is complete, and parsed is all that came with it."""
         self._is_done = False
         if self._is_paused:
             self.resume()
@@ -209,20 +216,19 @@ class Connection(asyncio.Protocol):
         answer = self._answer
         if answer is None:
             return
-        raw = self._raw
-        names = tuple(raw)
-        if names != self._names:
-            # An upstream sends the same names with each answer.
-            self._names, self._shown = names, tuple([name.decode("latin-1").lower() for name in names])
-        headers: dict[str, str] = {}
-        if names:
-            # No value has a line feed: it is where a header ends.
-            values = b"\n".join(raw.values()).decode("latin-1").split("\n")
-            raw.clear()
-            headers = dict(zip(self._shown, values, strict=True))
-            if len(headers) < len(names):
-                headers = dict(zip(reversed(self._shown), reversed(values), strict=True))
-        answer.begin(self._parser.get_status_code(), headers)
+        raw, names = self._raw, self._names
+        came = tuple(raw)
+        if came != names.raw:
+            names = self._names = names_of(came)
+        values, kind = tuple(raw.values()), ""
+        raw.clear()
+        if names.kind_at >= 0:
+            # Of most upstreams all answers are of one kind.
+            if values[names.kind_at] != self._raw_kind:
+                self._raw_kind = values[names.kind_at]
+                self._kind = self._raw_kind.decode("latin-1")
+            kind = self._kind
+        answer.begin(self._parser.get_status_code(), Head(names, values, kind))
 
     def on_message_complete(self) -> None:
         """The answer is complete. More in the same piece of data is not ours, and ends the connection."""
@@ -247,3 +253,5 @@ class Connection(asyncio.Protocol):
             answer.add(self._pieces)
         answer.fail(UpstreamBadResponse(_NOT_HTTP, details={"kind": "protocol"}))
         self.abort()
+        if answer.is_awaited and answer.has_headers:
+            answer.ring_soon()  # it was complete, and what came behind it is not its own

@@ -35,6 +35,10 @@ class Phase(Enum):
     TOTAL = "total"
 
 
+class StaleConnectionError(Exception):
+    """A pooled connection ended before a byte of the answer came, so that the request may be sent again."""
+
+
 _CONNECTING: Final[Mapping[str, str]] = MappingProxyType({"phase": Phase.CONNECT.value})
 # No file descriptor, no memory or no local port left: nobody's fault but ours.
 _OUR_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
@@ -99,6 +103,13 @@ def cut_off() -> UpstreamReset:
 def cut_short() -> UpstreamBadResponse:
     """The reason for an answer that was ended in order, but before it was complete."""
     return UpstreamBadResponse("The provider ended its answer before it was complete.", details=_IN_BODY)
+
+
+def too_large(limit_bytes: int) -> UpstreamBadResponse:
+    """The reason for an answer whose body is longer than that."""
+    return UpstreamBadResponse(
+        f"The provider's answer is longer than {limit_bytes} bytes.", details={"limitBytes": str(limit_bytes)}
+    )
 
 
 def closed_by_us() -> UpstreamReset:

@@ -73,7 +73,7 @@ class Pool:
         while place is not None and place.idle:
             connection = place.idle.pop()
             self._idle_count -= 1
-            if connection.is_usable and now_s - connection.idle_since_s < KEEP_ALIVE_S:
+            if now_s - connection.idle_since_s < KEEP_ALIVE_S and connection.can_carry():
                 return connection
             connection.abort()
         return None
@@ -163,7 +163,7 @@ class Pool:
         connection = turn.result()
         if connection is None:
             self._free(origin, self._place(origin))
-        elif connection.is_usable:
+        elif connection.can_carry():
             connection.become_idle()
 
     def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:

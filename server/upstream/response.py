@@ -4,21 +4,28 @@ The connection tells it what comes; its reader is who called. It must not parse,
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from types import MappingProxyType
-from typing import Any, Final, Protocol
-
-from msgspec import Struct
+from collections.abc import AsyncIterator, Callable
+from typing import Final, Protocol
 
 from server.chat.wire import Timeouts, WireRequest, WireResponse
 from server.errors import PerpetuoError, UpstreamBadResponse
-from server.upstream.failures import Phase, closed_by_us, cut_off, cut_short, no_answer, too_late
+from server.upstream.arrival import Arrival
+from server.upstream.failures import (
+    Phase,
+    StaleConnectionError,
+    closed_by_us,
+    cut_off,
+    cut_short,
+    no_answer,
+    too_large,
+    too_late,
+)
+from server.upstream.head import NO_HEAD, Head
 from server.upstream.inflate import Inflater
 
 READ_BUFFER_BYTES: Final = 256 * 1024
 
 _ENCODING: Final = "content-encoding"
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _INTERIM: Final = frozenset(range(100, 200)) - {101}
 
 
@@ -39,10 +46,6 @@ class Line(Protocol):
         """Calls `look_at_clock` of the answer at that time of the loop, or before."""
 
 
-class StaleConnectionError(Exception):
-    """A pooled connection ended before a byte of the answer came, so that the request may be sent again."""
-
-
 class Sender(Protocol):
     """Who has sent a request at once, and can send it again."""
 
@@ -50,51 +53,47 @@ class Sender(Protocol):
         """Sends it over a connection that is certainly new, and waits for the response's headers."""
 
 
-class HttpResponse(Struct, eq=False):
+class HttpResponse(Arrival):
     """An answer on its way, and then its body; see `server.chat.wire.Coming`.
 
     `headers`, which the connection fills, have their names in lower case; of repeated ones the first counts. `due_s` is
-    when it has to look at the clock, of which the connection sees to the first time. It is a Struct as one is made for
-    each request: its members are set in C.
+    when it has to look at the clock, of which the connection sees to the first time.
     """
 
-    _line: Line | None
-    _timeouts: Timeouts
-    _started_s: float
-    """When the call began, in seconds of the loop's clock: connecting is part of the total time."""
-    _max_body_bytes: int
-    _sender: Sender | None = None
-    _request: WireRequest | None = None
-    headers: Mapping[str, str] = _NO_HEADERS
-    status: int = 0
-    has_begun: bool = False
-    has_headers: bool = False
-    is_complete: bool = False
-    due_s: float = 0.0
-    _pieces: list[bytes] = []
-    _unread_bytes: int = 0
-    _read_bytes: int = 0
-    _touched_s: float = 0.0
-    _given_s: float = 0.0
-    _idle_s: float = 0.0
-    _counts_bytes: bool = False
-    _has_progressed: bool = False
-    _failure: PerpetuoError | StaleConnectionError | None = None
-    _take: Callable[[bytes], bool] | None = None
-    _inflater: Inflater | None = None
-    _loop: Any = None
-    arrival: Any = None
-    _waiter: Any = None
+    __slots__ = (
+        "_again", "_counts_bytes", "_failure", "_given_s", "_has_gone_on", "_has_progressed", "_idle_s", "_inflater",
+        "_line", "_max_body_bytes", "_pieces", "_read_bytes", "_started_s", "_take", "_timeouts", "_touched_s",
+        "_unread_bytes", "_waiter", "due_s", "has_begun", "has_headers", "headers", "is_complete", "kind", "status",
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        assert self._line is not None
-        timeouts, loop = self._timeouts, self._line.loop
-        self._loop = loop
-        # What is sent at once begins as it is sent.
-        self._touched_s = self._given_s = now_s = loop.time() if self._request is None else self._started_s
+    def __init__(
+        self,
+        line: Line,
+        timeouts: Timeouts,
+        started_s: float,
+        max_body_bytes: int,
+        again: tuple[Sender, WireRequest] | None = None,
+    ) -> None:
+        """`started_s` is when the call began, in seconds of the loop's clock: connecting is part of the total time.
+
+        `again` is who has sent the request at once, at that time, and can send it again.
+        """
+        self._asyncio_future_blocking = self._is_cancelled = self.has_arrived = self.is_awaited = False
+        self.has_begun = self.has_headers = self.is_complete = self._counts_bytes = self._has_progressed = False
+        self._has_gone_on, self._context, self._wake = True, None, None
+        self._failure: PerpetuoError | StaleConnectionError | None = None
+        self._take: Callable[[bytes], bool] | None = None
+        self._inflater: Inflater | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.status = self._unread_bytes = self._read_bytes = 0
+        self.headers, self.kind = NO_HEAD, ""
+        self._pieces: list[bytes] = []
+        self._line: Line | None = line
+        self._loop = loop = line.loop
+        self._timeouts, self._started_s, self._max_body_bytes, self._again = timeouts, started_s, max_body_bytes, again
         self._idle_s = timeouts.idle_s
-        self.arrival = self._waiter = loop.create_future()
-        first_s, total_s = now_s + timeouts.first_byte_s, self._started_s + timeouts.total_s
+        self._touched_s = self._given_s = now_s = loop.time() if again is None else started_s
+        first_s, total_s = now_s + timeouts.first_byte_s, started_s + timeouts.total_s
         self.due_s = first_s if first_s < total_s else total_s
 
     # What the caller uses.
@@ -102,7 +101,7 @@ class HttpResponse(Struct, eq=False):
     async def arrive(self) -> None:
         """Waits for the headers. Raises what stood in the way, StaleConnectionError among it."""
         try:
-            await self.arrival
+            await self
         except asyncio.CancelledError:
             self.drop()
             raise
@@ -112,10 +111,11 @@ class HttpResponse(Struct, eq=False):
 
     async def instead(self) -> WireResponse:
         """See `server.chat.wire.Coming`."""
-        failure, sender, request = self._failure, self._sender, self._request
+        failure, again = self._failure, self._again
         assert failure is not None
-        if not isinstance(failure, StaleConnectionError) or sender is None or request is None:
+        if not isinstance(failure, StaleConnectionError) or again is None:
             raise failure
+        sender, request = again
         return await sender.send_again(request, self._timeouts, self._started_s)
 
     def whole(self) -> bytes | None:
@@ -123,11 +123,12 @@ class HttpResponse(Struct, eq=False):
         pieces = self._pieces
         if not self.is_complete or len(pieces) != 1 or self._inflater is not None:
             return None
-        self._pieces = []
         body = pieces[0]
-        self._read_bytes += len(body)
-        if self._read_bytes > self._max_body_bytes:
-            raise self._too_large()
+        size_bytes = self._read_bytes + len(body)
+        if size_bytes > self._max_body_bytes:
+            return None
+        self._pieces = []
+        self._read_bytes = size_bytes
         return body
 
     async def read(self) -> bytes:
@@ -136,7 +137,7 @@ class HttpResponse(Struct, eq=False):
             return body
         length = self.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
-            raise self._too_large()
+            raise too_large(self._max_body_bytes)
         self._counts_bytes = self._has_progressed = True
         self._touched_s = self._loop.time()
         self._hurry()
@@ -165,6 +166,7 @@ class HttpResponse(Struct, eq=False):
     def progressed(self) -> None:
         """See `server.chat.wire.WireResponse`."""
         self._touched_s = self._given_s
+        self._has_gone_on = True
         if not self._has_progressed:
             self._has_progressed = True
             self._hurry()
@@ -201,7 +203,7 @@ class HttpResponse(Struct, eq=False):
         data = await self._next_raw() if self._inflater is None else await self._next_inflated(self._inflater)
         self._read_bytes += len(data)
         if self._read_bytes > self._max_body_bytes:
-            raise self._too_large()
+            raise too_large(self._max_body_bytes)
         return data
 
     async def _next_inflated(self, inflater: Inflater) -> bytes:
@@ -214,9 +216,14 @@ class HttpResponse(Struct, eq=False):
         return data
 
     async def _next_raw(self) -> bytes:
-        if self._pieces:
-            # The upstream waited for the reader, and not the reader for the upstream.
-            self._touched_s += self._loop.time() - self._given_s
+        if self._has_gone_on:
+            self._has_gone_on = False
+            if self._pieces:
+                # The upstream waited for the reader, and not the reader for the upstream.
+                self._touched_s += self._loop.time() - self._given_s
+        elif self._line is not None and self._given_s >= self._touched_s + (clock := self._clock())[1]:
+            # All that came in time was read, and said nothing: more of that, however fast, is no use.
+            self._end(self._line, clock[0])
         while not self._pieces:
             if self._failure is not None:
                 raise self._failure
@@ -244,28 +251,20 @@ class HttpResponse(Struct, eq=False):
         self._waiter = waiter
         return waiter
 
-    def _too_large(self) -> UpstreamBadResponse:
-        limit = self._max_body_bytes
-        return UpstreamBadResponse(
-            f"The provider's answer is longer than {limit} bytes.", details={"limitBytes": str(limit)}
-        )
-
     # What the connection tells.
 
-    def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """The headers are complete; those of an interim answer say nothing."""
+    def begin(self, status: int, headers: Head) -> None:
+        """The headers are complete; those of an interim answer say nothing.
+
+        Who waits for them is woken by whoever calls this, once all is taken that came with them.
+        """
         if status in _INTERIM:
             return
-        if _ENCODING in headers and not self._inflates(headers[_ENCODING].strip().lower()):
+        if headers.is_encoded and not self._inflates(headers[_ENCODING].strip().lower()):
             return
         self.status = status
-        self.headers = headers
-        self.has_headers = True
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+        self.headers, self.kind = headers, headers.kind
+        self.has_headers = self.has_arrived = True
 
     def _inflates(self, encoding: str) -> bool:
         """Sees to an encoding; False if it is none that can be read, which ends the answer."""
@@ -286,7 +285,7 @@ class HttpResponse(Struct, eq=False):
         self._pieces += pieces
         pieces.clear()
         if self._take is None and self.has_headers:
-            self._wake()
+            self._tell()
         return self._unread_bytes > READ_BUFFER_BYTES
 
     def hand_on(self, pieces: list[bytes]) -> bool:
@@ -309,7 +308,7 @@ class HttpResponse(Struct, eq=False):
             goes_on = take(data)
         finally:
             if not goes_on:
-                self._wake()
+                self._tell()
         return True
 
     def flush(self) -> None:
@@ -329,7 +328,7 @@ class HttpResponse(Struct, eq=False):
                     self._line.resume()
         finally:
             if not goes_on:
-                self._wake()
+                self._tell()
 
     def complete(self, pieces: list[bytes]) -> bool:
         """The body is complete with these pieces. False: it was that of an interim answer, and the real one comes."""
@@ -340,7 +339,7 @@ class HttpResponse(Struct, eq=False):
         self.is_complete = True
         self._line = None
         if self._waiter is not None:
-            self._wake()
+            self._tell()
         return True
 
     def lose(self, *, is_broken: bool, was_used_before: bool) -> None:
@@ -358,39 +357,42 @@ class HttpResponse(Struct, eq=False):
         if self.is_complete or self._failure is not None:
             return
         self._failure = failure
-        self._release()
-
-    def _release(self) -> None:
         self._line = None
-        self._wake()
+        self.has_arrived = True
+        if self.is_awaited:
+            self.ring_soon()
+        self._tell()
 
-    def _wake(self) -> None:
+    def _tell(self) -> None:
+        """Wakes who waits for something to change, if there is somebody."""
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
 
+    def _clock(self) -> tuple[Phase, float]:
+        return (Phase.IDLE, self._idle_s) if self._has_progressed else (Phase.FIRST_BYTE, self._timeouts.first_byte_s)
+
+    def _end(self, line: Line, phase: Phase) -> None:
+        self._pieces.clear()
+        self.fail(too_late(phase, self._timeouts))
+        line.abort()
+
     def look_at_clock(self) -> None:
         """Ends the call when one of its times is up, else looks again when the next may be."""
         line = self._line
         if line is None:
             return
-        timeouts, now_s = self._timeouts, self._loop.time()
-        total_due_s = self._started_s + timeouts.total_s
+        now_s, total_due_s = self._loop.time(), self._started_s + self._timeouts.total_s
         # As long as its reader is behind, nobody waits for the upstream.
         since_s = now_s if self._pieces else self._touched_s
-        if self._has_progressed:
-            phase, due_s = Phase.IDLE, since_s + self._idle_s
-        else:
-            phase, due_s = Phase.FIRST_BYTE, since_s + timeouts.first_byte_s
+        phase, limit_s = self._clock()
+        due_s = since_s + limit_s
         if total_due_s <= due_s:
             phase, due_s = Phase.TOTAL, total_due_s
         if now_s < due_s:
             self.due_s = due_s
             line.watch(due_s)
             return
-        if phase is Phase.TOTAL:
-            self._pieces.clear()
-        self.fail(too_late(phase, timeouts))
-        line.abort()
+        self._end(line, phase)

@@ -1,5 +1,6 @@
-"""Requests for the tests of the client, what reads their answers, and names that resolve as a test wants."""
+"""What the tests of the client ask with: requests, readers of answers, names that resolve as wanted, a transport."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 
@@ -49,3 +50,20 @@ class Names:
             (socket.AF_INET6 if ":" in each else socket.AF_INET, socket.SOCK_STREAM, 0, "", (each, port))
             for each in self.addresses
         ]
+
+
+class Wire(asyncio.Transport):
+    """A transport that only notes that it is to end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_ended = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Sends nothing."""
+
+    def abort(self) -> None:
+        self.is_ended = True
+
+    def is_closing(self) -> bool:
+        return self.is_ended

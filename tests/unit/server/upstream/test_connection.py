@@ -14,7 +14,7 @@ from server.upstream.connection import MAX_HEAD_BYTES, Connection
 from server.upstream.cork import Cork
 from server.upstream.response import HttpResponse
 from tests.unit.server import virtual_time
-from tests.unit.server.upstream.asking import ANSWER, QUICK, post, read_all
+from tests.unit.server.upstream.asking import ANSWER, QUICK, Wire, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 
 
@@ -264,23 +264,6 @@ async def test_another_answer_in_the_same_piece_goes_to_nobody(transport: HttpTr
     assert opened == [1, 2]
 
 
-class Wire(asyncio.Transport):
-    """A transport that only notes that it is to end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_ended = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Sends nothing."""
-
-    def abort(self) -> None:
-        self.is_ended = True
-
-    def is_closing(self) -> bool:
-        return self.is_ended
-
-
 @pytest.mark.parametrize(("first_byte_s", "ends_s"), [(60.0, 60.0), (5.0, 5.0), (200.0, 200.0)])
 def test_every_exchange_of_a_connection_has_its_own_time(first_byte_s: float, ends_s: float) -> None:
     """The timer of an earlier exchange neither ends a later one early nor lets it wait for longer."""
@@ -357,7 +340,7 @@ async def test_a_chunked_body_is_the_same_wherever_it_is_cut() -> None:
                 connection.data_received(part)
         assert await answer.read() == b"".join(chunks)
         assert answer.is_complete
-        assert connection.is_usable, "the parser has followed to the end"
+        assert connection.can_carry(), "the parser has followed to the end"
         assert not below.is_ended
 
 

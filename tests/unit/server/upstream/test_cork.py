@@ -15,7 +15,8 @@ from server.errors import UpstreamReset
 from server.upstream.client import HttpTransport
 from server.upstream.connection import Connection
 from server.upstream.cork import Cork
-from server.upstream.response import HttpResponse, StaleConnectionError
+from server.upstream.failures import StaleConnectionError
+from server.upstream.response import HttpResponse
 from tests.unit.server.upstream.asking import ANSWER, QUICK, Names, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 

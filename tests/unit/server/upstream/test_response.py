@@ -11,6 +11,7 @@ import pytest
 from server.chat.wire import Timeouts
 from server.errors import PerpetuoError, UpstreamBadResponse, UpstreamReset, UpstreamTimeout
 from server.upstream.client import HttpTransport
+from server.upstream.head import NO_HEAD
 from server.upstream.response import HttpResponse
 from tests.unit.server import virtual_time
 from tests.unit.server.upstream.asking import QUICK, post
@@ -41,7 +42,7 @@ async def test_a_reader_that_is_behind_holds_up_the_upstream_and_is_not_idle(tra
         is_written.set()
 
     async with raw_server(talk) as port:
-        times = Timeouts(first_byte_s=5.0, idle_s=0.1)
+        times = Timeouts(first_byte_s=60.0, idle_s=0.1)
         response = await transport.send(post(f"http://127.0.0.1:{port}/"), times)
         pieces = response.chunks()
         came = len(await anext(pieces))
@@ -115,7 +116,7 @@ async def heard(*, gap_s: float, progress_at: int, away_s: float = 0.0, winds_up
     """
     loop = asyncio.get_running_loop()
     began_s, answer = loop.time(), answering(wire := Wire(), TIMES)
-    answer.begin(200, {})
+    answer.begin(200, NO_HEAD)
     feeding = loop.create_task(feed(answer, wire, gap_s))
     taken = 0
     try:
@@ -140,6 +141,8 @@ CLOCKS = [
     ("slow progress between many bytes", {"gap_s": 2.0, "progress_at": 4}, (600.0, "total")),
     ("progress too seldom", {"gap_s": 2.5, "progress_at": 13}, (10.0, "firstByte")),
     ("a reader who is away holds the idle clock", {"gap_s": 9.0, "progress_at": 1, "away_s": 40.0}, (609.0, "total")),
+    ("a flood that says nothing", {"gap_s": 0.01, "progress_at": 0, "away_s": 0.3}, (10.5, "firstByte")),
+    ("a flood at the end", {"gap_s": 0.01, "progress_at": 0, "away_s": 0.3, "winds_up": True}, (2.4, "idle")),
     ("a stream that is wound up goes on for 2 s", {"gap_s": 0.5, "progress_at": 0, "winds_up": True}, (2.5, "idle")),
 ]  # fmt: skip
 
@@ -153,7 +156,7 @@ async def stalled_after(progress: int) -> tuple[float, str]:
     """An upstream that says something a few times, and then sends only what is no progress."""
     loop = asyncio.get_running_loop()
     began_s, answer = loop.time(), answering(wire := Wire(), TIMES)
-    answer.begin(200, {})
+    answer.begin(200, NO_HEAD)
     feeding = loop.create_task(feed(answer, wire, 1.0))
     taken = 0
     try:
@@ -177,7 +180,7 @@ def test_what_is_read_as_a_whole_lives_by_its_bytes() -> None:
         loop = asyncio.get_running_loop()
         began_s, answer = loop.time(), answering(wire := Wire(), TIMES)
         await asyncio.sleep(5.0)
-        answer.begin(200, {})
+        answer.begin(200, NO_HEAD)
         feeding = loop.create_task(feed(answer, wire, 20.0, 3))
         with pytest.raises(UpstreamTimeout):
             await answer.read()
@@ -296,7 +299,7 @@ async def test_a_compressed_body_is_never_pushed(transport: HttpTransport) -> No
 
 async def test_silence_ends_a_push_as_it_ends_a_reading() -> None:
     response = answering(Wire(), Timeouts(idle_s=0.01), 1000)
-    response.begin(200, {})
+    response.begin(200, NO_HEAD)
     response.progressed()
     taker = Taker()
     async with asyncio.timeout(5):
@@ -307,7 +310,7 @@ async def test_silence_ends_a_push_as_it_ends_a_reading() -> None:
 
 async def test_a_reader_that_is_cancelled_is_pushed_nothing_more() -> None:
     response = answering(Wire(), Timeouts(), 1000)
-    response.begin(200, {})
+    response.begin(200, NO_HEAD)
     taker = Taker()
     pushing = asyncio.ensure_future(response.push(taker.take))
     await asyncio.sleep(0)
@@ -322,7 +325,7 @@ async def test_a_reader_that_is_cancelled_is_pushed_nothing_more() -> None:
 
 async def test_what_is_handed_on_leaves_nothing_and_what_is_not_leaves_all() -> None:
     response = answering(Wire(), Timeouts(), 10)
-    response.begin(200, {})
+    response.begin(200, NO_HEAD)
     taker, pieces = Taker(), [b"a", b"b"]
     assert not response.hand_on(pieces)  # nobody takes it
     pushing = asyncio.ensure_future(response.push(taker.take))
@@ -342,7 +345,7 @@ async def test_what_is_handed_on_leaves_nothing_and_what_is_not_leaves_all() -> 
 
 async def test_what_is_handed_on_wakes_a_reader_who_wants_no_more() -> None:
     response = answering(Wire(), Timeouts(), 10)
-    response.begin(200, {})
+    response.begin(200, NO_HEAD)
     pushing = asyncio.ensure_future(response.push(lambda piece: False))
     await asyncio.sleep(0)
     assert response.hand_on([b"a"])
