@@ -4,9 +4,10 @@ API keys come in once, are sealed before they reach storage, and are opened only
 memory for a moment. They never go back to a caller.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypedDict
@@ -70,6 +71,13 @@ class ProviderRow(Protocol):
     def base_url_form(self) -> str:
         """How an address is written where every entry must name its own; empty if any will do."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing that its entries need is still to be imported."""
+
+    def prepare(self) -> None:
+        """Imports what its entries need. Takes a while; may be called in any thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewProvider:
@@ -127,6 +135,7 @@ class ProviderEntries:
     async def add(self, workspace_id: str, new: NewProvider) -> ProviderEntry:
         """Checks, seals and keeps an entry. Raises RequestInvalid naming the parameter, BaseUrlRefused, Conflict."""
         entry = self._checked(workspace_id, new)
+        await self._prepare((entry.provider,))
         async with self._database.write() as tx:
             if await tx.providers.count(workspace_id) >= MAX_ENTRIES:
                 raise Conflict(f"The workspace has {MAX_ENTRIES} provider entries, which is the most.")
@@ -158,6 +167,7 @@ class ProviderEntries:
     async def verify(self, entry: ProviderEntry, check: Check) -> str | None:
         """Asks the provider whether it takes the entry's credential, and notes it: None if so, else the reason."""
         reason = "NOT_CHECKED"
+        await self._prepare((entry.provider,))
         for deployment in self._opened(self._shown(entry)):
             reason = await check(deployment) or ""
         if reason in _REFUSALS:
@@ -321,11 +331,17 @@ class ProviderEntries:
         return entry if entry.base_url or row is None else replace(entry, base_url=row.default_base_url.rstrip("/"))
 
     async def _load(self, workspace_id: str) -> tuple[Deployment, ...]:
-        deployments = []
-        for entry in await self.of_workspace(workspace_id):
-            if entry.is_enabled and entry.provider in self._known:
-                deployments += self._opened(entry)
-        return tuple(deployments)
+        entries = [entry for entry in await self.of_workspace(workspace_id) if entry.is_enabled]
+        known = [entry for entry in entries if entry.provider in self._known]
+        await self._prepare(entry.provider for entry in known)
+        return tuple(deployment for entry in known for deployment in self._opened(entry))
+
+    async def _prepare(self, providers: Iterable[str]) -> None:
+        """Has ready what requests to them will need, while nothing waits for the event loop."""
+        for provider in dict.fromkeys(providers):
+            row = self._known.get(provider)
+            if row is not None and not row.is_ready:
+                await asyncio.to_thread(row.prepare)
 
     def _opened(self, entry: ProviderEntry) -> list[Deployment]:
         """The entry as a deployment; none, and a line in the log, when its seal is broken: the others still serve."""

@@ -18,7 +18,7 @@ from server.chat.wire import Framing, WireRequest
 from server.errors import PerpetuoError
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """A whole answer: `body` is the JSON of a chat completion. `notes` say what was odd and could be lived with."""
 
     body: bytes

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from server.chat.native import NativeRequest
 from server.providers.dialect import Dialect
+from server.providers.late import is_late, load
 from server.providers.prefill import Prefill
 
 
@@ -45,3 +46,13 @@ class Provider:
     prefill: Prefill | None = None
     natives: Mapping[str, Callable[[NativeRequest], Dialect]] = field(default_factory=dict)
     otel_name: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing of its dialects is still to be imported."""
+        return not any(map(is_late, (self.dialect, *self.natives.values())))
+
+    def prepare(self) -> None:
+        """Imports its dialects, in any thread, which takes some 10 ms. Safe to repeat."""
+        for verbs in (self.dialect, *self.natives.values()):
+            load(verbs)

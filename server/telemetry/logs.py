@@ -146,7 +146,7 @@ class LineLogger:
         settings = structlog.get_config()
         self._is_plain = settings["processors"][-1] is render_json and logging.getLogger().isEnabledFor(logging.INFO)
         self._write = settings["logger_factory"]().msg
-        self._pending: list[str | CallLine] = []
+        self._pending: list[str | CallLine | tuple[LineForm, str, float, int]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._second = -1
         self._second_text = ""
@@ -182,16 +182,23 @@ class LineLogger:
         return LineForm(before + name, between + latency, after.removeprefix("0.0"))
 
     def well(self, form: LineForm, request_id: str, latency_ms: float) -> None:
-        """The line of a call of that form; its id is our own, and has nothing that has to be made safe."""
-        second, rest_ns = divmod(time.time_ns(), 1_000_000_000)
-        if second != self._second:
-            self._turn(second)
-        self._pending.append(
-            f"{_STAMP}{self._second_text}.{rest_ns // 1000:06d}Z{form.before}{request_id}{form.between}{latency_ms}"
-            f"{form.after}"
-        )
+        """The line of a call of that form; its id is our own, and has nothing that has to be made safe.
+
+        It is written out with those of the same moment. The latency is rounded to hundredths.
+        """
+        self._pending.append((form, request_id, latency_ms, time.time_ns()))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_TOGETHER_S, self.flush)
+
+    def _line(self, form: LineForm, request_id: str, latency_ms: float, unix_ns: int) -> str:
+        """The line of `well`."""
+        second, rest_ns = divmod(unix_ns, 1_000_000_000)
+        if second != self._second:
+            self._turn(second)
+        return (
+            f"{_STAMP}{self._second_text}.{rest_ns // 1000:06d}Z{form.before}{request_id}{form.between}"
+            f"{round(latency_ms, 2)}{form.after}"
+        )
 
     def _turn(self, second: int) -> None:
         self._second, self._second_text = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -215,7 +222,19 @@ class LineLogger:
             self._timer = None
         if self._pending:
             pending, self._pending = self._pending, []
-            self._write("\n".join([each if isinstance(each, str) else _safe_line(each) for each in pending]))
+            line = self._line
+            self._write(
+                "\n".join(
+                    [
+                        line(*each)
+                        if isinstance(each, tuple)
+                        else _safe_line(each)
+                        if isinstance(each, CallLine)
+                        else each
+                        for each in pending
+                    ]
+                )
+            )
 
 
 def _plain_line(moment: str, event: str, fields: Mapping[str, Any]) -> str | None:

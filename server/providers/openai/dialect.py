@@ -65,13 +65,13 @@ class OpenAiDialect(Vendor):
         if sealed.__class__ is not Envelope or sealed.access is not self.access:
             sealed = envelope(self.access, candidate, is_stream=is_stream)
         assert isinstance(sealed, Envelope)
-        request = self.adapted(request, candidate, is_stream=is_stream)
-        body = upstream_body(request, model=model, include_usage=is_stream and self.takes_stream_options)
+        request = self.adapted(request, candidate, is_stream)
+        body = upstream_body(request, model, is_stream and self.takes_stream_options)
         return WireRequest("POST", sealed.url, sealed.headers, body, is_stream, None, (), sealed.grant)
 
-    def adapted(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> ChatRequest:
+    def adapted(self, request: ChatRequest, candidate: Candidate, is_stream: bool) -> ChatRequest:
         """The request as the vendor takes it."""
-        return adapted(self, request, candidate.model, is_stream=is_stream)
+        return adapted(self, request, candidate.model, is_stream)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""

@@ -36,9 +36,9 @@ _NOTHING: Final = (None, Raw(b"null"))
 class MistralDialect(OpenAiDialect):
     """See `OpenAiDialect`."""
 
-    def adapted(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> ChatRequest:
+    def adapted(self, request: ChatRequest, candidate: Candidate, is_stream: bool) -> ChatRequest:
         """The request as Mistral takes it."""
-        made = OpenAiDialect.adapted(self, request, candidate, is_stream=is_stream)
+        made = OpenAiDialect.adapted(self, request, candidate, is_stream)
         members = made.members.copy()
         members["messages"] = messages_for(request, members["messages"])
         _put_tools(members)

@@ -25,7 +25,7 @@ _LIMIT_ALONE: Final = tuple({name} for name in _LIMITS)
 _OF_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
 
 
-def adapted(vendor: Vendor, request: ChatRequest, model: str, *, is_stream: bool) -> ChatRequest:
+def adapted(vendor: Vendor, request: ChatRequest, model: str, is_stream: bool) -> ChatRequest:
     """The request as the vendor takes it, the very same where nothing must change; its notes are the original's."""
     if is_stream is request.is_stream and vendor.takes_usual and _is_taken(vendor, request):
         return request

@@ -1,18 +1,13 @@
-"""Vendors with a wire of their own: a row each, with the dialect that speaks it.
+"""Vendors with a wire of their own: a row each, with the dialect that speaks it, imported when a workspace uses it.
 
 Base URLs and models are those of the vendors' documentation.
 """
 
 from typing import Final
 
-from server.providers.anthropic.dialect import AnthropicDialect
-from server.providers.anthropic.native import NativeAnthropic
 from server.providers.bedrock.access import BedrockCredential
-from server.providers.bedrock.dialect import BedrockDialect
-from server.providers.cohere.dialect import CohereDialect
-from server.providers.cohere.embeddings import CohereEmbeddings
-from server.providers.google.dialect import GoogleDialect
-from server.providers.google.embeddings import GoogleEmbeddings
+from server.providers.dialect import Dialect
+from server.providers.late import DialectMaker, LateDialect, LateNative
 from server.providers.openai import OpenAiDialect
 from server.providers.openai.azure import AzureAccess, AzureCredential
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
@@ -20,15 +15,62 @@ from server.providers.openai.mistral import MistralDialect
 from server.providers.openai.vendor import PARTS
 from server.providers.prefill import Prefill
 from server.providers.provider import Provider
-from server.providers.responses import ResponsesDialect
-from server.providers.responses.native import NativeResponses
-from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS
+from server.providers.rows.vendors import EFFORT_OFF, OLD_MODELS, responses_native
+
+
+def _anthropic() -> Dialect:
+    from server.providers.anthropic.dialect import AnthropicDialect
+
+    return AnthropicDialect()
+
+
+def _anthropic_messages() -> DialectMaker:
+    from server.providers.anthropic.native import NativeAnthropic
+
+    return NativeAnthropic
+
+
+def _google() -> Dialect:
+    from server.providers.google.dialect import GoogleDialect
+
+    return GoogleDialect()
+
+
+def _google_embeddings() -> DialectMaker:
+    from server.providers.google.embeddings import GoogleEmbeddings
+
+    return GoogleEmbeddings
+
+
+def _responses() -> Dialect:
+    from server.providers.responses import ResponsesDialect
+
+    return ResponsesDialect(plain_models=OLD_MODELS, effort_off=EFFORT_OFF)
+
+
+def _bedrock() -> Dialect:
+    from server.providers.bedrock.dialect import BedrockDialect
+
+    return BedrockDialect()
+
+
+def _cohere() -> Dialect:
+    from server.providers.cohere.dialect import CohereDialect
+
+    return CohereDialect()
+
+
+def _cohere_embeddings() -> DialectMaker:
+    from server.providers.cohere.embeddings import CohereEmbeddings
+
+    return CohereEmbeddings
+
 
 OWN_WIRES: Final = (
     Provider(
         "anthropic",
         "Anthropic",
-        AnthropicDialect(),
+        LateDialect(_anthropic),
         "https://api.anthropic.com",
         (
             "claude-opus-5-5",
@@ -41,12 +83,12 @@ OWN_WIRES: Final = (
         ),
         "ANTHROPIC_API_KEY",
         prefill=Prefill(must_be_known=True),
-        natives={"messages": NativeAnthropic},
+        natives={"messages": LateNative(_anthropic_messages)},
     ),
     Provider(
         "google",
         "Google Gemini",
-        GoogleDialect(),
+        LateDialect(_google),
         "https://generativelanguage.googleapis.com/v1beta",
         (
             "gemini-4-argon",
@@ -58,23 +100,23 @@ OWN_WIRES: Final = (
             "gemini-2.5-flash-lite",
         ),
         "GEMINI_API_KEY",
-        natives={"embeddings": GoogleEmbeddings},
+        natives={"embeddings": LateNative(_google_embeddings)},
         otel_name="gcp.gemini",
     ),
     Provider(
         "openai-responses",
         "OpenAI (Responses API)",
-        ResponsesDialect(plain_models=OLD_MODELS, effort_off=EFFORT_OFF),
+        LateDialect(_responses),
         "https://api.openai.com/v1",
         ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.4-mini", "gpt-4.1-mini"),
         "OPENAI_API_KEY",
-        natives={"responses": NativeResponses},
+        natives={"responses": LateNative(responses_native)},
         otel_name="openai",
     ),
     Provider(
         "bedrock",
         "Amazon Bedrock",
-        BedrockDialect(),
+        LateDialect(_bedrock),
         default_models=(
             "anthropic.claude-opus-5-5",
             "anthropic.claude-sonnet-5-5",
@@ -113,11 +155,11 @@ OWN_WIRES: Final = (
     Provider(
         "cohere",
         "Cohere",
-        CohereDialect(),
+        LateDialect(_cohere),
         "https://api.cohere.com",
         ("command-a-03-2025", "command-r-plus-08-2024", "command-r-08-2024", "command-r7b-12-2024"),
         "COHERE_API_KEY",
-        natives={"embeddings": CohereEmbeddings},
+        natives={"embeddings": LateNative(_cohere_embeddings)},
     ),
     Provider(
         "mistral",

@@ -5,12 +5,12 @@ Base URLs, models and quirks are those of the vendors' documentation.
 
 from typing import Final
 
+from server.providers.late import DialectMaker, LateNative
 from server.providers.openai import OpenAiDialect, UsageForm
 from server.providers.openai.embeddings import MOST_INPUTS, MOST_TOKENS, EmbeddingForm, embedder
 from server.providers.openai.vendor import MEDIA, PARTS, TOOLS
 from server.providers.prefill import Prefill
 from server.providers.provider import Provider
-from server.providers.responses.native import NativeResponses
 
 _CACHED: Final = ("cached_tokens", "prompt_tokens_details.cached_tokens")
 OLD_MODELS: Final = ("gpt-3.5", "gpt-4", "chatgpt-4o", "ft:gpt-3.5", "ft:gpt-4")
@@ -20,6 +20,14 @@ CLAUDE_WITH_PREFILL: Final = ("claude-3", "claude-opus-4.1", "claude-opus-4.5", 
 """Parts of the names of Claude's models that take a prefill, where the catalogue may not know them."""
 EFFORT_OFF: Final = (("gpt-5.", "none"), ("gpt-5", "minimal"), ("gpt-", "none"))
 """By which effort OpenAI's models do not reason."""
+
+
+def responses_native() -> DialectMaker:
+    """The dialect for requests to OpenAI's Responses, see `LateNative`."""
+    from server.providers.responses.native import NativeResponses
+
+    return NativeResponses
+
 
 OPENAI: Final = OpenAiDialect(
     limit="max_completion_tokens",
@@ -47,7 +55,7 @@ VENDORS: Final = (
         "OPENAI_API_KEY",
         natives={
             "embeddings": embedder(EmbeddingForm(MOST_INPUTS, MOST_TOKENS, takes_base64=True)),
-            "responses": NativeResponses,
+            "responses": LateNative(responses_native),
         },
     ),
     Provider(

@@ -15,7 +15,7 @@ def run(program: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-LEAN = "import sys; from server.lean import import_lean; import_lean(); "
+LEAN = "from options.lean import import_http; from server.lean import import_lean; import_lean(); import_http(); "
 
 
 def test_what_nobody_uses_is_not_imported() -> None:
@@ -32,12 +32,22 @@ def test_what_nobody_uses_is_not_imported() -> None:
         "logging.handlers",
         "pydantic",
         "genai_prices.types",
+        "_bz2",
+        "_lzma",
+        "encodings.idna",
+        "edge.transcoder.openapi",
+        "server.providers.anthropic.dialect",
+        "server.providers.bedrock.dialect",
+        "server.providers.cohere.dialect",
+        "server.providers.google.dialect",
+        "server.providers.responses",
     )
     program = LEAN + (
         "import server.app, edge.standalone, cli.serve, server.ledger.prices, uvicorn.lifespan.off; "
         "server.ledger.prices.PriceBook().load(); "
+        "import edge.listening; edge.listening.bind('localhost', 0).close(); "
     )
-    program += f"print([name for name in {absent!r} if name in sys.modules])"
+    program += f"import sys; print([name for name in {absent!r} if name in sys.modules])"
     assert run(program) == "[]"
 
 
@@ -52,6 +62,8 @@ def test_what_nobody_uses_is_not_imported() -> None:
             id="uvicorn's own classes",
         ),
         pytest.param("import zipfile; zipfile.ZipFile", id="archives"),
+        pytest.param("import bz2, lzma; bz2.decompress(bz2.compress(b'')); lzma.compress(b'')", id="packers"),
+        pytest.param("from lzma import LZMAError; from bz2 import BZ2File; import tarfile", id="names of packers"),
         pytest.param("import logging.config; logging.config.dictConfig({'version': 1})", id="logging by a file"),
         pytest.param("import http.client; assert http.client.responses[404] == 'Not Found'", id="phrases of HTTP"),
         pytest.param("import difflib; assert difflib.get_close_matches('a', ['ab'])", id="names that are like another"),
@@ -85,70 +97,6 @@ def test_what_does_not_exist_is_told_as_ever() -> None:
 
 
 def test_a_package_that_was_imported_before_stays_what_it_was() -> None:
-    program = "import sqlalchemy.ext.asyncio as it, cryptography, rich; " + LEAN
+    program = "import sys; import sqlalchemy.ext.asyncio as it, cryptography, rich; " + LEAN
     program += "assert sys.modules['rich'] is rich and sys.modules['cryptography'] is cryptography; it.AsyncSession"
     run(program)
-
-
-ARENAS = """
-import ctypes, re, threading
-from server.lean import spare_memory
-spare_memory()
-libc = ctypes.CDLL(None)
-has_statistics = hasattr(libc, "malloc_info")
-if has_statistics:
-    ready, over = threading.Barrier(5), threading.Event()
-    def allocate():
-        kept = [bytes(2000) for _ in range(100)]
-        ready.wait()
-        over.wait()
-    threads = [threading.Thread(target=allocate) for _ in range(4)]
-    for each in threads: each.start()
-    ready.wait()
-    libc.fopen.restype = ctypes.c_void_p
-    file = libc.fopen(b"/dev/stdout", b"w")
-    libc.malloc_info(0, ctypes.c_void_p(file))
-    libc.fclose(ctypes.c_void_p(file))
-    over.set()
-    for each in threads: each.join()
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
-@pytest.mark.parametrize(
-    ("environment", "has_one"),
-    [pytest.param({}, True, id="by itself"), pytest.param({"MALLOC_ARENA_MAX": "4"}, False, id="as the operator says")],
-)
-def test_all_threads_share_one_arena(environment: dict[str, str], has_one: bool) -> None:
-    told = run(ARENAS, **environment)
-    if "<malloc" not in told:
-        pytest.skip("this C library does not tell of its arenas")
-    assert (told.count("<heap nr=") == 1) is has_one
-
-
-HASHES = """
-import ctypes
-from server.accounts.passwords import Passwords
-from server.lean import spare_memory
-import asyncio
-spare_memory()
-def resident_kib():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-async def hashed():
-    passwords = Passwords()
-    await passwords.hash("its imports and its thread")
-    before = resident_kib()
-    for _ in range(3):
-        await passwords.hash("a password that is long")
-    return resident_kib() - before
-print(asyncio.run(hashed()), hasattr(ctypes.CDLL(None), "mallopt"))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc, and /proc")
-def test_what_hashing_a_password_takes_is_given_back() -> None:
-    grown_kib, has_mallopt = run(HASHES).split()
-    if has_mallopt == "False":
-        pytest.skip("this C library cannot be told")
-    assert int(grown_kib) < 10 * 1024

@@ -1,5 +1,6 @@
-"""Credentials of provider entries that are more than one key: what is checked, and what is shown."""
+"""Credentials of provider entries: what is checked of those that are more than a key, what is shown, what they need."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -8,7 +9,11 @@ from server.accounts.people import SignedUp
 from server.accounts.providers import NewProvider, ProviderChanges, ProviderEntries
 from server.accounts.secrets import Secrets
 from server.accounts.vault import Vault
+from server.chat.deployment import Deployment
 from server.errors import RequestInvalid
+from server.providers.late import LateDialect
+from server.providers.openai import OpenAiDialect
+from server.providers.provider import Provider
 from server.providers.registry import PROVIDERS
 from server.storage.database import Database
 from server.upstream.egress import check_base_url
@@ -50,3 +55,24 @@ async def test_a_changed_credential_is_checked_against_the_address_that_it_is_fo
 async def test_who_must_name_an_address_is_told_how_it_is_written(entries: ProviderEntries, ana: SignedUp) -> None:
     with pytest.raises(RequestInvalid, match=r"as https://bedrock-runtime\.REGION\.amazonaws\.com"):
         await entries.add(ana.workspace.id, NewProvider("bedrock", PAIR))
+
+
+async def test_what_an_entry_needs_is_imported_before_its_requests_come(
+    database: Database, secrets: Secrets, ana: SignedUp
+) -> None:
+    def started() -> tuple[Provider, ProviderEntries]:
+        row = replace(PROVIDERS["openai"], dialect=LateDialect(OpenAiDialect), natives={})
+        assert not row.is_ready
+        return row, ProviderEntries(database, Vault(secrets.vault_key), {"openai": row}, lambda url: url)
+
+    async def accepts(deployment: Deployment) -> None:
+        assert row.is_ready
+
+    row, entries = started()
+    entry = await entries.add(ana.workspace.id, NewProvider("openai", "sk-canary-0123456789-wxyz"))
+    assert row.is_ready
+    row, entries = started()
+    assert await entries.deployments(ana.workspace.id)
+    assert row.is_ready
+    row, entries = started()
+    assert await entries.verify(entry, accepts) is None
