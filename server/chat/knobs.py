@@ -18,7 +18,8 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _CACHE_WORDS = ("default", "semantic", "no-cache", "no-store")
 _MAX_AGE = "max-age="
 _MAX_AGE_DIGITS = 9
-_NONE_SET = GatewayKnobs()
+NO_KNOBS = GatewayKnobs()
+"""Where nothing is said."""
 _NAMES = frozenset(name.replace("_", "-") for name in GatewayKnobs.__struct_fields__)
 
 
@@ -32,8 +33,8 @@ def knobs_from(request: ChatRequest, headers: Mapping[str, str]) -> GatewayKnobs
     from_body = request.view.gateway
     has_headers = bool(headers) and not _NAMES.isdisjoint(headers)
     if from_body is msgspec.UNSET and not has_headers:
-        return _NONE_SET
-    from_body = from_body if isinstance(from_body, GatewayKnobs) else _NONE_SET
+        return NO_KNOBS
+    from_body = from_body if isinstance(from_body, GatewayKnobs) else NO_KNOBS
     _check_cache(from_body.cache, "gateway.cache")
     if not has_headers:
         return from_body

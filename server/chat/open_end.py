@@ -14,6 +14,9 @@ _OURS_ALREADY: Final = f'{{"id":"{ID_PREFIX}'.encode()
 _OURS_SPACED: Final = f'{{"id": "{ID_PREFIX}'.encode()
 _OURS_BYTES: Final = len(_OURS_ALREADY)
 _METADATA: Final = b'"gateway_metadata"'
+_MEMBER: Final = b',"gateway_metadata":'
+_SPACE: Final = 0x20
+"""No white space of JSON is above it."""
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -23,12 +26,14 @@ def open_end(body: bytes, *, is_plain: bool = False) -> int:
     `is_plain`: it is known to have no `gateway_metadata`, and need not be searched.
     """
     # Compared by slices: `startswith` costs twice as much.
-    is_ours = body[:_OURS_BYTES] == _OURS_ALREADY or body[: _OURS_BYTES + 1] == _OURS_SPACED
-    if is_ours and body[-1:] == b"}" and (is_plain or body.find(_METADATA) < 0):
-        return len(body[:-1].rstrip())
-    return 0
+    if body[:_OURS_BYTES] != _OURS_ALREADY and body[: _OURS_BYTES + 1] != _OURS_SPACED:
+        return 0
+    if body[-1:] != b"}" or not (is_plain or body.find(_METADATA) < 0):
+        return 0
+    end = len(body) - 1
+    return end if body[end - 1] > _SPACE else len(body[:end].rstrip())
 
 
 def with_metadata_at(body: bytes, end: int, metadata: Struct) -> bytes:
     """The answer with its `gateway_metadata` behind the first `end` bytes, which is its `open_end`."""
-    return b'%b,"gateway_metadata":%b}' % (body[:end], _ENCODER.encode(metadata))
+    return b"".join((body[:end], _MEMBER, _ENCODER.encode(metadata), b"}"))

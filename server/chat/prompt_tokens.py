@@ -7,10 +7,12 @@ itself is that of `server.chat.estimate`, whenever it is made. Pure; it belongs 
 import math
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from server.chat.estimate import estimate_tokens
 from server.chat.request import ChatRequest
 
-_MOST_PER_BYTE: Final = 0.75
+MOST_PER_BYTE: Final = 0.75
 """Nothing is estimated higher than marks of punctuation, and what frames a text in JSON not higher than its bytes."""
 _LEAST_TEXT_CHARS: Final = 5
 """Nothing but spaces is estimated lower than letters of one long word: a token for so many."""
@@ -21,54 +23,53 @@ _LONG_BYTES: Final = 16_384
 """Counting the tokens of a longer request costs more than anything else that is done with it."""
 
 
-class PromptTokens:
-    """A number of tokens that can be compared with other numbers; `int` gives its value, at least 1."""
+class PromptTokens(Struct, eq=False, gc=False):
+    """A number of tokens that can be compared with other numbers; `int` gives its value, at least 1.
 
-    __slots__ = ("_least", "_request", "_value")
+    `value` is what was counted of the very same request before, None if it was not; `least` what it is known to be at
+    least.
+    """
 
-    def __init__(self, request: ChatRequest, value: int | None = None) -> None:
-        """`value` is what was counted of the very same request before, None if it was not."""
-        self._request = request
-        self._value = value
-        # What it is known to be at least.
-        self._least = 0.0
+    request: ChatRequest
+    value: int | None = None
+    least: float = 0.0
 
     @property
     def counted(self) -> int | None:
         """The value if it was needed already."""
-        return self._value
+        return self.value
 
     @property
     def is_long(self) -> bool:
         """Whether counting would be dear, and was not needed yet."""
-        return self._value is None and len(self._request.body) > _LONG_BYTES
+        return self.value is None and len(self.request.body) > _LONG_BYTES
 
     @property
     def most(self) -> float:
         """What the value is at most, as far as that can be told at once."""
-        if self._value is None and self._request.is_plain:
-            return len(self._request.body) * _MOST_PER_BYTE
+        if self.value is None and self.request.is_plain:
+            return len(self.request.body) * MOST_PER_BYTE
         return int(self)
 
     def __int__(self) -> int:
-        value = self._value
+        value = self.value
         if value is None:
-            value = self._value = estimate_tokens(self._request)
+            value = self.value = estimate_tokens(self.request)
         return value
 
     def __ge__(self, other: float) -> bool:
-        if self._value is None and self._request.is_plain:
-            if other > len(self._request.body) * _MOST_PER_BYTE:
+        if self.value is None and self.request.is_plain:
+            if other > len(self.request.body) * MOST_PER_BYTE:
                 return False
-            if other <= self._least:
+            if other <= self.least:
                 return True
             if self._is_surely(other):
-                self._least = other
+                self.least = other
                 return True
         return int(self) >= other
 
     def __lt__(self, other: float) -> bool:
-        if self._value is None and self._request.is_plain and other > len(self._request.body) * _MOST_PER_BYTE:
+        if self.value is None and self.request.is_plain and other > len(self.request.body) * MOST_PER_BYTE:
             return True
         return not self >= other
 
@@ -85,15 +86,15 @@ class PromptTokens:
         return hash(int(self))
 
     def __repr__(self) -> str:
-        return f"PromptTokens({self._value})"
+        return f"PromptTokens({self.value})"
 
     def _is_surely(self, tokens: float) -> bool:
         """Whether the texts have so many characters beside spaces that they must come to so many tokens."""
         needed = _LEAST_TEXT_CHARS * (tokens + 1)
         longest = int(_WORTH_IT * needed)
-        if len(self._request.body) < longest:
+        if len(self.request.body) < longest:
             return False
-        for message in self._request.view.messages:
+        for message in self.request.view.messages:
             text = message.content
             if isinstance(text, str):
                 taken = min(len(text), longest)

@@ -120,6 +120,9 @@ class RateStore(Protocol):
         A caller that is cancelled meanwhile has taken nothing.
         """
 
+    def take_now(self, quotas: Sequence[Quota]) -> Verdict | None:
+        """The same for a call that is admitted without a wait; None for any other, which has then cost nothing."""
+
     def settle(self, grant: Grant, used_tokens: int) -> None:
         """Puts the tokens that were used in the place of those that were taken; the call itself stays counted."""
 

@@ -61,8 +61,8 @@ def in_buckets(usage: ReportedUsage, tier: str) -> Usage:
     """What is reported; `tier` is the service tier, empty for the usual one."""
     inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    prompt_tokens = prompt if isinstance(prompt, int) and prompt > 0 else 0
-    completion_tokens = completion if isinstance(completion, int) and completion > 0 else 0
+    prompt_tokens = prompt if prompt.__class__ is int and prompt > 0 else 0
+    completion_tokens = completion if completion.__class__ is int and completion > 0 else 0
     if inside is None and outside is None:
         return Usage(prompt_tokens, 0, 0, completion_tokens, 0, False, 0, 0, 0, 0, tier)
     inside, outside = inside or _NO_INPUT, outside or _NO_OUTPUT

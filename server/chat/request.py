@@ -34,7 +34,7 @@ _SPACED_MODEL = b'"model": '
 _USAGE = b',"stream_options":{"include_usage":true}}'
 
 
-class ChatRequest(Struct):
+class ChatRequest(Struct, gc=False):
     """One request.
 
     `body` is the JSON object as it came. `view` has its members with their types; what is absent there is UNSET.
@@ -170,7 +170,7 @@ def parse_chat_request(body: bytes, *, stream: bool | None = None, is_made: bool
     return ChatRequest(body, view, None, is_stream, is_plain=plain)
 
 
-def upstream_body(request: ChatRequest, *, model: str, include_usage: bool) -> bytes:
+def upstream_body(request: ChatRequest, model: str, include_usage: bool) -> bytes:
     """The request for a provider of the same dialect.
 
     `model` takes the place of the one asked for (or stands first), `gateway` is left out, and with `include_usage` a

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Usage(Struct, frozen=True, omit_defaults=True):
+class Usage(Struct, frozen=True, omit_defaults=True, gc=False):
     """Tokens of one upstream call.
 
     `input_tokens` were neither read from nor written to a prompt cache, `output_tokens` are not reasoning.

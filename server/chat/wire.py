@@ -1,8 +1,8 @@
 """One upstream call as data: what a dialect builds and a transport sends, and what comes back."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from enum import Enum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -105,9 +105,15 @@ class WireResponse(Protocol):
 class Coming(WireResponse, Protocol):
     """A response of a request that was sent at once, whose headers may still have to come."""
 
+    def __await__(self) -> Generator[Any, None, None]:
+        """Waits until the headers are there, or never will be. Whoever is cancelled meanwhile has to `drop` it."""
+
+    def arm(self) -> bool:
+        """The same for who yields to the task by itself, and has to yield this at once. False: nothing is to come."""
+
     @property
-    def arrival(self) -> Awaitable[None]:
-        """Done when the headers are there, or never will be. Whoever is cancelled meanwhile has to `drop` it."""
+    def kind(self) -> str:
+        """The content type as it stands in the headers, empty without one."""
 
     @property
     def has_headers(self) -> bool:
@@ -120,7 +126,7 @@ class Coming(WireResponse, Protocol):
         """
 
     def whole(self) -> bytes | None:
-        """The whole body if it has come with the headers, as most do; None if it has to be `read`. Raises as that."""
+        """The whole body if it has come with the headers, as most do; None if it has to be `read`."""
 
     def drop(self) -> None:
         """The same as `close`, at once."""
@@ -135,11 +141,12 @@ class Way(Protocol):
 
 def begun(request: WireRequest, timeouts: Timeouts) -> Coming | None:
     """Sends a request the way that the last with its headers went, if that can be done without waiting; else None."""
-    headers = request.headers
-    if not isinstance(headers, FixedHeaders) or (way := headers.written) is None:
+    headers: Any = request.headers
+    if headers.__class__ is not FixedHeaders or headers.written is None:
         return None
     if request.others or request.grant is not None or request.sign is not None:
         return None
+    way: Way = headers.written
     return way.begin(request, timeouts)
 
 

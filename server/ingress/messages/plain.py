@@ -9,7 +9,6 @@ from typing import Final
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import astuple
 
 from server.chat.counted import colons_in
 from server.chat.native import LaterMembers, NativeRequest
@@ -27,10 +26,8 @@ VIEW: Final = msgspec.json.Decoder(MessagesView)
 _ENCODER: Final = msgspec.json.Encoder()
 _HEADERS: Final = ("anthropic-version", BETAS)
 _WORD_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,: ")
-_FIELDS: Final = MessagesView.__struct_fields__
-_MAY_BE_NULL: Final = slice(_FIELDS.index("system"), _FIELDS.index("stop_sequences") + 1)
-_ODD: Final = slice(_FIELDS.index("tools"), _FIELDS.index("service_tier") + 1)
-_NONE_ODD: Final = (UNSET,) * (_ODD.stop - _ODD.start)
+_ALWAYS_THERE: Final = 3
+"""The messages, the model and the bound of the answer."""
 _ROLES: Final[Mapping[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 _OF_TURN: Final = 2
 _OPTIONS: Final = StreamOptions(True)
@@ -66,14 +63,22 @@ def plain_request(body: bytes, *, stream: bool, headers: Mapping[str, str]) -> C
         view = VIEW.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    members, model, bound = astuple(view), view.model, view.max_tokens
-    if members[_ODD] != _NONE_ODD or None in members[_MAY_BE_NULL] or not isinstance(model, str):
+    model, bound, members = view.model, view.max_tokens, _ALWAYS_THERE
+    if not isinstance(model, str) or not isinstance(bound, int) or not bound:
         return None
+    # Only members that it may have are counted: with another one it has more colons than that.
+    for member in (view.system, view.temperature, view.top_p, view.top_k, view.stop_sequences):
+        if member is None:
+            return None
+        if member is not UNSET:
+            members += 1
+    if view.stream is not UNSET:
+        members += 1
     messages = _messages(view)
-    if messages is None or not isinstance(bound, int) or not bound:
+    if messages is None:
         return None
-    count = len(_FIELDS) - members.count(UNSET) + _OF_TURN * len(view.messages)
-    if not _is_all(body, count, _colons(messages, model, view.stop_sequences)):
+    colons_of_texts = _colons(messages, model, view.stop_sequences)
+    if not _is_all(body, members + _OF_TURN * len(view.messages), colons_of_texts):
         return None
     top_k, stops = view.top_k or UNSET, view.stop_sequences or UNSET
     streams, options = (True, _OPTIONS) if stream else (UNSET, UNSET)

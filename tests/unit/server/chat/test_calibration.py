@@ -1,8 +1,13 @@
 """What the estimator learns."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from server.chat.calibration import LEARNT_CALLS, Calibration, Kind, family_of
+from server.chat.calibration import LEARNT_CALLS, MOST_GAP, Calibration, Kind, family_of
+from server.chat.prompt_tokens import PromptTokens, Tokens
+from server.chat.request import parse_chat_request
+from server.chat.usage import Usage
 
 
 def taught(*reported: int, estimated: int = 100, model: str = "m") -> Calibration:
@@ -78,32 +83,66 @@ def test_a_family_is_a_model_without_the_date_of_its_snapshot(model: str, family
     assert family_of(model) == family
 
 
-def test_of_a_family_that_is_known_only_every_32nd_call_is_learnt_from() -> None:
-    calibration = taught(*[120] * LEARNT_CALLS)
-    due = []
-    for _ in range(96):
-        due.append(calibration.is_due("p", "m", Kind.PROMPT))
-        if due[-1]:
-            calibration.learn("p", "m", Kind.PROMPT, 100, 120)
-    assert [at + LEARNT_CALLS for at, is_due in enumerate(due) if is_due] == [32, 64, 96]
-    assert calibration.ratio("p", "m", Kind.PROMPT) == pytest.approx(1.2)
+def due(calibration: Calibration, calls: int, tokens: Tokens = 0, *, reported: Sequence[int] = (120,)) -> list[int]:
+    """Which of the next calls are learnt from; the first is 1. Answers come to so many tokens, in turns."""
+    found: list[int] = []
+    for call in range(1, calls + 1):
+        if calibration.is_due("p", "m", Kind.ANSWER, tokens):
+            usage = Usage(120, output_tokens=reported[len(found) % len(reported)])
+            calibration.learn_call("p", "m", Kind.ANSWER, (100, 100), usage)
+            found.append(call)
+    return found
+
+
+def known() -> Calibration:
+    calibration = Calibration()
+    assert due(calibration, LEARNT_CALLS) == [*range(1, LEARNT_CALLS + 1)]
+    return calibration
+
+
+def long_prompt() -> PromptTokens:
+    return PromptTokens(parse_chat_request(b'{"messages":[{"role":"user","content":"%b"}]}' % (b"word " * 10_000)))
 
 
 def test_the_first_calls_of_a_family_are_all_learnt_from() -> None:
-    calibration = Calibration()
-    for _ in range(LEARNT_CALLS):
-        assert calibration.is_due("p", "m", Kind.ANSWER)
-        calibration.learn("p", "m", Kind.ANSWER, 100, 120)
-    calibration.learn("p", "m", Kind.ANSWER, 100, 120)
+    calibration = known()
     assert not calibration.is_due("p", "m", Kind.ANSWER)
     assert calibration.is_due("p", "other", Kind.ANSWER)
 
 
+def test_later_calls_are_learnt_from_the_more_seldom_the_less_they_say() -> None:
+    calibration = known()
+    found = due(calibration, 2_500)
+    assert found == [64, 64 + 128, 64 + 128 + 256, *range(64 + 128 + 256 + MOST_GAP, 2_501, MOST_GAP)]
+    assert calibration.ratio("p", "m", Kind.ANSWER) == pytest.approx(1.2)
+
+
+def test_of_calls_that_say_something_new_every_32nd_is_learnt_from() -> None:
+    calibration = Calibration()
+    due(calibration, LEARNT_CALLS, reported=(60, 180))
+    assert due(calibration, 128, reported=(60, 180)) == [32, 64, 96, 128]
+
+
+def test_a_prompt_that_says_something_new_is_enough() -> None:
+    calibration = known()
+    calibration.learn_call("p", "m", Kind.ANSWER, (100, 100), Usage(300, output_tokens=120))
+    assert due(calibration, 40) == [32]
+
+
+def test_what_changes_is_noticed_and_followed() -> None:
+    calibration = known()
+    due(calibration, 5_000)
+    assert len(due(calibration, 3_000, reported=(400,))) > 40
+    assert calibration.ratio("p", "m", Kind.ANSWER) == pytest.approx(4.0, rel=0.2)
+
+
 def test_of_calls_that_are_dear_to_count_every_64th_is_learnt_from() -> None:
-    calibration = taught(*[120] * LEARNT_CALLS)
-    due = []
-    for _ in range(128):
-        due.append(calibration.is_due("p", "m", Kind.PROMPT, is_long=True))
-        if due[-1]:
-            calibration.learn("p", "m", Kind.PROMPT, 100, 120)
-    assert [at + LEARNT_CALLS for at, is_due in enumerate(due) if is_due] == [64, 128]
+    calibration = Calibration()
+    due(calibration, LEARNT_CALLS, reported=(60, 180))
+    assert due(calibration, 192, long_prompt(), reported=(60, 180)) == [64, 128, 192]
+
+
+def test_calls_that_teach_nothing_are_asked_for_as_seldom() -> None:
+    calibration = known()
+    calibration.learn_call("p", "m", Kind.ANSWER, (0, 0), Usage())
+    assert not calibration.is_due("p", "m", Kind.ANSWER)

@@ -29,6 +29,13 @@ PLAIN = {
     "colons in texts": b'{"model":"ft:gpt:x","messages":[{"role":"user","content":"a: b, {\\"c\\": [1]}"}]}',
     "a long text without colons": b'{"messages":[{"role":"user","content":"' + b"word " * 10_000 + b'"}]}',
     "a long text with colons": b'{"messages":[{"role":"user","content":"' + b"word: " * 10_000 + b'"}]}',
+    "members that few send": (
+        b'{"user":"u","messages":[' + HELLO + b'],"top_p":1,"seed":7,"stop":"x","n":null,"stream":false}'
+    ),
+    "colons beside members that few send": b'{"seed":7,"messages":[{"role":"user","content":"a: b"}],"top_p":0.5}',
+    "a long text with colons and more than ASCII": (
+        '{"messages":[{"role":"user","content":"' + "wörd: " * 1_000 + '"}]}'
+    ).encode(),
     "white space everywhere": b' { "messages" : [ { "role" : "user" , "content" : "x" } ] , "stream" : true } ',
     "a stream that tells its usage": b'{"messages":[' + HELLO + b'],"stream_options":{"include_usage":true}}',
     "a name that is written with escapes": b'{"messages":[{"r\\u006fle":"user","content":"x"}]}',
@@ -44,6 +51,13 @@ NOT_TOLD = {
     "a member twice beside a colon that is an escape, in the model": (
         b'{"n":1,"model":"\\u003A","messages":[' + HELLO + b'],"n":1}'
     ),
+    "a member that few send, twice": b'{"seed":1,"messages":[' + HELLO + b'],"seed":1}',
+    "a member twice beside one that few send": b'{"stream":true,"messages":[' + HELLO + b'],"seed":1,"stream":true}',
+    "a member of a message beside one that is left out": (
+        b'{"messages":[{"role":"user","content":"x","name":"y"}],"temperature":1}'
+    ),
+    "colons in a member that few send": b'{"user":"a:b","messages":[' + HELLO + b"]}",
+    "a name that holds colons": b'{"a:b":1,"messages":[' + HELLO + b"]}",
     "the messages twice": b'{"messages":[{"role":"user","content":"::"}],"messages":[{"role":"user","content":":"}]}',
     "a content twice": b'{"messages":[{"role":"user","content":"::","content":":"}]}',
     "a role under two spellings": b'{"messages":[{"role":"user","r\\u006fle":"user","content":""}]}',
@@ -83,10 +97,14 @@ def _mutated(source: random.Random) -> Iterator[bytes]:
         b" ",
         b":",
         b'"n\\u003a":1,',
+        b'"seed":1,',
+        b'"temperature":1,"max_tokens":5,',
+        b'"stream":true,',
+        b'"user":":",',
         b'{"a":1}',
         b",1",
     )
-    for _ in range(4_000):
+    for _ in range(6_000):
         said = [f'{{"role":"user","content":"{source.choice(texts)}"}}' for _ in range(source.randint(1, 3))]
         body = f'{{"n":1,"model":"{source.choice(texts)}","messages":[{",".join(said)}]}}'.encode()
         for _ in range(source.randint(0, 2)):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from server.chat.ids import new_id, same_id
+from server.chat.ids import Ids, new_id, same_id
 
 _MS = 1_000_000
 _START_NS = 1_700_000_000_000 * _MS
@@ -12,6 +12,38 @@ _START_NS = 1_700_000_000_000 * _MS
 
 def made(now_ns: int, random: bytes = b"\x00" * 8) -> str:
     return new_id("req_", now_ns=lambda: now_ns, random_bits=lambda bits: int.from_bytes(random) & (1 << bits) - 1)
+
+
+def made_of_many(now_ns: int, random: bytes = b"\x00") -> str:
+    return Ids("req_", now_ns=lambda: now_ns, random_bytes=lambda count: random * count).next()
+
+
+@pytest.mark.parametrize("random", [b"\x00", b"\xff"], ids=["no bit of chance", "all bits of chance"])
+@pytest.mark.parametrize("rest_ns", [0, 1, 243, 245, 15_624, 15_626, 500_000, 999_999])
+@pytest.mark.parametrize("milliseconds", [0, 1, 1023, 1024, 1_700_000_000_000, 2**48 - 1])
+def test_ids_that_are_made_one_after_the_other_are_those_that_are_made_alone(
+    milliseconds: int, rest_ns: int, random: bytes
+) -> None:
+    now_ns = milliseconds * _MS + rest_ns
+    assert made_of_many(now_ns, random) == made(now_ns, random * 8)
+
+
+def test_ids_made_one_after_the_other_follow_the_clock() -> None:
+    moments = [_START_NS + step for step in (0, 250, _MS, 1_023 * _MS, 1_024 * _MS, 10**15)]
+    clock = iter(moments)
+    ids = Ids("req_", now_ns=lambda: next(clock), random_bytes=bytes)
+    assert [ids.next() for _ in moments] == [made(moment) for moment in moments]
+
+
+def test_all_random_bits_of_ids_made_one_after_the_other_are_random() -> None:
+    alphabet, made_ids = "0123456789abcdefghjkmnpqrstvwxyz", Ids("", now_ns=lambda: _START_NS)
+    chars = [{each[place] for each in (made_ids.next() for _ in range(2_000))} for place in range(13, 26)]
+    assert chars == [set("89ab"), *[set(alphabet)] * 12]
+
+
+def test_many_ids_made_one_after_the_other_are_all_different() -> None:
+    ids = Ids("req_", now_ns=lambda: _START_NS)
+    assert len({ids.next() for _ in range(10_000)}) == 10_000
 
 
 @pytest.mark.parametrize("prefix", ["req_", "chatcmpl-", ""])
