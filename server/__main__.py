@@ -7,8 +7,9 @@ import gc
 import sys
 from collections.abc import Sequence
 
+from options.lean import spare_memory
 from options.options import OptionsError
-from server.lean import import_lean, spare_memory
+from server.lean import import_lean
 from server.settings import ServerSettings
 
 

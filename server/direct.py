@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from server.chat.principal import Principal
 from server.inprocess import InProcessChannel
-from server.inprocess.direct import Answer, DirectCall
+from server.inprocess.direct import Announced, Answer, DirectCall
 from server.inprocess.metadata import (
     InvalidMetadataError,
     MetadataLike,
@@ -36,6 +36,10 @@ _ENVELOPE_BYTES: Final = 64
 _TYPE_BYTES: Final = 2 + len("application/json")
 _VARINT_BITS: Final = 7
 _UNBOUNDED: Final = 1 << 62
+# What is announced by answers without limits to tell; more is not remembered.
+_MAX_ANNOUNCED: Final = 4
+_MAX_ANNOUNCED_BYTES: Final = 512
+_MAX_KNOWN: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class DirectEntry:
     begin = DirectCall
 
     def __init__(self, method: str, chain: Chain) -> None:
+        self._announced: dict[tuple[tuple[str, str | bytes], ...], Announced] = {}
         self._method = method
         self._channel = chain.channel
         self._status = chain.status
@@ -95,11 +100,24 @@ class DirectEntry:
 
         Raises AioRpcError where no call is taken, UsageError when the channel is closed, and Overloaded.
         """
-        channel = self._channel
-        if not channel.takes_all and (refusal := channel.refusal()) is not None:
+        if not self._channel.takes_all:
+            self._refuse()
+        info = call.info = self._begun(prepared.told)
+        call.prepared = prepared
+        self._channel.running.add(call)
+        self._door.enter()
+        call.is_inside = True
+        self._recognize(info, prepared)
+        return info
+
+    def _refuse(self) -> None:
+        """Raises AioRpcError where no call is taken, UsageError when the channel is closed."""
+        if (refusal := self._channel.refusal()) is not None:
             raise refusal.error()
-        told = prepared.told
-        info = call.info = CallInfo(
+
+    def _begun(self, told: Told) -> CallInfo:
+        """A call that begins now."""
+        return CallInfo(
             self._make_id(),
             self._method,
             self._now_s(),
@@ -109,14 +127,12 @@ class DirectEntry:
             told.forwarded_for,
             told.traceparent,
         )
-        call.prepared = prepared
-        channel.running.add(call)
-        self._door.enter()
-        call.is_inside = True
+
+    def _recognize(self, info: CallInfo, prepared: Prepared) -> None:
+        """Notes who calls where that is known at once."""
         known, secret = self._known, prepared.secret
         if known is not None and secret and (principal := known(secret)) is not None:
             info.principal, info.credential = principal, secret
-        return info
 
     async def identify(self, info: CallInfo, prepared: Prepared) -> None:
         """Checks who calls. Raises the reason why nobody is let in."""
@@ -177,11 +193,34 @@ class DirectEntry:
             self._door.leave()
         self._channel.running.discard(call)
 
-    def head(self, pairs: Pairs, body: bytes = b"") -> Answer | Outcome:
+    def head(self, info: CallInfo, body: bytes = b"") -> Answer | Outcome:
         """An answer with its metadata, or what comes instead when these cannot be sent."""
+        request_id, told, limit_bytes = info.request_id, tuple(info.response_metadata), self._limits.metadata_bytes
+        try:
+            announced = self._announced.get(told)
+        except TypeError:  # it cannot be a key, and so is no text
+            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
+        if announced is None:
+            return self._new_head(((REQUEST_ID_KEY, request_id), *told), body)
+        if announced.size_bytes + len(request_id) > limit_bytes >= 0:
+            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
+        return Answer(body, announced.names, (request_id, *announced.values), True, announced)
+
+    def _new_head(self, pairs: Pairs, body: bytes) -> Answer | Outcome:
+        """The same for what is not known yet; what is short will be, as it mostly comes again."""
         texts, limit_bytes = texts_of(pairs), self._limits.metadata_bytes
-        if texts is not None and (texts.size_bytes <= limit_bytes or limit_bytes < 0):
-            return Answer(body, texts.names, texts.values, True)
+        if texts is None or texts.size_bytes > limit_bytes >= 0:
+            return self._head_by_pair(pairs, body)
+        announced = None
+        if len(pairs) <= _MAX_ANNOUNCED and texts.size_bytes <= _MAX_ANNOUNCED_BYTES:
+            if len(self._announced) >= _MAX_KNOWN:
+                self._announced.clear()
+            size_bytes = texts.size_bytes - len(texts.values[0])
+            announced = self._announced[pairs[1:]] = Announced(texts.names, texts.values[1:], size_bytes)
+        return Answer(body, texts.names, texts.values, True, announced)
+
+    def _head_by_pair(self, pairs: Pairs, body: bytes) -> Answer | Outcome:
+        """The same, each pair looked at."""
         try:
             checked = from_server(pairs)
         except InvalidMetadataError:
@@ -201,24 +240,55 @@ class DirectMethod(DirectEntry):
     async def answer(self, call: DirectCall, prepared: Prepared, body: bytes) -> Answer:
         """Makes a call; see `Direct`."""
         try:
-            served = await self.start(call, prepared, body)
+            info = self.enter(call, prepared)
+            served = self._serve_known(info, prepared, body)
+            if not isinstance(served, bytes):
+                served = await served
         except BaseException as error:  # noqa: BLE001  # the border: whatever a service raises ends here
             raise self.fail(call, error) from None
         return self.finish(call, served)
 
-    def start(self, call: DirectCall, prepared: Prepared, body: bytes) -> Awaitable[bytes]:
-        """Makes a call in parts, for callers that await themselves what serves it.
+    def start(
+        self, task: asyncio.Task[Any], prepared: Prepared, body: bytes
+    ) -> tuple[Answer, None] | tuple[None, DirectCall]:
+        """Makes a call in parts, for callers that await themselves what serves it: here or in `task`.
 
-        What is awaited goes to `finish`; what is raised, here or by what is awaited, to `fail`.
+        Gives the answer where it is there at once. Otherwise what is to be awaited is `served` of the call that it
+        gives: what that gives goes to `finish`, what it raises to `fail`. Raises nothing.
         """
-        info = self.enter(call, prepared)
+        info, is_inside, served = None, False, None
+        try:
+            if not self._channel.takes_all:
+                self._refuse()
+            info = self._begun(prepared.told)
+            self._door.enter()
+            is_inside = True
+            self._recognize(info, prepared)
+            served = self._serve_known(info, prepared, body)
+            if isinstance(served, bytes):
+                answer = self.head(info, served)
+                if isinstance(answer, Answer) and len(served) <= self.max_bytes:
+                    self._door.leave()
+                    self._leave(info, prepared)
+                    return answer, None
+                served = _given(served)
+        except BaseException as error:  # noqa: BLE001  # the border: whatever a service raises ends in `fail`
+            served = _failed(error)
+        call = DirectCall(task, None, False, 0, info, prepared, is_inside, None, served)
+        if info is not None:
+            self._channel.running.add(call)
+        return None, call
+
+    def _serve_known(self, info: CallInfo, prepared: Prepared, body: bytes) -> Awaitable[bytes] | bytes:
+        """What serves a call, behind a look at who calls if that is not known."""
         if info.principal is None and self._check is not None:
             return self._serve_checked(info, prepared, body)
         return self._serve(info, body)
 
     async def _serve_checked(self, info: CallInfo, prepared: Prepared, body: bytes) -> bytes:
         await self.identify(info, prepared)
-        return await self._serve(info, body)
+        served = self._serve(info, body)
+        return served if isinstance(served, bytes) else await served
 
     def finish(self, call: DirectCall, served: bytes) -> Answer:
         """The answer of a call that was served. Raises as `answer`; what it raised `fail` gives back as it is."""
@@ -227,15 +297,11 @@ class DirectMethod(DirectEntry):
         self._door.leave()
         self._channel.running.discard(call)
         try:
-            made: Any = self.head(((REQUEST_ID_KEY, info.request_id), *info.response_metadata), served)
+            made: Any = self.head(info, served)
             if made.__class__ is not Answer:
                 self._status.cancelled(info)
                 raise made.error()
-            prepared = call.prepared
-            if prepared.form is not None and info.principal is prepared.form_of:
-                self._status.leave_well(info, prepared.form, self._now_s() - info.started_s)
-            else:
-                self._leave(info, prepared)
+            self._leave(info, call.prepared)
             if call.outcome is not None:
                 raise end_of(call, call.outcome)
         finally:
@@ -253,6 +319,14 @@ class DirectMethod(DirectEntry):
 def direct_methods(raw_forms: Mapping[str, RawForm], chain: Chain) -> Mapping[str, DirectMethod]:
     """Those methods that have a raw form, by `/package.Service/Method`."""
     return {method: DirectMethod(method, serve, chain) for method, serve in raw_forms.items()}
+
+
+async def _given(served: bytes) -> bytes:
+    return served
+
+
+async def _failed(error: BaseException) -> bytes:
+    raise error
 
 
 def end_of(call: DirectCall, otherwise: Outcome) -> BaseException:

@@ -61,8 +61,7 @@ class DirectStreamMethod(DirectEntry):
 
     async def _give(self, info: CallInfo, events: Sequence[bytes], sink: Sink) -> None:
         """Gives the caller what cannot be pushed, if it is the first because it is that."""
-        pairs = info.outgoing()
-        head = self.head(pairs) if pairs else None
+        head = None if info.has_sent_request_id else self.head(info)
         if isinstance(head, Outcome):
             raise _NotTakenError(head.error())
         info.has_sent_request_id = True

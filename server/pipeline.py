@@ -5,34 +5,31 @@ request. Whatever happens, the operation is settled exactly once: one record goe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
-from server.cache.control import CacheUse, use_of
-from server.cache.fingerprint import fingerprint
 from server.cache.kept import KeptAnswer
 from server.chat.answer import Identity, finish_answer, with_metadata
 from server.chat.ids import ID_PREFIX, same_id
-from server.chat.knobs import knobs_from
 from server.chat.principal import Call
 from server.chat.rates import Standing
 from server.chat.records import bare
-from server.chat.request import ChatRequest, parse_chat_request
+from server.chat.request import parse_chat_request
 from server.chat.usage import Usage
-from server.chat.view import StreamMode
 from server.errors import PerpetuoError
 from server.limits.metadata import rate_metadata
 from server.parts import Parts
 from server.prepared import Prepared, Read
+from server.preparing import Preparing
 from server.providers.dialect import Chunk
 from server.recall import Recall
 from server.routing.attempt import Trace
 from server.routing.counting import usage_of_answer, usage_of_stream
-from server.routing.dispatch import ContinuedStream, LiveStream, broken_stream
+from server.routing.dispatch import ContinuedStream, LiveStream, Served, broken_stream
 from server.routing.dispatch.line import wait_in_line
 from server.routing.operation import Operation
 from server.routing.pushed import Pushed
-from server.routing.router import Asked
 from server.routing.tail import StreamTail
 from server.sharing import Replay, Share, Stream
 from server.telemetry.spans import Answered
@@ -45,33 +42,46 @@ class Pipeline:
         self._parts = parts
         self._measure = partial(usage_of_stream, parts.calibration)
         self._recall = Recall(parts)
+        self._preparing = Preparing(parts, self._recall, self.complete)
+        self._prepare = self._preparing.prepare
 
-    async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
+    def serve(self, call: Call, body: bytes) -> Awaitable[bytes] | bytes:
+        """The same as `complete`, or what that gives where it is there at once."""
+        recalled = self._recall.answer(call, body)
+        return self._complete(call, body, parse_chat_request) if recalled is None else recalled
+
+    def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> Coroutine[Any, Any, bytes]:
         """The answer in one piece, as the JSON of a chat completion. Raises the reason when there is none.
 
         `read` is how the face that was called reads its requests.
         """
-        if read is parse_chat_request and (recalled := self._recall.answer(call, body)) is not None:
-            return recalled if isinstance(recalled, bytes) else await recalled
+        return self._serve(call, body) if read is parse_chat_request else self._complete(call, body, read)
+
+    async def _serve(self, call: Call, body: bytes) -> bytes:
+        served = self.serve(call, body)
+        return served if isinstance(served, bytes) else await served
+
+    async def _complete(self, call: Call, body: bytes, read: Read) -> bytes:
         visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=False)
         share: Share | None = None
         try:
-            prepared = await self._prepare(operation, body, read)
+            if not isinstance(prepared := self._prepare(operation, body, read), Prepared):
+                prepared = await prepared
             share = prepared.share
             if (admitted := self._admit(prepared)) is not None:
                 await admitted
-            answer = await (self._ask(prepared) if share is None else share.complete(partial(self._ask, prepared)))
-            if share is not None:
+            if share is None:
+                if not self._has_room(operation):
+                    await self._find_room(operation, prepared)
+                answer = self._taken(operation, await self._parts.dispatcher.complete(prepared.errand(self._measure)))
+            else:
+                answer = await share.complete(partial(self._ask, prepared))
                 share.tell(operation)
                 operation.note(answer.notes)
-            operation.served, operation.usage = answer.candidate, answer.usage
+                operation.served, operation.usage = answer.candidate, answer.usage
             operation.finish_reason = answer.finish_reason or ""
-            metadata = operation.metadata()
-            finished = with_metadata(answer.body, metadata, is_plain=answer.is_plain)
-            if finished is None:
-                identity = self._identity(call, answer.candidate.model)
-                finished = finish_answer(answer.body, identity=identity, metadata=metadata)
+            finished = self._finished(operation, answer)
             self._answered(operation, share)
             call.announce(operation.headers())
             if operation.content is not None:
@@ -89,6 +99,15 @@ class Pipeline:
             if not operation.is_settled:
                 self._settle_after(operation, share)
 
+    def _finished(self, operation: Operation, answer: KeptAnswer) -> bytes:
+        """The body of an answer with what the gateway says of it."""
+        metadata = operation.metadata()
+        finished = with_metadata(answer.body, metadata, is_plain=answer.is_plain)
+        if finished is not None:
+            return finished
+        identity = self._identity(operation.call, answer.candidate.model)
+        return finish_answer(answer.body, identity=identity, metadata=metadata)
+
     async def stream(
         self, call: Call, body: bytes, read: Read = parse_chat_request
     ) -> AsyncGenerator[list[bytes], None]:
@@ -102,7 +121,7 @@ class Pipeline:
         live: Stream | None = None
         tail = StreamTail(self._identity(call))
         try:
-            prepared = await self._prepare(operation, body, read)
+            prepared = await self._preparing.prepared(operation, body, read)
             share = prepared.share
             await (self._admit(prepared) or _nothing())
             live = await self._open_shared(prepared)
@@ -150,18 +169,19 @@ class Pipeline:
 
     def _begin(self, call: Call, *, is_stream: bool) -> Operation:
         parts = self._parts
+        exact = parts.clock.exact
         parts.metrics.begin()
-        trace = Trace(parts.clock, parts.price, is_stream, parts.watch)
-        # Until the workspace's policy is known, nothing is recorded that it may not want.
-        operation = Operation(call, trace, is_stream, parts.clock.exact(), content_policy="off")
         # From when an upstream is asked the request must not vanish with the process.
-        trace.on_begin = lambda: parts.ledger.begin(operation.start())
+        trace = Trace(parts.clock, parts.price, is_stream, parts.watch, parts.ledger.begin)
+        # Until the workspace's policy is known, nothing is recorded that it may not want.
+        operation = trace.owner = Operation(call, trace, is_stream, exact(), "off")
         return operation
 
     def _answered(self, operation: Operation, share: Share | None) -> None:
         """Notes when there was something to send, unless that was up to another's call."""
         if share is None or not share.has_followed:
-            operation.answered_at = self._parts.clock.exact()
+            exact = self._parts.clock.exact
+            operation.answered_at = exact()
 
     def _settle_after(self, operation: Operation, share: Share | None) -> None:
         """Settles now, or once the call that the request started for itself and others is over."""
@@ -188,52 +208,21 @@ class Pipeline:
         if operation.is_settled:
             return
         operation.is_settled = True
-        operation.trace.on_begin = None
-        parts, is_bare = self._parts, operation.content_policy == "off"
+        operation.trace.owner = None
+        parts = self._parts
         record, sums = operation.record(), operation.sums
         parts.router.note(sums.records, is_stream=operation.is_stream, bond=operation.bond)
         if operation.grant is not None:
-            parts.admission.settle(operation.grant, sums.used_tokens)
-        if parts.refusals.are_recorded(record):
-            parts.ledger.record(bare(record) if is_bare else record)
+            parts.admission.settle(operation.grant, operation.trace.used_tokens())
+        if sums.records or parts.refusals.are_recorded(record):
+            parts.ledger.record(bare(record) if operation.content_policy == "off" else record)
         if operation.content is not None and (sums.records or operation.is_cache_hit):
             parts.contents.keep(record, operation.content)
         parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
         if parts.tracing is not None:
             answered = Answered(operation.finish_reason, operation.answered_model)
-            parts.tracing.settle(bare(record) if is_bare else record, operation.call.traceparent, answered)
-
-    async def _prepare(self, operation: Operation, body: bytes, read: Read) -> Prepared:
-        """Reads the request, and finds who may serve it, unless the answer is here already."""
-        router, workspace_id = self._parts.router, operation.call.principal.workspace_id
-        known = router.known(workspace_id)
-        policy = await router.policy(workspace_id) if known is None else known.policy
-        operation.follow(policy)
-        call = operation.call
-        operation.content = self._parts.contents.begin(operation.content_policy, body)
-        request = read(body, stream=operation.is_stream)
-        operation.notes = request.notes
-        operation.model_requested = request.model or ""
-        knobs = knobs_from(request, call.knobs)
-        if known is not None:
-            operation.trace.use(known.prices)
-        elif self._parts.prices_of is not None:
-            operation.trace.use(await self._parts.prices_of(workspace_id))
-        request.is_strict = knobs.strict is True
-        use = use_of(request.view, knobs.cache, call.knobs.get("cache-control"), policy.cache)
-        asked = router.asked(request, knobs, call, policy, is_repeatable=use.reads)
-        ask = asked.ask
-        operation.strategy, operation.bond, operation.prompt_tokens = ask.strategy, ask.bond, ask.prompt_tokens
-        operation.complexity = ask.complexity
-        mode, hedges = knobs.stream_mode or policy.stream_mode, policy.hedges if knobs.hedge is None else knobs.hedge
-        share = await self._share(operation, request, use, asked, mode) if use.reads or use.stores else None
-        if share is None or not share.has_kept():
-            # Others may have run while it was looked for.
-            known = known if share is None else router.known(workspace_id)
-            operation.candidates = router.candidates(ask, known) or await router.decided(ask, workspace_id)
-        elif known is not None and read is parse_chat_request:
-            self._recall.learn(operation, body, share, known)
-        return Prepared(operation, request, asked, share, mode, hedges)
+            shown = bare(record) if operation.content_policy == "off" else record
+            parts.tracing.settle(shown, operation.call.traceparent, answered)
 
     def _admit(self, prepared: Prepared) -> Awaitable[None] | None:
         """Counts the call, now that nothing but a provider can refuse it; None if it need not be counted."""
@@ -250,38 +239,34 @@ class Pipeline:
 
         operation.grant = await self._parts.admission.admit(call.principal, prepared.needed_tokens, tell)
 
-    async def _share(
-        self, operation: Operation, request: ChatRequest, use: CacheUse, asked: Asked, mode: StreamMode
-    ) -> Share | None:
-        """The request's part in what is kept and what is under way; None if it must have none."""
-        call, principal = operation.call, operation.call.principal
-        entries = await self._parts.router.entries(principal.workspace_id)
-        scope = self._parts.sharing.scopes.of(principal, asked.ask.strategy, entries)
-        if (key := fingerprint(request, scope)) is None:
-            return None
-        share = self._parts.sharing.share((principal.workspace_id, key), use, call.deadline, mode)
-        share.notes = operation.notes
-        if use.is_semantic and self._parts.semantic is not None:
-            await self._parts.semantic.look(self.complete, share, operation, request, scope)
-        return share
-
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
         if not operation.candidates:
             workspace_id = operation.call.principal.workspace_id
-            operation.candidates = await self._parts.router.decided(prepared.asked.ask, workspace_id)
+            operation.candidates = await self._parts.router.decided(prepared.ask, workspace_id)
         line = self._parts.line
         if line is not None and not line.has_room(operation.candidates):
             await wait_in_line(line, operation)
 
+    def _has_room(self, operation: Operation) -> bool:
+        """Whether a candidate takes a call at once."""
+        line, candidates = self._parts.line, operation.candidates
+        if line is None or not candidates:
+            return False
+        has_room = line.has_room
+        return has_room(candidates)
+
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
-        operation, calibration, line = prepared.operation, self._parts.calibration, self._parts.line
-        if line is None or not operation.candidates or not line.has_room(operation.candidates):
-            await self._find_room(operation, prepared)
+        if not self._has_room(prepared.operation):
+            await self._find_room(prepared.operation, prepared)
         served = await self._parts.dispatcher.complete(prepared.errand(self._measure))
+        return self._taken(prepared.operation, served)
+
+    def _taken(self, operation: Operation, served: Served) -> KeptAnswer:
+        """An answer of a provider, with what it took, which ends its attempt."""
         answer, attempt, facts = served.answer, served.attempt, served.answer.facts
-        usage = usage_of_answer(calibration, attempt.candidate, answer, operation.prompt_tokens)
+        usage = usage_of_answer(self._parts.calibration, attempt.candidate, answer, operation.prompt_tokens)
         operation.served, operation.answered_model = attempt.candidate, facts.model or ""
         operation.usage = attempt.usage = usage
         if answer.notes:

@@ -7,11 +7,11 @@ from msgspec import Struct
 from server.chat.request import ChatRequest
 from server.chat.view import StreamMode
 from server.limits.admission import USUAL_OUTPUT_TOKENS
+from server.routing.ask import Ask
 from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Errand
 from server.routing.dispatch.errand import Measure
 from server.routing.operation import Operation
-from server.routing.router import Asked
 from server.sharing import Share
 
 
@@ -30,7 +30,7 @@ class Prepared(Struct, frozen=True):
 
     operation: Operation
     request: ChatRequest
-    asked: Asked
+    ask: Ask
     share: Share | None
     mode: StreamMode = "direct"
     hedges: bool = False
@@ -44,16 +44,16 @@ class Prepared(Struct, frozen=True):
         """How many tokens the call may take of what is allowed; none where its answer is here already."""
         if self.share is not None and self.share.has_kept():
             return 0
-        ask = self.asked.ask
+        ask = self.ask
         return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * self.request.choices
 
     def errand(self, measure: Measure) -> Errand:
         """What the dispatcher is to do for it, once its candidates are known."""
-        operation = self.operation
+        operation, share = self.operation, self.share
         return Errand(
             self.request,
             operation.candidates,
-            self.deadline,
+            operation.call.deadline if share is None else share.call_deadline,
             operation.trace,
             operation.prompt_tokens,
             self.mode,

@@ -6,7 +6,8 @@ headers that matter and every byte are the same, so is the canonical form, and w
 request. What is remembered of a request is that, and never a word of it. A request that is spelled otherwise goes the
 long way and finds the same answer.
 
-Whoever must be counted goes the long way too, as does whatever might be refused: this answers, and never refuses.
+Whoever has limits is counted here where that needs no wait. What would be refused, or has to wait to be counted, goes
+the long way: this answers, and never refuses.
 """
 
 from collections.abc import Awaitable
@@ -20,9 +21,10 @@ from server.chat.answer import GatewayMetadata, Identity, finish_answer
 from server.chat.content import KEEPS_CONTENT
 from server.chat.ids import ID_PREFIX, same_id
 from server.chat.open_end import with_metadata_at
-from server.chat.principal import Call, Principal
+from server.chat.principal import Call
 from server.chat.records import OperationRecord, bare
 from server.errors import PerpetuoError
+from server.limits.metadata import rate_metadata
 from server.parts import Parts
 from server.routing.attempt import Prices
 from server.routing.known import Known
@@ -85,10 +87,10 @@ class Recall:
         if seen is None or seen.digest != blake2b(body, digest_size=_DIGEST_BYTES).digest():
             return None
         known, now_s = parts.router.known(workspace_id), parts.sharing.now_s()
-        if known is None or known.mark is not workspace.mark or self._may_refuse(principal):
+        if known is None or known.mark is not workspace.mark or self._may_refuse():
             return None
         kept = parts.sharing.answers.find(seen.key, now_s, seen.max_age_s)
-        if kept is None:
+        if kept is None or not (parts.admission.is_free(principal) or self._is_admitted(call)):
             return None
         parts.sharing.kept_count += 1
         policy, finish = known.policy.content, kept.finish_reason or ""
@@ -139,16 +141,24 @@ class Recall:
         if not largest.seen:
             del self._workspaces[workspace_id]
 
-    def _may_refuse(self, principal: Principal) -> bool:
-        """Whether anything else than a provider might refuse it: the end of the gateway, limits, or full books."""
+    def _may_refuse(self) -> bool:
+        """Whether anything else than limits or a provider might refuse it: the end of the gateway, or full books."""
         parts = self._parts
-        if parts.under_way.is_over or not parts.admission.is_free(principal):
+        if parts.under_way.is_over:
             return True
         try:
             parts.ledger.check()
         except PerpetuoError:
             return True
         return False
+
+    def _is_admitted(self, call: Call) -> bool:
+        """Counts the call of a principal who has limits, and tells where these stand; not if that takes a wait."""
+        standings = self._parts.admission.admit_answered(call.principal)
+        if standings is None:
+            return False
+        call.announce(rate_metadata(standings))
+        return True
 
     def _served(self, call: Call, seen: Seen, kept: KeptAnswer, prices: Prices) -> tuple[OperationRecord, bytes]:
         """The record of an operation that has cost nothing and asked nobody, and the finished answer."""

@@ -51,6 +51,9 @@ class Completing(Protocol):
     def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> Coroutine[Any, Any, bytes]:
         """See `Pipeline.complete`."""
 
+    def serve(self, call: Call, body: bytes) -> Awaitable[bytes] | bytes:
+        """See `Pipeline.serve`."""
+
     def stream(self, call: Call, body: bytes, read: Read = parse_chat_request) -> AsyncGenerator[list[bytes], None]:
         """See `Pipeline.stream`."""
 
@@ -118,6 +121,12 @@ class Repeats:
         if HEADER not in call.knobs:
             return self._inner.complete(call, body, read)
         return self._complete(call, body, read)
+
+    def serve(self, call: Call, body: bytes) -> Awaitable[bytes] | bytes:
+        """See `Pipeline.serve`, and `complete`."""
+        if HEADER not in call.knobs:
+            return self._inner.serve(call, body)
+        return self._complete(call, body, parse_chat_request)
 
     def stream(self, call: Call, body: bytes, read: Read = parse_chat_request) -> AsyncGenerator[list[bytes], None]:
         """See `Pipeline.stream`, and `complete`."""

@@ -28,16 +28,31 @@ class Running(Protocol):
         """Done when the handler has ended."""
 
 
+class Announced(Struct, eq=False):
+    """What comes in initial metadata behind the id of a request, the same for many of them; all of it is text.
+
+    `names` have the id's in front. `size_bytes` is that of all names and of the values that are here. `shown` is for
+    the caller to note what becomes of it.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+    size_bytes: int
+    shown: Any = None
+
+
 class Answer(Struct, frozen=True):
     """What came: a JSON body, and the initial metadata as names and values.
 
-    `is_text`: all values are printable ASCII text, under names that take such.
+    `is_text`: all values are printable ASCII text, under names that take such. `announced` are the values behind the
+    first, where others have the same.
     """
 
     body: bytes
     names: tuple[str, ...]
     values: tuple[str | bytes, ...]
     is_text: bool
+    announced: Announced | None = None
 
     @property
     def metadata(self) -> Pairs:
@@ -49,7 +64,7 @@ class DirectCall(Struct, eq=False):
     """One call in `task`. `cancels` counts how often the task was cancelled from here; `is_gone`: by its caller.
 
     `info` is what who serves it knows of it as long as it runs, `prepared` what it has in common with others, and
-    `is_inside` whether it was let in at the door.
+    `is_inside` whether it was let in at the door. `served` is what it has to wait for, where it was started apart.
     """
 
     task: asyncio.Task[Any]
@@ -60,6 +75,7 @@ class DirectCall(Struct, eq=False):
     prepared: Any = None
     is_inside: bool = False
     end_told: asyncio.Future[None] | None = None
+    served: Any = None
 
     def cancel(self, details: str = LOCALLY_CANCELLED) -> bool:
         """Ends the call for its caller, and cancels the handler. False: it had an outcome before."""

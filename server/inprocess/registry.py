@@ -26,7 +26,7 @@ class CallDetails:
     invocation_metadata: Pairs
 
 
-RawForm = Callable[[Any, bytes], Awaitable[bytes]]
+RawForm = Callable[[Any, bytes], Awaitable[bytes] | bytes]
 """Serves a call whose request and answer are one JSON body each: what is known of the call, and the body."""
 
 RawStream = Callable[[Any, bytes, Callable[[list[bytes]], bool]], AsyncGenerator[list[bytes], None]]

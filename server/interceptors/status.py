@@ -6,12 +6,11 @@ never out. Cancellation passes through. Methods that nobody serves are left to g
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Protocol
 
 import grpc
 
-from server.chat.ids import new_id
+from server.chat.ids import Ids
 from server.errors import Internal, PerpetuoError
 from server.interceptors.authenticate import Check, Credentials
 from server.interceptors.context import CallInfo, Told, announce, call_of, enter_call, read_metadata
@@ -59,7 +58,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         self._log = log
         self._lines = log if isinstance(log, LineLogger) else None
         self._has_access_log = has_access_log
-        self.make_id = make_id or partial(new_id, "req_")
+        self.make_id = make_id or Ids("req_").next
         self._count = count
         self._rules = load_rules()
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
@@ -167,7 +166,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         """The same as `leave` for a call of that form that was answered."""
         self._count(info.method, _OK)
         if self._lines is not None:
-            self._lines.well(form, info.request_id, round(took_s * 1000, 2))
+            self._lines.well(form, info.request_id, took_s * 1000)
 
 
 def _line(info: CallInfo, code: str, reason: str | None, took_s: float) -> CallLine:

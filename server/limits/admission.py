@@ -47,9 +47,7 @@ class Admission:
         `tell` gets where every limit stands, on success as on refusal; never for a caller without limits, who gets no
         grant. A grant has to be settled.
         """
-        quotas = [Quota(principal.user_id, window, limit) for window, limit in self._limits.get(principal.plan, ())]
-        if principal.limits != NO_KEY_LIMITS:
-            quotas += _key_quotas(principal, needed_tokens)
+        quotas = self._quotas(principal, needed_tokens)
         if not quotas:
             return None
         verdict = await self._store.take(quotas)
@@ -60,6 +58,27 @@ class Admission:
             raise _refusal(principal, standing)
         self._hold(verdict.grant, 1)
         return verdict.grant
+
+    def admit_answered(self, principal: Principal) -> Sequence[Standing] | None:
+        """Counts one call whose answer is here already, and settles it: it needs no tokens. Where every limit stands.
+
+        None, and nothing is counted, where that takes a wait or the call is refused: it has to be admitted then.
+        """
+        quotas = self._quotas(principal, _no_tokens)
+        if not quotas:
+            return ()
+        verdict = self._store.take_now(quotas)
+        if verdict is None or verdict.grant is None:
+            return None
+        self._store.settle(verdict.grant, 0)
+        return verdict.standings
+
+    def _quotas(self, principal: Principal, needed_tokens: Callable[[], int]) -> list[Quota]:
+        """What a call of the principal is counted in."""
+        quotas = [Quota(principal.user_id, window, limit) for window, limit in self._limits.get(principal.plan, ())]
+        if principal.limits != NO_KEY_LIMITS:
+            quotas += _key_quotas(principal, needed_tokens)
+        return quotas
 
     def settle(self, grant: Grant, used_tokens: int) -> None:
         """Puts the tokens that were used in the place of those that were taken, once."""
@@ -93,6 +112,10 @@ def _key_quotas(principal: Principal, needed_tokens: Callable[[], int]) -> list[
             if limit is not None
         ]
     return quotas
+
+
+def _no_tokens() -> int:
+    return 0
 
 
 def _scope(quota: Quota, principal: Principal) -> str:

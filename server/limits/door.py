@@ -45,8 +45,8 @@ class Door:
     """Counts calls in and out.
 
     `max_inside` bounds how many are inside, `max_lag_s` how late the loop may be for longer than a moment; 0 is no
-    bound. `refused` counts those that were not let in, by what was the reason. `is_shut` tells that the last one who
-    asked was turned away, for those who would rather ask before they have looked at what comes.
+    bound. `refused` counts those that were not let in, by what was the reason. `is_shut` tells that somebody was
+    turned away of late, for those who would rather ask before they have looked at what comes.
     """
 
     def __init__(self, time: Time, max_inside: int, max_lag_s: float) -> None:
@@ -57,7 +57,7 @@ class Door:
         self._looks = max_lag_s > 0.0
         self._timer: Timer | None = None
         self._looked_s = 0.0
-        self._left = 0
+        self._left = self._turned_away = 0
         self._coming = self._came = 0
         self._coming_since_s = 0.0
         self._waiting = 0
@@ -90,21 +90,37 @@ class Door:
         call enters, which is not asked again: of those who come in one round of the loop none has entered before the
         last one asks.
         """
-        now_s = self._time.now_s()
-        if now_s - self._coming_since_s > COMING_S:
-            is_recent = now_s - self._coming_since_s < 2 * COMING_S
-            self._came, self._coming, self._coming_since_s = self._coming if is_recent else 0, 0, now_s
+        throttle = self._throttle
+        if throttle.is_on and throttle.room < 1.0:
+            taken = self.inside + self._coming + self._came + self._waiting
+            if FEW_CALLS <= taken < self._max_inside:
+                throttle.was_short = self.is_shut = True
+                return self._refused("lag")
+        if self._timer is None:
+            now_s = self._time.now_s()
+            if now_s - self._coming_since_s >= 2 * COMING_S:
+                self._coming = self._came = 0
+            self._forget(now_s)
         taken = self.inside + self._coming + self._came + self._waiting
-        if taken < self._max_inside and self._waiting < MOST_WAITING and not self._throttle.is_on:
+        if taken < self._max_inside and self._waiting < MOST_WAITING and not throttle.is_on:
             self.is_shut = False
             self._coming += 1
             return None
         cause = self._cause(taken)
-        self.is_shut = cause is not None
         if cause is None:
             self._coming += 1
             return None
+        self.is_shut = True
         return self._refused(cause)
+
+    def _forget(self, now_s: float) -> None:
+        """Those who were let in a while ago and have not come.
+
+        While there is a timer that is its business, once in a round at most: however long rounds are, of those who had
+        their turn in one all have come in before they are forgotten.
+        """
+        if now_s - self._coming_since_s > COMING_S:
+            self._came, self._coming, self._coming_since_s = self._coming, 0, now_s
 
     def defer(self) -> None:
         """One who was not turned away waits before it comes; it is not forgotten meanwhile."""
@@ -138,8 +154,9 @@ class Door:
     def _refused(self, cause: str) -> float:
         """Counts a refusal; gives the seconds to wait."""
         self.refused[cause] += 1
+        self._turned_away = number = self._turned_away + 1
         # Not all at the same moment again.
-        return 1.0 + sum(self.refused.values()) % _WAITS_S
+        return 1.0 + number % _WAITS_S
 
     def close(self) -> None:
         """Looks no more."""
@@ -154,12 +171,13 @@ class Door:
             raise Overloaded("The gateway has more to do than it can. Try again later.", retry_after_s=wait_s)
 
     def _look(self) -> None:
-        now_s = self._time.now_s()
-        passed_s, left, throttle = now_s - self._looked_s, self._left, self._throttle
+        now_s, throttle = self._time.now_s(), self._throttle
+        passed_s, left = now_s - self._looked_s, self._left
         lag_s = max(passed_s - LOOK_EVERY_S, self._waited_s)
         self._left, self._waited_s = 0, 0.0
         throttle.observe(lag_s, passed_s, left)
         self._lag.observe(lag_s, now_s)
+        self._forget(now_s)
         if self._lag.is_standing and not throttle.is_on and self.inside + self._waiting >= FEW_CALLS:
             throttle.start()
         if self.inside or self._waiting or throttle.is_on:

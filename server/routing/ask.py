@@ -3,6 +3,7 @@
 Pure. Whoever reads the request builds an `Ask`; the decision is a function of it and of a `World`.
 """
 
+import math
 from datetime import date
 from typing import Final
 
@@ -31,14 +32,15 @@ QUALITY_NEEDED: Final = {
 _HIGHEST_TIER: Final = 5
 
 
-class Ask(Struct, frozen=True):
+class Ask(Struct, frozen=True, gc=False):
     """A request, as routing sees it.
 
     `model` is the model that it names, empty when the gateway is to choose; `wants_best` then asks for the highest
     quality tier. `prompt_tokens` is an estimate, `max_output_tokens` 0 when the request does not bound the answer.
     `allowed_models` is the key's allow-list, empty for all. `today` is the UTC day, looked at only when the
     gateway is to choose. `bond` is what the conversation is
-    known by; None for one that may go anywhere.
+    known by; None for one that may go anywhere. `most_tokens` is what `prompt_tokens` are at most, as far as that was
+    found out on the way.
     """
 
     model: str
@@ -52,6 +54,7 @@ class Ask(Struct, frozen=True):
     allowed_models: tuple[str, ...]
     today: date
     bond: Bond | None = None
+    most_tokens: float = math.inf
 
     @property
     def quality_needed(self) -> int | None:

@@ -8,18 +8,16 @@ from typing import Protocol
 from msgspec import Struct
 
 from server.chat.deployment import Candidate
-from server.chat.records import AttemptRecord
+from server.chat.records import AttemptRecord, OperationStart
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
+from server.providers.remaining import TOLD_BY
 
 Price = Callable[[str, str, Usage], int | None]
 """Provider, model and usage to nano-dollars; None when the model has no known price."""
 
 
 _MAX_VERSION_CHARS = 64
-
-VersionOf = Callable[[str, str], str]
-"""Provider and model to where the price comes from, with its version; empty for the usual source."""
 
 
 class Prices(Protocol):
@@ -34,11 +32,6 @@ class Prices(Protocol):
 
 PricesOf = Callable[[str], Awaitable[Prices]]
 """Workspace to its prices."""
-
-
-def usual_version(provider: str, model: str) -> str:
-    """Every price comes from the usual source."""
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +56,27 @@ class Attempt(Struct, eq=False):
 
     `began` is the stopwatch's time. `answered_s` is how long the upstream took for the whole answer, of a stream for
     the first content; None as long as there is neither. `was_in_vain`: what it took is only supposed, and nothing of it
-    reached the caller. `watcher` is told once that it has ended.
+    reached the caller. `watcher` is told once that it has ended; `place` is the call's among those that it has seen
+    begin, and `entered_s` when it began on the loop's clock.
     """
 
     number: int
     candidate: Candidate
     clock: Clock
     price: Price
-    version_of: VersionOf
+    prices: Prices | None
     started_at: datetime
     began: float
     is_stream: bool = False
+    watcher: "Watcher | None" = None
+    place: int = 0
+    entered_s: float = 0.0
     status: int | None = None
     first_token_ms: int | None = None
     answered_s: float | None = None
     usage: Usage | None = None
     was_in_vain: bool = False
     record: AttemptRecord | None = None
-    watcher: "Watcher | None" = None
 
     def elapsed_ms(self) -> int:
         """Whole milliseconds since the attempt began."""
@@ -95,13 +91,15 @@ class Attempt(Struct, eq=False):
     def saw_answer(self) -> None:
         """Notes that the upstream has done its part: what follows is ours."""
         if self.answered_s is None:
-            self.answered_s = self.clock.exact() - self.began
+            exact = self.clock.exact  # loaded first: a call of what a member holds is slow otherwise
+            self.answered_s = exact() - self.began
 
     def heard(self, status: int, headers: Mapping[str, str]) -> None:
         """Notes the head of the answer."""
         self.status = status
-        if self.watcher is not None:
-            self.watcher.heard(self, headers)
+        watcher = self.watcher
+        if watcher is not None and not TOLD_BY.isdisjoint(headers):
+            watcher.heard(self, headers)
 
     def cost_nanousd(self) -> int | None:
         """What the attempt's tokens cost; None without tokens or without a known price."""
@@ -110,19 +108,27 @@ class Attempt(Struct, eq=False):
             return None
         if record is not None and record.usage is usage:
             return record.cost_nanousd
-        return self.price(self.candidate.deployment.provider, self.candidate.model, usage)
+        price = self.price if self.prices is None else self.prices.cost_nanousd
+        return price(self.candidate.deployment.provider, self.candidate.model, usage)
 
     def end(self, outcome: str = "ok", detail: str = "") -> AttemptRecord:
         """Writes the record; a second call changes nothing."""
         record = self.record
         if record is not None:
             return record
-        took_s = self.clock.exact() - self.began
+        exact, price, prices = self.clock.exact, self.price, self.prices
+        took_s = exact() - self.began
         if self.answered_s is None:
             self.answered_s = took_s
-        deployment, model, usage = self.candidate.deployment, self.candidate.model, self.usage
+        candidate, usage, watcher = self.candidate, self.usage, self.watcher
+        deployment, model = candidate.deployment, candidate.model
         provider = deployment.provider
-        cost_nanousd = None if usage is None else self.price(provider, model, usage)
+        cost_nanousd, version = None, ""
+        if usage is not None:
+            if prices is None:
+                cost_nanousd = price(provider, model, usage)
+            elif (cost_nanousd := prices.cost_nanousd(provider, model, usage)) is not None:
+                version = prices.version_of(provider, model)
         # By place, because it runs for every request.
         record = self.record = AttemptRecord(
             self.number,
@@ -137,10 +143,10 @@ class Attempt(Struct, eq=False):
             usage,
             cost_nanousd,
             detail,
-            "" if cost_nanousd is None else self.version_of(provider, model),
+            version,
         )
-        if self.watcher is not None:
-            self.watcher.ended(self)
+        if watcher is not None:
+            watcher.ended(self)
         return record
 
     def fail(self, error: PerpetuoError, spent: Usage | None = None) -> AttemptRecord:
@@ -152,31 +158,39 @@ class Attempt(Struct, eq=False):
 
 
 class Watcher(Protocol):
-    """Watches one attempt."""
+    """Watches attempts; `begun` is how many have begun."""
+
+    begun: int
 
     def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
-        """The head of the answer has come."""
+        """The head of the answer has come, and says something of what the provider allows."""
 
     def ended(self, attempt: Attempt) -> None:
         """The attempt has ended, and left its record; told once."""
 
 
-Watch = Callable[[Attempt], Watcher]
-"""Told of every attempt that begins, to who watches it."""
+Watch = Callable[[Candidate], Watcher]
+"""Told who is asked of every attempt that begins, to who watches it."""
+
+
+class Owner(Protocol):
+    """Whose attempts they are."""
+
+    def start(self) -> OperationStart:
+        """What is known while the last attempt runs."""
 
 
 class Sums(Struct, frozen=True):
     """What the attempts of an operation came to, once all have ended.
 
-    `paid` is the last whose tokens are known, or reached the caller, and `used_tokens` are those of all such;
-    `cost_nanousd` is what these cost together, None when there are none or one has no known price. `upstream_s` is how
-    long upstreams took until they had answered or failed, `first_token_ms` how long the last to which content came took
-    to that. `price_version` is where the prices come from, several by commas, cut short.
+    `paid` is the last whose tokens are known, or reached the caller; `cost_nanousd` is what all such cost together,
+    None when there are none or one has no known price. `upstream_s` is how long upstreams took until they had answered
+    or failed, `first_token_ms` how long the last to which content came took to that. `price_version` is where the
+    prices come from, several by commas, cut short.
     """
 
     records: tuple[AttemptRecord, ...] = ()
     paid: Attempt | None = None
-    used_tokens: int = 0
     cost_nanousd: int | None = None
     upstream_s: float = 0.0
     first_token_ms: int | None = None
@@ -187,42 +201,50 @@ class Trace(Struct, eq=False):
     """The attempts of one operation, in order.
 
     `waited_s` is what it was held back on purpose, in seconds. `told` is whose failure the caller was told of, if all
-    failed. `on_begin` is called when an attempt has begun, after `watch`.
+    failed. `prices` hold instead of `price` where they are known. `keep` takes what the `owner` knows when an attempt
+    has begun, before anybody is asked, should the process end before the request does.
     """
 
     clock: Clock
     price: Price
     is_stream: bool = False
-    watch: "Watch | None" = None
+    watch: Watch | None = None
+    keep: Callable[[OperationStart], None] | None = None
     attempts: list[Attempt] = []
     waited_s: float = 0.0
     told: Candidate | None = None
-    version_of: VersionOf = usual_version
-    on_begin: Callable[[], None] | None = None
+    prices: Prices | None = None
+    owner: Owner | None = None
 
     def use(self, prices: Prices) -> None:
         """Prices the attempts that begin from now on."""
-        self.price = prices.cost_nanousd
-        self.version_of = prices.version_of
+        self.prices = prices
+
+    def price_of(self, provider: str, model: str, usage: Usage) -> int | None:
+        """What tokens cost now; None when the model has no known price."""
+        return (self.price if self.prices is None else self.prices.cost_nanousd)(provider, model, usage)
 
     def begin(self, candidate: Candidate) -> Attempt:
         """A new attempt, which is counted even if it never connects."""
-        clock, attempts = self.clock, self.attempts
+        clock, attempts, owner, watch, keep = self.clock, self.attempts, self.owner, self.watch, self.keep
+        now, exact, monotonic = clock.now, clock.exact, clock.monotonic
+        watcher = None if watch is None else watch(candidate)
         attempt = Attempt(
             len(attempts) + 1,
             candidate,
             clock,
             self.price,
-            self.version_of,
-            clock.now(),
-            clock.exact(),
+            self.prices,
+            now(),
+            exact(),
             self.is_stream,
+            watcher,
+            0 if watcher is None else watcher.begun,
+            monotonic(),
         )
         attempts.append(attempt)
-        if self.watch is not None:
-            attempt.watcher = self.watch(attempt)
-        if self.on_begin is not None:
-            self.on_begin()
+        if owner is not None and keep is not None:
+            keep(owner.start())
         return attempt
 
     def cost_nanousd(self) -> int | None:
@@ -245,38 +267,37 @@ class Trace(Struct, eq=False):
         """Whether there are tokens that are known of an attempt, or reached the caller."""
         return any(attempt.usage is not None and not attempt.was_in_vain for attempt in self.attempts)
 
+    def used_tokens(self) -> int:
+        """The tokens of all such attempts."""
+        usages = [attempt.usage for attempt in self.attempts if not attempt.was_in_vain]
+        return sum(usage.total_tokens for usage in usages if usage is not None)
+
     def close(self, left_for: str = "CLIENT_GONE") -> Sums:
         """Adds all attempts up, in one go; one that still runs was given up for the reason `left_for`."""
-        if len(self.attempts) == 1:
-            return self._close_only(self.attempts[0], left_for)
-        records, upstream_s, paid, used_tokens, first_token_ms, versions = [], 0.0, None, 0, None, ""
-        for attempt in self.attempts:
-            record, usage = attempt.record, attempt.usage
-            if record is None:
-                record = attempt.end(left_for)
+        attempts = self.attempts
+        if len(attempts) == 1:
+            # Written out, because it is so of most operations.
+            attempt = attempts[0]
+            usage, record = attempt.usage, attempt.record or attempt.end(left_for)
+            version = record.price_version
+            if len(version) > _MAX_VERSION_CHARS:
+                version = version[:_MAX_VERSION_CHARS]
+            if usage is not None and record.usage is usage and not attempt.was_in_vain:
+                upstream_s, first_token_ms = attempt.answered_s or 0.0, record.first_token_ms
+                return Sums((record,), attempt, record.cost_nanousd, upstream_s, first_token_ms, version)
+        records, upstream_s, paid, first_token_ms, versions = [], 0.0, None, None, ""
+        for attempt in attempts:
+            record = attempt.record or attempt.end(left_for)
             records.append(record)
             upstream_s += attempt.answered_s or 0.0
-            if usage is not None and not attempt.was_in_vain:
+            if attempt.usage is not None and not attempt.was_in_vain:
                 paid = attempt
-                used_tokens += usage.total_tokens
             if record.first_token_ms is not None:
                 first_token_ms = record.first_token_ms
             if record.price_version:
                 versions = _with_version(versions, record.price_version)
         cost_nanousd = None if paid is None else self.cost_nanousd()
-        version = versions[:_MAX_VERSION_CHARS]
-        return Sums(tuple(records), paid, used_tokens, cost_nanousd, upstream_s, first_token_ms, version)
-
-    def _close_only(self, attempt: Attempt, left_for: str) -> Sums:
-        """The same of one attempt, as most operations have."""
-        record, usage = attempt.record, attempt.usage
-        if record is None:
-            record = attempt.end(left_for)
-        upstream_s, version = attempt.answered_s or 0.0, record.price_version[:_MAX_VERSION_CHARS]
-        if usage is None or attempt.was_in_vain:
-            return Sums((record,), None, 0, None, upstream_s, record.first_token_ms, version)
-        cost_nanousd = record.cost_nanousd if record.usage is usage else attempt.cost_nanousd()
-        return Sums((record,), attempt, usage.total_tokens, cost_nanousd, upstream_s, record.first_token_ms, version)
+        return Sums(tuple(records), paid, cost_nanousd, upstream_s, first_token_ms, versions[:_MAX_VERSION_CHARS])
 
 
 def _with_version(versions: str, version: str) -> str:

@@ -5,6 +5,7 @@ The rules are data, see `task_words`; thresholds were set on labelled prompts, w
 `python -m tests.bench.complexity` prints.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from enum import Enum
 from operator import itemgetter
@@ -78,6 +79,13 @@ _PROMPT_TOKENS: Final = ((6000, 3), (1500, 2), (150, 1))
 _ASKED_CHARACTERS: Final = ((300, 3), (80, 2))
 _TURNS: Final = ((12, 2), (6, 1))
 _TOOLS: Final = ((8, 2), (3, 1))
+MANY_TURNS: Final = _TURNS[-1][0]
+"""Fewer turns give no points."""
+ASKED_LEAST: Final = tuple([least for least, _ in reversed(_ASKED_CHARACTERS)])
+ASKED_POINTS: Final = (0, *[points for _, points in reversed(_ASKED_CHARACTERS)])
+"""The points of a question by how many of these lengths, in characters, it reaches."""
+_PROMPT_LEAST: Final = tuple([least for least, _ in reversed(_PROMPT_TOKENS)])
+_PROMPT_POINTS: Final = (0, *[points for _, points in reversed(_PROMPT_TOKENS)])
 _CODE_POINTS: Final = 2
 _MOST_WITHOUT_RIGOUR: Final = 8
 """Length, depth and tools alone never make an expert's question of one."""
@@ -99,8 +107,8 @@ _BEGINNINGS: Final = frozenset(_BY_BEGINNING)
 
 def judge(features: Features) -> Judgement:
     """The class of a conversation with its points. The same features always give the same answer."""
-    score, words, has_rigour = _weighed(features)
-    score += _from_table(int(features.prompt_tokens), _PROMPT_TOKENS)
+    score, words, has_rigour = _weighed(features.text)
+    score += _measured(features) + _from_table(int(features.prompt_tokens), _PROMPT_TOKENS)
     if not has_rigour:
         score = min(score, _MOST_WITHOUT_RIGOUR)
     return Judgement(_level(score, has_rigour), score, features, words)
@@ -108,18 +116,26 @@ def judge(features: Features) -> Judgement:
 
 def classify(features: Features) -> Complexity:
     """The class of a conversation: that of `judge`. Tokens are not counted where their bounds tell enough."""
-    text = features.text
-    if text.isascii():
-        if not is_marked(text):
-            score = _measured(features)
-            level = _UNMARKED[score]
-            if level is _UNMARKED[score + _from_table(most_of(features.prompt_tokens), _PROMPT_TOKENS)]:
-                return level  # as most are: nothing in it names a task, and its length makes no difference
-        score, has_rigour = _scanned(features)
-    else:
-        score, _, has_rigour = _weighed(features)
-    tokens, level = features.prompt_tokens, _level(score, has_rigour)
-    highest = _level(score + _from_table(most_of(tokens), _PROMPT_TOKENS), has_rigour)
+    tokens = features.prompt_tokens
+    return class_of(features.text, _measured(features), tokens, most_of(tokens))
+
+
+def class_of(text: str, score: int, tokens: Tokens, most_tokens: float) -> Complexity:
+    """The same: `score` are the points of what is measured, but for the prompt's length.
+
+    `tokens` is the whole prompt's number, which is at most `most_tokens`.
+    """
+    has_rigour = False
+    if not text.isascii():
+        more, _, has_rigour = _weighed(text)
+        score += more
+    elif is_marked(text):
+        more, has_rigour = _scanned(text)
+        score += more
+    elif (level := _UNMARKED[score]) is _UNMARKED[score + _PROMPT_POINTS[bisect_right(_PROMPT_LEAST, most_tokens)]]:
+        return level  # as most are: nothing in it names a task, and its length makes no difference
+    level = _level(score, has_rigour)
+    highest = _level(score + _from_table(most_tokens, _PROMPT_TOKENS), has_rigour)
     for least, given in reversed(_PROMPT_TOKENS):
         if level is highest:
             break
@@ -145,26 +161,25 @@ _UNMARKED: Final = tuple([_level(score, False) for score in range(_MOST_WITHOUT_
 """The classes by points of texts that name no task and hold no code."""
 
 
-def _scanned(features: Features) -> tuple[int, bool]:
-    """What `_weighed` says of an ASCII text, as far as the class hangs on it.
+def _scanned(text: str) -> tuple[int, bool]:
+    """What `_weighed` says of an ASCII text in which something is marked, as far as the class hangs on it.
 
     Of a task only whether a word of it stands there counts: further words give points to none whose first word does not
     give the highest class that it can come to.
     """
-    score, has_rigour, text = _measured(features), False, features.text
-    if is_marked(text):
-        for task, stands_in in SCANS:
-            if stands_in(text):
-                score += task.first
-                has_rigour = has_rigour or task is RIGOUR
-        if has_code(text):
-            score += _CODE_POINTS
+    score, has_rigour = 0, False
+    for task, stands_in in SCANS:
+        if stands_in(text):
+            score += task.first
+            has_rigour = has_rigour or task is RIGOUR
+    if has_code(text):
+        score += _CODE_POINTS
     return score, has_rigour
 
 
-def _weighed(features: Features) -> tuple[int, frozenset[str], bool]:
-    """All points but those for the prompt's length, the words that name a task, and whether they demand rigour."""
-    score, text = _measured(features), features.text
+def _weighed(text: str) -> tuple[int, frozenset[str], bool]:
+    """The points for what a text says, the words in it that name a task, and whether they demand rigour."""
+    score = 0
     # A space before a word stands for its beginning.
     words = _words_in(" " + text.lower().replace("\n", " "))
     has_rigour = False

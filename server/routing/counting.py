@@ -3,15 +3,21 @@
 What a provider said of the prompt when a stream began is kept when the stream never ends; only the rest is estimated.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from server.chat.calibration import Calibration, Kind
 from server.chat.deployment import Candidate
 from server.chat.estimate import estimate_answer_tokens
-from server.chat.prompt_tokens import Tokens, is_long
+from server.chat.prompt_tokens import Tokens
 from server.chat.usage import Usage
 from server.providers.dialect import Answer
 from server.routing.tail import StreamTail
+
+# Looking a member up in its enumeration takes longer than looking up a name.
+_ANSWER: Final = Kind.ANSWER
+_STREAM: Final = Kind.STREAM
 
 
 def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answer, prompt_tokens: Tokens) -> Usage:
@@ -19,11 +25,11 @@ def usage_of_answer(calibration: Calibration, candidate: Candidate, answer: Answ
     reported = answer.facts.usage
     if reported is None:
         written_tokens = estimate_answer_tokens(answer.body)
-        return _estimate(calibration, candidate, Kind.ANSWER, prompt_tokens, written_tokens)
+        return _estimate(calibration, candidate, _ANSWER, prompt_tokens, written_tokens)
     provider, model = candidate.deployment.provider, candidate.model
-    if calibration.is_due(provider, model, Kind.ANSWER, is_long=is_long(prompt_tokens)):
+    if calibration.is_due(provider, model, _ANSWER, prompt_tokens):
         written_tokens = estimate_answer_tokens(answer.body)
-        _learn(calibration, candidate, Kind.ANSWER, (int(prompt_tokens), written_tokens), reported)
+        calibration.learn_call(provider, model, _ANSWER, (int(prompt_tokens), written_tokens), reported)
     return reported
 
 
@@ -35,12 +41,13 @@ def usage_of_stream(
     `learns` is true for one reader of a stream and no more.
     """
     if tail.usage is None:
-        made = _estimate(calibration, candidate, Kind.STREAM, prompt_tokens, tail.estimated_tokens)
+        made = _estimate(calibration, candidate, _STREAM, prompt_tokens, tail.estimated_tokens)
         begun = tail.begun
         return made if begun is None else replace(begun, output_tokens=made.output_tokens, is_estimated=True)
     provider, model = candidate.deployment.provider, candidate.model
-    if learns and calibration.is_due(provider, model, Kind.STREAM, is_long=is_long(prompt_tokens)):
-        _learn(calibration, candidate, Kind.STREAM, (int(prompt_tokens), tail.estimated_tokens), tail.usage)
+    if learns and calibration.is_due(provider, model, _STREAM, prompt_tokens):
+        estimated_tokens = int(prompt_tokens), tail.estimated_tokens
+        calibration.learn_call(provider, model, _STREAM, estimated_tokens, tail.usage)
     return tail.usage
 
 
@@ -53,11 +60,3 @@ def _estimate(
         output_tokens=calibration.corrected(provider, model, kind, written_tokens),
         is_estimated=True,
     )
-
-
-def _learn(
-    calibration: Calibration, candidate: Candidate, kind: Kind, estimated: tuple[int, int], reported: Usage
-) -> None:
-    provider, model = candidate.deployment.provider, candidate.model
-    calibration.learn(provider, model, Kind.PROMPT, estimated[0], reported.prompt_tokens)
-    calibration.learn(provider, model, kind, estimated[1], reported.completion_tokens)

@@ -3,11 +3,13 @@
 Pure, and linear in the number of messages and in the last user message.
 """
 
+from bisect import bisect_right
+
 from msgspec import UNSET, Struct
 
 from server.chat.prompt_tokens import Tokens
 from server.chat.view import ChatView, Message
-from server.routing.complexity import Features
+from server.routing.complexity import ASKED_LEAST, ASKED_POINTS, MANY_TURNS, Complexity, Features, class_of, classify
 
 # What is asked for mostly stands at an end of a message, and what is between them costs time to read.
 _HEAD_CHARACTERS = 700
@@ -16,7 +18,7 @@ _SYSTEM = frozenset({"system", "developer"})
 _LONGEST = _HEAD_CHARACTERS + _TAIL_CHARACTERS
 
 
-class Needs(Struct, frozen=True):
+class Needs(Struct, frozen=True, gc=False):
     """What a model must be able to do for a request. `output_tokens` is the longest answer asked for, 0 for any.
 
     `form` is the form that its provider must speak, empty for chat completions; `what` of it, and at which `param`, is
@@ -56,6 +58,21 @@ def features_of(view: ChatView, prompt_tokens: Tokens) -> Features:
     return Features(text, prompt_tokens, turns, len(tools) if isinstance(tools, list) else 0)
 
 
+def class_of_view(view: ChatView, prompt_tokens: Tokens, most_tokens: float) -> Complexity:
+    """The class of a conversation: what `classify` says of its features, found in fewer steps.
+
+    `most_tokens` is what `prompt_tokens` are at most.
+    """
+    messages = view.messages
+    last = messages[-1]
+    text = last.content
+    if text.__class__ is str and last.role == "user" and view.tools is UNSET and len(messages) < MANY_TURNS:
+        if len(text) > _LONGEST:
+            text = _ends(text)
+        return class_of(text, ASKED_POINTS[bisect_right(ASKED_LEAST, len(text))], prompt_tokens, most_tokens)
+    return classify(features_of(view, prompt_tokens))
+
+
 def needs_of(view: ChatView) -> Needs:
     """What a model must be able to do."""
     images = audio = False
@@ -76,7 +93,7 @@ def plain_needs_of(view: ChatView) -> Needs:
     one, other = view.max_tokens, view.max_completion_tokens
     if one is UNSET and other is UNSET:
         return _NOTHING_SPECIAL
-    output_tokens = one if other is UNSET and isinstance(one, int) else _least(one, other)
+    output_tokens = one if other is UNSET and one.__class__ is int else _least(one, other)
     return Needs(False, False, False, output_tokens) if output_tokens else _NOTHING_SPECIAL
 
 

@@ -194,6 +194,8 @@ def _inability(ask: Ask, facts: Model) -> tuple[Filter, str] | None:
 
 
 def _fits(ask: Ask, facts: Model) -> bool:
+    if ask.most_tokens + ask.needs.output_tokens <= facts.context_window_tokens:
+        return bool(ask.model) or ask.needs.output_tokens <= facts.max_output_tokens
     if ask.model:
         return ask.prompt_tokens <= _CERTAINLY * facts.context_window_tokens
     output_tokens = ask.needs.output_tokens

@@ -30,6 +30,7 @@ class Measured:
 
 
 NOTHING: Final = Measured()
+_OK: Final = "ok"
 
 
 class _Series:
@@ -41,15 +42,6 @@ class _Series:
         self.failures = 0.0
         self.answers = 0.0
         self.latency_sum_ms = 0.0
-
-    def decay(self, now_s: float, half_life_s: float) -> None:
-        passed_s = now_s - self.at_s
-        factor = 0.5 ** (passed_s / half_life_s) if passed_s > 0.0 else 1.0
-        self.at_s = now_s
-        self.calls *= factor
-        self.failures *= factor
-        self.answers *= factor
-        self.latency_sum_ms *= factor
 
 
 class Measurements:
@@ -64,17 +56,21 @@ class Measurements:
         """Takes what attempts came to. `now_s` is any steady clock's, in seconds."""
         # Written out, because it runs for every request.
         for attempt in attempts:
-            is_failure = attempt.outcome != "ok"
-            if is_failure and not blames_provider(attempt.outcome):
+            if attempt.outcome != _OK and not blames_provider(attempt.outcome):
                 continue
             key = attempt.provider_id, attempt.model, is_stream
             series = self._series.get(key)
             if series is None:
                 series = self._new(key, now_s)
-            elif series.at_s != now_s:  # the loop's clock stands still while it goes on with what has come
-                series.decay(now_s, self._half_life_s)
+            elif series.at_s < now_s:  # the loop's clock stands still while it goes on with what has come
+                factor = 0.5 ** ((now_s - series.at_s) / self._half_life_s)
+                series.at_s = now_s
+                series.calls *= factor
+                series.failures *= factor
+                series.answers *= factor
+                series.latency_sum_ms *= factor
             series.calls += 1.0
-            if is_failure:
+            if attempt.outcome != _OK:
                 series.failures += 1.0
                 continue
             latency_ms = attempt.first_token_ms if is_stream else attempt.latency_ms

@@ -1,6 +1,7 @@
 """One client request while it runs, and the record that it leaves when it is settled."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from msgspec import Struct, structs
 
@@ -20,6 +21,11 @@ from server.routing.sticky import Bond
 
 _NANO = 1_000_000_000
 _NO_SUMS = Sums()
+_MODEL_CHARS: Final = 200
+_ATTEMPTS: Final = "x-perpetuo-attempts"
+_ONCE: Final = (_ATTEMPTS, "1")
+_LATE: Final = DeadlineExceeded.reason
+_LEFT: Final = ClientGone.reason
 
 
 class Operation(Struct, eq=False):
@@ -38,6 +44,7 @@ class Operation(Struct, eq=False):
     trace: Trace
     is_stream: bool
     began: float = 0.0
+    content_policy: ContentPolicy = "metadata"
     model_requested: str = ""
     strategy: str = "default"
     complexity: Complexity = Complexity.SIMPLE
@@ -52,7 +59,6 @@ class Operation(Struct, eq=False):
     is_committed: bool = False
     is_cache_hit: bool = False
     grant: Grant | None = None
-    content_policy: ContentPolicy = "metadata"
     content: Content | None = None
     is_settled: bool = False
     answered_at: float | None = None
@@ -82,18 +88,16 @@ class Operation(Struct, eq=False):
         if not self.is_committed:
             self.status = error.http_status
 
-    def latency_ms(self) -> int:
-        """Whole milliseconds since the request arrived."""
-        return round((self.trace.clock.monotonic() - self.call.received_at) * 1000)
-
     def overhead_s(self) -> float | None:
         """What the gateway itself took until there was something to send, in seconds; None if there was nothing.
 
         Known once it has its record.
         """
-        if self.answered_at is None:
+        answered_at = self.answered_at
+        if answered_at is None:
             return None
-        return max(self.answered_at - self.began - self.sums.upstream_s - self.trace.waited_s, 0.0)
+        overhead_s = answered_at - self.began - self.sums.upstream_s - self.trace.waited_s
+        return overhead_s if overhead_s > 0.0 else 0.0
 
     def cost_nanousd(self) -> int | None:
         """What the request's own upstream calls cost; 0 for an answer that was made for another, None if not known."""
@@ -105,35 +109,41 @@ class Operation(Struct, eq=False):
         """What an answer that was made for another request would have cost; None if this one was not."""
         if not self.is_cache_hit or self.served is None or self.usage is None:
             return None
-        return self.trace.price(self.served.deployment.provider, self.served.model, self.usage)
+        return self.trace.price_of(self.served.deployment.provider, self.served.model, self.usage)
 
     def headers(self) -> list[tuple[str, str]]:
         """How the answer was got, or was not, as metadata: the number of upstream calls, and the provider.
 
         The provider is the one that answered, or whose failure is told. Nothing if nobody was asked.
         """
-        attempts, told = self.trace.attempts, self.served or self.trace.told
-        if told is None and not attempts:
-            return []
-        provider = (told or attempts[-1].candidate).deployment.provider
-        return [("x-perpetuo-attempts", str(len(attempts))), ("x-perpetuo-provider", provider)]
+        trace = self.trace
+        attempts, told = trace.attempts, self.served or trace.told
+        count = len(attempts)
+        if told is None:
+            if not count:
+                return []
+            told = attempts[-1].candidate
+        return [_ONCE if count == 1 else (_ATTEMPTS, str(count)), ("x-perpetuo-provider", told.deployment.provider)]
 
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
         served = self.served
         assert served is not None
-        cost_nanousd = self.cost_nanousd()
+        # Written out, because it runs for every request.
+        trace, call = self.trace, self.call
+        monotonic = trace.clock.monotonic
+        cost_nanousd = self.cost_nanousd() if self.is_cache_hit else trace.cost_nanousd()
         metadata = GatewayMetadata(
             served.model,
             self.complexity._value_,
             None if cost_nanousd is None else cost_nanousd / _NANO,
-            self.latency_ms(),
+            round((monotonic() - call.received_at) * 1000),
             self.is_cache_hit,
             served.deployment.provider,
-            self.call.request_id,
+            call.request_id,
             self.strategy,
-            len(self.trace.attempts),
-            list(self.notes),
+            len(trace.attempts),
+            self.notes,
         )
         if not self.similar_to:
             return metadata
@@ -147,7 +157,7 @@ class Operation(Struct, eq=False):
         last = attempts[-1] if attempts else None
         candidate = self.served if last is None else last.candidate
         deployment = None if candidate is None else candidate.deployment
-        call, principal = self.call, self.call.principal
+        call, principal, asked = self.call, self.call.principal, self.model_requested
         start = OperationStart(
             call.request_id,
             principal.workspace_id,
@@ -155,7 +165,7 @@ class Operation(Struct, eq=False):
             principal.key_id,
             call.surface,
             call.client_request_id,
-            self.model_requested[:200],
+            asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
             self.strategy,
             self.complexity._value_,
             self.is_stream,
@@ -176,13 +186,14 @@ class Operation(Struct, eq=False):
 
         A caller who left before its answer came pays for what the answer took, and so it is recorded.
         """
-        is_late = self.outcome == DeadlineExceeded.reason
-        sums = self.sums = self.trace.close(self.outcome if is_late else ClientGone.reason)
+        trace, outcome, is_cache_hit = self.trace, self.outcome, self.is_cache_hit
+        sums = self.sums = trace.close(_LATE if outcome == _LATE else _LEFT)
         paid, served, usage = sums.paid, self.served, self.usage
         if paid is not None:
             served, usage = served or paid.candidate, usage or paid.usage
         deployment = None if served is None else served.deployment
-        call, principal = self.call, self.call.principal
+        call, clock, asked = self.call, trace.clock, self.model_requested
+        principal, now, monotonic = call.principal, clock.now, clock.monotonic
         # By place, because it runs for every request.
         return OperationRecord(
             call.request_id,
@@ -191,23 +202,23 @@ class Operation(Struct, eq=False):
             principal.key_id,
             call.surface,
             call.client_request_id,
-            self.model_requested[:200],
+            asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
             "" if served is None else served.model,
             "" if deployment is None else deployment.provider,
             "" if deployment is None else deployment.provider_id,
             self.strategy,
             self.complexity._value_,
             self.is_stream,
-            self.is_cache_hit,
+            is_cache_hit,
             self.status,
-            self.outcome,
+            outcome,
             usage,
-            0 if self.is_cache_hit and paid is None else sums.cost_nanousd,
-            self.latency_ms(),
+            0 if is_cache_hit and paid is None else sums.cost_nanousd,
+            round((monotonic() - call.received_at) * 1000),
             sums.first_token_ms,
-            self.trace.clock.now(),
+            now(),
             tuple(self.notes),
             sums.records,
-            self.saved_nanousd() if self.is_cache_hit else None,
+            self.saved_nanousd() if is_cache_hit else None,
             sums.price_version,
         )

@@ -15,21 +15,21 @@ from msgspec.structs import replace
 from server.chat.deployment import Candidate, Deployment
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
-from server.chat.prompt_tokens import PromptTokens
+from server.chat.prompt_tokens import MOST_PER_BYTE, PromptTokens
 from server.chat.records import AttemptRecord
 from server.chat.request import ChatRequest
 from server.chat.view import GatewayKnobs
-from server.routing.ask import Ask, wish_of
+from server.routing.ask import AUTO, Ask, wish_of
 from server.routing.attempt import Clock
 from server.routing.candidates import FactsOf
-from server.routing.complexity import Complexity, Judgement, classify, judge
+from server.routing.complexity import Complexity, Judgement, judge
 from server.routing.decision import Decision, decide
-from server.routing.features import Needs, features_of, needs_of, plain_needs_of
+from server.routing.features import Needs, class_of_view, features_of, needs_of, plain_needs_of
 from server.routing.filters import is_able
 from server.routing.known import Known, KnownOf, nothing_known
 from server.routing.measured import Measured, Measurements
 from server.routing.plan import Plans, Resting
-from server.routing.sticky import Bond, Home, Homes, bond_of
+from server.routing.sticky import LEAST_TOKENS, Bond, Home, Homes, bond_of
 from server.routing.world import (
     Draw,
     IsFull,
@@ -132,32 +132,42 @@ class Router:
         again, so that what is worked out of it is remembered.
         """
         policy = policy or await self._sources.policy_of(call.principal.workspace_id)
-        return self.asked(request, knobs, call, policy, is_repeatable=is_repeatable)
+        return Asked(request, self.ask(request, knobs, call, policy, is_repeatable=is_repeatable), policy)
 
-    def asked(
+    def ask(
         self, request: ChatRequest, knobs: GatewayKnobs, call: Call, policy: RoutingPolicy, *, is_repeatable: bool
-    ) -> Asked:
-        """The same as `read` for who has the policy."""
-        wish = wish_of(request.model, knobs.strategy, policy.strategy)
+    ) -> Ask:
+        """What `read` finds out, for who has the policy."""
+        view = request.view
+        model, wants_best, strategy = view.model or "", False, knobs.strategy or policy.strategy
+        if not model or model[:_AUTO_CHARS] == AUTO:
+            wish = wish_of(model, knobs.strategy, policy.strategy)
+            model, wants_best, strategy = wish.model, wish.wants_best, wish.strategy
+        principal, native = call.principal, request.native
         known = self._weighed.get(_key_of(request)) if is_repeatable else None
         prompt_tokens = PromptTokens(request, None if known is None else known[0])
-        complexity = classify(features_of(request.view, prompt_tokens)) if known is None else known[1]
+        most_tokens = len(request.body) * MOST_PER_BYTE if request.is_plain else int(prompt_tokens)
+        complexity = class_of_view(view, prompt_tokens, most_tokens) if known is None else known[1]
+        bond = None
+        if most_tokens >= LEAST_TOKENS or view.prompt_cache_key:
+            bond = bond_of(request, principal.workspace_id, prompt_tokens)
         ask = Ask(
-            wish.model,
-            wish.wants_best,
-            wish.strategy,
+            model,
+            wants_best,
+            strategy,
             policy.weights,
             complexity,
             prompt_tokens,
-            _needs_of(request),
+            plain_needs_of(view) if request.is_plain and (native is None or not native.needs) else _needs_of(request),
             request.is_stream,
-            call.principal.allowed_models,
-            _ANY_DAY if wish.model else self._sources.clock.now().date(),
-            bond_of(request, call.principal.workspace_id, prompt_tokens),
+            principal.allowed_models,
+            _ANY_DAY if model else self._sources.clock.now().date(),
+            bond,
+            most_tokens,
         )
         if is_repeatable and known is None:
             self._remember(request, ask)
-        return Asked(request, ask, policy)
+        return ask
 
     def _remember(self, request: ChatRequest, ask: Ask) -> None:
         """Keeps what was worked out of a body; what was worked out longest ago is forgotten first."""
@@ -176,18 +186,17 @@ class Router:
         known = self._sources.known_of(workspace_id)
         return await self._sources.deployments_of(workspace_id) if known is None else known.deployments
 
-    def candidates(self, ask: Ask, known: Known | None) -> Sequence[Candidate] | None:
-        """Who is asked, in that order: those of the decision; None where something has to be loaded for it first.
+    def candidates(self, ask: Ask, known: Known) -> Sequence[Candidate]:
+        """Who is asked, in that order: those of the decision.
 
         `known` is what is known of the workspace right now. Raises the decision's error when there is none.
         """
-        if known is None:
-            return None
         plan = known.plans.get((ask.model, ask.allowed_models, ask.needs.form))
         # With but one that can be asked there is nothing to weigh.
-        if plan is not None and ask.model and (option := plan.alone) is not None and is_able(ask, option):
-            sources = self._sources
-            if sources.rests_at(option.candidate, sources.clock.monotonic()) is None:
+        if plan is not None and ask.model and (option := plan.alone) is not None:
+            can_be_asked = option.facts is None or is_able(ask, option)
+            rests_at, monotonic = self._sources.rests_at, self._sources.clock.monotonic
+            if can_be_asked and rests_at(option.candidate, monotonic()) is None:
                 return (option.candidate,)
         return decide(ask, self._world(known.deployments, known.prices.blended_nanousd, known.plans)).candidates
 
@@ -229,7 +238,8 @@ class Router:
 
     def note(self, attempts: Sequence[AttemptRecord], *, is_stream: bool, bond: Bond | None = None) -> None:
         """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
-        now_s = self._sources.clock.monotonic()
+        monotonic = self._sources.clock.monotonic  # loaded first: a call of what a member holds is slow otherwise
+        now_s = monotonic()
         self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
         if bond is None:
             return
@@ -239,6 +249,7 @@ class Router:
                 return
 
 
+_AUTO_CHARS: Final = len(AUTO)
 _ANY_DAY: Final = date.min
 """For requests that name their model: whether it is still served is not looked at."""
 
@@ -248,8 +259,7 @@ def _key_of(request: ChatRequest) -> tuple[int, int]:
 
 
 def _needs_of(request: ChatRequest) -> Needs:
-    native = request.native
-    needs = plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
+    native, needs = request.native, needs_of(request.view)
     if native is not None and native.needs:
         return replace(needs, form=native.face, what=native.needs, param=native.needs_param)
     return needs

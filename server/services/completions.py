@@ -26,8 +26,8 @@ class CompletionsServicer(completions_pb2_grpc.CompletionsServiceServicer):
         self.raw_forms = {"CreateRawChatCompletion": self._serve_raw}
         self.raw_streams = {"StreamRawChatCompletion": self._stream_raw}
 
-    def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes]:
-        return self._pipeline.complete(self._calls.begun(info), body)
+    def _serve_raw(self, info: CallInfo, body: bytes) -> Awaitable[bytes] | bytes:
+        return self._pipeline.serve(self._calls.begun(info), body)
 
     def _stream_raw(self, info: CallInfo, body: bytes, push: Push) -> AsyncGenerator[list[bytes], None]:
         return self._pipeline.stream(self._calls.begun(info, "", push), body)

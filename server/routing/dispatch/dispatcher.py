@@ -8,32 +8,31 @@ told to the health of the upstreams, which says whom to leave alone.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
+from types import coroutine
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
-from server.chat.request import ChatRequest
-from server.chat.wire import Transport, WireResponse
-from server.errors import DeadlineExceeded, PerpetuoError, UpstreamBadResponse
-from server.providers.dialect import Answer, Dialect
+from server.chat.wire import Coming, Transport
+from server.errors import DeadlineExceeded, PerpetuoError
 from server.routing.attempt import Attempt
 from server.routing.course import LEAST_TIME_S, Chance, Course, Draw, Step
-from server.routing.dispatch.buffered import hold_whole
+from server.routing.dispatch.calling import Caller, DialectOf, Served, at_once
 from server.routing.dispatch.continued import ContinuedStream, PrefillOf, Ways
 from server.routing.dispatch.errand import Errand
-from server.routing.dispatch.folded import fold, is_declared_stream
 from server.routing.dispatch.hedge import Runners, race
-from server.routing.dispatch.live import LiveStream, gate_for
+from server.routing.dispatch.live import LiveStream
 from server.routing.dispatch.pace import Hedging
 from server.routing.dispatch.run import Call, Run
 from server.routing.dispatch.sending import Sending
 from server.routing.failure import FailureClass, classify
 from server.routing.filters import rejected_as_resting
 from server.routing.health import Health
+from server.routing.health.visit import Visit
 from server.routing.nobody import nobody_awake
 from server.routing.patience import Patience
 from server.routing.plan import Rejected
@@ -44,16 +43,12 @@ from server.upstream.pictures import Fetch
 
 T = TypeVar("T", bound="Found")
 
-DialectOf = Callable[[str, ChatRequest], Dialect]
-"""The dialect that serves a request at a provider."""
-
 Ask: TypeAlias = Callable[[Errand, Step, Attempt], Awaitable[T]]
 """Makes one call."""
 
 Flag = Callable[[str, str], None]
 """Provider entry id and reason: the entry's own credential or account was refused."""
 
-_PAGE: Final = "html"
 _MOST_STREAM_ONLY: Final = 1024
 _log: Final = logging.getLogger(__name__)
 
@@ -94,13 +89,6 @@ class Found(Protocol):
         """The call."""
 
 
-class Served(Struct, frozen=True):
-    """An answer, and the attempt that brought it."""
-
-    attempt: Attempt
-    answer: Answer
-
-
 class Dispatcher:
     """Sends requests to upstreams."""
 
@@ -113,35 +101,67 @@ class Dispatcher:
         surroundings: Surroundings | None = None,
     ) -> None:
         around = surroundings or Surroundings()
-        self._dialect_of = dialect_of
         self._flag = flag
         self._model_of = around.model_of
         self._prefill_of = around.prefill_of
         self._health = around.health
         self._hedging = around.hedging
-        self._sending = Sending(transport, patience, around.model_of, around.prefill_of, around.fetch)
+        sending = Sending(transport, patience, around.model_of, around.prefill_of, around.fetch)
+        self._caller = Caller(sending, dialect_of, self._broke)
         # Models of entries that have said that they answer only in streams.
         self._stream_only: set[tuple[str, str]] = set()
         self._chance = Chance(around.draw, self._window_of, around.health.may_repeat)
 
-    def complete(self, errand: Errand) -> Coroutine[Any, Any, Served]:
-        """The first answer that a candidate gives in one piece. Raises the verdict over all failures."""
-        return self._go(errand, self._ask)
+    @coroutine
+    def complete(self, errand: Errand) -> Generator[Any, None, Served]:
+        """The first answer that a candidate gives in one piece. Raises the verdict over all failures.
+
+        It does what `_go` with `Caller.ask` does, without coroutines of its own while it waits for the usual answer: of
+        each that waits another has to be woken first.
+        """
+        candidate, now, caller = errand.candidates[0], errand.trace.clock.monotonic, self._caller
+        began_s, dialect_of = now(), caller.dialect_of
+        course, resting = None, []
+        if self._needs_course(errand, began_s):
+            course = self._course(errand)
+        elif (visit := self._health.enter(candidate, began_s, is_last=len(errand.candidates) == 1)) is None:
+            resting = self._as_resting(candidate, began_s)
+        else:
+            step, attempt, coming = Step(candidate), errand.trace.begin(candidate), None
+            try:
+                dialect = dialect_of(candidate.deployment.provider, errand.request)
+                coming, _ = sent = caller.sending.begin(errand, step, dialect, False)
+                if coming is not None and coming.arm():
+                    yield coming
+                served = None if coming is None else at_once(dialect, coming, attempt)
+                if served is None:
+                    served = yield from caller.heard(errand, step, attempt, sent)
+                visit.answered(now())
+                self._hedging.saw(candidate, attempt.answered_s or 0.0, is_stream=errand.request.is_stream)
+                return served
+            except PerpetuoError as error:
+                course = self._failed(self._course(errand, 1), Call(errand, step, attempt, visit), error)
+            finally:
+                if not visit.is_over:
+                    _give_up(visit, coming)
+        found: Served = yield from self._go_on(errand, course or self._course(errand, 1), resting, caller.ask)
+        return found
 
     async def stream(self, errand: Errand) -> LiveStream | ContinuedStream:
         """A committed stream of the first candidate that has content. Raises the verdict over all failures."""
         if errand.mode != "continue" or not can_be_continued(errand.request):
-            return await self._go(errand, self._open)
+            live: LiveStream = await self._go(errand, self._caller.open)
+            return live
         if any(self._prefill_of(candidate) is not None for candidate in errand.candidates):
             errand = structs.replace(errand, request=in_chat_form(errand.request))
-        live = await self._go(errand, self._open)
-        return ContinuedStream(live, errand, Ways(self._prefill_of, lambda again: self._go(again, self._open)))
+        live = await self._go(errand, self._caller.open)
+        return ContinuedStream(live, errand, Ways(self._prefill_of, lambda again: self._go(again, self._caller.open)))
 
     async def _go(self, errand: Errand, call: Ask[T]) -> T:
         """Asks the first candidate; what only its failure needs is made when it fails."""
         candidate, now = errand.candidates[0], errand.trace.clock.monotonic
         began_s = now()
-        if errand.hedges or self._stream_only or errand.max_calls < 1 or began_s + LEAST_TIME_S > errand.deadline:
+        if self._needs_course(errand, began_s):
             return await self._go_on(errand, self._course(errand), [], call)
         visit = self._health.enter(candidate, began_s, is_last=len(errand.candidates) == 1)
         step, course, resting = Step(candidate), None, []
@@ -160,6 +180,12 @@ class Dispatcher:
                 if not visit.is_over:
                     visit.leave()
         return await self._go_on(errand, course or self._course(errand, 1), resting, call)
+
+    def _needs_course(self, errand: Errand, began_s: float) -> bool:
+        """Whether more than the first candidate has to be thought of before it is asked."""
+        return bool(
+            errand.hedges or self._stream_only or errand.max_calls < 1 or began_s + LEAST_TIME_S > errand.deadline
+        )
 
     def _course(self, errand: Errand, passed: int = 0) -> Course:
         """The course from the candidate on that so many come before."""
@@ -276,62 +302,6 @@ class Dispatcher:
             _log.warning("security event: %s of provider entry %s: %s", error.reason, entry_id, error.message)
         return Failure(attempt.candidate, kind, error)
 
-    async def _ask(self, errand: Errand, step: Step, attempt: Attempt) -> Served:
-        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
-        coming, others = self._sending.begin(errand, step, dialect, is_stream=step.is_streamed)
-        response = coming if others is None else await others
-        assert response is not None
-        try:
-            if coming is not None:
-                await coming.arrival
-                if not coming.has_headers:
-                    response = await coming.instead()
-                    coming = None
-            status, headers = response.status, response.headers
-            attempt.heard(status, headers)
-            may_be_stream = step.is_streamed or is_declared_stream(headers)
-            if may_be_stream and dialect.is_stream(status, headers):
-                live = LiveStream(response, dialect, attempt, gate_for(errand.request), self._broke)
-                return Served(attempt, await fold(live, errand))
-            body = None if coming is None else coming.whole()
-            if body is None:
-                body = await response.read()
-            attempt.saw_answer()
-            return Served(attempt, dialect.answer(status, headers, body))
-        except UpstreamBadResponse as error:
-            raise _as_page(error, response) from None
-        finally:
-            if coming is None:
-                await response.close()
-            else:
-                coming.drop()
-
-    async def _open(self, errand: Errand, step: Step, attempt: Attempt) -> LiveStream:
-        dialect = self._dialect_of(step.candidate.deployment.provider, errand.request)
-        coming, others = self._sending.begin(errand, step, dialect, is_stream=True)
-        response = coming if others is None else await others
-        assert response is not None
-        is_open = False
-        try:
-            if coming is not None:
-                await coming.arrival
-                if not coming.has_headers:
-                    response = await coming.instead()
-            attempt.heard(response.status, response.headers)
-            if not dialect.is_stream(response.status, response.headers):
-                raise dialect.error(response.status, response.headers, await response.read())
-            live = LiveStream(response, dialect, attempt, gate_for(errand.request), self._broke)
-            await live.open()
-            if errand.mode == "buffered":
-                await hold_whole(live, errand)
-            is_open = True
-            return live
-        except UpstreamBadResponse as error:
-            raise _as_page(error, response) from None
-        finally:
-            if not is_open:
-                await response.close()
-
 
 async def _drop(found: Found) -> None:
     """Lets go of what came too late; what it is known to have taken is charged."""
@@ -339,6 +309,13 @@ async def _drop(found: Found) -> None:
         await found.close()
     elif isinstance(found, Served):
         found.attempt.usage = found.answer.facts.usage
+
+
+def _give_up(visit: Visit, coming: Coming | None) -> None:
+    """Nobody waits for a call any more."""
+    visit.leave()
+    if coming is not None:
+        coming.drop()
 
 
 def _place(candidate: Candidate) -> tuple[str, str]:
@@ -354,13 +331,6 @@ def _told(errand: Errand, course: Course, resting: Sequence[Rejected]) -> Perpet
     told = verdict(course.failures)
     errand.trace.told = told.candidate
     return told.error
-
-
-def _as_page(error: UpstreamBadResponse, response: WireResponse) -> UpstreamBadResponse:
-    """An answer that is a page for people is told as such: no model wrote it."""
-    if _PAGE not in response.headers.get("content-type", "").lower():
-        return error
-    return UpstreamBadResponse("The provider answered with a page instead of an answer.", details={"kind": "page"})
 
 
 def _as_deadline(error: PerpetuoError, attempt: Attempt, deadline: float) -> PerpetuoError:

@@ -20,14 +20,18 @@ from server.routing.tail import StreamTail
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Of the JSON of the chunks, as of a body in one piece."""
 
-_JSON: Final = "application/json"
+JSON: Final = "application/json"
 _STREAMS: Final = ("text/event-stream", "application/vnd.amazon.eventstream")
 
 
 def is_declared_stream(headers: Mapping[str, str]) -> bool:
     """Whether an answer says itself that it is a stream of events, asked for or not."""
-    kind = headers.get("content-type", _JSON)
-    return kind != _JSON and kind.lower().startswith(_STREAMS)
+    return is_kind_of_stream(headers.get("content-type", JSON))
+
+
+def is_kind_of_stream(kind: str) -> bool:
+    """Whether a content type is one of streams of events."""
+    return kind != JSON and kind.lower().startswith(_STREAMS)
 
 
 async def fold(live: LiveStream, errand: Errand) -> Answer:

@@ -29,6 +29,8 @@ class Line:
 
     def __init__(self, traffic: Traffic, queue: FairQueue[Turn, Upstream], max_wait_s: float = MAX_WAIT_S) -> None:
         self._traffic = traffic
+        self.has_room = traffic.has_room
+        """Whether the first of some candidates may be called at once."""
         self._queue = queue
         self._max_wait_s = max_wait_s
         self._reopening: asyncio.TimerHandle | None = None
@@ -36,11 +38,6 @@ class Line:
 
     def __len__(self) -> int:
         return len(self._queue)
-
-    def has_room(self, candidates: Sequence[Candidate]) -> bool:
-        """Whether the first candidate may be called at once."""
-        first = candidates[0]
-        return self._traffic.has_room((first.deployment.provider_id, first.model))
 
     async def enter(self, tenant: str, candidates: Sequence[Candidate], deadline_s: float) -> Sequence[Candidate]:
         """Waits until a candidate may be called; gives the candidates with that one first. Call it at once.

@@ -38,7 +38,7 @@ class Sending:
         self._prefill_of = prefill_of
         self._fetch = fetch
 
-    def begin(self, errand: Errand, step: Step, dialect: Dialect, *, is_stream: bool) -> Sent:
+    def begin(self, errand: Errand, step: Step, dialect: Dialect, is_stream: bool) -> Sent:
         """Sends at once what can be sent so, else gives what is to be awaited for it. Raises what the dialect does."""
         request = errand.request
         if request.told:
@@ -75,10 +75,10 @@ class Sending:
         return wire
 
     def _limits(self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool) -> Timeouts:
-        facts, view = self._model_of(candidate.deployment.provider, candidate.model), request.view
+        model_of, now = self._model_of, errand.trace.clock.monotonic
+        facts, view = model_of(candidate.deployment.provider, candidate.model), request.view
         if view.reasoning_effort is UNSET and view.thinking is UNSET:
             is_reasoning = facts is not None and facts.reasoning
         else:
             is_reasoning = reasons(view, facts)
-        left_s = errand.deadline - errand.trace.clock.monotonic()
-        return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, left_s)
+        return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, errand.deadline - now())

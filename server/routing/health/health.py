@@ -41,6 +41,7 @@ class Health:
         """`rules` are those of all breakers, unless the `records` come with their own."""
         self._tell = tell
         self._records = Records(rules=rules) if records is None else records
+        self._entry_of = self._records.entries.get
         self._fleet = Budget(FLEET_FLOOR_PER_S, 0.0)
         self.repeats = 0
         """How often the same was asked once more."""
@@ -54,8 +55,8 @@ class Health:
 
     def resting(self, candidate: Candidate, now_s: float) -> Resting | None:
         """Why and for how long a candidate is not asked, None if it may be."""
-        deployment = candidate.deployment
-        entry = self._records.entries.get(deployment.provider_id)
+        deployment, entry_of = candidate.deployment, self._entry_of
+        entry = entry_of(deployment.provider_id)
         if entry is None:
             return None
         if entry.deployment is deployment and (model := entry.last) is not None and model.name == candidate.model:
@@ -74,8 +75,8 @@ class Health:
         `is_repeated`: the same was asked just before, and the wait that it told is over. `is_last`: there is nobody
         else to ask, and nobody was asked before.
         """
-        deployment, records = candidate.deployment, self._records
-        entry = records.entries.get(deployment.provider_id)
+        deployment, records, entry_of = candidate.deployment, self._records, self._entry_of
+        entry = entry_of(deployment.provider_id)
         if entry is None or entry.deployment is not deployment or len(records.entries) > 1:
             entry = records.get(deployment, now_s)
         model = entry.last
@@ -113,18 +114,8 @@ class Health:
         entry.had_reset = False
         model.limits = 0
         of_entry, of_model = entry.breaker, model.breaker
-        if of_entry.is_closed and of_model.is_closed:
-            one, other = of_entry.window, of_model.window
-            of_entry.row = of_model.row = 0
-            if now_s < one.last_ends_s and now_s < other.last_ends_s:
-                one.last[1] += 1
-                other.last[1] += 1
-            else:
-                of_entry.worked(now_s)
-                of_model.worked(now_s)
-        else:
-            of_entry.succeeded(now_s, visit.endpoint_probe)
-            of_model.succeeded(now_s, visit.model_probe)
+        of_entry.succeeded(now_s, visit.endpoint_probe)
+        of_model.succeeded(now_s, visit.model_probe)
         if entry.rest is None and model.rest is None:
             return
         for record, name in ((entry, ""), (model, model.name)):

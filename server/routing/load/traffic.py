@@ -4,12 +4,12 @@ Fed by the attempts themselves: one begins, hears the head of its answer, and en
 provider entry, which has one credential, and a model. Only numbers in memory; nothing here waits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
-
-from server.providers.remaining import TOLD_BY, remaining_requests, remaining_tokens
+from server.chat.deployment import Candidate
+from server.chat.records import AttemptRecord
+from server.providers.remaining import remaining_requests, remaining_tokens
 from server.routing.attempt import Attempt, Watcher
 from server.routing.failure import blames_provider
 from server.routing.load.ceiling import Ceiling
@@ -37,15 +37,16 @@ Upstream = tuple[str, str]
 
 
 class Flow:
-    """What is known of one upstream.
+    """What is known of one upstream, and who watches its attempts.
 
     Calls under way, places that are promised to who waits for one, and how many calls there have been; how long streams
     and other answers take, and how many tokens; the limit that was learned, if any.
     """
 
-    __slots__ = ("begun", "ceiling", "promised", "provider", "stream", "tokens", "unary", "under_way")
+    __slots__ = ("begun", "ceiling", "promised", "provider", "stream", "tokens", "traffic", "unary", "under_way")
 
-    def __init__(self) -> None:
+    def __init__(self, traffic: "Traffic") -> None:
+        self.traffic = traffic
         self.provider = ""
         self.under_way = 0
         self.promised = 0
@@ -77,10 +78,33 @@ class Flow:
             self.ceiling = self.ceiling or Ceiling(now_s)
             self.ceiling.allow(int(left) - since, reset_s, self.under_way, now_s)
 
-    def learn(self, attempt: Attempt, began_s: float, now_s: float) -> None:
-        """Takes what the end of a call says; it still counts as under way."""
-        record = attempt.record
+    def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
+        """See `Watcher`."""
+        traffic = self.traffic
+        self.allow(headers, self.begun - attempt.place, traffic.now_s(), traffic.date_s())
+
+    def ended(self, attempt: Attempt) -> None:
+        """See `Watcher`."""
+        traffic, record, usage = self.traffic, attempt.record, attempt.usage
         assert record is not None
+        clock_s, on_room = traffic.now_s, traffic.on_room
+        now_s = clock_s()
+        if self.ceiling is None and record.outcome == _OK and record.status == _FINE:
+            # As most calls end.
+            (self.stream if attempt.is_stream else self.unary).observe(attempt.answered_s or 0.0, now_s)
+            if usage is not None:
+                tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+                tokens += usage.output_tokens + usage.reasoning_tokens
+                self.tokens += _NEWEST_WEIGHS * (tokens - self.tokens)
+        else:
+            self._learn(attempt, record, now_s)
+        self.under_way -= 1
+        traffic.under_way -= 1
+        if on_room is not None:
+            on_room()
+
+    def _learn(self, attempt: Attempt, record: AttemptRecord, now_s: float) -> None:
+        """Takes what the end of a call says; it still counts as under way."""
         latency, took_s = self.stream if attempt.is_stream else self.unary, attempt.answered_s or 0.0
         if record.outcome == _OK:
             latency.observe(took_s, now_s)
@@ -94,43 +118,10 @@ class Flow:
             return
         ceiling = self.ceiling or Ceiling(now_s)
         if record.status in _NO_ROOM_STATUSES:
-            ceiling.refused(self.under_way, began_s, now_s)
+            ceiling.refused(self.under_way, attempt.entered_s, now_s)
         elif record.outcome == _OK:
             ceiling.answered(self.under_way, now_s)
         self.ceiling = None if ceiling.is_over(now_s) else ceiling
-
-
-class _Call(Struct, eq=False):
-    """One call under way, by its number among those of its upstream."""
-
-    traffic: "Traffic"
-    flow: Flow
-    number: int
-    began_s: float
-
-    def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
-        """See `Watcher`."""
-        if TOLD_BY.isdisjoint(headers):
-            return
-        flow, traffic = self.flow, self.traffic
-        flow.allow(headers, flow.begun - self.number, traffic.now_s(), traffic.date_s())
-
-    def ended(self, attempt: Attempt) -> None:
-        """See `Watcher`."""
-        flow, traffic, record, usage = self.flow, self.traffic, attempt.record, attempt.usage
-        if flow.ceiling is None and record is not None and record.outcome == _OK and record.status == _FINE:
-            # As most calls end.
-            (flow.stream if attempt.is_stream else flow.unary).observe(attempt.answered_s or 0.0, traffic.now_s())
-            if usage is not None:
-                tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
-                tokens += usage.output_tokens + usage.reasoning_tokens
-                flow.tokens += _NEWEST_WEIGHS * (tokens - flow.tokens)
-        else:
-            flow.learn(attempt, self.began_s, traffic.now_s())
-        flow.under_way -= 1
-        traffic.under_way -= 1
-        if traffic.on_room is not None:
-            traffic.on_room()
 
 
 class Traffic:
@@ -156,9 +147,8 @@ class Traffic:
         self.promised = 0
         self.on_room: Callable[[], None] | None = None
 
-    def begin(self, attempt: Attempt) -> Watcher:
-        """Counts a call until it ends."""
-        candidate = attempt.candidate
+    def begin(self, candidate: Candidate) -> Watcher:
+        """Counts a call until its attempt ends."""
         deployment = candidate.deployment
         upstream = deployment.provider_id, candidate.model
         flow = self._flows.get(upstream) or self._at(upstream)
@@ -168,7 +158,7 @@ class Traffic:
         self.under_way += 1
         if flow.ceiling is not None:
             flow.ceiling.begin()
-        return _Call(self, flow, flow.begun, self.now_s())
+        return flow
 
     def load(self, provider_id: str, model: str, is_stream: bool) -> float:
         """How loaded an upstream is: what one more call would have to wait for, in seconds; 0 if nothing is known."""
@@ -187,12 +177,13 @@ class Traffic:
             return False
         return not flow.ceiling.has_room(flow.under_way, flow.promised, self.now_s())
 
-    def has_room(self, upstream: Upstream) -> bool:
-        """Whether there is room for one more call, in all and at that upstream."""
+    def has_room(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether there is room for one more call, in all and at the first of the candidates."""
         if self.under_way + self.promised >= self._max_calls:
             return False
-        flow = self._flows.get(upstream)
-        return flow is None or flow.ceiling is None or not self.is_full(*upstream)
+        first = candidates[0]
+        flow = self._flows.get((first.deployment.provider_id, first.model))
+        return flow is None or flow.ceiling is None or not self.is_full(first.deployment.provider_id, first.model)
 
     @property
     def is_full_of_calls(self) -> bool:
@@ -233,7 +224,7 @@ class Traffic:
         if found is None:
             if len(self._flows) >= self._max_upstreams:
                 self._forget_one()
-            found = self._flows[upstream] = Flow()
+            found = self._flows[upstream] = Flow(self)
         return found
 
     def _forget_one(self) -> None:

@@ -18,7 +18,8 @@ IMPORTS = """
 import sys
 from server.__main__ import main
 print(main(["--demo", "--host", "0.0.0.0", "--data-dir", sys.argv[1]]))
-print(sorted({"rich", "click", "pydantic", "sqlalchemy.orm", "html.entities", "starlette"} & set(sys.modules)))
+absent = {"rich", "click", "pydantic", "sqlalchemy.orm", "html.entities", "starlette", "uvicorn"}
+print(sorted(absent & set(sys.modules)))
 """
 
 

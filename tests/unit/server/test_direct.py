@@ -24,7 +24,8 @@ from server.services.completions import CompletionsServicer
 
 METHOD = "/perpetuo.v1.CompletionsService/CreateRawChatCompletion"
 KEY = (("authorization", "Bearer gw_1"),)
-WAYS = ("messages", "here", "direct")
+PARTS = ("in parts", "at once")
+WAYS = ("messages", "here", "direct", *PARTS)
 LIMIT_BYTES = 2000
 
 Ask = Callable[[Any, bytes], Awaitable[Any]]
@@ -56,6 +57,17 @@ class Script:
         self.began = asyncio.Event()
         self.release = asyncio.Event()
         self.calls: list[Call] = []
+        self.is_prompt = False
+
+    def serve(self, call: Call, body: bytes) -> Any:
+        serving = self.complete(call, body)
+        if not self.is_prompt or body.startswith(b"wait"):
+            return serving
+        try:
+            serving.send(None)
+        except StopIteration as stop:
+            return stop.value
+        raise AssertionError("it waits")
 
     async def complete(self, call: Call, body: bytes, read: object = None) -> bytes:
         self.calls.append(call)
@@ -127,6 +139,9 @@ class Stage:
 
     async def ask(self, way: str, metadata: Any, body: bytes) -> tuple[bytes, dict[str, Any]]:
         """The answer and its initial metadata."""
+        self.script.is_prompt = way == "at once"
+        if way in PARTS:
+            return await self._ask_in_parts(metadata, body)
         if way == "direct":
             return await self._ask_directly(metadata, body)
         raw = httpbody_pb2.HttpBody(content_type="application/json", data=body)
@@ -134,6 +149,19 @@ class Stage:
         call = make(completions_pb2.CreateRawChatCompletionRequest(body=raw), metadata=metadata)
         answer = await call
         return answer.body.data, dict(tuple(await call.initial_metadata()))
+
+    async def _ask_in_parts(self, metadata: Any, body: bytes) -> tuple[bytes, dict[str, Any]]:
+        direct: Any = self.method.direct
+        answer, call = direct.start(asyncio.current_task(), direct.prepare(metadata), body)
+        if answer is None:
+            try:
+                answer = direct.finish(call, await call.served)
+            except BaseException as error:  # noqa: BLE001  # it tells what it is
+                raise direct.fail(call, error) from None
+            assert not call.cancel()
+        else:
+            assert self.script.is_prompt
+        return answer.body, dict(answer.metadata)
 
     async def _ask_directly(self, metadata: Any, body: bytes) -> tuple[bytes, dict[str, Any]]:
         direct: Direct = self.method.direct

@@ -58,6 +58,9 @@ class Script:
     def complete(self, call: Call, body: bytes, read: object = None) -> Any:
         raise AssertionError("everything here streams")
 
+    def serve(self, call: Call, body: bytes) -> Any:
+        raise AssertionError("nothing here answers in one piece")
+
     async def stream(self, call: Call, body: bytes, read: object = None) -> AsyncGenerator[list[bytes], None]:
         what = body.decode()
         try:

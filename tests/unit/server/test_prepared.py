@@ -37,7 +37,7 @@ def measure(candidate: Candidate, tail: StreamTail, prompt_tokens: Tokens) -> Us
 def prepared(**change: Any) -> Prepared:
     operation = Operation(call(), Trace(clock(), nano_per_token), is_stream=False, content_policy="off")
     operation.prompt_tokens = 7
-    fields = {"operation": operation, "request": parse_chat_request(BODY, stream=False), "asked": None, "share": None}
+    fields = {"operation": operation, "request": parse_chat_request(BODY, stream=False), "ask": None, "share": None}
     return Prepared(**cast(Any, {**fields, **change}))
 
 
@@ -71,6 +71,6 @@ async def test_a_call_needs_its_prompt_and_what_may_be_written(
     asked_for: bytes, *, has_answer: bool, needed: int
 ) -> None:
     request = parse_chat_request(BODY[:-1] + asked_for + b"}", stream=False)
-    asked = SimpleNamespace(ask=SimpleNamespace(prompt_tokens=7, needs=needs_of(request.view)))
+    ask = SimpleNamespace(prompt_tokens=7, needs=needs_of(request.view))
     share = _Share(has_answer=has_answer)
-    assert prepared(request=request, asked=asked, share=share).needed_tokens() == needed
+    assert prepared(request=request, ask=ask, share=share).needed_tokens() == needed

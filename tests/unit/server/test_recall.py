@@ -145,7 +145,6 @@ def _principal(**change: Any) -> Principal:
     [
         pytest.param(_principal(workspace_id="ws_2"), id="of another workspace"),
         pytest.param(_principal(allowed_models=("m",)), id="whose key may use something else"),
-        pytest.param(_principal(limits=KeyLimits(requests_per_day=9)), id="who is counted"),
     ],
 )
 async def test_others_are_not_answered_so(principal: Principal) -> None:
@@ -233,12 +232,56 @@ async def test_books_that_must_be_kept_and_cannot_refuse(monkeypatch: pytest.Mon
     assert on.records[-1].outcome == "STORE_UNAVAILABLE"
 
 
+LIMITED = {
+    "by the plan": _principal(plan=Plan.FREE),
+    "by calls of the key": _principal(plan=Plan.ENTERPRISE, limits=KeyLimits(requests_per_minute=5)),
+    "by tokens of the key": _principal(plan=Plan.ENTERPRISE, limits=KeyLimits(tokens_per_minute=2_000)),
+    "by all of them": _principal(limits=KeyLimits(9, 99, 2_000, 3_000)),
+}
+
+
+def counting(*script: Any, **change: Any) -> tuple[Stage, Admission]:
+    admission = Admission(MemoryRates(now=lambda: Moment(0.0, 0.0)), PLAN_LIMITS)
+    return knowing(*script, admission=admission, **change), admission
+
+
+@pytest.mark.parametrize("principal", LIMITED.values(), ids=LIMITED.keys())
+async def test_who_has_limits_is_counted_and_told_as_the_long_way_does(principal: Principal) -> None:
+    told: dict[bool, list[list[tuple[str, str]]]] = {True: [], False: []}
+    for is_short in told:
+        on, admission = counting()
+        if not is_short:
+            on.pipeline._recall = Recall(on.parts)  # which learns nothing, and so leaves all to the long way
+        for _ in range(4):
+            told[is_short].append([])
+            caller = structs.replace(call(), announce=told[is_short][-1].extend, principal=principal)
+            await on.pipeline.complete(caller, COLD)
+        assert (admission.open_count, admission.held_tokens) == (0, 0)
+        probe = structs.replace(call(), principal=principal)
+        assert (on.pipeline._recall.answer(probe, COLD) is not None) is is_short
+    assert told[True] == told[False]
+    assert {"x-ratelimit-limit-requests", "x-ratelimit-limit-tokens"} & dict(told[True][-1]).keys()
+
+
 async def test_who_is_counted_is_counted_and_refused() -> None:
-    on = knowing(admission=Admission(MemoryRates(now=lambda: Moment(0.0, 0.0)), PLAN_LIMITS))
+    on, admission = counting()
     allowed = min(PLAN_LIMITS[Plan.FREE].values())
     await ask(on, allowed)
-    with pytest.raises(RateLimited):
-        await ask(on, 1)
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            await ask(on, 1)
+    assert admission.refused == {("plan", "requests", "minute"): 2}
+    assert [record.outcome for record in on.records[-3:]] == ["ok", "RATE_LIMITED", "RATE_LIMITED"]
+    assert not recalled(on)
+
+
+async def test_who_has_to_wait_to_be_counted_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    on, admission = counting()
+    await ask(on, 2)
+    monkeypatch.setattr(admission._store, "take_now", lambda quotas: None)
+    assert not recalled(on)
+    [answer] = await ask(on, 1)
+    assert answer["gateway_metadata"]["cache_hit"] is True
 
 
 async def test_what_was_said_is_kept_where_it_is_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +336,7 @@ async def test_who_waits_for_the_disk_is_told_of_the_end() -> None:
 async def test_the_workspace_that_has_most_gives_way() -> None:
     on = knowing(*[whole()] * 5)
     on.known["ws_2"] = known()
-    recall = on.pipeline._recall = Recall(on.parts, most=3)
+    recall = on.pipeline._recall = on.pipeline._preparing._recall = Recall(on.parts, most=3)
     bodies = [COLD.replace(b'"hi"', b'"%d"' % number) for number in range(4)]
     for body in bodies[:3]:
         await ask(on, 2, body)

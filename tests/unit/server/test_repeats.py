@@ -31,6 +31,9 @@ class Upstream:
         self.is_cut = False
         self.error: Exception | None = None
 
+    def serve(self, call: Call, body: bytes) -> Any:
+        return self.complete(call, body)
+
     async def complete(self, call: Call, body: bytes, read: Read = parse_chat_request) -> bytes:
         return b"".join([event async for events in self.stream(call, body) for event in events])
 

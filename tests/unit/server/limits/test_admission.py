@@ -196,3 +196,33 @@ async def test_a_call_larger_than_the_limit_waits_for_an_empty_window_and_then_p
 async def test_what_a_call_may_need_is_worked_out_only_for_keys_with_limits_of_tokens() -> None:
     principal = of_plan(Plan.FREE, limits=KeyLimits(requests_per_minute=5))
     assert await build().admit(principal, lambda: 1 // 0, ignore) is not None
+
+
+async def test_a_call_that_is_answered_already_takes_no_tokens() -> None:
+    admission = build()
+    caller = of_plan(Plan.ENTERPRISE, limits=KeyLimits(requests_per_minute=3, tokens_per_minute=100))
+    for left in (2, 1, 0):
+        standings = admission.admit_answered(caller)
+        assert standings is not None
+        assert [(one.quota.measure, one.remaining) for one in standings] == [
+            (Measure.REQUESTS, left),
+            (Measure.TOKENS, 100),
+        ]
+    assert (admission.open_count, admission.held_tokens) == (0, 0)
+    for _ in range(2):
+        assert admission.admit_answered(caller) is None  # and it has cost nothing
+    assert admission.refused == {}
+    with pytest.raises(RateLimited):
+        await admit(admission, caller)
+
+
+async def test_who_has_no_limits_stands_nowhere() -> None:
+    assert build().admit_answered(of_plan(Plan.ENTERPRISE)) == ()
+
+
+async def test_a_day_that_is_not_known_yet_is_waited_for() -> None:
+    admission = build()
+    caller = of_plan(Plan.FREE)
+    assert admission.admit_answered(caller) is None
+    await admit(admission, caller)
+    assert admission.admit_answered(caller) is not None

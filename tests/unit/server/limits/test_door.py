@@ -30,6 +30,16 @@ async def late_for(duration_s: float, by_s: float = 0.2) -> None:
         await asyncio.sleep(LOOK_EVERY_S / 100)
 
 
+async def door_with_a_rate() -> Door:
+    """A door behind which many are, with a rate because the loop was late for long; it is on time again."""
+    door = door_of(0, 0.1)
+    for _ in range(FEW_CALLS):
+        door.enter()
+    await late_for(2 * INTERVAL_S)
+    await asyncio.sleep(1.0)
+    return door
+
+
 def test_so_many_are_let_in_and_one_more_for_each_that_leaves() -> None:
     async def main() -> None:
         door = door_of(2, 0.0)
@@ -103,11 +113,7 @@ def test_a_loop_that_stays_late_lets_few_in_while_many_are_inside(inside: int, i
 
 def test_who_was_let_in_at_the_gate_is_not_asked_again() -> None:
     async def main() -> None:
-        door = door_of(0, 0.1)
-        for _ in range(FEW_CALLS):
-            door.enter()
-        await late_for(2 * INTERVAL_S)
-        await asyncio.sleep(1.0)
+        door = await door_with_a_rate()
         let_in = sum(door.turn_away() is None for _ in range(1_000))
         refused = door.refused["lag"]
         assert 0 < let_in < 1_000
@@ -168,6 +174,49 @@ def test_those_who_wait_for_their_turn_are_not_forgotten() -> None:
         door.enter()
         door.enter()
         assert door.turn_away() == 3.0
+
+    run(main())
+
+
+def test_who_had_its_turn_in_a_round_that_took_long_comes_in_all_the_same() -> None:
+    async def main() -> None:
+        door = await door_with_a_rate()
+        let_in = sum(door.turn_away() is None for _ in range(1_000))
+        for _ in range(let_in):
+            door.defer()
+        for _ in range(4):
+            loop()._jumping.now_s += 3 * COMING_S
+            door.turn_away()
+            await asyncio.sleep(0)
+        for _ in range(let_in):
+            door.resume(0.0, comes=True)
+        for _ in range(4):  # of the same round, in which others ask
+            loop()._jumping.now_s += 3 * COMING_S
+            door.turn_away()
+        await asyncio.sleep(0)  # the next round, in which the loop is looked at first
+        for _ in range(let_in):
+            door.enter()
+        assert let_in > 0
+        door.close()
+
+    run(main())
+
+
+def test_the_door_stays_shut_while_there_is_a_rate() -> None:
+    async def main() -> None:
+        door = await door_with_a_rate()
+        answers = [door.turn_away() for _ in range(1_000)]
+        assert answers[0] is None
+        assert door.is_shut
+        await asyncio.sleep(0.1)
+        assert door.turn_away() is None
+        assert door.is_shut, "who is let in does not open it for the next"
+        for _ in range(FEW_CALLS):
+            door.leave()
+        await asyncio.sleep(2 * QUIET_S)
+        assert door.turn_away() is None
+        assert not door.is_shut
+        door.close()
 
     run(main())
 

@@ -3,8 +3,10 @@
 import pytest
 
 from server import errors
+from server.chat.records import OperationStart
 from server.chat.usage import Usage
 from server.routing.attempt import Trace
+from tests.unit.server.ledger.spool.spooled import began
 from tests.unit.server.routing.scripted import candidate, clock, nano_per_token, trace
 
 
@@ -58,3 +60,52 @@ async def test_one_unknown_price_makes_the_sum_unknown() -> None:
     for model in ("m", "odd"):
         seen.begin(candidate("a", model)).usage = Usage(input_tokens=1)
     assert seen.cost_nanousd() is None
+
+
+class _Doubled:
+    """A workspace's own prices: twice as much."""
+
+    def cost_nanousd(self, provider: str, model: str, usage: Usage) -> int | None:
+        return None if model == "odd" else 2 * usage.total_tokens
+
+    def version_of(self, provider: str, model: str) -> str:
+        return "mine/1"
+
+
+async def test_prices_that_are_known_hold_for_the_attempts_that_begin_from_then_on() -> None:
+    seen = trace()
+    seen.begin(candidate("a")).usage = Usage(input_tokens=3)
+    seen.use(_Doubled())
+    for model in ("m", "odd"):
+        seen.begin(candidate("b", model)).usage = Usage(input_tokens=5)
+    running = [attempt.cost_nanousd() for attempt in seen.attempts]
+    records = [attempt.end() for attempt in seen.attempts]
+    assert running == [record.cost_nanousd for record in records] == [3, 10, None]
+    assert [record.price_version for record in records] == ["", "mine/1", ""]
+    assert seen.price_of("openai", "m", Usage(input_tokens=7)) == 14
+
+
+async def test_what_is_known_is_kept_when_an_attempt_begins_with_the_attempt_in_it() -> None:
+    kept: list[int] = []
+    seen = trace()
+    seen.keep = lambda start: kept.append(start.number)
+
+    class Owner:
+        def start(self) -> OperationStart:
+            return began(len(seen.attempts), number=len(seen.attempts))
+
+    seen.begin(candidate("a"))
+    seen.owner = Owner()
+    seen.begin(candidate("b"))
+    seen.begin(candidate("c"))
+    assert kept == [2, 3]
+
+
+async def test_tokens_are_added_up_but_for_those_only_supposed() -> None:
+    seen = trace()
+    seen.begin(candidate("a")).fail(errors.UpstreamTimeout("late"), Usage(input_tokens=50, is_estimated=True))
+    seen.begin(candidate("b"))
+    assert (seen.used_tokens(), seen.close().paid) == (0, None)
+    for tokens in (3, 4):
+        seen.begin(candidate("c")).usage = Usage(input_tokens=tokens, output_tokens=1)
+    assert (seen.used_tokens(), seen.close().paid) == (9, seen.attempts[-1])

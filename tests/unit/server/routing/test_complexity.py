@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from server.chat.prompt_tokens import PromptTokens
+from server.chat.prompt_tokens import PromptTokens, most_of
 from server.chat.request import parse_chat_request
 from server.routing.complexity import Complexity, Features, classify, judge
-from server.routing.features import features_of
+from server.routing.features import class_of_view, features_of
 from server.routing.task_words import TASKS
 
 CASES = [
@@ -83,3 +83,35 @@ def test_a_prompt_is_not_counted_whose_class_its_length_cannot_change() -> None:
     tokens = PromptTokens(request)
     assert classify(features_of(request.view, tokens)) is Complexity.MODERATE
     assert tokens.counted is None
+
+
+QUESTIONS: dict[str, object] = {
+    "one message": [{"role": "user", "content": "Prove it"}],
+    "the system's before it": [{"role": "system", "content": "Prove it"}, {"role": "user", "content": "Hi"}],
+    "an answer after it": [{"role": "user", "content": "Prove it"}, {"role": "assistant", "content": "Compare"}],
+    "no user's message": [{"role": "system", "content": "Prove it"}],
+    "the system's after it": [{"role": "user", "content": "Prove it"}, {"role": "system", "content": "Hi"}],
+    "five turns": [{"role": "user", "content": "Hi " * 40}] * 5,
+    "six turns": [{"role": "user", "content": "Hi " * 40}] * 6,
+    "twelve turns": [{"role": "user", "content": "Hi " * 40}] * 12,
+    "parts": [{"role": "user", "content": [{"type": "text", "text": "Prove it"}]}],
+    "nothing said": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "refusal": "no"}],
+    "words at both ends": [{"role": "user", "content": "Explain " + "it " * 900 + " prove"}],
+    "words in the middle": [{"role": "user", "content": "it " * 900 + " prove " + "it " * 900}],
+    "no ASCII": [{"role": "user", "content": "Prové Prove " + "漢字" * 2_000}],
+    "a length at each bound": [{"role": "user", "content": "x " * 40}],
+    "a length below a bound": [{"role": "user", "content": "x" * 79}],
+    "a length above the other": [{"role": "user", "content": "x" * 300}],
+}
+
+
+@pytest.mark.parametrize("tools", [0, 1, 3, 8])
+@pytest.mark.parametrize("messages", QUESTIONS.values(), ids=QUESTIONS.keys())
+def test_the_short_way_to_the_class_leads_to_the_same(messages: object, tools: int) -> None:
+    tool = {"type": "function", "function": {"name": "f"}}
+    body = {"messages": messages} | ({"tools": [tool] * tools} if tools else {})
+    request = parse_chat_request(msgspec.json.encode(body))
+    for tokens in (PromptTokens(request), 9, 149, 150, 1_499, 1_500, 5_999, 6_000):
+        whole = judge(features_of(request.view, int(tokens))).level
+        assert class_of_view(request.view, tokens, most_of(tokens)) is whole
+        assert classify(features_of(request.view, tokens)) is whole

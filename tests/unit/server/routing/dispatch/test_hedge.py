@@ -10,8 +10,7 @@ from server.chat.request import parse_chat_request
 from server.errors import PerpetuoError
 from server.providers.openai import OpenAiDialect
 from server.routing.attempt import Trace
-from server.routing.dispatch import Dispatcher, Errand, LiveStream
-from server.routing.dispatch.dispatcher import Served, Surroundings
+from server.routing.dispatch import Dispatcher, Errand, LiveStream, Served, Surroundings
 from server.routing.dispatch.hedge import Runners, race
 from server.routing.dispatch.pace import LEAST_SAMPLES, Hedging
 from server.routing.patience import Patience
