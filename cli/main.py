@@ -14,7 +14,8 @@ def serve(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     # Nothing of what is imported is garbage; looking for some takes a tenth of the start.
     gc.disable()
-    from server.lean import import_lean, import_logs, spare_memory
+    from options.lean import import_http, import_logs, spare_memory
+    from server.lean import import_lean
 
     spare_memory()
     import_logs()
@@ -27,6 +28,7 @@ def serve(arguments: Sequence[str]) -> int:
         gc.enable()
         return supervise(settings, began)
     import_lean()
+    import_http()
     from cli.serve import serve as serve_alone
 
     return serve_alone(settings, began)

@@ -26,9 +26,11 @@ from options.value import encoded
 from server.telemetry.logs import LineLogger, configure, log_format
 
 _WORKER: Final = """
-from server.lean import import_lean, spare_memory
+from options.lean import import_http, spare_memory
+from server.lean import import_lean
 spare_memory()
 import_lean()
+import_http()
 from cli.worker import main
 raise SystemExit(main())
 """

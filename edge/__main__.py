@@ -1,4 +1,7 @@
-"""`python -m edge --core HOST:PORT`: the REST face alone. Exit codes: 0 stopped, 1 cannot serve, 2 wrong options."""
+"""`python -m edge --core HOST:PORT`: the REST face alone. Exit codes: 0 stopped, 1 cannot serve, 2 wrong options.
+
+Heavy imports happen inside, after what makes them lighter.
+"""
 
 import asyncio
 import gc
@@ -6,14 +9,15 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from edge.logs import configure
 from edge.settings import EdgeSettings
-from edge.standalone import run
+from options.lean import defer_seldom_used, import_http, import_logs, spare_memory
 from options.options import OptionsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; gives the exit code."""
+    gc.disable()  # until everything is imported, see `_serve`
+    import_logs()
     try:
         settings = EdgeSettings.from_command_line(sys.argv[1:] if arguments is None else arguments)
     except OptionsError as error:
@@ -23,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not settings.core:
         print("edge: --core HOST:PORT is required: where the gRPC core listens", file=sys.stderr)  # noqa: T201
         return 2
+    spare_memory()
+    defer_seldom_used()
+    import_http()
+    from edge.logs import configure
+
     configure(settings.log_level, settings.log_format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -34,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(settings: EdgeSettings) -> None:
+    from edge.standalone import run
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,6 +52,7 @@ async def _serve(settings: EdgeSettings) -> None:
     # What lives now lives to the end, and requests leave few cycles behind: collect seldom, and only what is new.
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    gc.enable()
     await run(settings, stop)
 
 

@@ -20,8 +20,9 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.calls import GONE, Caller, Direct, DirectStream, Endpoint, Exchange, own_headers
+from edge.calls import GONE, Caller, Endpoint, Exchange, own_headers
 from edge.cycle import cycle_of
+from edge.direct import Direct, DirectStream
 from edge.errors import ErrorCatalogue
 from edge.gate import Door, Gate, OpenDoor
 from edge.ids import new_request_id

@@ -2,7 +2,7 @@
 
 A future is made for each wait, and wakes its task in a later round of the loop, before which the loop looks at all its
 sockets. This is one thing for all waits of one task. It does what `asyncio` asks of whatever a task awaits
-(`_asyncio_future_blocking` and the methods that futures have), and nothing else.
+(`_asyncio_future_blocking`, `_loop` and the methods that futures have), and nothing else.
 """
 
 import asyncio
@@ -51,10 +51,6 @@ class Bell(Generic[T]):
         return brought
 
     # What the task asks.
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop of the task."""
-        return self._loop
 
     def add_done_callback(self, wake: Wake, *, context: Context) -> None:
         """How the task is woken."""

@@ -6,9 +6,9 @@ HTTP status; after it, it is the stream's last event.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import Message
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from edge.cycle import Cycle, cycle_of
 from edge.departure import DepartureWatch
+from edge.direct import DOUBLED, Direct, DirectStream
 from edge.errors import ErrorCatalogue, Failure, headers_of
 from edge.ids import new_request_id
 from edge.intake import JSON, Receive
@@ -36,91 +37,8 @@ NOSNIFF_LINE: Final = b"x-content-type-options: nosniff\r\n"
 NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _JSON: Final = (b"content-type", b"application/json")
 JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
-DOUBLED: Final = ("x-request-id", "request-id")
 
 MultiCallable = Callable[..., Any]
-
-
-class DirectCall(Protocol):
-    """A call that is made directly. `is_gone`: it was cancelled by `cancel`."""
-
-    is_gone: bool
-
-    def cancel(self) -> bool:
-        """Ends it for its caller, and cancels what serves it. False: it had ended before."""
-
-
-class DirectHead(Protocol):
-    """Names and values of the initial metadata; `is_text`: all are plain text."""
-
-    names: tuple[str, ...]
-    values: Any
-    is_text: bool
-
-    @property
-    def metadata(self) -> Metadata:
-        """The initial metadata."""
-
-
-class DirectAnswer(DirectHead, Protocol):
-    """A JSON body with its initial metadata."""
-
-    body: bytes
-
-
-class Direct(Protocol):
-    """A method that a channel calls without messages; bodies of more than `max_bytes` it does not take."""
-
-    max_bytes: int
-
-    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
-        """A call that the running task is about to make."""
-
-    def prepare(self, metadata: Metadata) -> Any | None:
-        """What calls with these metadata have in common; None where they cannot be made directly."""
-
-    def start(self, call: Any, prepared: Any, body: bytes) -> Awaitable[Any]:
-        """Makes a call. What is awaited goes to `finish`; what is raised, here or by that, goes to `fail`."""
-
-    def finish(self, call: Any, served: Any) -> DirectAnswer:
-        """The answer of a call that was served. Raises what `fail` gives."""
-
-    def fail(self, call: Any, error: BaseException) -> BaseException:
-        """How a call ended of which that was raised, maybe by `finish`.
-
-        It is AioRpcError, UsageError when the channel is closed, CancelledError, or nobody's answer.
-        """
-
-
-class DirectSink(Protocol):
-    """Where the events of a call that streams go, as lists of those that came together."""
-
-    async def begin(self, head: Any, events: Sequence[bytes], max_bytes: int) -> None:
-        """Takes the first, and the initial metadata. From now on it is pushed to.
-
-        Not more than `max_bytes` at once, an event having six more than it has, are to be taken so.
-        """
-
-    async def take(self, events: Sequence[bytes]) -> None:
-        """Takes some, and waits while the connection takes no more."""
-
-    def push(self, events: Sequence[bytes]) -> bool:
-        """Takes some in this very call; False if that cannot be now."""
-
-
-class DirectStream(Protocol):
-    """The same of a method that streams its answer."""
-
-    max_bytes: int
-
-    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
-        """A call that the running task is about to make."""
-
-    def prepare(self, metadata: Metadata) -> Any | None:
-        """What calls with these metadata have in common; None where they cannot be made directly."""
-
-    async def stream(self, call: Any, prepared: Any, body: bytes, sink: DirectSink) -> None:
-        """Makes a call and gives all of its answer to `sink`. Raises what `Direct` does, and what the sink raises."""
 
 
 @dataclass(frozen=True, slots=True)

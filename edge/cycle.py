@@ -8,7 +8,7 @@ there is no access log. It must not parse requests or know paths. Facts: ASGI's 
 import asyncio
 import http
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Protocol
 
 from starlette.types import Scope
@@ -48,8 +48,18 @@ class Lane(Protocol):
     def max_bytes(self) -> int:
         """Larger bodies it does not take."""
 
-    async def serve(self, cycle: "Cycle") -> None:
-        """Serves a request whose body is all there."""
+    def begin(self, cycle: "Cycle", task: "asyncio.Task[Any]") -> Awaitable[Any] | None:
+        """Begins to serve a request whose body is all there, in `task` or just before it goes on.
+
+        Gives what the task has to wait for, whose outcome `end` takes, and what it raises `explain`. None: the request
+        is answered.
+        """
+
+    def end(self, cycle: "Cycle", served: Any) -> Awaitable[None] | None:
+        """Answers with what was awaited; gives what else has to be awaited. What is raised `explain` takes."""
+
+    async def explain(self, cycle: "Cycle", error: BaseException) -> None:
+        """Answers where that was raised, or raises what is nobody's answer."""
 
     async def answer(self, cycle: "Cycle", body: bytes) -> int:
         """The same for one that others count; gives its status."""
@@ -67,8 +77,8 @@ class Cycle:
 
     `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol calls
     `tell` when either changes. `on_response` is called once the response is complete. `lane` serves it in the place of
-    the application, `lanes` are left here by what serves the request, for others with the same head. `is_spare`: what
-    has served it keeps nothing of it, so that it can be renewed once it is over.
+    the application, and keeps here its `call` and when it began; `lanes` are left here by what serves the request, for
+    others with the same head. `is_spare`: who has served it keeps nothing of it, so that it can be renewed afterwards.
     """
 
     waiting_for_100_continue = False
@@ -80,6 +90,8 @@ class Cycle:
     lanes: Lanes | None = None
     is_spare = False
     task: asyncio.Task[None] | None = None
+    call: Any = None
+    began_s = 0.0
     response_started = False
     response_complete = False
     _has_news = False
@@ -248,7 +260,9 @@ class Cycle:
         self.waiting_for_100_continue = False
         close = b"" if self.keep_alive else _CLOSE
         shown = b"" if self.scope["method"] == "HEAD" else body
-        self._write_out(b"%b%bcontent-length: %d\r\n%b\r\n%b" % (_STATUS_LINES[status], lines, len(body), close, shown))
+        self.transport.write(
+            b"%b%bcontent-length: %d\r\n%b\r\n%b" % (_STATUS_LINES[status], lines, len(body), close, shown)
+        )
         self._end()
 
     async def open(self, lines: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from edge import turns
 from edge.errors import ErrorCatalogue, headers_of
-from edge.ids import new_request_id
+from edge.ids import ManyIds, new_request_id
 from edge.metrics import HttpMetrics
 from edge.styles import Style, Styles, error_body
 from edge.transcoder.faults import TranscodeError
@@ -63,8 +63,11 @@ class Gate:
         self._catalogue = catalogue
         self._styles = styles
         self._metrics = metrics
+        self._ids = ManyIds()
+        # What was recognized last: many connections of one client send the same.
+        self._latest: Head | None = None
         self._mark = new_request_id().encode()
-        self._written: dict[tuple[Style, int, bool], bytes] = {}
+        self._written: dict[tuple[Style, int, bool], list[bytes]] = {}
 
     def concerns(self, method: str, raw_path: bytes) -> bool:
         """Whether a request is a model call: all others go the usual way and are never asked about."""
@@ -75,15 +78,17 @@ class Gate:
         style = self._styles.of(None, raw_path, [name for name, _ in headers])
         return self._refusal(wait_s, style, closes=closes)
 
-    def recognize(self, data: bytes, before: Head | None = None) -> Head | None:
-        """The model call that the data are, whole and nothing else; None for everything else.
-
-        `before` is what came before on the same connection: it is given again where the data have the same head.
-        """
-        if before is not None and before.comes_again(data):
-            return before
+    def recognize(self, data: bytes) -> Head | None:
+        """The model call that the data are, whole and nothing else; None for everything else."""
+        latest = self._latest
+        if latest is not None and latest.comes_again(data):
+            return latest
         head = plain_post(data)
-        return head if head is not None and head.path.startswith(_MODEL_CALLS) else None
+        if head is None or not head.path.startswith(_MODEL_CALLS):
+            return None
+        if head.is_small:
+            self._latest = head
+        return head
 
     def answer_unread(self, head: Head) -> bytes | None:
         """A whole response to one that was recognized, None where the door does not turn it away.
@@ -93,18 +98,27 @@ class Gate:
         wait_s = self.door.turn_away()
         if wait_s is None:
             return None
-        style = head.form
-        if not isinstance(style, Style):
-            style = head.form = self._styles.of(None, head.path, head)
-        return self._refusal(wait_s, style, closes=False)
+        forms = head.form
+        if forms is None:
+            forms = head.form = {}
+        pieces = forms.get(wait_s)
+        if pieces is None:
+            style = self._styles.of(None, head.path, head)
+            pieces = forms[wait_s] = self._pieces(wait_s, style, closes=False)
+        self._metrics.answered(_METHOD, _ROUTE, _STATUS, 0.0)
+        return self._ids.next().join(pieces)
 
     def _refusal(self, wait_s: float, style: Style, *, closes: bool) -> bytes:
         self._metrics.answered(_METHOD, _ROUTE, _STATUS, 0.0)
+        return self._ids.next().join(self._pieces(wait_s, style, closes=closes))
+
+    def _pieces(self, wait_s: float, style: Style, *, closes: bool) -> list[bytes]:
+        """A response without its id: what stands before, between and behind its places."""
         key = style, round(wait_s), closes
         written = self._written.get(key)
         if written is None:
-            written = self._written[key] = self._write(*key)
-        return written.replace(self._mark, new_request_id().encode())
+            written = self._written[key] = self._write(*key).split(self._mark)
+        return written
 
     def _write(self, style: Style, wait_s: int, closes: bool) -> bytes:
         """The response with a request id that is to be replaced by another of the same length."""

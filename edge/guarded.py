@@ -272,11 +272,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse_unread(self, data: bytes, gate: Gate) -> bool:
         """Answers a request that came whole between two others, without a look at more than where it ends."""
-        if not self._is_between() or self._doorman.is_closing or self.flow.write_paused or self.transport.is_closing():
+        if not self._is_between() or self._doorman.is_closing or self.flow.write_paused or self._is_closing():
             return False
-        if not self._is_answered() or (head := gate.recognize(data, self._refused)) is None:
+        cycle, head = self.cycle, self._refused
+        if cycle is not None and not cycle.response_complete:
             return False
-        self._refused = head if head.is_small else None
+        if head is None or not head.comes_again(data):
+            head = gate.recognize(data)
+            if head is None:
+                return False
+            self._refused = head if head.is_small else None
         response = gate.answer_unread(head)
         if response is None:
             self._is_let_in = True
@@ -284,7 +289,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _IDLE
         self._since_s = self.loop.time()
         self.server_state.total_requests += 1
-        self.transport.write(response)
+        self._outlet.write(response)
         return True
 
     def _is_between(self) -> bool:

@@ -13,23 +13,11 @@ from typing import Any, Final
 import grpc
 from msgspec import Struct
 
-from edge.calls import (
-    DOUBLED,
-    GONE,
-    JSON_LINES,
-    Caller,
-    Direct,
-    DirectAnswer,
-    DirectCall,
-    Endpoint,
-    answer_headers,
-    is_stopped,
-    respond,
-)
+from edge.calls import GONE, JSON_LINES, Caller, Endpoint, answer_headers, is_stopped, respond
 from edge.cycle import Cycle
+from edge.direct import Direct, DirectAnswer, DirectCall, lines_of
 from edge.metrics import HttpMetrics
 from edge.styles import Style
-from edge.transcoder.headers import text_lines
 
 _OK: Final = 200
 _DEFECT: Final = 500
@@ -58,8 +46,19 @@ class CountedLane(Struct, frozen=True):
     te: str
     around: Surroundings
 
-    async def serve(self, cycle: Cycle) -> None:
-        """Serves a request whose body, which this takes, is all there; counts it."""
+    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
+        """Begins to serve a request whose body, which this takes, is all there; counts it. See `edge.cycle.Lane`."""
+        return self._serve(cycle)
+
+    def end(self, cycle: Cycle, served: Any) -> Awaitable[None] | None:
+        """Nothing is left to do."""
+        return None
+
+    async def explain(self, cycle: Cycle, error: BaseException) -> None:
+        """What was raised is nobody's answer."""
+        raise error
+
+    async def _serve(self, cycle: Cycle) -> None:
         metrics, began_s = self.around.metrics, monotonic()
         status = _DEFECT
         metrics.open += 1
@@ -84,39 +83,57 @@ class Lane(CountedLane, frozen=True):
 
     direct: Direct
 
-    async def serve(self, cycle: Cycle) -> None:
-        """See `CountedLane`; in one step what that does in two, as this is the way of most requests."""
-        metrics, began_s, direct = self.around.metrics, monotonic(), self.direct
-        status = _DEFECT
-        metrics.open += 1
-        task: Any = cycle.task
+    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
+        """See `CountedLane`; without a coroutine of its own, as this is the way of most requests."""
+        cycle.began_s = monotonic()
+        self.around.metrics.open += 1
         body: Any = cycle.body  # in one piece, where a lane takes it
-        call = direct.begin(task)
-        cycle.watch(call.cancel)
+        answer, call = self.direct.start(task, self.prepared, body)
+        if answer is None:
+            cycle.call = call
+            cycle.watch(call.cancel)
+            awaited: Awaitable[Any] = call.served
+            return awaited
+        if cycle.flow.write_paused or (lines := lines_of(answer)) is None:
+            return self._send(cycle, answer)
+        cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
+        self._is_over(cycle, _OK)
+        return None
+
+    def end(self, cycle: Cycle, served: Any) -> Awaitable[None] | None:
+        """Sends what has come."""
+        call = cycle.call
+        if call is not None:
+            answer = self.direct.finish(call, served)
+            cycle.call = cycle.on_departure = None
+            if cycle.flow.write_paused or (lines := lines_of(answer)) is None:
+                return self._send_last(cycle, answer)
+            cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
+        self._is_over(cycle, _OK)
+        return None
+
+    async def explain(self, cycle: Cycle, error: BaseException) -> None:
+        """Answers a request of which nothing comes, and tells of a defect."""
+        call, status = cycle.call, _DEFECT
+        cycle.call = None
         try:
-            answer = direct.finish(call, await direct.start(call, self.prepared, body))
-            lines = text_lines(answer.names, answer.values, DOUBLED) if answer.is_text else None
-            if lines is None or cycle.flow.write_paused:
-                await self._send(cycle, answer)
-            else:
-                cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
-                cycle.is_spare = True
-            status = _OK
-        except BaseException as error:  # noqa: BLE001  # told apart where there is time for it
-            status = await self._explain(cycle, call, error)
+            status = await self._refuse(cycle, call, error)
+        except Exception:
+            if not cycle.response_started:
+                await self.around.tell_defect(cycle.scope, cycle.send)
+            raise  # the worker logs it and closes the connection
         finally:
             cycle.on_departure = None
-            metrics.open -= 1
-            metrics.answered(cycle.scope["method"], self.route, status, monotonic() - began_s)
+            self._is_over(cycle, status)
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """See `CountedLane`."""
         task: Any = cycle.task or asyncio.current_task()
-        direct = self.direct
-        call = direct.begin(task)
-        cycle.watch(call.cancel)
+        answer, call = self.direct.start(task, self.prepared, body)
         try:
-            answer = direct.finish(call, await direct.start(call, self.prepared, body))
+            if answer is None:
+                cycle.watch(call.cancel)
+                answer = self.direct.finish(call, await call.served)
             await self._send(cycle, answer)
         except BaseException as error:  # noqa: BLE001  # told apart where there is time for it
             return await self._refuse(cycle, call, error)
@@ -124,26 +141,30 @@ class Lane(CountedLane, frozen=True):
             cycle.on_departure = None
         return _OK
 
+    def _is_over(self, cycle: Cycle, status: int) -> None:
+        """Counts a request that has ended. Nothing keeps anything of it that was answered."""
+        metrics = self.around.metrics
+        metrics.open -= 1
+        metrics.answered(cycle.scope["method"], self.route, status, monotonic() - cycle.began_s)
+        cycle.is_spare = status == _OK
+
+    async def _send_last(self, cycle: Cycle, answer: DirectAnswer) -> None:
+        await self._send(cycle, answer)
+        self._is_over(cycle, _OK)
+
     async def _send(self, cycle: Cycle, answer: DirectAnswer) -> None:
         """Sends an answer."""
-        lines = text_lines(answer.names, answer.values, DOUBLED) if answer.is_text else None
+        lines = lines_of(answer)
         if lines is None:
             headers = [*answer_headers(answer.metadata, (), self.te), _JSON]
             await respond(cycle.send, _OK, headers, answer.body)
         else:
             await cycle.answer(_OK, lines + JSON_LINES, answer.body)
 
-    async def _explain(self, cycle: Cycle, call: DirectCall, error: BaseException) -> int:
-        """The same as `_refuse`, and tells of a defect."""
-        try:
-            return await self._refuse(cycle, call, error)
-        except Exception:
-            if not cycle.response_started:
-                await self.around.tell_defect(cycle.scope, cycle.send)
-            raise  # the worker logs it and closes the connection
-
-    async def _refuse(self, cycle: Cycle, call: DirectCall, raised: BaseException) -> int:
+    async def _refuse(self, cycle: Cycle, call: DirectCall | None, raised: BaseException) -> int:
         """Answers a request of which nothing comes; gives the status. Raises what is nobody's answer."""
+        if call is None:
+            raise raised
         error, caller = self.direct.fail(call, raised), self.around.caller
         if isinstance(error, grpc.aio.AioRpcError):
             return await caller.refuse_call(error, cycle.send, self.style, self.te)

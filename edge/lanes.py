@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from edge.calls import Direct, DirectStream, Endpoint
+from edge.calls import Endpoint
 from edge.cycle import Lane as AnyLane
+from edge.direct import Direct, DirectStream
 from edge.intake import wants_stream
 from edge.lane import Lane, Surroundings
 from edge.sse import framing_of

@@ -16,7 +16,9 @@ def bind(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
 
     With `shares_port` other processes may bind the same port; the kernel spreads connections over those that listen.
     """
-    info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    # A name as bytes needs no tables of Unicode, which take a quarter of a MiB.
+    name = host.encode() if host.isascii() else host
+    info = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     bound = socket.socket(info[0], info[1], info[2])
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,6 +14,7 @@ import msgspec
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
+from edge.description import REASONS_MEMBER, error_example
 from edge.reasons import Reason, read_reasons
 from edge.rest.services import gateway_reasons, gateway_services
 from edge.transcoder.binding import load_bindings
@@ -23,7 +24,6 @@ from edge.transcoder.openapi_examples import Written
 from edge.transcoder.profile import PERPETUO
 
 DESCRIPTORS: Final = Path(__file__).parents[1] / "generated" / "perpetuo.binpb"
-REASONS_MEMBER: Final = "x-perpetuo-errors"
 
 _ABOUT: Final = """\
 One gateway in front of many providers: OpenAI's chat completions, and accounts, workspaces, provider entries and keys.
@@ -33,8 +33,6 @@ One gateway in front of many providers: OpenAI's chat completions, and accounts,
 where they are passed on. Answers may have more members than are described here.
 - Every answer has an `x-request-id`. Every error has the same body; its `docs_url` leads to cause and fix.
 - The same methods are served over gRPC with reflection: `x-perpetuo-rpc` names them."""
-
-_REQUEST_ID: Final = "req_01kfjc5x8e5rq3z2m4t6w8y0ab"
 
 
 def gateway_document(descriptors: bytes) -> bytes:
@@ -51,24 +49,6 @@ def gateway_document(descriptors: bytes) -> bytes:
     bindings = load_bindings(gateway_services(), PERPETUO, require_access=True)
     document = describe(bindings, PERPETUO, comments, _frame(reasons), _written())
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
-
-
-def shipped_document() -> bytes:
-    """The document that ships with the generated modules."""
-    return files("perpetuo.v1").joinpath("openapi.json").read_bytes()
-
-
-def error_example(reason: Reason, message: str | None = None) -> dict[str, Any]:
-    """The member `error` of an answer that fails for this reason."""
-    return {
-        "message": message or reason.cause,
-        "type": reason.type,
-        "code": reason.code,
-        "param": None,
-        "request_id": _REQUEST_ID,
-        "details": {},
-        "docs_url": reason.docs_url,
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,23 +11,13 @@ from typing import Any, Final
 
 import grpc
 
-from edge.calls import (
-    DOUBLED,
-    GONE,
-    NOSNIFF,
-    NOSNIFF_LINE,
-    DirectHead,
-    DirectStream,
-    answer_headers,
-    is_stopped,
-    request_id_in,
-)
+from edge.calls import GONE, NOSNIFF, NOSNIFF_LINE, answer_headers, is_stopped, request_id_in
 from edge.cycle import Cycle
+from edge.direct import DirectHead, DirectStream, lines_of
 from edge.errors import Failure
 from edge.lane import CountedLane
 from edge.sse import Framing, StreamWriter
 from edge.styles import error_body, in_stream
-from edge.transcoder.headers import text_lines
 
 _OK: Final = 200
 _UNAVAILABLE: Final = 14
@@ -57,7 +47,7 @@ class DirectWriter(StreamWriter):
     async def begin(self, head: DirectHead, events: Sequence[bytes], max_bytes: int) -> None:
         """Sends status, headers and the first events; see `DirectSink`."""
         self._head, cycle, framing = head, self._cycle, self._framed
-        lines = text_lines(head.names, head.values, DOUBLED) if head.is_text else None
+        lines = lines_of(head)
         if lines is None:
             await self.open([*answer_headers(head.metadata, (), ""), NOSNIFF])
             await self.write(events)

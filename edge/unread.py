@@ -27,13 +27,14 @@ class Head(Container[bytes]):
     `form` is left here by who answers it, for what comes again.
     """
 
-    __slots__ = ("_lines", "_size_bytes", "_text", "form", "path")
+    __slots__ = ("_head", "_lines", "_size_bytes", "_text", "form", "path")
 
     def __init__(self, path: bytes, lines: bytes, text: bytes, size_bytes: int) -> None:
         self.path = path
-        self.form: object = None
+        self.form: dict[float, list[bytes]] | None = None
         self._lines = lines
         self._text = text
+        self._head = slice(len(text))
         self._size_bytes = size_bytes
 
     @property
@@ -43,7 +44,7 @@ class Head(Container[bytes]):
 
     def comes_again(self, data: bytes) -> bool:
         """Whether the data are a request with this very head, and with a body as long: then they end where it did."""
-        return len(data) == self._size_bytes and data.startswith(self._text)
+        return len(data) == self._size_bytes and data[self._head] == self._text
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, bytes) and b"\r\n%b:" % name in self._lines

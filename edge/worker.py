@@ -5,15 +5,16 @@ one before it is quite done has a task of its own, so that nobody waits. A task 
 """
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from edge.bell import Bell
-from edge.cycle import Cycle
+from edge.cycle import Cycle, Lane
 
-Work = tuple[Cycle, ASGIApp]
-"""A request and its application."""
+Work = tuple[Cycle, ASGIApp, Awaitable[Any] | None]
+"""A request, its application, and what the lane of one that has begun waits for."""
 
 
 class Worker:
@@ -33,9 +34,9 @@ class Worker:
         waiting, self._waiting = self._waiting, None
         if waiting is not None and waiting.is_awaited:
             self._tasks.add(self._task)
-            waiting.ring_soon((cycle, app))
+            waiting.ring_soon((cycle, app, None))
             return
-        task = self._loop.create_task(self._serve_on((cycle, app)))
+        task = self._loop.create_task(self._serve_on((cycle, app, None)))
         task.add_done_callback(self._tasks.discard)
         self._tasks.add(task)
 
@@ -45,9 +46,14 @@ class Worker:
         if waiting is None or not waiting.is_awaited:
             self.serve(cycle, app)
             return
+        lane = cycle.lane
+        begun = None if lane is None else lane.begin(cycle, self._task)
+        if begun is None and lane is not None:
+            cycle.end()
+            return
         self._waiting = None
         self._tasks.add(self._task)
-        waiting.ring((cycle, app))
+        waiting.ring((cycle, app, begun))
 
     def stop(self) -> None:
         """Ends the task that waits for a request; one that serves ends after it."""
@@ -63,23 +69,39 @@ class Worker:
         work: Work | None = first
         del first
         while work is not None:
-            cycle, app = work
+            cycle, app, begun = work
+            lane = cycle.lane
             work, cycle.task = None, task
             try:
-                if cycle.lane is None:
+                if lane is None:
                     await app(cycle.scope, cycle.receive, cycle.send)
-                else:
-                    await cycle.lane.serve(cycle)
+                elif begun is not None or (begun := lane.begin(cycle, task)) is not None:
+                    begun = lane.end(cycle, await begun)
+                if begun is not None:
+                    await begun
+                lane = None
                 if not cycle.response_complete:
                     await cycle.conclude()
             except BaseException as error:  # noqa: BLE001  # whatever it is, the client is told
-                await cycle.fail(error)
+                await _explain(cycle, lane, error)
             finally:
                 cycle.end()
             cycle.task = None
-            del cycle
+            del cycle, app, begun
             if self._is_over or self._waiting is not None or task.cancelling():
                 return
             self._tasks.discard(task)
             self._waiting, self._task = bell, task
             work = await bell
+
+
+async def _explain(cycle: Cycle, lane: Lane | None, error: BaseException) -> None:
+    """Has the client told what was raised: by the lane, if the request was not over for that."""
+    try:
+        if lane is None:
+            raise error
+        await lane.explain(cycle, error)
+        if not cycle.response_complete:
+            await cycle.conclude()
+    except BaseException as defect:  # noqa: BLE001  # the same
+        await cycle.fail(defect)

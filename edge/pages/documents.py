@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge.description import REASONS_MEMBER, shipped_document
 from edge.errors import DOCS_PATH
-from edge.openapi import REASONS_MEMBER, shipped_document
 from edge.pages.error_pages import index_html, index_markdown, reason_html, reason_markdown
 from edge.reasons import Reason
 from edge.transcoder.faults import route_unknown

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
+from edge.description import error_example
 from edge.errors import DOCS_PATH
-from edge.openapi import error_example
 from edge.reasons import Reason
 
 # As html.escape does, whose module brings a table of all named characters.

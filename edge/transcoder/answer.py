@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
-from edge.transcoder.json_encode import Encode, compile_encoder, compile_field_encoder
+from edge.transcoder.json_encode import Encode, Writers, compile_encoder, compile_field_encoder
 from edge.transcoder.profile import Profile
 from edge.transcoder.rule import HTTP_BODY, Rule
 
@@ -46,16 +46,16 @@ def compile_raw(rule: Rule, descriptor: Descriptor) -> Raw | None:
     return raw
 
 
-def compile_answer(rule: Rule, descriptor: Descriptor, profile: Profile) -> Encode:
-    """The encoder of an answer, in its envelope; of a raw answer its bytes."""
-    encode = _plain(rule, descriptor, profile)
+def compile_answer(rule: Rule, descriptor: Descriptor, profile: Profile, writers: Writers | None = None) -> Encode:
+    """The encoder of an answer, in its envelope; of a raw answer its bytes. `writers` as for `compile_encoder`."""
+    encode = _plain(rule, descriptor, profile, writers)
     if rule.envelope != rest_options.ENVELOPE_SUCCESS_DATA:
         return encode
     before, after = _WRAPPED
     return lambda message: before + encode(message) + after
 
 
-def compile_events(rule: Rule, descriptor: Descriptor, profile: Profile) -> Events:
+def compile_events(rule: Rule, descriptor: Descriptor, profile: Profile, writers: Writers | None = None) -> Events:
     """The encoder of one message of a stream into its events, none of them in an envelope.
 
     A message is one event, but for one whose only field is repeated raw JSON: that is a batch, each entry an event.
@@ -67,7 +67,7 @@ def compile_events(rule: Rule, descriptor: Descriptor, profile: Profile) -> Even
             return tuple(getattr(message, name))
 
         return batch
-    encode = _plain(rule, descriptor, profile)
+    encode = _plain(rule, descriptor, profile, writers)
     return lambda message: (encode(message),)
 
 
@@ -78,13 +78,13 @@ def is_batch(descriptor: Descriptor) -> bool:
     return bool(descriptor.fields[0].GetOptions().Extensions[rest_options.raw_json])
 
 
-def _plain(rule: Rule, descriptor: Descriptor, profile: Profile) -> Encode:
+def _plain(rule: Rule, descriptor: Descriptor, profile: Profile, writers: Writers | None) -> Encode:
     raw = compile_raw(rule, descriptor)
     if raw is not None:
         return _data(raw)
     if rule.response_body:
-        return compile_field_encoder(descriptor.fields_by_name[rule.response_body], profile)
-    return compile_encoder(descriptor, profile)
+        return compile_field_encoder(descriptor.fields_by_name[rule.response_body], profile, writers)
+    return compile_encoder(descriptor, profile, writers)
 
 
 def _data(raw: Raw) -> Encode:

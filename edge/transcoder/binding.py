@@ -13,7 +13,7 @@ from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 from edge.transcoder.answer import Events, Raw, compile_answer, compile_events, compile_raw, is_batch
 from edge.transcoder.field_rules import CodecError
-from edge.transcoder.json_encode import Encode
+from edge.transcoder.json_encode import Encode, Writers
 from edge.transcoder.profile import Profile
 from edge.transcoder.request import Build, compile_request, is_raw_body
 from edge.transcoder.router import Route, RouteConflictError, Router
@@ -92,9 +92,10 @@ def load_bindings(
         BindingError: a rule that cannot be served; the message names file, method and binding.
     """
     bindings: list[Binding] = []
+    writers = Writers(profile)
     for service in services:
         for method in service.methods:
-            bindings.extend(_load_method(method, profile, require_access=require_access))
+            bindings.extend(_load_method(method, writers, require_access=require_access))
     return bindings
 
 
@@ -110,27 +111,27 @@ def build_router(bindings: Iterable[Binding]) -> Router[Binding]:
         raise BindingError(str(error)) from error
 
 
-def _load_method(method: MethodDescriptor, profile: Profile, *, require_access: bool) -> list[Binding]:
+def _load_method(method: MethodDescriptor, writers: Writers, *, require_access: bool) -> list[Binding]:
     twin, header_twin = twin_of(method), header_twin_of(method)
     bindings = []
     for rule in read_rules(method):
-        binding = _compile(rule, method, profile, require_access=require_access)
+        binding = _compile(rule, method, writers, require_access=require_access)
         if twin is not None:
             twin_rule = rule_for_twin(rule, twin)
-            binding = replace(binding, twin=_compile(twin_rule, twin, profile, require_access=require_access))
+            binding = replace(binding, twin=_compile(twin_rule, twin, writers, require_access=require_access))
         if header_twin is not None:
             header, other = header_twin
-            bound = _compile(rule_for_twin(rule, other), other, profile, require_access=require_access)
+            bound = _compile(rule_for_twin(rule, other), other, writers, require_access=require_access)
             binding = replace(binding, header_twin=(header, bound))
         bindings.append(binding)
     return bindings
 
 
-def _compile(rule: Rule, method: MethodDescriptor, profile: Profile, *, require_access: bool) -> Binding:
+def _compile(rule: Rule, method: MethodDescriptor, writers: Writers, *, require_access: bool) -> Binding:
     options = method.GetOptions().Extensions
     if require_access and not options[rest_options.access]:
         raise BindingError(f"{rule.source}: {method.name} does not say who may call it (perpetuo.rest.v1.access)")
-    request, response = method.input_type, method.output_type
+    request, response, profile = method.input_type, method.output_type, writers.profile
     try:
         return Binding(
             rpc=f"/{method.containing_service.full_name}/{method.name}",
@@ -142,8 +143,8 @@ def _compile(rule: Rule, method: MethodDescriptor, profile: Profile, *, require_
             has_body=bool(rule.body),
             has_raw_body=is_raw_body(rule, request),
             build=compile_request(rule, request, profile),
-            encode=compile_answer(rule, response, profile),
-            events=compile_events(rule, response, profile),
+            encode=compile_answer(rule, response, profile, writers),
+            events=compile_events(rule, response, profile, writers),
             is_batch=not rule.response_body and is_batch(response),
             raw=compile_raw(rule, response),
             is_wrapped=rule.envelope == rest_options.ENVELOPE_SUCCESS_DATA,

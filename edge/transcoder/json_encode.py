@@ -30,9 +30,12 @@ _NANOUSD_PER_USD: Final = 1_000_000_000
 _INT64_TYPES: Final = frozenset((FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64))
 
 
-def compile_encoder(descriptor: Descriptor, profile: Profile) -> Encode:
-    """The encoder of whole messages; CodecError for a type that cannot be written as JSON."""
-    write = _Compiler(profile).writer(descriptor)
+def compile_encoder(descriptor: Descriptor, profile: Profile, writers: "Writers | None" = None) -> Encode:
+    """The encoder of whole messages; CodecError for a type that cannot be written as JSON.
+
+    `writers` are those of the same profile that others are compiled with: what they have is not compiled again.
+    """
+    write = (writers or Writers(profile)).writer(descriptor)
 
     def encode(message: Message) -> bytes:
         return msgspec.json.encode(write(message))
@@ -40,9 +43,9 @@ def compile_encoder(descriptor: Descriptor, profile: Profile) -> Encode:
     return encode
 
 
-def compile_field_encoder(field: FieldDescriptor, profile: Profile) -> Encode:
+def compile_field_encoder(field: FieldDescriptor, profile: Profile, writers: "Writers | None" = None) -> Encode:
     """The encoder of an answer that is one field of the message; `null` for a message field that is not set."""
-    write = _Compiler(profile).field_writer(field, field_rule(field, profile))
+    write = (writers or Writers(profile)).field_writer(field, field_rule(field, profile))
     name = field.name
     absent_is_null = field.has_presence and field.message_type is not None
 
@@ -54,20 +57,25 @@ def compile_field_encoder(field: FieldDescriptor, profile: Profile) -> Encode:
     return encode
 
 
-class _Compiler:
+class Writers:
     """Compiles each message type once, recursive ones included: a type under work is called through its holder."""
 
     def __init__(self, profile: Profile) -> None:
-        self._profile = profile
+        self.profile = profile
         self._done: dict[str, Write] = {}
 
     def writer(self, descriptor: Descriptor) -> Write:
+        """Makes the JSON value of a message; CodecError for a type that has none."""
         known = self._done.get(descriptor.full_name)
         if known is not None:
             return known
         made: list[Write] = []
         self._done[descriptor.full_name] = lambda message: made[0](message)
-        made.append(self._make(descriptor))
+        try:
+            made.append(self._make(descriptor))
+        except CodecError:
+            del self._done[descriptor.full_name]
+            raise
         self._done[descriptor.full_name] = made[0]
         return made[0]
 
@@ -76,17 +84,17 @@ class _Compiler:
         if name in WRITERS:
             return WRITERS[name]
         if name == "google.protobuf.FieldMask":
-            return field_mask_writer(snake_case=self._profile.snake_case)
+            return field_mask_writer(snake_case=self.profile.snake_case)
         if name in WRAPPERS:
             write = self._scalar_writer(descriptor.fields_by_name["value"])
             return lambda message: write(message.value)
         if name == "google.protobuf.Any":
             return self._any_writer(descriptor)
         check_type(descriptor)
-        rules = [(field, field_rule(field, self._profile)) for field in descriptor.fields]
+        rules = [(field, field_rule(field, self.profile)) for field in descriptor.fields]
         plain = [(field, rule) for field, rule in rules if not rule.is_extra]
         extra = next((field.name for field, rule in rules if rule.is_extra), None)
-        write = self._full_object(plain) if self._profile.emit_implicit_zero else self._sparse_object(plain)
+        write = self._full_object(plain) if self.profile.emit_implicit_zero else self._sparse_object(plain)
         return write if extra is None else _with_extra(write, extra)
 
     def _full_object(self, rules: list[tuple[FieldDescriptor, FieldRule]]) -> Write:
@@ -141,7 +149,7 @@ class _Compiler:
     def _map_writer(self, field: FieldDescriptor) -> Write:
         assert field.message_type is not None
         value_field = field.message_type.fields_by_name["value"]
-        write = self.field_writer(value_field, field_rule(value_field, self._profile))
+        write = self.field_writer(value_field, field_rule(value_field, self.profile))
         if field.message_type.fields_by_name["key"].type == FieldDescriptor.TYPE_BOOL:
             return lambda entries: {"true" if key else "false": write(entries[key]) for key in entries}
         return lambda entries: {str(key): write(entries[key]) for key in entries}
@@ -150,9 +158,9 @@ class _Compiler:
         if field.enum_type is not None:
             if field.enum_type.full_name == "google.protobuf.NullValue":
                 return lambda value: None
-            name_of = compile_enum(field.enum_type, self._profile).name_of
+            name_of = compile_enum(field.enum_type, self.profile).name_of
             return lambda value: name_of.get(value, value)
-        if field.cpp_type in _INT64_TYPES and not self._profile.int64_as_number:
+        if field.cpp_type in _INT64_TYPES and not self.profile.int64_as_number:
             return str
         writers: dict[int, Write] = {
             FieldDescriptor.TYPE_BYTES: _base64,

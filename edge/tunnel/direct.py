@@ -54,6 +54,7 @@ class DirectCall:
         "id",
         "is_gone",
         "plain",
+        "served",
         "tunnel",
     )
 
@@ -64,6 +65,7 @@ class DirectCall:
         self.tunnel: Tunnel | None = None
         self.end: asyncio.Future[Body | End | None] | None = None
         self.plain: Any = None
+        self.served: Any = None
         self._max_bytes = max_bytes
         self._parts: list[bytes] = []
         self._parts_bytes = 0
@@ -148,7 +150,13 @@ class DirectMethod:
         """What calls with these metadata have in common; None: they have to be made with messages."""
         return None if self._is_refused or self._tunnel_now() is None else Prepared(metadata)
 
-    async def start(self, call: DirectCall, prepared: Prepared, body: bytes) -> Body:
+    def start(self, task: asyncio.Task[Any], prepared: Prepared, body: bytes) -> tuple[None, DirectCall]:
+        """Makes a call in parts: what is to be awaited is `served` of the call."""
+        call = self.begin(task)
+        call.served = self._serve(call, prepared, body)
+        return None, call
+
+    async def _serve(self, call: DirectCall, prepared: Prepared, body: bytes) -> Body:
         """Makes a call. Raises AioRpcError, UsageError when the channel is closed, and CancelledError."""
         tunnel = self._tunnel_now()
         if tunnel is None or not tunnel.takes(len(body)):

@@ -4,7 +4,7 @@ Frames that come are checked as they are read, and so typed; those that go are t
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -98,6 +98,9 @@ class Body(msgspec.Struct, array_like=True, tag=8, frozen=True, gc=False):
     values: tuple[Any, ...]
     is_text: bool
     body: bytes
+
+    announced: ClassVar[None] = None
+    """Not told from values of its own."""
 
     @property
     def metadata(self) -> Pairs:

@@ -11,6 +11,7 @@ import pytest
 
 from edge import guarded
 from edge.departure import DepartureWatch
+from edge.guarded import GuardedProtocol
 from edge.serve import serving
 from edge.settings import EdgeSettings
 
@@ -235,22 +236,74 @@ async def test_what_is_too_slow_is_closed(monkeypatch: pytest.MonkeyPatch, name:
                 assert (await reader.read()).count(b"HTTP/1.1 ") == ("second" in name)
 
 
+class Clock:
+    """The time of connections, which goes on by hand: how long this test has to wait for a processor is not in it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.moved_s = 0.0
+        self.looks = 0
+        self.connection: Any = None
+        made, check_pace = GuardedProtocol.connection_made, GuardedProtocol.check_pace
+
+        def make(connection: Any, transport: Any) -> None:
+            self.connection, connection.loop = connection, self
+            made(connection, transport)
+
+        def look(connection: Any, now_s: float) -> None:
+            check_pace(connection, now_s + self.moved_s)
+            self.looks += 1
+
+        monkeypatch.setattr(GuardedProtocol, "connection_made", make)
+        monkeypatch.setattr(GuardedProtocol, "check_pace", look)
+        monkeypatch.setattr("edge.serve.SWEEP_S", 0.01)
+
+    def time(self) -> float:
+        """In the place of the loop's."""
+        return asyncio.get_running_loop().time() + self.moved_s
+
+    async def move(self, by_s: float) -> None:
+        """Lets time pass, and the pace of the connection be looked at."""
+        self.moved_s += by_s
+        before = self.looks
+        async with asyncio.timeout(20):
+            while self.looks < before + 2 and not self.connection.transport.is_closing():
+                await asyncio.sleep(0.005)
+
+    async def has_come(self, body_bytes: int) -> None:
+        """Waits until so much of a body is there."""
+        async with asyncio.timeout(20):
+            while self.connection._body_bytes != body_bytes:
+                await asyncio.sleep(0.005)
+
+
 async def test_a_body_that_comes_at_a_pace_and_a_kept_connection_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(guarded, "HEAD_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(guarded, "BODY_WINDOW_S", 0.2)
-    monkeypatch.setattr("edge.serve.SWEEP_S", 0.01)
-    seen = Seen()
+    clock, seen = Clock(monkeypatch), Seen()
     async with connected(seen) as (reader, writer):
         for _ in range(2):
-            writer.write(POST + b"Content-Length: 60000\r\n\r\n")
-            for _ in range(6):
-                writer.write(b"x" * 10_000)
-                await asyncio.sleep(0.1)
+            writer.write(POST + b"Content-Length: 12000\r\n\r\n")
+            for number in range(1, 7):
+                writer.write(b"x" * 2_000)
+                await clock.has_come(number * 2_000)
+                await clock.move(guarded.BODY_WINDOW_S * 0.9)
             assert (await reader.readuntil(b"ok")).startswith(OK)
-            await asyncio.sleep(0.5)
-    assert [len(body) for _, _, body, _ in seen.requests] == [60_000, 60_000]
+            await clock.move(guarded.HEAD_TIMEOUT_S * 2)
+    assert [len(body) for _, _, body, _ in seen.requests] == [12_000, 12_000]
+
+
+async def test_a_body_of_which_too_little_comes_in_a_while_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, seen = Clock(monkeypatch), Seen()
+    async with connected(seen) as (reader, writer):
+        writer.write(POST + b"Content-Length: 12000\r\n\r\n")
+        for piece_bytes, is_enough in ((2_000, True), (guarded.MIN_BODY_BYTES - 1, False)):
+            writer.write(b"x" * piece_bytes)
+            await clock.has_come(2_000 if is_enough else 2_000 + piece_bytes)
+            await clock.move(guarded.BODY_WINDOW_S * 1.5)
+            assert clock.connection.transport.is_closing() is not is_enough
+        with contextlib.suppress(OSError):
+            assert await reader.read() == b""
+    assert seen.requests == []
 
 
 async def test_a_connection_on_which_no_other_request_comes_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,15 +318,14 @@ async def test_a_connection_on_which_no_other_request_comes_is_closed(monkeypatc
 
 
 async def test_a_request_that_is_being_answered_is_not_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded, "HEAD_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(guarded, "BODY_WINDOW_S", 0.05)
-    monkeypatch.setattr("edge.serve.SWEEP_S", 0.01)
+    clock = Clock(monkeypatch)
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(0.3)
+        await clock.move(600.0)
         await Seen()(scope, receive, send)
 
-    assert (await exchange(slow, POST + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi", quiet_s=5)).startswith(OK)
+    sent = POST + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"
+    assert (await exchange(slow, sent, quiet_s=30)).startswith(OK)
 
 
 @pytest.mark.parametrize("way", ["in order", "by a reset"])

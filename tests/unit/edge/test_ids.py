@@ -2,13 +2,21 @@
 
 import re
 
-from edge.ids import new_request_id, request_id
+from edge.ids import ManyIds, new_request_id, request_id
 
 
 def test_ids_are_prefixed_short_and_all_different() -> None:
     ids = {new_request_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch(r"req_[0-9a-hjkmnp-tv-z]{26}", each) for each in ids)
+
+
+def test_many_ids_are_as_the_others_and_all_different() -> None:
+    many, before = ManyIds(), new_request_id()[:14].encode()
+    ids = [many.next() for _ in range(5_000)]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(rb"req_[0-9a-hjkmnp-tv-z]{26}", each) for each in ids)
+    assert before <= ids[0][:14] <= ids[-1][:14] <= new_request_id()[:14].encode()
 
 
 def test_ids_sort_by_the_time_they_were_made() -> None:

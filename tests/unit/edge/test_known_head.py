@@ -164,7 +164,13 @@ class Lane:
 
     max_bytes = 4
 
-    async def serve(self, cycle: Cycle) -> None:
+    def begin(self, cycle: Cycle, task: object) -> None:
+        raise AssertionError("nothing is served here")
+
+    def end(self, cycle: Cycle, served: object) -> None:
+        raise AssertionError("nothing is served here")
+
+    async def explain(self, cycle: Cycle, error: BaseException) -> None:
         raise AssertionError("nothing is served here")
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,10 +54,25 @@ class Script:
         self.began = asyncio.Event()
         self.cancelled = asyncio.Event()
 
+    def serve(self, call: Call, body: bytes) -> Awaitable[bytes] | bytes:
+        return self._now(call, body) if b"at once" in body else self.complete(call, body)
+
     async def complete(self, call: Call, body: bytes, read: object = None) -> bytes:
+        if b"at once" in body:
+            return self._now(call, body)
+        await asyncio.sleep(0)
+        return await self._then(call, body)
+
+    def _now(self, call: Call, body: bytes) -> bytes:
+        try:
+            self._then(call, body).send(None)
+        except StopIteration as stop:
+            return bytes(stop.value)
+        raise AssertionError("it waits")
+
+    async def _then(self, call: Call, body: bytes) -> bytes:
         self.calls.append(call)
         self.bodies.append(body)
-        await asyncio.sleep(0)
         if b"announce" in body:
             call.announce([("x-perpetuo-provider", "demo"), ("x-ratelimit-limit-requests", "10")])
         if b"bytes" in body:
@@ -177,6 +192,12 @@ REQUESTS = {
     "an answer": request(*KEY, *JSON),
     "an answer with headers": request(*KEY, *JSON, body=b'{"announce":1}'),
     "an answer with a header of bytes": request(*KEY, *JSON, body=b'{"bytes":1}'),
+    "an answer at once": request(*KEY, *JSON, body=b'{"at once":1}'),
+    "an answer at once with headers": request(*KEY, *JSON, body=b'{"at once":1,"announce":1}'),
+    "an answer at once with a header of bytes": request(*KEY, *JSON, body=b'{"at once":1,"bytes":1}'),
+    "an answer at once, the last on its connection": request(*KEY, *JSON, b"connection: close", body=b'{"at once":1}'),
+    "a refusal at once": request(*KEY, *JSON, body=b'{"at once":1,"unknown":1}'),
+    "a defect at once": request(*KEY, *JSON, body=b'{"at once":1,"defect":1}'),
     "a refusal": request(*KEY, *JSON, body=b'{"unknown":1}'),
     "a refusal for a client that reads typed errors": request(
         *KEY, *JSON, b"anthropic-version: 2023-06-01", body=b'{"unknown":1}'

@@ -7,8 +7,9 @@ import pytest
 from openapi_spec_validator import validate
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
+from edge.description import REASONS_MEMBER, error_example, shipped_document
 from edge.errors import ErrorCatalogue, body_of
-from edge.openapi import DESCRIPTORS, REASONS_MEMBER, error_example, gateway_document, main, shipped_document
+from edge.openapi import DESCRIPTORS, gateway_document, main
 from edge.reasons import Reason
 from edge.rest.services import gateway_reasons, gateway_services
 from edge.transcoder.binding import build_router, load_bindings

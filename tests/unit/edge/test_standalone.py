@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,14 @@ from edge.standalone import channel_options, run, write_ready_file
 from tests.unit.edge.echo import Core
 
 ROOT = Path(__file__).parents[3]
+IMPORTS = """
+import gc, sys
+from edge.__main__ import main
+print(main(["--core", "127.0.0.1:1", "--host", "192.0.2.1"]))
+absent = {"rich", "click", "multiprocessing", "html.entities", "google.protobuf.text_format", "_bz2", "edge.openapi"}
+print(sorted((absent | {"server", "sqlalchemy", "cryptography", "uvicorn.main"}) & set(sys.modules)))
+print(gc.isenabled())
+"""
 
 
 def test_the_channel_has_room_for_the_largest_body_and_what_wraps_it() -> None:
@@ -112,6 +121,11 @@ async def test_the_command_says_what_is_wrong_in_a_line(arguments: list[str], co
     assert process.returncode == code
     assert complaint in errors.decode()
     assert "Traceback" not in errors.decode()
+
+
+def test_it_imports_no_more_than_it_needs() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["1", "[]", "True"]
 
 
 async def _command(*arguments: str) -> asyncio.subprocess.Process:

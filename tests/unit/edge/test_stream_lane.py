@@ -38,6 +38,8 @@ class Connection:
 class Head:
     """Initial metadata."""
 
+    announced = None
+
     def __init__(self, *, is_text: bool = True) -> None:
         self.names: tuple[str, ...] = ("x-request-id", "x-a")
         self.values: Any = (ID, "b")

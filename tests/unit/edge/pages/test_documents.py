@@ -16,7 +16,7 @@ import pytest_asyncio
 from perpetuo.v1 import errors_pb2
 
 from edge.app import EdgeOptions, create_app
-from edge.openapi import shipped_document
+from edge.description import shipped_document
 from edge.pages.documents import Document, LateDocument, document_pages
 from edge.serve import serving
 from edge.settings import EdgeSettings

@@ -12,8 +12,9 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.transcoder.field_rules import CodecError
 from edge.transcoder.json_decode import compile_decoder
-from edge.transcoder.json_encode import compile_encoder, compile_field_encoder
+from edge.transcoder.json_encode import Writers, compile_encoder, compile_field_encoder
 from edge.transcoder.json_text import parse_json
 from edge.transcoder.profile import CANONICAL, PERPETUO
 from tests.unit.edge.protos import message_class
@@ -157,3 +158,18 @@ def test_an_answer_can_be_one_field(field: str, message: Message, printed: objec
         assert "nested" not in answer
     else:
         assert answer == printed
+
+
+def test_what_writers_have_is_not_compiled_again_and_writes_the_same() -> None:
+    writers = Writers(PERPETUO)
+    compile_encoder(descriptor(), PERPETUO, writers)
+    assert writers.writer(descriptor()) is writers.writer(descriptor())
+    message = EVERYTHING(int32_value=7, children=[EVERYTHING(string_value="x")])
+    assert compile_encoder(descriptor(), PERPETUO, writers)(message) == ENCODE_OURS(message)
+
+
+def test_a_type_that_has_no_json_is_refused_each_time() -> None:
+    writers = Writers(PERPETUO)
+    for _ in range(2):
+        with pytest.raises(CodecError):
+            compile_encoder(descriptor("Union"), PERPETUO, writers)

@@ -60,8 +60,8 @@ async def stage() -> AsyncIterator[tuple[DirectMethod, Plain, Stream, list[Tunne
 def ask(direct: DirectMethod, prepared: Any, body: bytes = b"{}") -> tuple[Any, "asyncio.Task[Any]"]:
     """A call and the task that waits for it."""
     task: Any = asyncio.current_task()
-    call = direct.begin(task)
-    return call, asyncio.ensure_future(direct.start(call, prepared, body))
+    _, call = direct.start(task, prepared, body)
+    return call, asyncio.ensure_future(call.served)
 
 
 async def test_a_head_is_sent_once() -> None:

@@ -1,0 +1,126 @@
+"""Calls that a channel makes without messages, as the edge knows them, and the head that their answers go out with.
+
+Only the shape of them: who has such a channel makes them. What is announced with many answers alike becomes lines of a
+head once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from edge.transcoder.headers import Metadata, text_lines
+
+DOUBLED: Final = ("x-request-id", "request-id")
+_WITH_ID: Final = b"x-request-id: %b\r\nrequest-id: %b\r\n%b"
+
+
+class DirectCall(Protocol):
+    """A call that is made directly. `is_gone`: it was cancelled by `cancel`."""
+
+    is_gone: bool
+    served: Any
+
+    def cancel(self) -> bool:
+        """Ends it for its caller, and cancels what serves it. False: it had ended before."""
+
+
+class Announced(Protocol):
+    """The initial metadata of many calls, but for the id in front; `shown` is for us to note what becomes of them."""
+
+    shown: Any
+
+
+class DirectHead(Protocol):
+    """Names and values of the initial metadata; `is_text`: all are plain text.
+
+    `announced`: the values but the first are those of other calls too, and the first is the id of the request.
+    """
+
+    names: tuple[str, ...]
+    values: Any
+    is_text: bool
+
+    @property
+    def announced(self) -> Announced | None:
+        """What calls have in common that announce the same, if that is known."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """The initial metadata."""
+
+
+class DirectAnswer(DirectHead, Protocol):
+    """A JSON body with its initial metadata."""
+
+    body: bytes
+
+
+class Direct(Protocol):
+    """A method that a channel calls without messages; bodies of more than `max_bytes` it does not take."""
+
+    max_bytes: int
+
+    def prepare(self, metadata: Metadata) -> Any | None:
+        """What calls with these metadata have in common; None where they cannot be made directly."""
+
+    def start(self, task: asyncio.Task[Any], prepared: Any, body: bytes) -> tuple[Any, Any]:
+        """Makes a call that `task` will wait for: gives a `DirectAnswer` that is there at once, or a `DirectCall`.
+
+        What its `served` gives goes to `finish`; what that raises goes to `fail`. Raises nothing.
+        """
+
+    def finish(self, call: Any, served: Any) -> DirectAnswer:
+        """The answer of a call that was served. Raises what `fail` gives."""
+
+    def fail(self, call: Any, error: BaseException) -> BaseException:
+        """How a call ended of which that was raised, maybe by `finish`.
+
+        It is AioRpcError, UsageError when the channel is closed, CancelledError, or nobody's answer.
+        """
+
+
+class DirectSink(Protocol):
+    """Where the events of a call that streams go, as lists of those that came together."""
+
+    async def begin(self, head: Any, events: Sequence[bytes], max_bytes: int) -> None:
+        """Takes the first, and the initial metadata. From now on it is pushed to.
+
+        Not more than `max_bytes` at once, an event having six more than it has, are to be taken so.
+        """
+
+    async def take(self, events: Sequence[bytes]) -> None:
+        """Takes some, and waits while the connection takes no more."""
+
+    def push(self, events: Sequence[bytes]) -> bool:
+        """Takes some in this very call; False if that cannot be now."""
+
+
+class DirectStream(Protocol):
+    """The same of a method that streams its answer."""
+
+    max_bytes: int
+
+    def begin(self, task: asyncio.Task[Any]) -> DirectCall:
+        """A call that the running task is about to make."""
+
+    def prepare(self, metadata: Metadata) -> Any | None:
+        """What calls with these metadata have in common; None where they cannot be made directly."""
+
+    async def stream(self, call: Any, prepared: Any, body: bytes, sink: DirectSink) -> None:
+        """Makes a call and gives all of its answer to `sink`. Raises what `Direct` does, and what the sink raises."""
+
+
+def lines_of(head: DirectHead) -> bytes | None:
+    """The initial metadata as lines of a head; None where each has to be looked at."""
+    if not head.is_text:
+        return None
+    announced, request_id = head.announced, head.values[0].encode() if head.values else b""
+    if announced is None:
+        return text_lines(head.names, head.values, DOUBLED)
+    behind = announced.shown
+    if behind is None:
+        lines = text_lines(head.names, head.values, DOUBLED)
+        if lines is not None:
+            announced.shown = lines[len(_WITH_ID % (request_id, request_id, b"")) :]
+        return lines
+    return _WITH_ID % (request_id, request_id, behind)
