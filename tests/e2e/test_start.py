@@ -1,6 +1,7 @@
 """The command as a new user meets it: the start block can be pasted, and stopping loses nothing."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -40,9 +41,8 @@ async def test_the_lines_of_the_start_block_work_as_they_are(perpetuo: Gateway) 
 
 
 def records(running: Gateway) -> int:
-    with sqlite3.connect(f"file:{running.data_dir / 'perpetuo.db'}?mode=ro", uri=True) as database:
+    with contextlib.closing(sqlite3.connect(f"file:{running.data_dir / 'perpetuo.db'}?mode=ro", uri=True)) as database:
         count: int = database.execute("SELECT COUNT(*) FROM operations").fetchone()[0]
-    database.close()
     return count
 
 

@@ -21,6 +21,9 @@ class Unlimited:
     async def take(self, quotas: Sequence[Quota]) -> Verdict:
         return Verdict(Grant(tuple(quotas), None), ())
 
+    def take_now(self, quotas: Sequence[Quota]) -> Verdict | None:
+        return Verdict(Grant(tuple(quotas), None), ())
+
     def settle(self, grant: Grant, used_tokens: int) -> None:
         """Nothing is counted."""
 
