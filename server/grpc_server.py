@@ -27,6 +27,8 @@ from server.tunnel import TunnelServicer
 _KEEPALIVE_MIN_INTERVAL_MS = 10_000
 _KEEPALIVE_INTERVAL_MS = 30_000
 _KEEPALIVE_TIMEOUT_MS = 10_000
+# So many calls wait in the transport for their turn in the loop; half a second's refusals.
+_WAITING_CALLS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +138,8 @@ def _options(options: ServerOptions) -> tuple[tuple[str, int], ...]:
         # Clients may ping through a long silence before the first token.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _KEEPALIVE_MIN_INTERVAL_MS),
         ("grpc.http2.max_pings_without_data", 0),
+        # Beyond it, and from a tenth of it on if the transport is left to itself, calls are cancelled without a word:
+        # it is the door that refuses, with a reason and the time to come again.
+        ("grpc.server.max_pending_requests", _WAITING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", _WAITING_CALLS),
     )

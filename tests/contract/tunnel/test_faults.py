@@ -87,6 +87,7 @@ class Scene:
         return do(text(request))
 
     async def is_open(self) -> None:
+        """Calls go through a tunnel."""
         await until(lambda: self.channel.tunnel is not None and self.channel.tunnel.takes(1))
 
     async def is_idle(self) -> None:
@@ -115,21 +116,26 @@ async def scene() -> AsyncIterator[Scene]:
             "Few": unary_stream(core.few),
         },
     )
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.http2.bdp_probe", 0)])
+    # Calls that find the tunnel full queue up in the transport: none may be cut there.
+    waiting = [(name, 10 * RACES) for name in ("max_pending_requests", "max_pending_requests_hard_limit")]
+    room = [(f"grpc.server.{name}", count) for name, count in waiting]
+    server = grpc.aio.server(options=[*room, ("grpc.so_reuseport", 0), ("grpc.http2.bdp_probe", 0)])
     registry.install(server)
     tunnels = TunnelServicer()
     tunnels.channel = core.inside
     tunnel_pb2_grpc.add_TunnelServiceServicer_to_server(tunnels, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with wire_to(port) as wire:
-        options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100)]
-        options += [("grpc.max_reconnect_backoff_ms", 100), ("grpc.http2.bdp_probe", 0)]
-        plain = grpc.aio.insecure_channel(f"127.0.0.1:{wire.port}", options)
-        async with TunnelChannel(plain, {}, QUICK) as channel:
-            made = Scene(channel, core, wire)
-            await made.is_open()
-            yield made
+    options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100)]
+    options += [("grpc.max_reconnect_backoff_ms", 100), ("grpc.http2.bdp_probe", 0)]
+    try:
+        async with wire_to(port) as wire:
+            plain = grpc.aio.insecure_channel(f"127.0.0.1:{wire.port}", options)
+            async with TunnelChannel(plain, {}, QUICK) as channel:
+                made = Scene(channel, core, wire)
+                await made.is_open()
+                yield made
+    finally:
         await server.stop(0)
 
 
@@ -195,6 +201,7 @@ async def test_callers_who_leave_at_any_moment_leave_nothing_behind() -> None:
         for _ in range(RACES // 50):
             await asyncio.gather(*[come_and_go(number) for number in range(50)])
         await stage.is_idle()
+        await stage.is_open()
         assert stage.channel.tunnel is tunnel
         assert (await stage.unary("Echo", "well")).value == "well"
 

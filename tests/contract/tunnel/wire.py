@@ -58,6 +58,8 @@ async def wire_to(port: int) -> AsyncIterator[Wire]:
     wire = Wire(port)
     server = await asyncio.start_server(wire.taken, "127.0.0.1", 0)
     wire.port = server.sockets[0].getsockname()[1]
-    yield wire
-    server.close()
-    await wire.close()
+    try:
+        yield wire
+    finally:
+        server.close()
+        await wire.close()

@@ -22,6 +22,8 @@ AUTH = "perpetuo.v1.AuthService"
 BEARER = (("authorization", "Bearer good"),)
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+# More than the transport lets wait unless it is told to.
+BURST = 3_500
 
 
 class OneToken:
@@ -78,9 +80,11 @@ async def running(options: ServerOptions | None = None) -> AsyncIterator[Running
     server = CoreServer(registry, OneToken(), options or ServerOptions(has_access_log=False))
     port = await server.start("127.0.0.1", 0)
     limits = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", limits) as socket:
-        yield Running(server, servicer, socket, port)
-    await server.stop(0)
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", limits) as socket:
+            yield Running(server, servicer, socket, port)
+    finally:
+        await server.stop(0)
 
 
 WAYS = ("socket", "in process")
@@ -207,3 +211,11 @@ async def test_a_connection_that_does_not_say_what_it_speaks_is_closed(said: byt
         while await reader.read(1000):
             pass
         writer.close()
+
+
+async def test_a_burst_before_the_loop_turns_is_answered_by_the_server_and_not_cut_by_the_transport() -> None:
+    async with running() as stage:
+        calls = [stage.auth("socket").GetCurrentUser(auth_pb2.GetCurrentUserRequest()) for _ in range(BURST)]
+        async with asyncio.timeout(PATIENCE_S):
+            codes = {await call.code() for call in calls}
+        assert codes == {grpc.StatusCode.UNAUTHENTICATED}
