@@ -5,7 +5,7 @@ labels, fixed when it is made: what comes after the bound is reached counts as `
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -93,6 +93,16 @@ class Histogram:
         """Counts a value in a cell of its own."""
         cell[0 if value <= self._first else bisect_left(self.bounds, value)] += 1
         cell[-1] += value
+
+    def count_all(self, values: Sequence[float], cell: list[float]) -> None:
+        """Counts at least one value in a cell of its own."""
+        if max(values) <= self._first:
+            cell[0] += len(values)
+        else:
+            bounds = self.bounds
+            for value in values:
+                cell[bisect_left(bounds, value)] += 1
+        cell[-1] += sum(values)
 
     @property
     def series(self) -> int:

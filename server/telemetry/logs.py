@@ -34,7 +34,7 @@ _LEADING_KEYS = ("timestamp", "level", "event")
 _STAMP = '{"timestamp":"'
 _REQUEST_ID = '"request_id":"'
 _LATENCY = '"latency_ms":'
-# What follows the whole milliseconds of a latency, by its hundredths: written as numbers are, without a zero at the end.
+# What follows the whole milliseconds of a latency, by its hundredths, without a zero at the end.
 _HUNDREDTHS = tuple(repr(number / 100)[1:] for number in range(100))
 _MAX_DEPTH = 6
 _PLAIN = (bool, int, float)

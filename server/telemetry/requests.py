@@ -6,7 +6,6 @@ Labels are bounded: reasons, providers of the registry, and models of the catalo
 name as a caller wrote it is never one.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final
 
@@ -23,9 +22,6 @@ REQUEST_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0
 OWN_BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 FIRST_TOKEN_BOUNDS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 TOKEN_BOUNDS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
-
-_FIRST_REQUEST_S: Final = REQUEST_BOUNDS_S[0]
-_FIRST_ANSWER_S: Final = FIRST_TOKEN_BOUNDS_S[0]
 
 TOGETHER: Final = 64
 """So many requests are counted at once, at the latest."""
@@ -105,53 +101,63 @@ class RequestMetrics:
     def count(self) -> None:
         """Counts what was settled. Written out, as what follows it, because it runs for every request."""
         settled, self._settled = self._settled, []
-        all_ended, waits = self._ended, self._waits
+        waits = self._waits
+        ended: dict[tuple[str, bool, str], tuple[list[float], list[float]]] = {}
+        answered: dict[tuple[str, str], list[AttemptRecord]] = {}
         for record, waited_s, overhead_s in settled:
             is_stream = record.is_stream
             key = record.surface, is_stream, record.outcome
-            ended = all_ended.get(key) or self._new_ended(key)
-            ended.requests[0] += 1
-            latency_s, times = record.latency_ms / 1000, ended.request_s
-            times[0 if latency_s <= _FIRST_REQUEST_S else bisect_left(REQUEST_BOUNDS_S, latency_s)] += 1
-            times[-1] += latency_s
+            times = ended.get(key)
+            if times is None:
+                times = ended[key] = [], []
+            times[0].append(record.latency_ms / 1000)
+            if overhead_s is not None:
+                times[1].append(overhead_s)
             if waited_s:
                 self._wait_s.count(waited_s, waits)
             else:
                 waits[0] += 1
-            if overhead_s is not None:
-                times = ended.overhead_s
-                if not times:
-                    times = ended.overhead_s = self._overhead_s.cell(_STREAM[is_stream])
-                times[bisect_left(OWN_BOUNDS_S, overhead_s)] += 1
-                times[-1] += overhead_s
             for attempt in record.attempts:
-                self._count_attempt(attempt, is_stream)
+                if is_stream or attempt.outcome != _OK:
+                    self._count_other(attempt, is_stream)
+                else:
+                    answered.setdefault((attempt.provider, attempt.model), []).append(attempt)
             if record.saved_nanousd:
                 self._saved.add((), record.saved_nanousd)
+        for key, (request_s, overheads_s) in ended.items():
+            self._count_ended(key, request_s, overheads_s)
+        for names, attempts in answered.items():
+            self._count_answered(attempts, self._models.get(names) or self._new_model(names))
 
-    def _count_attempt(self, attempt: AttemptRecord, is_stream: bool) -> None:
-        """Nothing is shown before there is something of it."""
-        names = attempt.provider, attempt.model
-        model = self._models.get(names) or self._new_model(names)
-        usage = attempt.usage
-        if is_stream or attempt.outcome != _OK:
-            self._count_other(attempt, is_stream, model)
-        else:
-            if not model.answered:
-                model.answered = self._attempts.cell((*model.of_provider, _OK))
-                model.answer_s = self._answer_s.cell(model.of_provider)
-            model.answered[0] += 1
-            answer_s, times = attempt.latency_ms / 1000, model.answer_s
-            times[0 if answer_s <= _FIRST_ANSWER_S else bisect_left(FIRST_TOKEN_BOUNDS_S, answer_s)] += 1
-            times[-1] += answer_s
-        if usage is None:
-            return
-        if attempt.cost_nanousd is None:
+    def _count_ended(self, key: tuple[str, bool, str], request_s: list[float], overheads_s: list[float]) -> None:
+        """Requests that ended in the same way. Nothing is shown before there is something of it."""
+        ended = self._ended.get(key) or self._new_ended(key)
+        ended.requests[0] += len(request_s)
+        self._request_s.count_all(request_s, ended.request_s)
+        if overheads_s:
+            if not ended.overhead_s:
+                ended.overhead_s = self._overhead_s.cell(_STREAM[key[1]])
+            self._overhead_s.count_all(overheads_s, ended.overhead_s)
+
+    def _count_answered(self, attempts: list[AttemptRecord], model: "_Model") -> None:
+        """Calls of a model that were answered, whole."""
+        if not model.answered:
+            model.answered = self._attempts.cell((*model.of_provider, _OK))
+            model.answer_s = self._answer_s.cell(model.of_provider)
+        model.answered[0] += len(attempts)
+        self._answer_s.count_all([attempt.latency_ms / 1000 for attempt in attempts], model.answer_s)
+        for attempt in attempts:
+            if attempt.usage is not None:
+                self._count_usage(attempt.usage, attempt.cost_nanousd, model)
+
+    def _count_usage(self, usage: Usage, cost_nanousd: int | None, model: "_Model") -> None:
+        """What a call used and cost."""
+        if cost_nanousd is None:
             self._unpriced.add(model.labels)
         else:
             if not model.cost:
                 model.cost = self._cost.cell(model.labels)
-            model.cost[0] += attempt.cost_nanousd
+            model.cost[0] += cost_nanousd
         if usage.input_tokens and usage.output_tokens:
             if not model.output:
                 model.input = self._tokens.cell((*model.labels, "input"))
@@ -164,14 +170,18 @@ class RequestMetrics:
                 return
         self._count_rest(usage, model)
 
-    def _count_other(self, attempt: AttemptRecord, is_stream: bool, model: "_Model") -> None:
+    def _count_other(self, attempt: AttemptRecord, is_stream: bool) -> None:
         """A call that was a stream, or failed."""
+        names = attempt.provider, attempt.model
+        model = self._models.get(names) or self._new_model(names)
         outcome, first_ms, usage = attempt.outcome, attempt.first_token_ms, attempt.usage
         self._attempts.add((attempt.provider, outcome))
         if is_stream and first_ms is not None:
             self._first_token_s.observe(first_ms / 1000, model.of_provider)
             if usage is not None and outcome == _OK:
                 self._count_pace(usage, attempt.latency_ms - first_ms, model)
+        if usage is not None:
+            self._count_usage(usage, attempt.cost_nanousd, model)
 
     def _count_pace(self, usage: Usage, took_ms: int, model: "_Model") -> None:
         written = usage.output_tokens + usage.reasoning_tokens

@@ -63,3 +63,19 @@ def test_a_reading_reads_when_it_is_asked_and_adds_up_what_is_beyond_the_bound()
     assert reading.bounded() == {("1",): 1, ("2",): 2, (OTHER,): 7}
     values.clear()
     assert reading.bounded() == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([0.0, 0.5], id="all up to the first bound"),
+        pytest.param([0.5, 1.0, 1.5, 2.0, 2.5], id="at, between and above the bounds"),
+        pytest.param([9.0], id="one above all"),
+    ],
+)
+def test_values_counted_at_once_are_counted_as_one_by_one(values: list[float]) -> None:
+    at_once, one_by_one = (Histogram(Name("perpetuo_x", "X."), (1.0, 2.0)) for _ in range(2))
+    at_once.count_all(values, at_once.cell(()))
+    for value in values:
+        one_by_one.observe(value)
+    assert at_once.cells == one_by_one.cells

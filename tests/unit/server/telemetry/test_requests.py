@@ -125,3 +125,28 @@ def test_many_snapshots_of_a_model_are_one_label_and_are_not_all_remembered() ->
     requests.count()
     assert len(requests._models) <= 4096
     assert requests._cost.values == {("openai", "gpt-4o"): 10_000_000_000}
+
+
+def test_requests_of_all_kinds_counted_together_are_counted_as_each_by_itself() -> None:
+    plain = replace(ATTEMPT, latency_ms=40, usage=Usage(10, 0, 0, 7), first_token_ms=None)
+    failed = replace(ATTEMPT, outcome="UPSTREAM_TIMEOUT", usage=None, cost_nanousd=None, first_token_ms=None)
+    whole = replace(RECORD, is_stream=False, latency_ms=45)
+    records = [
+        replace(whole, attempts=(plain,)),
+        RECORD,
+        replace(whole, attempts=(failed, replace(plain, model="other", latency_ms=2_000))),
+        replace(whole, attempts=(replace(plain, usage=Usage(1, is_estimated=True), cost_nanousd=None),)),
+        replace(whole, attempts=(replace(plain, usage=None),), latency_ms=70_000),
+        replace(whole, attempts=(), saved_nanousd=29_000, is_cache_hit=True),
+        replace(whole, attempts=(failed,), outcome="UPSTREAM_TIMEOUT"),
+        replace(whole, attempts=(plain,), surface="grpc"),
+    ]
+    together, apart = RequestMetrics(names := Metrics(), name_of), RequestMetrics(others := Metrics(), name_of)
+    for record in records:
+        for requests in (together, apart):
+            requests.settle(record, 0.0, 0.25)
+        apart.count()
+    assert len(together._settled) == len(records)
+    for family, other in zip(names.snapshot(), others.snapshot(), strict=True):
+        assert family.values == other.values
+        assert {labels: pytest.approx(cell) for labels, cell in family.cells.items()} == other.cells
