@@ -64,7 +64,7 @@ class _Alike(Struct):
     overhead_s: list[float]
     answer_s: list[float]
     usages: list[Usage]
-    costs: list[int]
+    costs: list[int | None]
 
 
 class _Model(Struct):
@@ -124,7 +124,7 @@ class RequestMetrics:
     def _count_alike(self, settled: list[_Settled]) -> list[_Settled]:
         """Counts those in one go that say the same as the first but for their numbers, and gives the others.
 
-        They are answers in one piece by one call that took tokens of a known price, as most are; where the first is
+        They are answers in one piece by one call that took tokens, as most are; where the first is
         none, all are others. Written out, as what follows it, because it runs for every request.
         """
         first = settled[0][0]
@@ -139,9 +139,9 @@ class RequestMetrics:
                 others.append(one)
                 continue
             attempt = attempts[0]
-            usage, cost_nanousd = attempt.usage, attempt.cost_nanousd
+            usage = attempt.usage
             if (
-                (usage is None or cost_nanousd is None or attempt.outcome != _OK or record.outcome != _OK)
+                (usage is None or attempt.outcome != _OK or record.outcome != _OK)
                 or (attempt.model != model or attempt.provider != provider or record.surface != surface)
                 or not (usage.input_tokens and usage.output_tokens)
                 or (usage.cache_read_tokens or usage.cache_write_tokens or usage.reasoning_tokens or usage.is_estimated)
@@ -152,7 +152,7 @@ class RequestMetrics:
             alike.overhead_s.append(overhead_s)
             alike.answer_s.append(attempt.latency_ms / 1000)
             alike.usages.append(usage)
-            alike.costs.append(cost_nanousd)
+            alike.costs.append(attempt.cost_nanousd)
         if alike.usages:
             self._add(alike, (surface, False, _OK), (provider, model))
         return others
@@ -170,8 +170,12 @@ class RequestMetrics:
         model.answered[0] += len(usages)
         model.answer_s = model.answer_s or self._answer_s.cell(model.of_provider)
         self._answer_s.count_all(alike.answer_s, model.answer_s)
-        model.cost = model.cost or self._cost.cell(model.labels)
-        model.cost[0] += sum(alike.costs)
+        costs = [cost_nanousd for cost_nanousd in alike.costs if cost_nanousd is not None]
+        if costs:
+            model.cost = model.cost or self._cost.cell(model.labels)
+            model.cost[0] += sum(costs)
+        if len(costs) < len(usages):
+            self._unpriced.add(model.labels, len(usages) - len(costs))
         model.input = model.input or self._tokens.cell((*model.labels, "input"))
         model.input[0] += sum(usage.input_tokens for usage in usages)
         model.output = model.output or self._tokens.cell((*model.labels, "output"))

@@ -38,9 +38,7 @@ class Sending:
         self._prefill_of = prefill_of
         self._fetch = fetch
 
-    def begin(
-        self, errand: Errand, step: Step, dialect: Dialect, is_stream: bool, now_s: float | None = None
-    ) -> Sent:
+    def begin(self, errand: Errand, step: Step, dialect: Dialect, is_stream: bool, now_s: float | None = None) -> Sent:
         """Sends at once what can be sent so, else gives what is to be awaited for it. Raises what the dialect does.
 
         `now_s` is now on the loop's clock, for who has looked at it.
