@@ -4,8 +4,9 @@ A stream must begin soon, later if the model reasons before it speaks or has a l
 piece must be whole within its limit. All of it ends with the deadline of the request.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.catalogue.catalogue import Model
 from server.chat.prompt_tokens import Tokens
@@ -20,8 +21,7 @@ READ_TOKENS_PER_S: Final = 2_000.0
 _NO_EFFORT: Final = frozenset({"none", "minimal"})
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """The limits, in seconds.
 
     `connect_s` until a connection stands. `first_token_s` until the first content of a stream,
