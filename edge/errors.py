@@ -32,9 +32,10 @@ _DETAILS_KEY: Final = "grpc-status-details-bin"
 _REQUEST_ID_KEY: Final = "x-request-id"
 _WAIT_VARIABLE: Final = "retryAfterS"
 
-# Reasons for statuses that came without one: from the transport, or from a service that gives none.
+# Reasons for statuses that came without one: from the transport, or from a service that gives none. A call that its
+# client left is not answered at all: it is gRPC that cancels what comes to a core that has begun to stop.
 _REASON_OF_GRPC: Final[Mapping[int, str]] = {
-    1: "CLIENT_GONE",
+    1: "DRAINING",
     2: "INTERNAL",
     3: "REQUEST_INVALID",
     4: "DEADLINE_EXCEEDED",
@@ -53,7 +54,7 @@ _REASON_OF_GRPC: Final[Mapping[int, str]] = {
 }
 # Texts for those of them whose own text may come from inside: exceptions, addresses, limits of the transport.
 _FIXED_TEXT: Final[Mapping[int, str]] = {
-    1: "The request was cancelled.",
+    1: "The gateway's core cannot be reached now. Try again.",
     2: "Something went wrong inside the gateway. Report the request id to its operator.",
     4: "The time allowed for the request ran out.",
     8: "The gateway cannot take this request now. Try again later.",
