@@ -32,7 +32,7 @@ def _expression(words: Iterable[str]) -> str:
 def _compiled(expression: str) -> StandsIn:
     # Of pydantic only its core, which has the compiler. Python's own expressions go back at every word, and take ten
     # times as long.
-    schema: "StringSchema" = {"type": "str", "pattern": expression, "regex_engine": "rust-regex", "strict": True}
+    schema: StringSchema = {"type": "str", "pattern": expression, "regex_engine": "rust-regex", "strict": True}
     stands_in: StandsIn = SchemaValidator(schema).isinstance_python
     return stands_in
 
