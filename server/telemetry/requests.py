@@ -6,8 +6,9 @@ Labels are bounded: reasons, providers of the registry, and models of the catalo
 name as a caller wrote it is never one.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -23,6 +24,9 @@ OWN_BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 FIRST_TOKEN_BOUNDS_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 TOKEN_BOUNDS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
 
+_FIRST_REQUEST_S: Final = REQUEST_BOUNDS_S[0]
+_FIRST_ANSWER_S: Final = FIRST_TOKEN_BOUNDS_S[0]
+
 TOGETHER: Final = 64
 """So many requests are counted at once, at the latest."""
 _MAX_PROVIDERS: Final = 12
@@ -32,6 +36,9 @@ _OK: Final = "ok"
 _STREAM: Final[tuple[Labels, Labels]] = ("false",), ("true",)
 """The label that says whether it was a stream, by that."""
 _OF_MODEL: Final = ("provider", "model")
+
+_Settled: TypeAlias = tuple[OperationRecord, float, float | None]
+"""A request, how long it was held back on purpose, and what the gateway took of itself until the answer could go."""
 
 NameOf = Callable[[str, str], str | None]
 """Provider and model to a name out of a bounded set; None for a model that is in no catalogue."""
@@ -48,6 +55,16 @@ class _Ended(Struct):
     requests: list[int]
     request_s: list[float]
     overhead_s: list[float] = []
+
+
+class _Alike(Struct):
+    """The numbers of requests that say the same but for them, in no order."""
+
+    request_s: list[float]
+    overhead_s: list[float]
+    answer_s: list[float]
+    usages: list[Usage]
+    costs: list[int | None]
 
 
 class _Model(Struct):
@@ -71,7 +88,7 @@ class RequestMetrics:
         self._name_of = name_of
         self._models: dict[tuple[str, str], _Model] = {}
         self._ended: dict[tuple[str, bool, str], _Ended] = {}
-        self._settled: list[tuple[OperationRecord, float, float | None]] = []
+        self._settled: list[_Settled] = []
         self.in_flight = 0
         metrics.on_look(self.count)
         metrics.reading(
@@ -99,65 +116,120 @@ class RequestMetrics:
             self.count()
 
     def count(self) -> None:
-        """Counts what was settled. Written out, as what follows it, because it runs for every request."""
+        """Counts what was settled."""
         settled, self._settled = self._settled, []
-        waits = self._waits
-        ended: dict[tuple[str, bool, str], tuple[list[float], list[float]]] = {}
-        answered: dict[tuple[str, str], list[AttemptRecord]] = {}
+        if settled:
+            self._count_each(self._count_alike(settled))
+
+    def _count_alike(self, settled: list[_Settled]) -> list[_Settled]:
+        """Counts those in one go that say the same as the first but for their numbers, and gives the others.
+
+        They are answers in one piece by one call that took tokens, as most are; where the first is
+        none, all are others. Written out, as what follows it, because it runs for every request.
+        """
+        first = settled[0][0]
+        if first.is_stream or len(first.attempts) != 1:
+            return settled
+        surface, provider, model = first.surface, first.attempts[0].provider, first.attempts[0].model
+        alike, others = _Alike([], [], [], [], []), []
+        for one in settled:
+            record, waited_s, overhead_s = one
+            attempts = record.attempts
+            if len(attempts) != 1 or record.is_stream or waited_s or overhead_s is None or record.saved_nanousd:
+                others.append(one)
+                continue
+            attempt = attempts[0]
+            usage = attempt.usage
+            if (
+                (usage is None or attempt.outcome != _OK or record.outcome != _OK)
+                or (attempt.model != model or attempt.provider != provider or record.surface != surface)
+                or not (usage.input_tokens and usage.output_tokens)
+                or (usage.cache_read_tokens or usage.cache_write_tokens or usage.reasoning_tokens or usage.is_estimated)
+            ):
+                others.append(one)
+                continue
+            alike.request_s.append(record.latency_ms / 1000)
+            alike.overhead_s.append(overhead_s)
+            alike.answer_s.append(attempt.latency_ms / 1000)
+            alike.usages.append(usage)
+            alike.costs.append(attempt.cost_nanousd)
+        if alike.usages:
+            self._add(alike, (surface, False, _OK), (provider, model))
+        return others
+
+    def _add(self, alike: "_Alike", key: tuple[str, bool, str], names: tuple[str, str]) -> None:
+        """Adds requests up that ended in the same way, with one call of the same model each."""
+        usages = alike.usages
+        ended, model = self._ended.get(key) or self._new_ended(key), self._models.get(names) or self._new_model(names)
+        ended.requests[0] += len(usages)
+        self._waits[0] += len(usages)
+        self._request_s.count_all(alike.request_s, ended.request_s)
+        ended.overhead_s = ended.overhead_s or self._overhead_s.cell(_STREAM[False])
+        self._overhead_s.count_all(alike.overhead_s, ended.overhead_s)
+        model.answered = model.answered or self._attempts.cell((*model.of_provider, _OK))
+        model.answered[0] += len(usages)
+        model.answer_s = model.answer_s or self._answer_s.cell(model.of_provider)
+        self._answer_s.count_all(alike.answer_s, model.answer_s)
+        costs = [cost_nanousd for cost_nanousd in alike.costs if cost_nanousd is not None]
+        if costs:
+            model.cost = model.cost or self._cost.cell(model.labels)
+            model.cost[0] += sum(costs)
+        if len(costs) < len(usages):
+            self._unpriced.add(model.labels, len(usages) - len(costs))
+        model.input = model.input or self._tokens.cell((*model.labels, "input"))
+        model.input[0] += sum(usage.input_tokens for usage in usages)
+        model.output = model.output or self._tokens.cell((*model.labels, "output"))
+        model.output[0] += sum(usage.output_tokens for usage in usages)
+
+    def _count_each(self, settled: list[_Settled]) -> None:
+        """Counts them one by one."""
+        all_ended, waits = self._ended, self._waits
         for record, waited_s, overhead_s in settled:
             is_stream = record.is_stream
             key = record.surface, is_stream, record.outcome
-            times = ended.get(key)
-            if times is None:
-                times = ended[key] = [], []
-            times[0].append(record.latency_ms / 1000)
-            if overhead_s is not None:
-                times[1].append(overhead_s)
+            ended = all_ended.get(key) or self._new_ended(key)
+            ended.requests[0] += 1
+            latency_s, times = record.latency_ms / 1000, ended.request_s
+            times[0 if latency_s <= _FIRST_REQUEST_S else bisect_left(REQUEST_BOUNDS_S, latency_s)] += 1
+            times[-1] += latency_s
             if waited_s:
                 self._wait_s.count(waited_s, waits)
             else:
                 waits[0] += 1
+            if overhead_s is not None:
+                times = ended.overhead_s
+                if not times:
+                    times = ended.overhead_s = self._overhead_s.cell(_STREAM[is_stream])
+                times[bisect_left(OWN_BOUNDS_S, overhead_s)] += 1
+                times[-1] += overhead_s
             for attempt in record.attempts:
-                if is_stream or attempt.outcome != _OK:
-                    self._count_other(attempt, is_stream)
-                else:
-                    answered.setdefault((attempt.provider, attempt.model), []).append(attempt)
+                self._count_attempt(attempt, is_stream)
             if record.saved_nanousd:
                 self._saved.add((), record.saved_nanousd)
-        for key, (request_s, overheads_s) in ended.items():
-            self._count_ended(key, request_s, overheads_s)
-        for names, attempts in answered.items():
-            self._count_answered(attempts, self._models.get(names) or self._new_model(names))
 
-    def _count_ended(self, key: tuple[str, bool, str], request_s: list[float], overheads_s: list[float]) -> None:
-        """Requests that ended in the same way. Nothing is shown before there is something of it."""
-        ended = self._ended.get(key) or self._new_ended(key)
-        ended.requests[0] += len(request_s)
-        self._request_s.count_all(request_s, ended.request_s)
-        if overheads_s:
-            if not ended.overhead_s:
-                ended.overhead_s = self._overhead_s.cell(_STREAM[key[1]])
-            self._overhead_s.count_all(overheads_s, ended.overhead_s)
-
-    def _count_answered(self, attempts: list[AttemptRecord], model: "_Model") -> None:
-        """Calls of a model that were answered, whole."""
-        if not model.answered:
-            model.answered = self._attempts.cell((*model.of_provider, _OK))
-            model.answer_s = self._answer_s.cell(model.of_provider)
-        model.answered[0] += len(attempts)
-        self._answer_s.count_all([attempt.latency_ms / 1000 for attempt in attempts], model.answer_s)
-        for attempt in attempts:
-            if attempt.usage is not None:
-                self._count_usage(attempt.usage, attempt.cost_nanousd, model)
-
-    def _count_usage(self, usage: Usage, cost_nanousd: int | None, model: "_Model") -> None:
-        """What a call used and cost."""
-        if cost_nanousd is None:
+    def _count_attempt(self, attempt: AttemptRecord, is_stream: bool) -> None:
+        """Nothing is shown before there is something of it."""
+        names = attempt.provider, attempt.model
+        model = self._models.get(names) or self._new_model(names)
+        usage = attempt.usage
+        if is_stream or attempt.outcome != _OK:
+            self._count_other(attempt, is_stream, model)
+        else:
+            if not model.answered:
+                model.answered = self._attempts.cell((*model.of_provider, _OK))
+                model.answer_s = self._answer_s.cell(model.of_provider)
+            model.answered[0] += 1
+            answer_s, times = attempt.latency_ms / 1000, model.answer_s
+            times[0 if answer_s <= _FIRST_ANSWER_S else bisect_left(FIRST_TOKEN_BOUNDS_S, answer_s)] += 1
+            times[-1] += answer_s
+        if usage is None:
+            return
+        if attempt.cost_nanousd is None:
             self._unpriced.add(model.labels)
         else:
             if not model.cost:
                 model.cost = self._cost.cell(model.labels)
-            model.cost[0] += cost_nanousd
+            model.cost[0] += attempt.cost_nanousd
         if usage.input_tokens and usage.output_tokens:
             if not model.output:
                 model.input = self._tokens.cell((*model.labels, "input"))
@@ -170,18 +242,14 @@ class RequestMetrics:
                 return
         self._count_rest(usage, model)
 
-    def _count_other(self, attempt: AttemptRecord, is_stream: bool) -> None:
+    def _count_other(self, attempt: AttemptRecord, is_stream: bool, model: "_Model") -> None:
         """A call that was a stream, or failed."""
-        names = attempt.provider, attempt.model
-        model = self._models.get(names) or self._new_model(names)
         outcome, first_ms, usage = attempt.outcome, attempt.first_token_ms, attempt.usage
         self._attempts.add((attempt.provider, outcome))
         if is_stream and first_ms is not None:
             self._first_token_s.observe(first_ms / 1000, model.of_provider)
             if usage is not None and outcome == _OK:
                 self._count_pace(usage, attempt.latency_ms - first_ms, model)
-        if usage is not None:
-            self._count_usage(usage, attempt.cost_nanousd, model)
 
     def _count_pace(self, usage: Usage, took_ms: int, model: "_Model") -> None:
         written = usage.output_tokens + usage.reasoning_tokens

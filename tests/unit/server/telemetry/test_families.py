@@ -65,17 +65,14 @@ def test_a_reading_reads_when_it_is_asked_and_adds_up_what_is_beyond_the_bound()
     assert reading.bounded() == {}
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        pytest.param([0.0, 0.5], id="all up to the first bound"),
-        pytest.param([0.5, 1.0, 1.5, 2.0, 2.5], id="at, between and above the bounds"),
-        pytest.param([9.0], id="one above all"),
-    ],
-)
-def test_values_counted_at_once_are_counted_as_one_by_one(values: list[float]) -> None:
-    at_once, one_by_one = (Histogram(Name("perpetuo_x", "X."), (1.0, 2.0)) for _ in range(2))
-    at_once.count_all(values, at_once.cell(()))
+def test_values_that_are_counted_together_count_as_one_by_one() -> None:
+    values = [0.5, 0.1, 7.0, 1.0, 0.10001, 0.0, 7.0]
+    one_by_one = Histogram(Name("a_seconds", "A."), (0.1, 1.0, 5.0))
+    together = Histogram(Name("a_seconds", "A."), (0.1, 1.0, 5.0))
     for value in values:
         one_by_one.observe(value)
-    assert at_once.cells == one_by_one.cells
+    together.count_all(values[:4], together.cell(()))
+    together.count_all(values[4:], together.cell(()))
+    together.count_all([], together.cell(()))
+    assert together.cell(())[:-1] == one_by_one.cell(())[:-1] == [2, 3, 0, 2]
+    assert together.cell(())[-1] == pytest.approx(one_by_one.cell(())[-1])
