@@ -21,9 +21,10 @@ DOCUMENTED: dict[str, Any] = {
 }
 
 
-async def complete(client: httpx2.AsyncClient, key: str, model: str) -> httpx2.Response:
+async def complete(client: httpx2.AsyncClient, key: str, model: str, **headers: str) -> httpx2.Response:
     body = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
-    return await client.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}"})
+    headers = {"authorization": f"Bearer {key}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return await client.post("/v1/chat/completions", json=body, headers=headers)
 
 
 async def listed(client: httpx2.AsyncClient, path: str, count: int, **params: Any) -> dict[str, Any]:
@@ -64,6 +65,23 @@ async def test_the_logs_have_the_documented_shape(perpetuo: Gateway, upstream: M
     assert [(attempt["number"], attempt["status"], attempt["outcome"]) for attempt in attempts] == [
         (1, 400, "REQUEST_INVALID")
     ]
+
+
+async def test_a_caller_whose_time_ran_out_is_told_under_which_id_it_is_logged(
+    perpetuo: Gateway, upstream: MockUpstream
+) -> None:
+    account = await sign_up(perpetuo.url, "short-of-time@example.com")
+    await add_provider(perpetuo.url, account, upstream.base_url)
+    path = f"/workspaces/{account.workspace_id}/logs"
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+        answers = [
+            await complete(client, account.key, "mock/silent", x_request_timeout="0.2"),
+            await complete(client, account.key, "mock/silent", grpc_timeout="400m"),
+        ]
+        assert [answer.status_code for answer in answers] == [504, 504]
+        page = await listed(client, path, 2)
+    told = [answer.json()["error"]["request_id"] for answer in reversed(answers)]
+    assert [(log["request_id"], log["status"]) for log in page["logs"]] == [(each, 504) for each in told]
 
 
 @pytest.mark.parametrize(
