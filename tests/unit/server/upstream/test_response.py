@@ -217,7 +217,7 @@ class Chunked:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -302,7 +302,7 @@ async def test_silence_ends_a_push_as_it_ends_a_reading() -> None:
     response.begin(200, NO_HEAD)
     response.progressed()
     taker = Taker()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await response.push(taker.take)
     with pytest.raises(UpstreamTimeout):
         await anext(response.chunks())
@@ -349,6 +349,6 @@ async def test_what_is_handed_on_wakes_a_reader_who_wants_no_more() -> None:
     pushing = asyncio.ensure_future(response.push(lambda piece: False))
     await asyncio.sleep(0)
     assert response.hand_on([b"a"])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await pushing
     assert not response.hand_on([b"b"])
