@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from edge.cycle import Cycle, cycle_of
 from edge.departure import DepartureWatch
-from edge.direct import DOUBLED, Direct, DirectStream
+from edge.direct import DOUBLED, JSON_LINES, Direct, DirectStream
 from edge.errors import ErrorCatalogue, Failure, headers_of
 from edge.ids import new_request_id
 from edge.intake import JSON, Receive
@@ -36,7 +36,6 @@ _OWN_ON_ERROR: Final = frozenset({_REQUEST_ID, b"request-id", b"retry-after", b"
 NOSNIFF_LINE: Final = b"x-content-type-options: nosniff\r\n"
 NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _JSON: Final = (b"content-type", b"application/json")
-JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
 
 MultiCallable = Callable[..., Any]
 

@@ -127,10 +127,10 @@ class Dispatcher:
         elif (visit := self._health.enter(candidate, began_s, is_last=len(errand.candidates) == 1)) is None:
             resting = self._as_resting(candidate, began_s)
         else:
-            step, attempt, coming = Step(candidate), errand.trace.begin(candidate), None
+            step, attempt, coming = Step(candidate), errand.trace.begin(candidate, began_s), None
             try:
                 dialect = dialect_of(candidate.deployment.provider, errand.request)
-                coming, _ = sent = caller.sending.begin(errand, step, dialect, False)
+                coming, _ = sent = caller.sending.begin(errand, step, dialect, False, began_s)
                 if coming is not None and coming.arm():
                     yield coming
                 served = None if coming is None else at_once(dialect, coming, attempt)
@@ -168,7 +168,7 @@ class Dispatcher:
         if visit is None:
             resting = self._as_resting(candidate, began_s)
         else:
-            attempt = errand.trace.begin(candidate)
+            attempt = errand.trace.begin(candidate, began_s)
             try:
                 found = await call(errand, step, attempt)
                 visit.answered(now())
