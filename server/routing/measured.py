@@ -5,8 +5,9 @@ blames the provider is a failure: a caller who left, or a request that was at fa
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.records import AttemptRecord
 from server.routing.failure import blames_provider
@@ -15,8 +16,7 @@ HALF_LIFE_S: Final = 300.0
 MAX_SERIES: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """What was seen of one upstream.
 
     `calls` and `answers` are decayed counts of all calls and of those that were answered. `latency_ms` is the mean to

@@ -6,8 +6,9 @@ labels, fixed when it is made: what comes after the bound is reached counts as `
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 Labels = tuple[str, ...]
 Kind = Literal["counter", "gauge"]
@@ -21,8 +22,7 @@ Reader = Callable[[], Mapping[Labels, float]]
 """Tells the values of a family as they are now, by their labels; called when somebody asks, on the event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A family's name, what it says, the names of its labels, and how many sets of labels it has at most.
 
     If it has labels at all, `other` comes on top.

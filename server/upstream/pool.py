@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from server.errors import Overloaded
 from server.upstream.connection import Connection
 from server.upstream.dial import Origin
@@ -26,8 +28,7 @@ MAX_IDLE: Final = 1024
 _RETRY_AFTER_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Connections to all origins: how many are open or being opened, how many of them wait, and who waits for one."""
 
     open: int

@@ -9,11 +9,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass, field
 from types import coroutine
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
@@ -63,8 +62,7 @@ def takes_none(candidate: Candidate) -> None:
     return
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a dispatcher goes by beside the request.
 
     `model_of` is what is known of a provider's model, `prefill_of` how it is told to go on with a text. `health` says
