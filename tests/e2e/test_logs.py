@@ -74,14 +74,16 @@ async def test_a_caller_whose_time_ran_out_is_told_under_which_id_it_is_logged(
     await add_provider(perpetuo.url, account, upstream.base_url)
     path = f"/workspaces/{account.workspace_id}/logs"
     async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
+        # Who the caller is has been looked up then, and the time runs out where it is meant to, with the upstream.
+        assert (await complete(client, account.key, "mock/ok")).status_code == 200
         answers = [
-            await complete(client, account.key, "mock/silent", x_request_timeout="0.2"),
-            await complete(client, account.key, "mock/silent", grpc_timeout="400m"),
+            await complete(client, account.key, "mock/silent", x_request_timeout="1.5"),
+            await complete(client, account.key, "mock/silent", grpc_timeout="1600m"),
         ]
         assert [answer.status_code for answer in answers] == [504, 504]
-        page = await listed(client, path, 2)
+        page = await listed(client, path, 3)
     told = [answer.json()["error"]["request_id"] for answer in reversed(answers)]
-    assert [(log["request_id"], log["status"]) for log in page["logs"]] == [(each, 504) for each in told]
+    assert [(log["request_id"], log["status"]) for log in page["logs"][:2]] == [(each, 504) for each in told]
 
 
 @pytest.mark.parametrize(
