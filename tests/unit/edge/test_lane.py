@@ -177,9 +177,11 @@ async def gateway(*, is_direct: bool, most: int = 100, grace_s: float = 0.2) -> 
         core.channel.serve_directly({})
     settings = EdgeSettings.from_environment(port=0, grace_s=grace_s)
     app = gateway_app(core.channel, settings, door)
-    async with serving(app, settings, gate=app.state.gate) as port:
-        yield Gateway(script, keys, port, door, lines)
-    await core.stop(0)
+    try:
+        async with serving(app, settings, gate=app.state.gate) as port:
+            yield Gateway(script, keys, port, door, lines)
+    finally:
+        await core.stop(0)
     assert (door.inside, core.channel.running) == (0, set())
 
 
