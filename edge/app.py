@@ -5,12 +5,12 @@ that are not calls (health, documents) are handed in by path. Calls, errors and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
 import grpc
 from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
+from msgspec import Struct, field
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -70,8 +70,7 @@ _CLOSE: Final = (b"connection", b"close")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EdgeOptions:
+class EdgeOptions(Struct, frozen=True, kw_only=True):
     """What the REST face serves and within which limits."""
 
     services: Sequence[ServiceDescriptor]

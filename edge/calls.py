@@ -7,7 +7,6 @@ HTTP status; after it, it is the stream's last event.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -40,8 +39,7 @@ _JSON: Final = (b"content-type", b"application/json")
 MultiCallable = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A binding with the call that serves it, made once."""
 
     binding: Binding
@@ -75,8 +73,7 @@ class Exchange(Struct, frozen=True):
     """The connection, if it is one of our own server and nothing stands before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Makes calls and answers with what they bring. Holds nothing of a request."""
 
     catalogue: ErrorCatalogue

@@ -7,7 +7,7 @@ table. Where no known reason came, the general gRPC table decides, and nothing o
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -15,6 +15,7 @@ import msgspec
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
+from msgspec import Struct, field
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 from edge.transcoder.enums import enum_prefix
@@ -75,8 +76,7 @@ _TYPE_OF_HTTP: Final[Mapping[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """One failed request, ready to be written in any style."""
 
     http_status: int
@@ -97,8 +97,7 @@ class Failure:
     """The google.rpc.Status that came with the call, serialised; empty if none did."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     reason: str
     http_status: int
     grpc_code: int

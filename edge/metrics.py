@@ -7,11 +7,11 @@ of them is the client's to choose. Who may see the page is for the core to say. 
 import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
+from msgspec import Struct
 from perpetuo.v1 import metrics_pb2
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -75,8 +75,7 @@ class HttpMetrics:
         return Seen(self.open, answers, tuple(self._durations), self._seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The numbers as they were at one moment."""
 
     open: int

@@ -7,7 +7,6 @@ decide anything by itself.
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from msgspec import Struct
@@ -42,8 +41,7 @@ _MAX_ANNOUNCED_BYTES: Final = 512
 _MAX_KNOWN: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """What every call passes."""
 
     channel: InProcessChannel

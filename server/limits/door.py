@@ -6,8 +6,9 @@ calls are let in at a rate that follows how late it is.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from server.errors import Overloaded
 from server.limits.delay import StandingDelay
@@ -33,8 +34,7 @@ class Timer(Protocol):
         """It is not to come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(Struct, frozen=True):
     """Time, as an argument: `now_s` is a steady and exact clock, `call_later` that of the event loop."""
 
     now_s: Callable[[], float]
