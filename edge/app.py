@@ -28,7 +28,7 @@ from edge.gate import Door, Gate, OpenDoor
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
 from edge.lane import Surroundings
-from edge.lanes import Head, Lanes
+from edge.lanes import Head, KeptLanes
 from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
 from edge.sse import DEFAULT_HEARTBEAT_S
 from edge.styles import Style, Styles
@@ -175,6 +175,7 @@ class RestFace:
         self._styles = Styles(
             bindings, has_status_errors=options.profile is CANONICAL, header=options.typed_errors_header
         )
+        self._lanes = KeptLanes(self._styles, self._around)
         self.gate = Gate(options.door, self._catalogue, self._styles, options.metrics)
         try:
             self._router = Router(
@@ -285,7 +286,7 @@ class RestFace:
         te = "" if b"te" not in headers else headers[b"te"].decode("latin-1")
         style = self._styles.of(endpoint.binding, _raw_path(scope), headers)
         if cycle is not None and base.direct is not None and timeout_s is None and not scope["query_string"]:
-            lanes = Lanes(base, Head(metadata, _raw_path(scope), te, headers), self._styles, self._around)
+            lanes = self._lanes.of(base, Head(metadata, _raw_path(scope), te, tuple(headers)))
             if (lane := lanes.of(body)) is not None:
                 cycle.lanes = lanes
                 return await lane.answer(cycle, body)

@@ -265,8 +265,8 @@ class DirectMethod(DirectEntry):
                 self._refuse()
             door.enter()
             is_inside = True
-            secret, serve = prepared.secret, self._serve
-            principal = self._known(secret) if secret else None
+            secret, serve, known = prepared.secret, self._serve, self._known
+            principal = known(secret) if secret else None
             info = self._begun(prepared.told, principal, "" if principal is None else secret)
             if principal is None and self._check is not None:
                 served = self._serve_checked(info, prepared, body)

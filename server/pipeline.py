@@ -65,9 +65,10 @@ class Pipeline:
     async def _complete(self, call: Call, body: bytes, read: Read) -> bytes:
         visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=False)
-        share: Share | None = None
+        # Loaded first, here and below: a call of what a member holds is slow otherwise.
+        share, prepare, announce = None, self._prepare, call.announce
         try:
-            if not isinstance(prepared := self._prepare(operation, body, read), Prepared):
+            if not isinstance(prepared := prepare(operation, body, read), Prepared):
                 prepared = await prepared
             share = prepared.share
             if (admitted := self._admit(prepared)) is not None:
@@ -86,7 +87,7 @@ class Pipeline:
                 operation.finish_reason = answer.finish_reason or ""
                 finished = self._finished(operation, answer.body, answer.is_plain)
             self._answered(operation, share)
-            call.announce(operation.headers())
+            announce(operation.headers())
             if operation.content is not None:
                 operation.content.add((finished,))
             if (left := self._settle_before_the_end(operation, share)) is not None:
@@ -94,7 +95,7 @@ class Pipeline:
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(visit.reason(error))
-            call.announce(operation.headers())
+            announce(operation.headers())
             visit.tell(error)
             raise
         finally:

@@ -25,6 +25,8 @@ SERVICE = "stage.Stage"
 ISOLATING = ("tcp", "unix", "inprocess", "tunnel")
 TRANSPORTS = (*ISOLATING, "here")
 PATIENCE_S = 30.0
+# A deadline that is soon, but late enough for the call to reach its handler first.
+SOON_S = 1.0
 _OWN_OPTIONS = (("grpc.so_reuseport", 0), ("grpc.http2.bdp_probe", 0))
 
 Text = StringValue

@@ -6,13 +6,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import grpc
 import pytest
 
-from tests.contract.channel.stage import PATIENCE_S, Context, Stage, Text, drain, text, unary_stream, unary_unary
+from tests.contract.channel.stage import (
+    PATIENCE_S,
+    SOON_S,
+    Context,
+    Stage,
+    Text,
+    drain,
+    text,
+    unary_stream,
+    unary_unary,
+)
 
 Play = Callable[..., Awaitable[Stage]]
 EXPIRED = (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-
-# Soon, but late enough for the call to reach its handler first.
-SOON_S = 1.0
 
 
 class Watched:

@@ -53,7 +53,7 @@ async def with_page(core: Core, check: Callable[[httpx2.AsyncClient, HttpMetrics
         app = app_with({PATH: metrics_page(channel, metrics)}, channel, metrics)
         async with (
             serving(app, SETTINGS) as edge_port,
-            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{edge_port}") as client,
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{edge_port}", timeout=60) as client,
         ):
             await check(client, metrics)
     await server.stop(None)
@@ -145,7 +145,7 @@ async def test_a_client_that_leaves_is_counted_as_gone(unused_tcp_port: int) -> 
     async with (
         grpc.aio.insecure_channel(f"127.0.0.1:{unused_tcp_port}") as channel,
         serving(app_with({"/waits": waits}, channel, seen), SETTINGS) as port,
-        asyncio.timeout(10),
+        asyncio.timeout(60),
     ):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /waits HTTP/1.1\r\nhost: x\r\n\r\n")
