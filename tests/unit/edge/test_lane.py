@@ -387,15 +387,3 @@ async def test_a_stream_that_outlasts_the_grace_of_a_server_ends_with_an_error(b
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b'/docs/errors/draining"' in answer
     assert b"[DONE]" not in answer
-
-
-@pytest.mark.parametrize("body", [b"{}", b'{"at once":1}', b'{"stream":true}'])
-async def test_a_key_that_is_no_longer_good_is_refused_on_a_connection_to_come(body: bytes) -> None:
-    asked = request(*KEY, *JSON, body=body)
-    async with gateway(is_direct=True) as started:
-        answers = []
-        for known in ({"gw_1"}, {"gw_1"}, set[str](), {"gw_1"}):
-            started.keys.known = known
-            async with started.connected() as client:
-                answers.append((await client.ask(asked)).split(b" ", 2)[1])
-        assert answers == [b"200", b"200", b"401", b"200"]
