@@ -7,6 +7,7 @@ import pytest
 from edge.lane import Lane
 from edge.lanes import MOST_KEPT, Head, KeptLanes, Lanes
 from edge.stream_lane import StreamLane
+from tests.unit.edge.test_lane import JSON, gateway, request
 
 
 class Direct:
@@ -151,3 +152,15 @@ def test_a_long_head_is_not_kept() -> None:
     kept, endpoint, _ = kept_lanes()
     kept.of(endpoint, Head((("a", "b" * 3_000),), b"/v1/x", "", ()))
     assert len(kept) == 0
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"at once":1}', b'{"stream":true}'])
+async def test_a_key_that_is_no_longer_good_is_refused_on_a_connection_to_come(body: bytes) -> None:
+    asked = request(b"authorization: Bearer gw_1", *JSON, body=body)
+    async with gateway(is_direct=True) as started:
+        answers = []
+        for known in ({"gw_1"}, {"gw_1"}, set[str](), {"gw_1"}):
+            started.keys.known = known
+            async with started.connected() as client:
+                answers.append((await client.ask(asked)).split(b" ", 2)[1])
+        assert answers == [b"200", b"200", b"401", b"200"]
