@@ -5,7 +5,7 @@ head once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -111,6 +111,10 @@ class DirectSink(Protocol):
 
     async def take(self, events: Sequence[bytes]) -> None:
         """Takes some, and waits while the connection takes no more."""
+
+    @property
+    def pass_on(self) -> Callable[[bytes], bool] | None:
+        """Takes a chunk that is one server-sent event as it stands, as `push` does; None where none is taken so."""
 
     def push(self, events: Sequence[bytes]) -> bool:
         """Takes some in this very call; False if that cannot be now."""

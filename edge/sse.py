@@ -43,11 +43,14 @@ class Framing:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     is_named: bool = False
     """Each event is named by the `type` of its JSON."""
+    is_bare: bool = field(init=False)
+    """An event of one line is a line of `data` and a blank one, and nothing else."""
     lines: bytes = field(init=False)
     """Content type and headers as lines of a head."""
 
     def __post_init__(self) -> None:
         pairs = ((b"content-type", self.content_type), *self.headers)
+        object.__setattr__(self, "is_bare", not self.is_named and (self.before, self.after) == (b"data: ", b"\n\n"))
         object.__setattr__(self, "lines", b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
 
     def frame(self, event: bytes) -> bytes:

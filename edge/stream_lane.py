@@ -6,7 +6,7 @@ goes the usual way, which answers in just the same words.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import grpc
@@ -33,6 +33,7 @@ class DirectWriter(StreamWriter):
         self._cycle = cycle
         self._framed = framing
         self._head: DirectHead | None = None
+        self._takes_chunks = False
 
     @property
     def is_open(self) -> bool:
@@ -43,6 +44,23 @@ class DirectWriter(StreamWriter):
     def request_id(self) -> str:
         """The request's id as the client has it, once this is open."""
         return "" if self._head is None else request_id_in(answer_headers(self._head.metadata, (), ""))
+
+    @property
+    def pass_on(self) -> Callable[[bytes], bool] | None:
+        """See `DirectSink`."""
+        return self._pass_on if self._framed.is_bare else None
+
+    def _pass_on(self, chunk: bytes) -> bool:
+        """Sends a chunk as it stands; what is around its event is at least as large as it would be in a message."""
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.disconnected or cycle.response_complete or self._is_sending:
+            return False
+        if not self._takes_chunks or len(chunk) > self._max_bytes:
+            return False
+        cycle.transport.write_now(chunk)
+        self.events += 1
+        self._sent_at_s = self._loop.time()
+        return True
 
     async def begin(self, head: DirectHead, events: Sequence[bytes], max_bytes: int) -> None:
         """Sends status, headers and the first events; see `DirectSink`."""
@@ -58,6 +76,7 @@ class DirectWriter(StreamWriter):
                 await cycle.drained()
             cycle.open_with(lines, framing.frames(events))
             self.watch()
+            self._takes_chunks = True
         self.push_to(cycle.push, max_bytes)
 
     async def take(self, events: Sequence[bytes]) -> None:

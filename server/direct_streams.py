@@ -43,6 +43,7 @@ class DirectStreamMethod(DirectEntry):
             info = self.enter(call, prepared)
             if info.principal is None and self._check is not None:
                 await self.identify(info, prepared)
+            info.pass_on = sink.pass_on
             await self._hand_over(info, self._serve(info, body, sink.push), sink)
         except _NotTakenError as error:
             raise self.give_up(call, error.reason) from None

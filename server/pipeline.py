@@ -338,7 +338,7 @@ class Pipeline:
         push, content = operation.call.push, operation.content
         if push is None or not isinstance(live, LiveStream):
             return None
-        return Pushed(live, tail, push, None if content is None else content.add)
+        return Pushed(live, tail, push, None if content is None else content.add, operation.call.pass_on)
 
     def _last(self, operation: Operation, live: Stream, tail: StreamTail) -> list[bytes]:
         """The end of a whole stream, which tells how the answer was got."""

@@ -252,7 +252,7 @@ class Repeats:
             asked.call.announce(told)
 
         try:
-            answer = await serve(structs.replace(asked.call, announce=announce, push=None), run.flight)
+            answer = await serve(structs.replace(asked.call, announce=announce, push=None, pass_on=None), run.flight)
         except BaseException:
             self._claims.drop(asked.name)
             raise

@@ -67,6 +67,9 @@ def _to_nobody(_: Iterable[tuple[str, str]]) -> None:
 Push = Callable[[list[bytes]], bool]
 """Sends data of events to the caller at once; False if that takes nothing now, and nothing was sent."""
 
+PassOn = Callable[[bytes], bool]
+"""The same for one server-sent event in a chunk of a body, which goes to the caller as it stands."""
+
 
 class Call(Struct, frozen=True):
     """One request on its way through the pipeline.
@@ -77,7 +80,8 @@ class Call(Struct, frozen=True):
     the request's `x-perpetuo-*` headers, names without the prefix, and what else faces read from headers. `announce`
     takes metadata, names in lower case, that the caller gets before the answer or with the refusal; what is announced
     after the first piece of an answer is lost. `push` is there where the caller can be sent events without waiting for
-    it, once it has the first. `traceparent` is the caller's own span, for traces.
+    it, once it has the first, and `pass_on` where it takes them as server-sent events; who translates events has none.
+    `traceparent` is the caller's own span, for traces.
     """
 
     request_id: str
@@ -91,3 +95,4 @@ class Call(Struct, frozen=True):
     is_timed: bool = False
     push: Push | None = None
     traceparent: str = ""
+    pass_on: PassOn | None = None

@@ -57,6 +57,10 @@ Sign: TypeAlias = Callable[[WireRequest, float], WireRequest]
 """A request, and the time in seconds since 1970, to the request with its signature."""
 
 
+Carry: TypeAlias = Callable[[bytes, int], bool]
+"""Takes a chunk of a body as it stands on the wire, with so many bytes around what it holds; False: it did nothing."""
+
+
 class Timeouts(Struct, frozen=True):
     """Bounds of one upstream call, each in seconds.
 
@@ -154,11 +158,14 @@ def begun(request: WireRequest, timeouts: Timeouts) -> Coming | None:
 class Pushing(Protocol):
     """A response that can hand its body on as it comes, without waking the task that reads it."""
 
-    async def push(self, take: Callable[[bytes], bool]) -> None:
+    async def push(self, take: Callable[[bytes], bool], carry: Carry | None = None) -> None:
         """Gives every piece to `take` the moment it comes, until that answers False; what it was given, it has taken.
 
         Returns then, and when anything else happens that a reader has to see: its end, a failure, too many bytes. At
         once if something waits to be read. `take` is called by the connection, and must not wait.
+
+        `carry` is asked first where something comes behind a piece that was one chunk of a chunked body, unless that
+        began with what a chunk's head may begin with and was none. What it takes counts as progress.
         """
 
 

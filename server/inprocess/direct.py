@@ -5,7 +5,7 @@ each method. A call runs in the task that awaits it, like those of `here.py`, an
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -156,6 +156,10 @@ class Sink(Protocol):
 
     async def take(self, events: Sequence[bytes]) -> None:
         """Takes events, and waits while there is no room for more."""
+
+    @property
+    def pass_on(self) -> Callable[[bytes], bool] | None:
+        """Takes a chunk of a body that is one server-sent event as it stands, as `push`; None where none is taken."""
 
     def push(self, events: list[bytes]) -> bool:
         """Takes events in this very call; False where it takes none so, or none now."""

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from msgspec import Struct
 
-from server.chat.principal import Principal
+from server.chat.principal import PassOn, Principal
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -45,7 +45,7 @@ class CallInfo(Struct):
 
     `request_id` is ours; `started_s` is in seconds of the loop's clock. What is also in `Told` is from there.
     `response_metadata` go out beside our id, before the first message or with the refusal. `principal` and `credential`
-    stay None and empty on public methods.
+    stay None and empty on public methods. `pass_on` is the caller's own, see `server.chat.principal.Call`.
     """
 
     request_id: str
@@ -60,6 +60,7 @@ class CallInfo(Struct):
     credential: str = ""
     response_metadata: list[tuple[str, str]] = []
     has_sent_request_id: bool = False
+    pass_on: PassOn | None = None
 
     def __repr__(self) -> str:
         """Without the credential."""

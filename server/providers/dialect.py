@@ -75,6 +75,13 @@ class PieceReader(Protocol):
         The piece begins where an event does. None where that is not certain: then `feed` has to be asked.
         """
 
+    def knows(self, chunk: bytes, around_bytes: int) -> bool:
+        """Whether a chunk of a chunked body is one server-sent event that says what the one before it said.
+
+        `around_bytes` is how much stands around the event: a head in its shortest form, and two line ends. It is asked
+        as long as nothing but such events has come behind one that `more` knew.
+        """
+
 
 class Dialect(Protocol):
     """A wire format of providers."""

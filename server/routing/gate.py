@@ -23,6 +23,8 @@ MAX_HELD_BYTES: Final = 256 * 1024
 LEAST_MAX_CHUNKS: Final = 256
 """No stream is taken for endless before it has this many chunks of content."""
 
+_UNBOUNDED: Final = 1 << 62
+
 
 class State(Enum):
     """Where a stream is."""
@@ -123,6 +125,13 @@ class Gate:
             return False
         self._content_chunks = content_chunks
         return True
+
+    @property
+    def room(self) -> int:
+        """How many chunks `take_more` would take now."""
+        if self.state is not State.COMMITTED:
+            return 0
+        return max(self._max_chunks - self._content_chunks, 0) if self._max_chunks else _UNBOUNDED
 
     def chunk(self, facts: ChunkFacts, size_bytes: int) -> State:
         """The state that a chunk of `size_bytes` leads to."""

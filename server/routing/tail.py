@@ -61,6 +61,17 @@ class StreamTail:
                 self._take(chunk, out)
         return out
 
+    def takes_more(self, facts: ChunkFacts) -> bool:
+        """Whether chunks that say just what the last one said, which had these facts, go out as they came."""
+        return facts is self._last and facts.has_content and self._held is None and self._rewrites_id is False
+
+    def count_more(self, count: int, size_bytes: int, least_bytes: int) -> None:
+        """Counts such chunks that have gone out: their data together, and that of the smallest."""
+        self._content_chunks += count
+        self._content_bytes += size_bytes
+        if least_bytes < self._least_bytes:
+            self._least_bytes = least_bytes
+
     def _take(self, chunk: Chunk, out: list[bytes]) -> None:
         facts = chunk.facts
         if facts.usage is not None:

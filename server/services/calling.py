@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import grpc.aio
 from google.protobuf.message import Message
 
-from server.chat.principal import Call, Principal, Push
+from server.chat.principal import Call, PassOn, Principal, Push
 from server.errors import Internal
 
 # So long before its caller stops listening a call ends, so that the caller is told why, and under which id.
@@ -62,6 +62,10 @@ class CallInfo(Protocol):
     def response_metadata(self) -> list[tuple[str, str]]:
         """What the caller gets before the answer or with the refusal; to be added to."""
 
+    @property
+    def pass_on(self) -> PassOn | None:
+        """See `Call`."""
+
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -107,6 +111,7 @@ class Calls:
             remaining_s is not None,
             push,
             info.traceparent,
+            None if face else info.pass_on,
         )
 
     def announce(self, key: str, value: str) -> None:

@@ -46,7 +46,7 @@ async def stream(
 async def _fed(pipeline: Completing, call: Call, body: bytes, face: Face) -> AsyncGenerator[list[bytes], None]:
     pushed = None if call.push is None else _Pushed(face, call.push)
     if pushed is not None:
-        call = replace(call, push=pushed.push)
+        call = replace(call, push=pushed.push, pass_on=None)
     async with aclosing(pipeline.stream(call, body, face.read)) as chunks:
         async for some in chunks:
             if events := face.feed(some) if pushed is None else pushed.events_of(some):

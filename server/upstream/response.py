@@ -5,9 +5,9 @@ The connection tells it what comes; its reader is who called. It must not parse,
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Final, Protocol
+from typing import Final
 
-from server.chat.wire import Timeouts, WireRequest, WireResponse
+from server.chat.wire import Carry, Timeouts, WireRequest, WireResponse
 from server.errors import PerpetuoError, UpstreamBadResponse
 from server.upstream.arrival import Arrival
 from server.upstream.failures import (
@@ -22,6 +22,7 @@ from server.upstream.failures import (
 )
 from server.upstream.head import NO_HEAD, Head
 from server.upstream.inflate import Inflater
+from server.upstream.line import Line, Sender
 
 READ_BUFFER_BYTES: Final = 256 * 1024
 
@@ -29,41 +30,19 @@ _ENCODING: Final = "content-encoding"
 _INTERIM: Final = frozenset(range(100, 200)) - {101}
 
 
-class Line(Protocol):
-    """The connection that an answer comes over."""
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that it belongs to."""
-
-    def resume(self) -> None:
-        """Lets more of the answer come."""
-
-    def abort(self) -> None:
-        """Ends the connection at once."""
-
-    def watch(self, due_s: float) -> None:
-        """Calls `look_at_clock` of the answer at that time of the loop, or before."""
-
-
-class Sender(Protocol):
-    """Who has sent a request at once, and can send it again."""
-
-    async def send_again(self, request: WireRequest, timeouts: Timeouts, started_s: float) -> WireResponse:
-        """Sends it over a connection that is certainly new, and waits for the response's headers."""
-
-
 class HttpResponse(Arrival):
     """An answer on its way, and then its body; see `server.chat.wire.Coming`.
 
     `headers`, which the connection fills, have their names in lower case; of repeated ones the first counts. `due_s` is
-    when it has to look at the clock, of which the connection sees to the first time.
+    when it has to look at the clock, of which the connection sees to the first time. `carries`: the piece before was
+    one chunk of the body, and what comes next has to be shown to `carried` before it is parsed.
     """
 
     __slots__ = (
-        "_again", "_counts_bytes", "_failure", "_given_s", "_has_gone_on", "_has_progressed", "_idle_s", "_inflater",
-        "_line", "_max_body_bytes", "_pieces", "_read_bytes", "_started_s", "_take", "_timeouts", "_touched_s",
-        "_unread_bytes", "_waiter", "due_s", "has_begun", "has_headers", "headers", "is_complete", "kind", "status",
+        "_again", "_around_bytes", "_carry", "_counts_bytes", "_failure", "_given_s", "_has_gone_on", "_has_progressed",
+        "_idle_s", "_inflater", "_line", "_max_body_bytes", "_pieces", "_read_bytes", "_started_s", "_take",
+        "_timeouts", "_touched_s", "_unread_bytes", "_waiter", "carries", "due_s", "has_begun", "has_headers",
+        "headers", "is_complete", "kind", "status",
     )  # fmt: skip
 
     def __init__(
@@ -83,9 +62,11 @@ class HttpResponse(Arrival):
         self._has_gone_on, self._context, self._wake = True, None, None
         self._failure: PerpetuoError | StaleConnectionError | None = None
         self._take: Callable[[bytes], bool] | None = None
+        self._carry: Carry | None = None
+        self.carries = False
         self._inflater: Inflater | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self.status = self._unread_bytes = self._read_bytes = 0
+        self.status = self._unread_bytes = self._read_bytes = self._around_bytes = 0
         self.headers, self.kind = NO_HEAD, ""
         self._pieces: list[bytes] = []
         self._line: Line | None = line
@@ -153,15 +134,16 @@ class HttpResponse(Arrival):
         """The body in pieces as they arrive; see `server.chat.wire.WireResponse`."""
         return self
 
-    async def push(self, take: Callable[[bytes], bool]) -> None:
+    async def push(self, take: Callable[[bytes], bool], carry: Carry | None = None) -> None:
         """See `server.chat.wire.Pushing`. A body that is compressed has to be read."""
         if self._pieces or self._inflater is not None or self._failure is not None or self.is_complete:
             return
-        self._take = take
+        self._take, self._carry = take, carry
         try:
             await self._changed()
         finally:
-            self._take = None
+            self._take = self._carry = None
+            self.carries = False
 
     def progressed(self) -> None:
         """See `server.chat.wire.WireResponse`."""
@@ -288,11 +270,24 @@ class HttpResponse(Arrival):
             self._tell()
         return self._unread_bytes > READ_BUFFER_BYTES
 
-    def hand_on(self, pieces: list[bytes]) -> bool:
+    def carried(self, chunk: bytes) -> bool:
+        """Hands on what came as it stands; False where it has to be parsed, as nothing has been done with it."""
+        waiter, carry, around_bytes = self._waiter, self._carry, self._around_bytes
+        if waiter is None or waiter.done() or carry is None:
+            return False
+        read_bytes = self._read_bytes + len(chunk) - around_bytes
+        if read_bytes > self._max_body_bytes or not carry(chunk, around_bytes):
+            return False
+        self._read_bytes = read_bytes
+        self._given_s = self._touched_s = self._loop.time()
+        return True
+
+    def hand_on(self, pieces: list[bytes], raw: bytes = b"") -> bool:
         """Hands on pieces of the body at once and leaves none, as nearly always where they are pushed; else False.
 
-        What was not handed on has to be added.
+        What was not handed on has to be added. `raw` is what the pieces were parsed from.
         """
+        self.carries = False
         take, waiter = self._take, self._waiter
         if take is None or waiter is None or not pieces or self._pieces or waiter.done():
             return False
@@ -309,6 +304,8 @@ class HttpResponse(Arrival):
         finally:
             if not goes_on:
                 self._tell()
+        if goes_on and self._carry is not None and raw == b"%x\r\n%b\r\n" % (len(data), data):
+            self._around_bytes, self.carries = len(raw) - len(data), True
         return True
 
     def flush(self) -> None:
@@ -367,7 +364,7 @@ class HttpResponse(Arrival):
         """Wakes who waits for something to change, if there is somebody."""
         waiter = self._waiter
         if waiter is not None:
-            self._waiter = None
+            self._waiter, self.carries = None, False
             if not waiter.done():
                 waiter.set_result(None)
 

@@ -18,6 +18,7 @@ MAX_LESSONS: Final = 2
 
 _FIELD: Final = b"data: "
 _BLANK: Final = b"\n\n"
+_LINE_END: Final = b"\r\n"
 _CONTENT: Final = (b'"content":"', b'"content": "')
 _DATA: Final = slice(len(_FIELD), -len(_BLANK))
 _PROBE: Final = b"probe"
@@ -39,6 +40,8 @@ class Alike:
         "_piece_before",
         "_piece_text",
         "_text",
+        "_text_end",
+        "_text_start",
     )
 
     def __init__(self, headless: Headless) -> None:
@@ -50,6 +53,7 @@ class Alike:
         self._piece_before = b""
         self._piece_after = b""
         self._piece_text = slice(0)
+        self._text_start = self._text_end = 0
         self._facts: ChunkFacts | None = None
         self._lessons = 0
 
@@ -103,6 +107,19 @@ class Alike:
             return None
         return [Chunk(piece[_DATA], facts)] if is_plain else None
 
+    def knows(self, chunk: bytes, around_bytes: int) -> bool:
+        """Whether a chunk of a body is one event that `more` would know; see `PieceReader.knows`."""
+        text = chunk[self._text_start + around_bytes : self._text_end]
+        size_bytes = len(chunk) - around_bytes
+        if b"%x\r\n%b%b%b\r\n" % (size_bytes, self._piece_before, text, self._piece_after) != chunk:
+            return False
+        if not text or _QUOTE in text or _BACKSLASH in text:
+            return False
+        try:
+            return text.decode().isprintable()
+        except UnicodeDecodeError:
+            return False
+
     def _several(self, text: bytes, facts: ChunkFacts) -> list[Chunk] | None:
         """The same of what stands between the beginning of the first chunk and the end of the last."""
         texts = text.split(self._between)
@@ -131,6 +148,9 @@ class Alike:
                 self._text = slice(start, -len(after))
                 self._piece_before, self._piece_after = _FIELD + before, after + _BLANK
                 self._piece_text = slice(len(self._piece_before), -len(self._piece_after))
+                # In a chunk the head stands before it, and a line end behind it.
+                self._text_start = len(self._piece_before) - len(_LINE_END)
+                self._text_end = -len(self._piece_after) - len(_LINE_END)
                 self._between = self._piece_after + self._piece_before
                 return
 

@@ -131,13 +131,25 @@ class OpenAiDialect(Vendor):
 class OpenAiStream:
     """Reads one stream. States: open -> done ([DONE] came); a failure ends it by raising."""
 
-    __slots__ = ("_alike", "_headless", "_malformed", "_reasoning", "_repairs", "_usage", "is_done", "more", "notes")
+    __slots__ = (
+        "_alike",
+        "_headless",
+        "_malformed",
+        "_reasoning",
+        "_repairs",
+        "_usage",
+        "is_done",
+        "knows",
+        "more",
+        "notes",
+    )
 
     def __init__(self, vendor: Vendor) -> None:
         self._malformed = 0
         self._headless = Headless()
         self._alike = Alike(self._headless)
         self.more: Callable[[bytes], list[Chunk] | None] = self._alike.more  # see `PieceReader.more`
+        self.knows: Callable[[bytes, int], bool] = self._alike.knows
         self.is_done = False
         self.notes: list[str] = []
         self._repairs = Repairs("delta", vendor.reasoning_name, vendor.usage, self.notes)

@@ -17,6 +17,8 @@ from server.providers.dialect import Chunk, Dialect
 from server.providers.dialect import Event as WireEvent
 from server.routing.attempt import Attempt
 from server.routing.gate import Event, Gate, State
+from server.routing.relay import Relay
+from server.routing.tail import StreamTail
 from server.upstream.framing import event_decoder
 from server.upstream.sse import SseDecoder
 
@@ -74,7 +76,8 @@ class LiveStream:
         """
         self._response = response
         self._source: AsyncIterator[bytes] = response.chunks()
-        self._push: Callable[[Callable[[bytes], bool]], Awaitable[None]] | None = getattr(response, "push", None)
+        self._push: Callable[..., Awaitable[None]] | None = getattr(response, "push", None)
+        self._relay: Relay | None = None
         self._take: Callable[[list[Chunk]], bool] | None = None
         self._events = event_decoder(dialect.framing)
         self._decoder = dialect.stream()
@@ -144,6 +147,12 @@ class LiveStream:
             raise
         return self._chunks_of(data)
 
+    def relay_to(self, tail: StreamTail, send: Callable[[bytes], bool]) -> None:
+        """Has chunks of the body that are nothing but more text sent as they stand while `push` runs, if it can."""
+        knows = getattr(self._decoder, "knows", None)
+        if knows is not None and self._sse is not None:
+            self._relay = Relay(self._gate, tail, knows, send)
+
     async def push(self, take: Callable[[list[Chunk]], bool]) -> None:
         """Gives what comes to `take` the moment it comes, as long as that answers True and the stream goes on.
 
@@ -151,22 +160,29 @@ class LiveStream:
         same checks on both ways.
         """
         if self._push is not None and self._failure is None and not self._gate.is_over:
-            self._take = take
+            self._take, relay = take, self._relay
             try:
-                await self._push(self._pushed)
+                await (self._push(self._pushed) if relay is None else self._push(self._pushed, relay.carry))
             finally:
                 self._take = None
+                if relay is not None:
+                    relay.fold()
 
     def _pushed(self, data: bytes) -> bool:
         """Takes a piece; False when the task that reads has to go on."""
-        take, more, sse, goes_on = self._take, self._more, self._sse, True
+        take, more, sse, relay, goes_on = self._take, self._more, self._sse, self._relay, True
         assert take is not None
+        if relay is not None:
+            relay.fold()
         known = more(data) if more is not None and sse is not None and sse.is_between_events else None
         try:
             if known is not None and self._gate.take_more(len(known)):
                 # Nothing but more text, as nearly every piece is: what any other may bring need not be looked for.
                 self._response.progressed()
-                return take(known)
+                goes_on = take(known)
+                if relay is not None and goes_on and len(known) == 1:
+                    relay.arm(known[0].facts)
+                return goes_on
             if chunks := self._chunks_of(data):
                 goes_on = take(chunks)
         except PerpetuoError as error:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edge.cycle import Cycle
-from edge.sse import SSE_DONE
+from edge.sse import NDJSON, SSE_DONE, SSE_NAMED, Framing
 from edge.stream_lane import DirectWriter
 
 ID = "req_1"
@@ -138,3 +138,58 @@ async def test_a_response_is_opened_once() -> None:
     with pytest.raises(RuntimeError, match="after another"):
         await writer.begin(Head(), [b"1"], 40)
     writer.stop()
+
+
+EVENT = b'1f\r\ndata: {"text":"some or other"}\n\n\r\n'
+
+
+async def test_a_chunk_that_is_an_event_is_sent_as_it_stands() -> None:
+    connection = Connection()
+    cycle, writer = begun(connection)
+    pass_on = writer.pass_on
+    assert pass_on is not None
+    assert not pass_on(EVENT)  # nothing has begun
+    await writer.begin(Head(), [b"1"], 100)
+    assert pass_on(EVENT)
+    assert (connection.pieces[1:], writer.events) == ([EVENT], 2)
+    assert not pass_on(b"x" * 101)
+    connection.write_paused = True
+    assert not pass_on(EVENT)
+    connection.write_paused = False
+    cycle.disconnected = True
+    assert not pass_on(EVENT)
+    cycle.disconnected = False
+    await writer.finish()
+    assert not pass_on(EVENT)
+    assert connection.pieces[1] == EVENT
+    assert writer.events == 2
+
+
+async def test_no_chunk_overtakes_what_waits() -> None:
+    connection = Connection()
+    _, writer = begun(connection)
+    await writer.begin(Head(), [b"1"], 100)
+    connection.write_paused = True
+    taking = asyncio.ensure_future(writer.take([b"2"]))
+    await asyncio.sleep(0)
+    connection.write_paused = False
+    assert writer.pass_on is not None
+    assert not writer.pass_on(EVENT)
+    connection.has_room.set()
+    await taking
+    assert writer.pass_on(EVENT)
+    writer.stop()
+
+
+async def test_where_each_header_is_looked_at_no_chunk_is_taken() -> None:
+    _, writer = begun(Connection())
+    await writer.begin(Head(is_text=False), [b"1"], 100)
+    assert writer.pass_on is not None
+    assert not writer.pass_on(EVENT)
+    writer.stop()
+
+
+@pytest.mark.parametrize(("framing", "is_bare"), [(SSE_DONE, True), (SSE_NAMED, False), (NDJSON, False)])
+async def test_chunks_are_taken_where_an_event_is_a_line_of_data(framing: Framing, is_bare: bool) -> None:
+    cycle, _ = begun(Connection())
+    assert (DirectWriter(cycle, framing, 60.0).pass_on is not None) is is_bare

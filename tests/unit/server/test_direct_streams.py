@@ -104,6 +104,8 @@ _ANNOUNCED: dict[str, Any] = {
 class Taken:
     """What a caller got. It takes `room` lists, and fails after them."""
 
+    pass_on = None
+
     def __init__(self, room: int = 100) -> None:
         self.lists: list[list[bytes]] = []
         self.initial: dict[str, Any] = {}

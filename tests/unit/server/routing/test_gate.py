@@ -115,11 +115,23 @@ def test_several_chunks_are_taken_at_once_or_not_at_all() -> None:
     assert gate.chunk(CONTENT, 10) is State.FAILED
 
 
+def test_the_room_is_what_can_be_taken_at_once() -> None:
+    gate = held(max_tokens=1)
+    assert gate.room == 0
+    gate.chunk(CONTENT, 10)
+    assert gate.room == LEAST_MAX_CHUNKS - 1
+    assert gate.take_more(gate.room)
+    assert gate.room == 0
+    gate.chunk(CONTENT, 10)
+    assert (gate.state, gate.room) == (State.FAILED, 0)
+
+
 def test_a_stream_without_a_bound_goes_on() -> None:
     gate = held()
     for _ in range(5000):
         gate.chunk(CONTENT, 10)
     assert gate.state is State.COMMITTED
+    assert gate.take_more(gate.room)
 
 
 @given(st.lists(st.sampled_from([SAYS_NOTHING, CONTENT, FINISH, Event.EOF, Event.MARK, Event.FAILURE])))

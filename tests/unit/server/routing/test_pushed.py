@@ -22,6 +22,11 @@ class Live:
     def __init__(self, pieces: Sequence[Sequence[bytes]]) -> None:
         self.pieces = [[chunk_of(event) for event in piece] for piece in pieces]
 
+        self.relayed: list[object] = []
+
+    def relay_to(self, tail: StreamTail, send: Callable[[bytes], bool]) -> None:
+        self.relayed.append(send)
+
     async def push(self, take: Callable[[list[Chunk]], bool]) -> None:
         while self.pieces and take(self.pieces.pop(0)):
             pass
@@ -57,6 +62,18 @@ async def test_what_is_handed_over(
     assert await pushed.run() == [text(event) for event in left]
     assert got == noted == [[text(event) for event in piece] for piece in sent]
     assert len(live.pieces) == unread
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+@pytest.mark.parametrize("can_pass", [False, True])
+def test_chunks_are_passed_on_where_nobody_is_told_of_what_was_sent(is_told: bool, can_pass: bool) -> None:
+    def pass_on(chunk: bytes) -> bool:
+        return True
+
+    live, told = Live([]), list[Sequence[bytes]]()
+    on_sent = told.append if is_told else None
+    Pushed(live, StreamTail(Identity("chatcmpl-x")), lambda _: True, on_sent, pass_on if can_pass else None)
+    assert live.relayed == ([pass_on] if can_pass and not is_told else [])
 
 
 async def test_what_was_left_is_left_once() -> None:

@@ -130,3 +130,23 @@ def test_what_is_said_of_the_prompt_at_the_beginning_is_not_the_usage() -> None:
     first = as_chunk(ROLE)
     tail.feed([Chunk(first.data, msgspec.structs.replace(first.facts, usage=begun))])
     assert (tail.begun, tail.usage) == (begun, None)
+
+
+def test_more_that_went_out_by_itself_counts_as_what_was_fed() -> None:
+    sizes = ('{"content":"Hello there"}', '{"content":"a"}', '{"content":"Hi, you"}')
+    first, *others = [as_chunk(chunk(delta)) for delta in sizes]
+    fed, told = StreamTail(Identity("x")), StreamTail(Identity("x"))
+    for each in (first, *others):
+        fed.feed([Chunk(each.data, first.facts)])
+    assert not told.takes_more(first.facts)
+    told.feed([first])
+    assert told.takes_more(first.facts)
+    lengths = [len(each.data) for each in others]
+    told.count_more(len(others), sum(lengths), min(lengths))
+    assert told.estimated_tokens == fed.estimated_tokens
+
+
+def test_nothing_goes_out_by_itself_while_the_end_is_held() -> None:
+    tail, first = StreamTail(Identity("x")), as_chunk(HI)
+    tail.feed([first, as_chunk(FINISH)])
+    assert not tail.takes_more(first.facts)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from server.chat.principal import Plan, Principal
+from server.chat.principal import PassOn, Plan, Principal
 from server.errors import Internal
 from server.services.calling import Calls, Context
 
@@ -27,6 +27,7 @@ class Info:
     knobs: Mapping[str, str] = field(default_factory=lambda: {"cache": "no-store"})
     traceparent: str = "00-1-2-01"
     response_metadata: list[tuple[str, str]] = field(default_factory=list)
+    pass_on: PassOn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,3 +155,46 @@ def test_nothing_is_known_while_a_chunk_waits_for_its_head() -> None:
     headless.released(chunk("b"))
     assert alike.facts_of(chunk("b")) is not None
     assert alike.more(piece_of(chunk("b"))) is not None
+
+
+def framed(data: bytes, size: str = "%x") -> bytes:
+    body = b"data: " + data + b"\n\n"
+    return (size % len(body)).encode() + b"\r\n" + body + b"\r\n"
+
+
+def test_of_chunks_of_a_body_those_are_known_whose_event_would_be() -> None:
+    rng, known = random.Random(6), 0
+    alike = taught(chunk(" token"))
+    for _ in range(500):
+        data = chunk("".join(rng.choices(PIECES, k=rng.randrange(4))))
+        body = framed(data)
+        is_known = alike.knows(body, len(body) - len(data) - 8)
+        assert is_known == (alike.more(b"data: " + data + b"\n\n") is not None)
+        known += is_known
+    assert known > 30
+
+
+@pytest.mark.parametrize(
+    ("body", "around_bytes"),
+    [
+        pytest.param(framed(chunk("a"), "%X"), 6, id="a size in capitals"),
+        pytest.param(framed(chunk("a"), "0%x"), 7, id="a size with a zero before it"),
+        pytest.param(framed(chunk("a"), "%x;x=y"), 10, id="an extension"),
+        pytest.param(framed(chunk("a")), 7, id="more around it than there is"),
+        pytest.param(framed(chunk("a")) + framed(chunk("b")), 6, id="two chunks"),
+        pytest.param(framed(chunk("a") + b"\n\ndata: " + chunk("b")), 7, id="two events"),
+        pytest.param(framed(chunk("a"))[:-1], 6, id="the line end behind it is cut"),
+        pytest.param(framed(chunk("a"))[1:], 6, id="the size is cut"),
+        pytest.param(framed(chunk("a")).replace(b'"a"', b'"ab"'), 6, id="longer than it says"),
+        pytest.param(framed(chunk("a")).replace(b'"a"', b'""'), 6, id="shorter than it says"),
+        pytest.param(framed(chunk("a")).replace(b'"a"', b'"\xff"'), 6, id="a text that is not UTF-8"),
+        pytest.param(framed(b"[DONE]"), 5, id="the mark of the end"),
+        pytest.param(b"0\r\n\r\n", 5, id="the last chunk"),
+        pytest.param(b"", 6, id="nothing"),
+    ],
+)
+def test_a_chunk_that_is_anything_else_is_not_known(body: bytes, around_bytes: int) -> None:
+    alike = taught(chunk("a"))
+    assert alike.knows(framed(chunk("b")), 6)
+    assert not alike.knows(body, around_bytes)
+    assert not taught().knows(framed(chunk("b")), 6)
