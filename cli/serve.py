@@ -8,7 +8,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file, write_worker_file
@@ -24,8 +26,7 @@ from server.stores import SettingsError
 from server.telemetry.logs import configure, log_format
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where a process stands when several serve: its number, and the descriptor whose end tells it to stop."""
 
     worker: int

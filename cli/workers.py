@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from cli.serve_settings import ServeSettings
 from cli.start import start_block, write_ready_file
@@ -50,8 +51,7 @@ class WorkersError(Exception):
     """Settings with which several processes cannot serve. The message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """What a worker says once it serves: its process, and the port that is its own."""
 
     pid: int

@@ -5,12 +5,12 @@ that are not calls (health, documents) are handed in by path. Calls, errors and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
 import grpc
 from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
+from msgspec import Struct, field
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -28,7 +28,7 @@ from edge.gate import Door, Gate, OpenDoor
 from edge.ids import new_request_id
 from edge.intake import ClientGoneError, media_type, read_body, wants_stream
 from edge.lane import Surroundings
-from edge.lanes import Head, Lanes
+from edge.lanes import Head, KeptLanes
 from edge.metrics import NO_ROUTE, PAGE, HttpMetrics
 from edge.sse import DEFAULT_HEARTBEAT_S
 from edge.styles import Style, Styles
@@ -70,8 +70,7 @@ _CLOSE: Final = (b"connection", b"close")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EdgeOptions:
+class EdgeOptions(Struct, frozen=True, kw_only=True):
     """What the REST face serves and within which limits."""
 
     services: Sequence[ServiceDescriptor]
@@ -176,6 +175,7 @@ class RestFace:
         self._styles = Styles(
             bindings, has_status_errors=options.profile is CANONICAL, header=options.typed_errors_header
         )
+        self._lanes = KeptLanes(self._styles, self._around)
         self.gate = Gate(options.door, self._catalogue, self._styles, options.metrics)
         try:
             self._router = Router(
@@ -286,7 +286,7 @@ class RestFace:
         te = "" if b"te" not in headers else headers[b"te"].decode("latin-1")
         style = self._styles.of(endpoint.binding, _raw_path(scope), headers)
         if cycle is not None and base.direct is not None and timeout_s is None and not scope["query_string"]:
-            lanes = Lanes(base, Head(metadata, _raw_path(scope), te, headers), self._styles, self._around)
+            lanes = self._lanes.of(base, Head(metadata, _raw_path(scope), te, tuple(headers)))
             if (lane := lanes.of(body)) is not None:
                 cycle.lanes = lanes
                 return await lane.answer(cycle, body)

@@ -31,11 +31,9 @@ class Bell(Generic[T]):
 
     def ring(self, brought: T) -> None:
         """Runs the task until it waits for something else. No task may be running: this is for calls of the loop."""
-        wake, context = self._wake, self._context
-        assert wake is not None
-        assert context is not None
+        context: Any = self._context
         self._brought, self.is_awaited = brought, False
-        context.run(wake, self)
+        context.run(self._wake, self)
 
     def ring_soon(self, brought: T | None) -> None:
         """The same in the next round of the loop, for whoever calls."""

@@ -7,7 +7,6 @@ HTTP status; after it, it is the stream's last event.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -16,7 +15,7 @@ from msgspec import Struct
 
 from edge.cycle import Cycle, cycle_of
 from edge.departure import DepartureWatch
-from edge.direct import DOUBLED, Direct, DirectStream
+from edge.direct import DOUBLED, JSON_LINES, Direct, DirectStream
 from edge.errors import ErrorCatalogue, Failure, headers_of
 from edge.ids import new_request_id
 from edge.intake import JSON, Receive
@@ -36,13 +35,11 @@ _OWN_ON_ERROR: Final = frozenset({_REQUEST_ID, b"request-id", b"retry-after", b"
 NOSNIFF_LINE: Final = b"x-content-type-options: nosniff\r\n"
 NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _JSON: Final = (b"content-type", b"application/json")
-JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
 
 MultiCallable = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A binding with the call that serves it, made once."""
 
     binding: Binding
@@ -76,8 +73,7 @@ class Exchange(Struct, frozen=True):
     """The connection, if it is one of our own server and nothing stands before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Makes calls and answers with what they bring. Holds nothing of a request."""
 
     catalogue: ErrorCatalogue

@@ -84,7 +84,6 @@ class Cycle:
     waiting_for_100_continue = False
     body: bytes | bytearray = b""
     more_body = True
-    disconnected = False
     on_departure: Callable[[], object] | None = None
     lane: Lane | None = None
     lanes: Lanes | None = None
@@ -117,12 +116,13 @@ class Cycle:
         self.flow = flow
         self.on_response = on_response
         self.keep_alive = keep_alive
+        self.disconnected = False  # what is here itself is found faster than what is in the class
         if expect_100_continue:
             self.waiting_for_100_continue = True
 
-    def renew(self, body: bytes, on_response: Callable[[], None]) -> None:
+    def renew(self, lane: Lane, body: bytes, on_response: Callable[[], None]) -> None:
         """The next request with the same head, whose body is all there, in the place of one that is over."""
-        self.body, self.on_response = body, on_response
+        self.lane, self.body, self.on_response = lane, body, on_response
         self.is_spare = self.response_started = self.response_complete = False
         self.keep_alive = True
 
@@ -158,10 +158,11 @@ class Cycle:
         """The request is over; nobody is called any more."""
         self.on_response = _nothing
 
-    def refuse(self, response: bytes) -> None:
-        """Answers with a whole response that is written already, in the place of an application."""
+    def answer_written(self, response: bytes) -> None:
+        """Answers with a whole response that is written already, and says whether the connection is kept."""
         self.response_started = True
-        self._write_out(response)
+        if not self.disconnected:
+            self.transport.write(response)
         self._end()
 
     async def _give_up(self) -> None:
@@ -248,10 +249,6 @@ class Cycle:
         """
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
-        self.answer_now(status, lines, body)
-
-    def answer_now(self, status: int, lines: bytes, body: bytes) -> None:
-        """The same where the connection takes more, which is the caller's to see."""
         if self.disconnected:
             return
         if self.response_started:
@@ -387,7 +384,8 @@ class Cycle:
             self._news.set()
         if not self.keep_alive:
             self.transport.close()
-        self.on_response()
+        on_response = self.on_response
+        on_response()
 
 
 def cycle_of(call: object) -> Cycle | None:

@@ -8,10 +8,27 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+from msgspec import Struct
+
 from edge.transcoder.headers import Metadata, text_lines
 
 DOUBLED: Final = ("x-request-id", "request-id")
+JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
+"""Of every answer in one piece."""
+
 _WITH_ID: Final = b"x-request-id: %b\r\nrequest-id: %b\r\n%b"
+_WHOLE: Final = b"HTTP/1.1 200 OK\r\nx-request-id: "
+_AGAIN: Final = b"\r\nrequest-id: "
+
+
+class Shown(Struct, frozen=True):
+    """What becomes of metadata that many answers announce, behind the id: `lines` of a head.
+
+    In a whole response these stand in `whole`, up to the number of the body's bytes.
+    """
+
+    lines: bytes
+    whole: bytes
 
 
 class DirectCall(Protocol):
@@ -27,7 +44,7 @@ class DirectCall(Protocol):
 class Announced(Protocol):
     """The initial metadata of many calls, but for the id in front; `shown` is for us to note what becomes of them."""
 
-    shown: Any
+    shown: Shown | None
 
 
 class DirectHead(Protocol):
@@ -43,6 +60,10 @@ class DirectHead(Protocol):
     @property
     def announced(self) -> Announced | None:
         """What calls have in common that announce the same, if that is known."""
+
+    @property
+    def request_id(self) -> str:
+        """The id, where there is `announced`."""
 
     @property
     def metadata(self) -> Metadata:
@@ -116,15 +137,26 @@ class DirectStream(Protocol):
 
 def lines_of(head: DirectHead) -> bytes | None:
     """The initial metadata as lines of a head; None where each has to be looked at."""
-    if not head.is_text:
+    announced = head.announced
+    if announced is None or announced.shown is None:
+        return _new_lines(head, announced)
+    request_id = head.request_id.encode()
+    return _WITH_ID % (request_id, request_id, announced.shown.lines)
+
+
+def response_to(answer: DirectAnswer) -> bytes | None:
+    """A whole response, 200, on a connection that is kept; None where its lines are not known yet."""
+    announced = answer.announced
+    if announced is None or (shown := announced.shown) is None:
         return None
-    announced, request_id = head.announced, head.values[0].encode() if head.values else b""
-    if announced is None:
-        return text_lines(head.names, head.values, DOUBLED)
-    behind = announced.shown
-    if behind is None:
-        lines = text_lines(head.names, head.values, DOUBLED)
-        if lines is not None:
-            announced.shown = lines[len(_WITH_ID % (request_id, request_id, b"")) :]
-        return lines
-    return _WITH_ID % (request_id, request_id, behind)
+    request_id, body = answer.request_id.encode(), answer.body
+    return b"".join((_WHOLE, request_id, _AGAIN, request_id, shown.whole, b"%d\r\n\r\n" % len(body), body))
+
+
+def _new_lines(head: DirectHead, announced: Announced | None) -> bytes | None:
+    lines = text_lines(head.names, head.values, DOUBLED) if head.is_text else None
+    if announced is not None and lines is not None:
+        request_id = head.request_id.encode()
+        behind = lines[len(_WITH_ID % (request_id, request_id, b"")) :]
+        announced.shown = Shown(behind, b"\r\n%b%bcontent-length: " % (behind, JSON_LINES))
+    return lines

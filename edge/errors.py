@@ -7,7 +7,7 @@ table. Where no known reason came, the general gRPC table decides, and nothing o
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -15,6 +15,7 @@ import msgspec
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
+from msgspec import Struct, field
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 from edge.transcoder.enums import enum_prefix
@@ -31,9 +32,10 @@ _DETAILS_KEY: Final = "grpc-status-details-bin"
 _REQUEST_ID_KEY: Final = "x-request-id"
 _WAIT_VARIABLE: Final = "retryAfterS"
 
-# Reasons for statuses that came without one: from the transport, or from a service that gives none.
+# Reasons for statuses that came without one: from the transport, or from a service that gives none. A call that its
+# client left is not answered at all: it is gRPC that cancels what comes to a core that has begun to stop.
 _REASON_OF_GRPC: Final[Mapping[int, str]] = {
-    1: "CLIENT_GONE",
+    1: "DRAINING",
     2: "INTERNAL",
     3: "REQUEST_INVALID",
     4: "DEADLINE_EXCEEDED",
@@ -52,7 +54,7 @@ _REASON_OF_GRPC: Final[Mapping[int, str]] = {
 }
 # Texts for those of them whose own text may come from inside: exceptions, addresses, limits of the transport.
 _FIXED_TEXT: Final[Mapping[int, str]] = {
-    1: "The request was cancelled.",
+    1: "The gateway's core cannot be reached now. Try again.",
     2: "Something went wrong inside the gateway. Report the request id to its operator.",
     4: "The time allowed for the request ran out.",
     8: "The gateway cannot take this request now. Try again later.",
@@ -74,8 +76,7 @@ _TYPE_OF_HTTP: Final[Mapping[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """One failed request, ready to be written in any style."""
 
     http_status: int
@@ -96,8 +97,7 @@ class Failure:
     """The google.rpc.Status that came with the call, serialised; empty if none did."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     reason: str
     http_status: int
     grpc_code: int

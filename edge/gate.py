@@ -7,8 +7,9 @@ way.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from edge import turns
 from edge.errors import ErrorCatalogue, headers_of

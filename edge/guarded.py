@@ -75,8 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refused: Head | None = None
         # A head that came without its body: `_held` is not parsed yet, `_apart` is, and is kept to be learnt from.
         self._held = self._apart = b""
-        self._stuck_since_s = 0.0
-        self._stuck_bytes = 0
+        self._stuck_since_s, self._stuck_bytes = 0.0, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Takes a connection, unless its address has too many."""
@@ -86,17 +85,18 @@ class GuardedProtocol(HttpToolsProtocol):
             self._name = self._doorman.enter(self.client[0] if self.client else None)
         except TooManyConnectionsError:
             self._refuse(503, b"Service Unavailable", "There are too many connections from this address.", "overloaded")
-        self._is_closing = transport.is_closing
+        # Made once; that of our own is let go of when the connection is lost.
+        self._is_closing, self._on_response = transport.is_closing, self.on_response_complete
 
     def data_received(self, data: bytes) -> None:
         """Parses, and refuses a head or trailers that do not end."""
         if self._held:
             data = self._held_head() + data
-        if self._gate is not None and self._gate.door.is_shut and self._refuse_unread(data, self._gate):
+        gate, known = self._gate, self._known
+        if gate is not None and gate.door.is_shut and self._refuse_unread(data, gate):
             return
-        if self._known is not None and (self._comes_again(self._known, data) or self._holds(self._known, data)):
-            return
-        self._parse(data)
+        if known is None or (body := known.body_in(data)) is None or not self._comes_again(known, data, body):
+            self._parse(data)
 
     def _parse(self, data: bytes) -> None:
         """Has the parser tell what is in the data."""
@@ -133,31 +133,30 @@ class GuardedProtocol(HttpToolsProtocol):
             self._answering.depart()
         self._worker.stop()
         self._known = None
+        del self._on_response
 
     def eof_received(self) -> None:
         """The loop closes a connection that sends no more: what was said to it goes first."""
         self._outlet.flush()
 
-    def _comes_again(self, known: KnownHead, data: bytes) -> bool:
-        """Serves a request with the head of one that was served, without the parser; False: this is none."""
-        if self._phase != _IDLE or not self.cycle.response_complete or self._doorman.is_closing or self._is_closing():
+    def _comes_again(self, known: KnownHead, data: bytes, body: bytes) -> bool:
+        """Serves a request with the head of one that was served, without the parser; False: there is none to serve.
+
+        A head alone is kept until the first of its body comes: many clients write the two apart.
+        """
+        is_closing = self._is_closing
+        if self._phase != _IDLE or not self.cycle.response_complete or self._doorman.is_closing or is_closing():
             return False
-        cycle = known.next(data, self.on_response_complete)
-        if cycle is None:
-            return False
+        if not body and known.due_bytes:
+            self._held, self._phase, self._since_s = data, _BODY, self.loop.time()
+            self._body_bytes = self._marked_bytes = 0
+            return True
+        cycle = known.next(body, self._on_response)
         self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
         gate = self._gate
         if gate is None or not known.is_gated or self._pass(cycle, gate):
             self._answering = cycle
             self._worker.serve_now(cycle, self.app)
-        return True
-
-    def _holds(self, known: KnownHead, data: bytes) -> bool:
-        """Keeps a head that came before until the first of its body comes: many clients write the two apart."""
-        if self._phase != _IDLE or not self.cycle.response_complete or not known.is_alone(data):
-            return False
-        self._held, self._phase, self._since_s = data, _BODY, self.loop.time()
-        self._body_bytes = self._marked_bytes = 0
         return True
 
     def _held_head(self) -> bytes:
@@ -268,7 +267,7 @@ class GuardedProtocol(HttpToolsProtocol):
         # A client that waits for leave to send its body may send it all the same, or not.
         closes = not cycle.keep_alive or cycle.waiting_for_100_continue
         cycle.keep_alive = not closes
-        cycle.refuse(gate.refusal(wait_s, scope["raw_path"], scope["headers"], closes=closes))
+        cycle.answer_written(gate.refusal(wait_s, scope["raw_path"], scope["headers"], closes=closes))
 
     def _refuse_unread(self, data: bytes, gate: Gate) -> bool:
         """Answers a request that came whole between two others, without a look at more than where it ends."""
@@ -328,7 +327,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Answers the request behind, or waits for the next; for how long, the sweep looks, and no timer is made."""
         self.server_state.total_requests += 1
-        if self._is_closing():
+        is_closing = self._is_closing
+        if is_closing():
             return
         if self._phase == _IDLE:
             self._since_s = self.loop.time()

@@ -21,7 +21,8 @@ _MAX_DIGITS: Final = 9
 class KnownHead:
     """A head around the length of the body, and the request that came with it first.
 
-    `is_gated` is for who made it to note: whether requests with this head are asked for at the gate.
+    `is_gated` is for who made it to note: whether requests with this head are asked for at the gate. `due_bytes` is the
+    length that the last head told.
     """
 
     __slots__ = (
@@ -30,10 +31,12 @@ class KnownHead:
         "_behind",
         "_body_at",
         "_digits",
+        "_due_digits",
         "_first",
         "_head",
         "_scope",
         "_spare",
+        "due_bytes",
         "is_gated",
     )
 
@@ -46,14 +49,12 @@ class KnownHead:
         self._head = slice(len(before))
         # Where the length was last, and what was behind it: mostly the next one has as many digits.
         self._digits = self._behind = self._body_at = slice(0)
+        self._due_digits, self.due_bytes = b"0", 0
         # What stands before the application may change the scope that it is given.
         self._scope = _copied(first.scope)
 
-    def next(self, data: bytes, on_response: Callable[[], None]) -> Cycle | None:
-        """The request that the data are, if it has this head: for the lane that takes its body, if one does."""
-        body = self.body_in(data)
-        if body is None:
-            return None
+    def next(self, body: bytes, on_response: Callable[[], None]) -> Cycle:
+        """The next request with this head and that body: for the lane that takes it, if one does."""
         lanes = self._first.lanes
         lane = None if lanes is None else lanes.of(body)
         if lane is None:
@@ -65,9 +66,9 @@ class KnownHead:
         spare = self._spare
         if spare is None or not spare.is_spare or spare.task is not None:
             spare = self._spare = self._cycle(self._scope, body, on_response)
+            spare.lane = lane
         else:
-            spare.renew(body, on_response)
-        spare.lane = lane
+            spare.renew(lane, body, on_response)
         return spare
 
     def _cycle(self, scope: Scope, body: bytes, on_response: Callable[[], None]) -> Cycle:
@@ -77,21 +78,20 @@ class KnownHead:
         return cycle
 
     def body_in(self, data: bytes) -> bytes | None:
-        """The body of the one request with this head that the data are, whole and nothing else; None otherwise."""
+        """The body of the one request with this head that the data are, whole and nothing else; None otherwise.
+
+        Empty where they are this head alone: then `due_bytes` of its body are to come.
+        """
         if data[self._head] != self._before:
             return None
         if data[self._behind] != self._after and not self._find_length(data):
             return None
         digits, body = data[self._digits], data[self._body_at]
-        return body if digits.isdigit() and int(digits) == len(body) else None
-
-    def is_alone(self, data: bytes) -> bool:
-        """Whether the data are this head and nothing else, and a body belongs to it."""
-        if data[self._head] != self._before:
-            return False
-        after = self._after
-        digits = data[len(self._before) : -len(after)]
-        return data[-len(after) :] == after and len(digits) <= _MAX_DIGITS and digits.isdigit() and int(digits) > 0
+        if digits != self._due_digits:
+            if not digits.isdigit():
+                return None
+            self._due_digits, self.due_bytes = digits, int(digits)
+        return body if not body or len(body) == self.due_bytes else None
 
     def _find_length(self, data: bytes) -> bool:
         """Notes where the length of these data is, and what is behind it; False where nothing known is behind it."""

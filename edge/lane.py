@@ -13,9 +13,9 @@ from typing import Any, Final
 import grpc
 from msgspec import Struct
 
-from edge.calls import GONE, JSON_LINES, Caller, Endpoint, answer_headers, is_stopped, respond
+from edge.calls import GONE, Caller, Endpoint, answer_headers, is_stopped, respond
 from edge.cycle import Cycle
-from edge.direct import Direct, DirectAnswer, DirectCall, lines_of
+from edge.direct import JSON_LINES, Direct, DirectAnswer, DirectCall, lines_of, response_to
 from edge.metrics import HttpMetrics
 from edge.styles import Style
 
@@ -82,6 +82,8 @@ class Lane(CountedLane, frozen=True):
     """A lane for answers in one piece."""
 
     direct: Direct
+    counted: list[list[int]] = []
+    """Where its answers are counted, once there is one."""
 
     def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
         """See `CountedLane`; without a coroutine of its own, as this is the way of most requests."""
@@ -94,22 +96,31 @@ class Lane(CountedLane, frozen=True):
             cycle.watch(call.cancel)
             awaited: Awaitable[Any] = call.served
             return awaited
-        if cycle.flow.write_paused or (lines := lines_of(answer)) is None:
-            return self._send(cycle, answer)
-        cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
-        self._is_over(cycle, _OK)
-        return None
+        return self._give(cycle, answer)
 
     def end(self, cycle: Cycle, served: Any) -> Awaitable[None] | None:
-        """Sends what has come."""
+        """Sends what has come, if that has not been done."""
         call = cycle.call
-        if call is not None:
-            answer = self.direct.finish(call, served)
-            cycle.call = cycle.on_departure = None
-            if cycle.flow.write_paused or (lines := lines_of(answer)) is None:
-                return self._send_last(cycle, answer)
-            cycle.answer_now(_OK, lines + JSON_LINES, answer.body)
-        self._is_over(cycle, _OK)
+        if call is None:
+            return None
+        answer = self.direct.finish(call, served)
+        cycle.call = cycle.on_departure = None
+        return self._give(cycle, answer)
+
+    def _give(self, cycle: Cycle, answer: DirectAnswer) -> Awaitable[None] | None:
+        """Sends an answer and counts the request, in this call if that can be; gives what has to be awaited."""
+        if cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive:
+            return self._send_last(cycle, answer)
+        response = response_to(answer)
+        if response is None:
+            return self._send_last(cycle, answer)
+        cycle.answer_written(response)
+        metrics, counted = self.around.metrics, self.counted
+        if not counted:
+            counted.append(metrics.cell(cycle.scope["method"], self.route, _OK))
+        metrics.open -= 1
+        metrics.answered_in(counted[0], monotonic() - cycle.began_s)
+        cycle.is_spare = True
         return None
 
     async def explain(self, cycle: Cycle, error: BaseException) -> None:

@@ -4,8 +4,7 @@ Made for the first request with a head that may be served so, kept for those beh
 nothing from one that was kept.
 """
 
-from collections.abc import Container
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -19,6 +18,9 @@ from edge.stream_lane import StreamLane
 from edge.styles import Style, Styles
 from edge.transcoder.headers import Metadata
 
+MOST_KEPT: Final = 64
+_MAX_KEPT_CHARS: Final = 2 * 1024
+
 
 class Head(Struct, frozen=True):
     """What a head says: metadata, the path as it came, `te`, and the names of its headers."""
@@ -26,7 +28,7 @@ class Head(Struct, frozen=True):
     metadata: Metadata
     raw_path: bytes
     te: str
-    names: Container[bytes]
+    names: tuple[bytes, ...]
 
 
 class Lanes:
@@ -75,3 +77,34 @@ class Lanes:
         max_bytes = min(endpoint.max_body_bytes, direct.max_bytes)
         style = self._styles.of(binding, head.raw_path, head.names)
         return endpoint, binding.template.text, prepared, max_bytes, style, head.te, self._around
+
+
+class KeptLanes:
+    """The lanes of the heads that came last, whatever connection they came by: a new one finds what was worked out.
+
+    Nothing is decided by what is kept: who calls is asked for each call, and metadata tell the address that it came
+    from. Heads that are long are not kept.
+    """
+
+    __slots__ = ("_around", "_kept", "_styles")
+
+    def __init__(self, styles: Styles, around: Surroundings) -> None:
+        self._styles = styles
+        self._around = around
+        self._kept: dict[tuple[int, Metadata, bytes, str, tuple[bytes, ...]], Lanes] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, endpoint: Endpoint, head: Head) -> Lanes:
+        """The lanes of a head; `endpoint`, of which there is one as long as this is used, serves it."""
+        kept, key = self._kept, (id(endpoint), head.metadata, head.raw_path, head.te, head.names)
+        lanes = kept.pop(key, None)
+        if lanes is None:
+            lanes = Lanes(endpoint, head, self._styles, self._around)
+            if sum(len(name) + len(value) for name, value in head.metadata) > _MAX_KEPT_CHARS:
+                return lanes
+            if len(kept) >= MOST_KEPT:
+                del kept[next(iter(kept))]
+        kept[key] = lanes
+        return lanes

@@ -7,11 +7,11 @@ of them is the client's to choose. Who may see the page is for the core to say. 
 import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
+from msgspec import Struct
 from perpetuo.v1 import metrics_pb2
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +26,7 @@ MAX_SERIES: Final = 300
 """Of the REST face; the core has the rest of 2,000."""
 
 BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+_FIRST_BOUND_S: Final = BOUNDS_S[0]
 NO_ROUTE: Final = "none"
 PAGE: Final = "page"
 OTHER: Final = "other"
@@ -43,35 +44,38 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         self.open = 0
-        self._answers: dict[_Key, int] = {}
+        self._answers: dict[_Key, list[int]] = {}
         self._durations = [0] * (len(BOUNDS_S) + 1)
         self._seconds = 0.0
 
     def answered(self, method: str, route: str, status: int, took_s: float) -> None:
         """Counts a request that has ended; `route` is a path template, `NO_ROUTE` or `PAGE`."""
-        counts, key = self._answers, (method, route, status)
-        try:
-            counts[key] += 1
-        except KeyError:
-            self._answered_otherwise(key)
-        self._durations[bisect_left(BOUNDS_S, took_s)] += 1
+        self.answered_in(self.cell(method, route, status), took_s)
+
+    def answered_in(self, cell: list[int], took_s: float) -> None:
+        """The same for who counts many alike and has kept their cell."""
+        cell[0] += 1
+        self._durations[0 if took_s <= _FIRST_BOUND_S else bisect_left(BOUNDS_S, took_s)] += 1
         self._seconds += took_s
 
-    def _answered_otherwise(self, key: "_Key") -> None:
-        method, route, status = key
-        key = method if method in _METHODS else OTHER, route, status
+    def cell(self, method: str, route: str, status: int) -> list[int]:
+        """Where such answers are counted, shown from now on."""
+        cell = self._answers.get((method, route, status))
+        return self._other_cell(method, route, status) if cell is None else cell
+
+    def _other_cell(self, method: str, route: str, status: int) -> list[int]:
+        key: _Key = method if method in _METHODS else OTHER, route, status
         if key not in self._answers and len(self._answers) >= _MAX_ANSWERS - 1:
             key = OTHER, OTHER, OTHER
-        self._answers[key] = self._answers.get(key, 0) + 1
+        return self._answers.setdefault(key, [0])
 
     def snapshot(self) -> "Seen":
         """The numbers as they are now. Call it on the event loop."""
-        answers = {(method, route, str(status)): count for (method, route, status), count in self._answers.items()}
+        answers = {(method, route, str(status)): cell[0] for (method, route, status), cell in self._answers.items()}
         return Seen(self.open, answers, tuple(self._durations), self._seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The numbers as they were at one moment."""
 
     open: int

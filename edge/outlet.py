@@ -33,9 +33,10 @@ class Cork:
         held = self.held
         try:
             for outlet in held:
-                data, outlet.held = outlet.held, b""
+                data, send = outlet.held, outlet.send
+                outlet.held = b""
                 if data:
-                    outlet.send(data)
+                    send(data)
             held.clear()
         finally:
             if held:  # one of them failed, which is none of the others' business
@@ -68,7 +69,8 @@ class Outlet(asyncio.Transport):
         self.held = data
         held = self._cork.held
         if not held:
-            self._cork.draw_soon()
+            draw_soon = self._cork.draw_soon
+            draw_soon()
         held.append(self)
 
     def write_now(self, data: bytes) -> None:

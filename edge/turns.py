@@ -13,7 +13,7 @@ from typing import Final, Protocol
 AT_ONCE: Final = 16
 """Calls that begin in a round: some ten milliseconds of work, with the answers that the same number of calls gets."""
 
-_PER_S: Final = 1000
+_ROUND_S: Final = 0.0005
 """Rounds are told apart by the loop's time, which uvloop reads once in each, in milliseconds."""
 
 
@@ -33,19 +33,19 @@ class Turns:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._waiting: deque[tuple[float, Callable[[], bool]]] = deque()
-        self._round = 0
+        self._round_s = 0.0
         self._begun = 0
 
     def takes(self, now_s: float) -> bool:
         """Whether a call may begin at once, which then has to. `now_s` is the loop's time."""
         if self._waiting:
             return False
-        this_round = int(now_s * _PER_S)
-        if this_round != self._round:
-            self._round, self._begun = this_round, 0
-        if self._begun >= AT_ONCE:
+        begun = self._begun
+        if now_s - self._round_s > _ROUND_S:
+            self._round_s, begun = now_s, 0
+        if begun >= AT_ONCE:
             return False
-        self._begun += 1
+        self._begun = begun + 1
         return True
 
     def wait(self, now_s: float, begin: Callable[[], bool]) -> None:

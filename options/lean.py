@@ -35,6 +35,8 @@ _AT_FIRST_USE: Final = (
 )
 # Imported by whoever copies files, to see whether they are there; each has a compiled half of its own.
 _PACKERS: Final = ("bz2", "lzma")
+# By `import *`, and by whoever looks whether a package is recent enough for what it imports next.
+_ASKED_FIRST: Final = frozenset({"__all__", "__version__"})
 
 
 def spare_memory() -> None:
@@ -70,10 +72,16 @@ def defer_seldom_used() -> None:
 
 def import_http() -> None:
     """Imports the HTTP server without its command, which the part of it that has nothing to start up would import."""
-    package = deferred(_HTTP)
-    if package is not None:
-        config: ModuleType = importlib.import_module(f"{_HTTP}.config")
-        package.__dict__["Config"] = config.Config
+    import_part(_HTTP, "config", "Config")
+
+
+def import_part(package: str, part: str, *names: str) -> None:
+    """Imports a module of a package without what the package imports, and gives the package what it has of it."""
+    deferring = deferred(package)
+    if deferring is not None:
+        module = importlib.import_module(f"{package}.{part}")
+        for name in names:
+            setattr(deferring, name, getattr(module, name))
 
 
 @contextmanager
@@ -102,11 +110,15 @@ def deferred(name: str) -> ModuleType | None:
     is_package = spec.submodule_search_locations is not None
 
     def rest(member: str) -> object:
-        is_told = member.startswith("__") and member != "__all__"  # of which `import *` asks first
+        is_told = member.startswith("__") and member not in _ASKED_FIRST
         if is_told or (is_package and importlib.util.find_spec(f"{name}.{member}") is not None):
             raise AttributeError(member)
         del module.__dict__["__getattr__"]
-        loader.exec_module(module)
+        try:
+            loader.exec_module(module)
+        except ImportError:  # a module of it that is being imported itself: what asks next finds it whole
+            module.__dict__["__getattr__"] = rest
+            raise
         return getattr(module, member)
 
     module.__dict__["__getattr__"] = rest

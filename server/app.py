@@ -6,13 +6,13 @@ import logging
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
+from msgspec import Struct
 from perpetuo.admin.v1 import admin_pb2_grpc
 from perpetuo.v1 import (
     analytics_pb2_grpc,
@@ -158,8 +158,7 @@ def collect_garbage_seldom() -> None:
     gc.enable()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a core stands among the processes of one gateway.
 
     Those that share a port listen on it together; the first serves operators and does what must be done only once.

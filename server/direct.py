@@ -7,14 +7,13 @@ decide anything by itself.
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from msgspec import Struct
 
 from server.chat.principal import Principal
 from server.inprocess import InProcessChannel
-from server.inprocess.direct import Announced, Answer, DirectCall
+from server.inprocess.direct import Announced, Answer, AnyAnswer, DirectCall, UsualAnswer
 from server.inprocess.metadata import (
     InvalidMetadataError,
     MetadataLike,
@@ -28,7 +27,7 @@ from server.inprocess.rpc import HANDLER_CANCELLED, INVALID_METADATA, OK, Outcom
 from server.interceptors.authenticate import AuthenticateInterceptor, Credentials
 from server.interceptors.context import REQUEST_ID_KEY, CallInfo, Told, read_metadata
 from server.interceptors.shedding import OPEN, Door, asks
-from server.interceptors.status import StatusInterceptor
+from server.interceptors.status import OK_NAME, StatusInterceptor
 from server.telemetry.logs import LineForm
 
 # What the message around a body has besides, and room: its content type with a tag and a length, two more of each.
@@ -42,8 +41,7 @@ _MAX_ANNOUNCED_BYTES: Final = 512
 _MAX_KNOWN: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """What every call passes."""
 
     channel: InProcessChannel
@@ -76,11 +74,13 @@ class DirectEntry:
         self._channel = chain.channel
         self._status = chain.status
         self._make_id = chain.status.make_id
+        self._count, self._well = chain.status.count, chain.status.well
         self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
-        self._known = chain.authenticate.known_of(method)
+        self._known = chain.authenticate.known_of(method) or _nobody
         self._door = OPEN if chain.door is None or not asks(method) else chain.door
         self._limits = chain.channel.limits
+        self._metadata_bytes = self._limits.metadata_bytes if self._limits.metadata_bytes >= 0 else _UNBOUNDED
         bounds = [bound for bound in (self._limits.receive_bytes, self._limits.send_bytes) if bound >= 0]
         self.max_bytes = min(bounds, default=_UNBOUNDED) - _ENVELOPE_BYTES
 
@@ -102,12 +102,14 @@ class DirectEntry:
         """
         if not self._channel.takes_all:
             self._refuse()
-        info = call.info = self._begun(prepared.told)
+        info = call.info = self._begun(prepared.told, None, "")
         call.prepared = prepared
         self._channel.running.add(call)
         self._door.enter()
         call.is_inside = True
-        self._recognize(info, prepared)
+        secret = prepared.secret
+        if secret and (principal := self._known(secret)) is not None:
+            info.principal, info.credential = principal, secret
         return info
 
     def _refuse(self) -> None:
@@ -115,24 +117,21 @@ class DirectEntry:
         if (refusal := self._channel.refusal()) is not None:
             raise refusal.error()
 
-    def _begun(self, told: Told) -> CallInfo:
-        """A call that begins now."""
+    def _begun(self, told: Told, principal: Principal | None, credential: str) -> CallInfo:
+        """A call that begins now, and who calls with what where that is known."""
+        make_id, now_s = self._make_id, self._now_s
         return CallInfo(
-            self._make_id(),
+            make_id(),
             self._method,
-            self._now_s(),
+            now_s(),
             told.client_request_id,
             told.surface,
             told.knobs,
             told.forwarded_for,
             told.traceparent,
+            principal,
+            credential,
         )
-
-    def _recognize(self, info: CallInfo, prepared: Prepared) -> None:
-        """Notes who calls where that is known at once."""
-        known, secret = self._known, prepared.secret
-        if known is not None and secret and (principal := known(secret)) is not None:
-            info.principal, info.credential = principal, secret
 
     async def identify(self, info: CallInfo, prepared: Prepared) -> None:
         """Checks who calls. Raises the reason why nobody is let in."""
@@ -178,13 +177,16 @@ class DirectEntry:
 
     def _leave(self, info: CallInfo, prepared: Prepared) -> None:
         """Counts and logs a call that was answered."""
-        principal = info.principal
+        principal, well, now_s, count = info.principal, self._well, self._now_s, self._count
         if principal is not prepared.form_of:
             prepared.form, prepared.form_of = self._status.form_of(info), principal
-        if prepared.form is None:
+        form = prepared.form
+        if form is None or well is None:
             self._status.leave(info)
         else:
-            self._status.leave_well(info, prepared.form, self._now_s() - info.started_s)
+            # As `leave` does it, for the line of a call of that form.
+            count(self._method, OK_NAME)
+            well(form, info.request_id, (now_s() - info.started_s) * 1000.0)
 
     def _go(self, call: DirectCall) -> None:
         """The call is not inside any more."""
@@ -193,18 +195,18 @@ class DirectEntry:
             self._door.leave()
         self._channel.running.discard(call)
 
-    def head(self, info: CallInfo, body: bytes = b"") -> Answer | Outcome:
+    def head(self, info: CallInfo, body: bytes = b"") -> AnyAnswer | Outcome:
         """An answer with its metadata, or what comes instead when these cannot be sent."""
-        request_id, told, limit_bytes = info.request_id, tuple(info.response_metadata), self._limits.metadata_bytes
+        request_id, told = info.request_id, tuple(info.response_metadata)
         try:
             announced = self._announced.get(told)
         except TypeError:  # it cannot be a key, and so is no text
             return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
         if announced is None:
             return self._new_head(((REQUEST_ID_KEY, request_id), *told), body)
-        if announced.size_bytes + len(request_id) > limit_bytes >= 0:
+        if announced.size_bytes + len(request_id) > self._metadata_bytes:
             return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
-        return Answer(body, announced.names, (request_id, *announced.values), True, announced)
+        return UsualAnswer(body, request_id, announced)
 
     def _new_head(self, pairs: Pairs, body: bytes) -> Answer | Outcome:
         """The same for what is not known yet; what is short will be, as it mostly comes again."""
@@ -237,7 +239,7 @@ class DirectMethod(DirectEntry):
         super().__init__(method, chain)
         self._serve = serve
 
-    async def answer(self, call: DirectCall, prepared: Prepared, body: bytes) -> Answer:
+    async def answer(self, call: DirectCall, prepared: Prepared, body: bytes) -> AnyAnswer:
         """Makes a call; see `Direct`."""
         try:
             info = self.enter(call, prepared)
@@ -250,33 +252,40 @@ class DirectMethod(DirectEntry):
 
     def start(
         self, task: asyncio.Task[Any], prepared: Prepared, body: bytes
-    ) -> tuple[Answer, None] | tuple[None, DirectCall]:
+    ) -> tuple[AnyAnswer, None] | tuple[None, DirectCall]:
         """Makes a call in parts, for callers that await themselves what serves it: here or in `task`.
 
         Gives the answer where it is there at once. Otherwise what is to be awaited is `served` of the call that it
         gives: what that gives goes to `finish`, what it raises to `fail`. Raises nothing.
         """
-        info, is_inside, served = None, False, None
+        channel, door, info, is_inside = self._channel, self._door, None, False
+        served: Any
         try:
-            if not self._channel.takes_all:
+            if not channel.takes_all:
                 self._refuse()
-            info = self._begun(prepared.told)
-            self._door.enter()
+            door.enter()
             is_inside = True
-            self._recognize(info, prepared)
-            served = self._serve_known(info, prepared, body)
-            if isinstance(served, bytes):
-                answer = self.head(info, served)
-                if isinstance(answer, Answer) and len(served) <= self.max_bytes:
-                    self._door.leave()
+            secret, serve, known = prepared.secret, self._serve, self._known
+            principal = known(secret) if secret else None
+            info = self._begun(prepared.told, principal, "" if principal is None else secret)
+            if principal is None and self._check is not None:
+                served = self._serve_checked(info, prepared, body)
+            else:
+                served = serve(info, body)
+            if served.__class__ is bytes:
+                answer: Any = self.head(info, served)
+                if answer.__class__ is not Outcome and len(served) <= self.max_bytes:
+                    door.leave()
                     self._leave(info, prepared)
                     return answer, None
                 served = _given(served)
         except BaseException as error:  # noqa: BLE001  # the border: whatever a service raises ends in `fail`
             served = _failed(error)
+            if info is None and channel.takes_all:
+                info = self._begun(prepared.told, None, "")
         call = DirectCall(task, None, False, 0, info, prepared, is_inside, None, served)
         if info is not None:
-            self._channel.running.add(call)
+            channel.running.add(call)
         return None, call
 
     def _serve_known(self, info: CallInfo, prepared: Prepared, body: bytes) -> Awaitable[bytes] | bytes:
@@ -290,7 +299,7 @@ class DirectMethod(DirectEntry):
         served = self._serve(info, body)
         return served if isinstance(served, bytes) else await served
 
-    def finish(self, call: DirectCall, served: bytes) -> Answer:
+    def finish(self, call: DirectCall, served: bytes) -> AnyAnswer:
         """The answer of a call that was served. Raises as `answer`; what it raised `fail` gives back as it is."""
         info: CallInfo = call.info
         call.info = None
@@ -298,7 +307,7 @@ class DirectMethod(DirectEntry):
         self._channel.running.discard(call)
         try:
             made: Any = self.head(info, served)
-            if made.__class__ is not Answer:
+            if made.__class__ is Outcome:
                 self._status.cancelled(info)
                 raise made.error()
             self._leave(info, call.prepared)
@@ -313,12 +322,17 @@ class DirectMethod(DirectEntry):
             refusal = self._limits.refuse_bytes(_message_bytes(len(served)), "SERVER", "CLIENT")
             if refusal is not None:
                 raise refusal.error(made.metadata)
-        return made
+        answer: AnyAnswer = made
+        return answer
 
 
 def direct_methods(raw_forms: Mapping[str, RawForm], chain: Chain) -> Mapping[str, DirectMethod]:
     """Those methods that have a raw form, by `/package.Service/Method`."""
     return {method: DirectMethod(method, serve, chain) for method, serve in raw_forms.items()}
+
+
+def _nobody(secret: str) -> None:
+    """Knows no keys."""
 
 
 async def _given(served: bytes) -> bytes:

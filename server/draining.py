@@ -8,8 +8,9 @@ whoever hands one over says what follows.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.errors import PerpetuoError
@@ -40,8 +41,7 @@ class Counting(Protocol):
         """Counts chunks."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrainRules:
+class DrainRules(Struct, frozen=True):
     """Of which providers, how many streams at the same time, and for how long each, in seconds."""
 
     providers: Collection[str] = ()

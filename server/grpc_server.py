@@ -5,10 +5,10 @@ The same handlers and interceptors serve the in-process channel beside it. It mu
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
+from msgspec import Struct
 from perpetuo.internal.v1 import tunnel_pb2_grpc
 
 from server.direct import Chain, direct_methods
@@ -31,8 +31,7 @@ _KEEPALIVE_TIMEOUT_MS = 10_000
 _WAITING_CALLS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
+class ServerOptions(Struct, frozen=True):
     """What can be chosen about the way in; the limits hold for sockets and in process alike.
 
     `message_bytes` bounds a message either way, `metadata_bytes` all metadata of one direction of a call. Calls beyond

@@ -1,7 +1,8 @@
 """What is kept beside the records, and for how long: prompts, answers, responses, and the removal of what is old."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from server.ledger.contents import ContentBounds, ContentWriter
 from server.ledger.responses import KeptResponses
@@ -13,8 +14,7 @@ _KIB = 1024
 _MIB = 1024 * _KIB
 
 
-@dataclass(frozen=True, slots=True)
-class KeepingRules:
+class KeepingRules(Struct, frozen=True):
     """Days of content and of logs (0: for ever), and how much of a prompt and of an answer is kept, in KiB.
 
     Of responses that callers want kept: days, the largest in KiB, and how much of a workspace's in MiB.

@@ -49,8 +49,8 @@ class Knowing:
         kept = self._kept.get(workspace_id)
         if kept is not None:
             # Written out, because it runs for every request.
-            changes = self._policies.changes + self._entries.changes + self._prices.changes
-            if kept.changes == changes and self._clock_s() < kept.until_s:
+            changes, clock_s = self._policies.changes + self._entries.changes + self._prices.changes, self._clock_s
+            if kept.changes == changes and clock_s() < kept.until_s:
                 return kept.known
         return self._put_together(workspace_id, kept)
 

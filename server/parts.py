@@ -1,6 +1,6 @@
 """What the pipeline is made of. The composition root fills it in."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from server.chat.calibration import Calibration
 from server.ledger.contents import ContentKeeper, NoContent
@@ -18,8 +18,7 @@ from server.telemetry.tracing import Tracing
 from server.under_way import UnderWay
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What the pipeline is made of. `price` holds in workspaces where `prices_of`, if there is one, knows no other.
 
     `watch` is told of every upstream call that begins, `line` is where requests wait that no upstream has room for.

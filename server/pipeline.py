@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from server.cache.kept import KeptAnswer
-from server.chat.answer import Identity, finish_answer, with_metadata
+from server.chat.answer import Identity, finish_answer
 from server.chat.ids import ID_PREFIX, same_id
+from server.chat.open_end import open_end, with_metadata_at
 from server.chat.principal import Call
 from server.chat.rates import Standing
 from server.chat.records import bare
@@ -64,9 +65,10 @@ class Pipeline:
     async def _complete(self, call: Call, body: bytes, read: Read) -> bytes:
         visit = self._parts.under_way.enter()
         operation = self._begin(call, is_stream=False)
-        share: Share | None = None
+        # Loaded first, here and below: a call of what a member holds is slow otherwise.
+        share, prepare, announce = None, self._prepare, call.announce
         try:
-            if not isinstance(prepared := self._prepare(operation, body, read), Prepared):
+            if not isinstance(prepared := prepare(operation, body, read), Prepared):
                 prepared = await prepared
             share = prepared.share
             if (admitted := self._admit(prepared)) is not None:
@@ -74,16 +76,18 @@ class Pipeline:
             if share is None:
                 if not self._has_room(operation):
                     await self._find_room(operation, prepared)
-                answer = self._taken(operation, await self._parts.dispatcher.complete(prepared.errand(self._measure)))
+                made = await self._parts.dispatcher.complete(prepared.errand(self._measure))
+                self._take(operation, made)
+                finished = self._finished(operation, made.answer.body, made.answer.facts.is_plain)
             else:
                 answer = await share.complete(partial(self._ask, prepared))
                 share.tell(operation)
                 operation.note(answer.notes)
                 operation.served, operation.usage = answer.candidate, answer.usage
-            operation.finish_reason = answer.finish_reason or ""
-            finished = self._finished(operation, answer)
+                operation.finish_reason = answer.finish_reason or ""
+                finished = self._finished(operation, answer.body, answer.is_plain)
             self._answered(operation, share)
-            call.announce(operation.headers())
+            announce(operation.headers())
             if operation.content is not None:
                 operation.content.add((finished,))
             if (left := self._settle_before_the_end(operation, share)) is not None:
@@ -91,7 +95,7 @@ class Pipeline:
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(visit.reason(error))
-            call.announce(operation.headers())
+            announce(operation.headers())
             visit.tell(error)
             raise
         finally:
@@ -99,14 +103,14 @@ class Pipeline:
             if not operation.is_settled:
                 self._settle_after(operation, share)
 
-    def _finished(self, operation: Operation, answer: KeptAnswer) -> bytes:
-        """The body of an answer with what the gateway says of it."""
+    def _finished(self, operation: Operation, body: bytes, is_plain: bool) -> bytes:
+        """The body of an answer with what the gateway says of it. The operation must have been served."""
         metadata = operation.metadata()
-        finished = with_metadata(answer.body, metadata, is_plain=answer.is_plain)
-        if finished is not None:
-            return finished
-        identity = self._identity(operation.call, answer.candidate.model)
-        return finish_answer(answer.body, identity=identity, metadata=metadata)
+        end = open_end(body, is_plain=is_plain)
+        if end:
+            return with_metadata_at(body, end, metadata)
+        identity = self._identity(operation.call, metadata.routed_to)
+        return finish_answer(body, identity=identity, metadata=metadata)
 
     async def stream(
         self, call: Call, body: bytes, read: Read = parse_chat_request
@@ -261,19 +265,21 @@ class Pipeline:
         if not self._has_room(prepared.operation):
             await self._find_room(prepared.operation, prepared)
         served = await self._parts.dispatcher.complete(prepared.errand(self._measure))
-        return self._taken(prepared.operation, served)
+        usage, answer, facts = self._take(prepared.operation, served), served.answer, served.answer.facts
+        notes = tuple(prepared.operation.notes)
+        return KeptAnswer(served.attempt.candidate, answer.body, usage, facts.finish_reason, notes, facts.is_plain)
 
-    def _taken(self, operation: Operation, served: Served) -> KeptAnswer:
-        """An answer of a provider, with what it took, which ends its attempt."""
+    def _take(self, operation: Operation, served: Served) -> Usage:
+        """Notes an answer of a provider with what it took, which it gives, and ends its attempt."""
         answer, attempt, facts = served.answer, served.attempt, served.answer.facts
         usage = usage_of_answer(self._parts.calibration, attempt.candidate, answer, operation.prompt_tokens)
         operation.served, operation.answered_model = attempt.candidate, facts.model or ""
         operation.usage = attempt.usage = usage
+        operation.finish_reason = facts.finish_reason or ""
         if answer.notes:
             operation.note(answer.notes)
         attempt.end()
-        notes = tuple(operation.notes)
-        return KeptAnswer(attempt.candidate, answer.body, usage, facts.finish_reason, notes, facts.is_plain)
+        return usage
 
     async def _open(self, prepared: Prepared) -> LiveStream | ContinuedStream:
         """A committed stream from a provider."""

@@ -8,10 +8,11 @@ own is never replaced.
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.chat.request import ChatRequest
@@ -32,8 +33,7 @@ _MAX_MESSAGE_CHARS: Final = 300
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Providers:
+class Providers(Struct, frozen=True):
     """Every row by its name, the gateway's own first; and what was left out, each with the package's name."""
 
     rows: Mapping[str, Provider]

@@ -41,7 +41,8 @@ class Preparing:
 
         Raises RequestInvalid for what is wrong with it, and the decision's error where nobody may serve it.
         """
-        known = self._router.known(operation.call.principal.workspace_id)
+        known_of = self._router.known  # loaded first: a call of what a member holds is slow otherwise
+        known = known_of(operation.call.principal.workspace_id)
         if known is None:
             return self._prepare_unknown(operation, body, read)
         prepared, use = self._read(operation, body, read, known.policy)

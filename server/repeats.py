@@ -76,8 +76,7 @@ class _Note(Struct, frozen=True, omit_defaults=True):
         return _OVERHEAD_BYTES + sum(len(event) for events in self.answer or () for event in events)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """A request under a key."""
 
     call: Call

@@ -7,11 +7,11 @@ caller, with its own record and cost; when it fails or takes too long, the answe
 
 from array import array
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from server.cache.fingerprint import LastTurn, Scope, last_turn
 from server.cache.kept import OWN_NOTE

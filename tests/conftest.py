@@ -1,5 +1,6 @@
 """Options of the whole test run, and the servers that several folders of tests share."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -32,6 +33,16 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("PERPETUO_MAX_LAG_MS", "0")
     settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("busy")
+
+
+def pytest_collection_finish() -> None:
+    """Has the collector leave alone what is there before the first test.
+
+    It would go through all the modules of the tests now and then: half a second in which everything stands still, and
+    what a test waits for or measures is late.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

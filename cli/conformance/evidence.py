@@ -6,6 +6,8 @@ A check says why it is not met, or nothing. Attempts are requests that arrived a
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from cli.conformance.caller import Outcome
 
 
@@ -42,8 +44,7 @@ class Evidence:
         return any(began_s <= at_s <= began_s + self.outcomes[number].took_s for at_s in self.fallback_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check. Advice that is not met makes a rescue partial; what is no advice makes it a failure."""
 
     name: str

@@ -4,8 +4,9 @@
 `X01` and up are ours. A plain answer is of sixty tokens, 15 ms apart, so that one that was cut is not taken for whole.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from cli.conformance import evidence as see
 from cli.conformance.evidence import Check, advice
@@ -15,8 +16,7 @@ PLAIN: Final = f"slow?ms=15&n={TOKENS}"
 TEXT: Final = "".join(f"token{number} " for number in range(TOKENS))
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """How long things take, in seconds. `hang_s` is when a caller of the slowest fault gives up."""
 
     name: str
@@ -37,8 +37,7 @@ QUICK: Final = Profile("quick", 4.0, 3.0, 6.0, 9.0, 20.0, 25.0, 10.0, 14, 1.2, 1
 PROFILES: Final = {profile.name: profile for profile in (FULL, QUICK)}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One fault. `primary` and `fallback` are scenarios of the mock; `refused` closes the primary's port.
 
     `wants_error`: the best outcome is the provider's own refusal. `requests` are sent, `pause_s` seconds apart.

@@ -6,8 +6,9 @@ same, but advice was not followed. `safe`: no answer, but an error in time, and 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from cli.conformance.evidence import Evidence
 from cli.conformance.rows import TEXT, Row
@@ -22,8 +23,7 @@ class Verdict(Enum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """The verdict on one fault, and what speaks against a better one."""
 
     row: Row

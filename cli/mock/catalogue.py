@@ -5,13 +5,13 @@ has a meaning. Numbers of events count the role event of OpenAI's streams as the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+
+class Fault(Struct, frozen=True):
     """A fault with a name. `scenario` is written in parts."""
 
     name: str

@@ -5,9 +5,10 @@ times are milliseconds. `n` counts events of a stream; of a body that is no stre
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct, field
 
 
 class Kind(Enum):
@@ -23,8 +24,7 @@ class Kind(Enum):
     PORT = "For a whole port, with `--scenario` alone"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One part. A default that is a number makes its parameter one. `is_open`: any other parameter may be named."""
 
     kind: Kind

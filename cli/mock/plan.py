@@ -1,9 +1,10 @@
 """From a scenario and a request to the bytes on the socket, with their delays and the way it ends. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final
+
+from msgspec import Struct
 
 from cli.mock.answers import Asked, Message, Wire
 from cli.mock.contents import body_of, events_of
@@ -12,8 +13,7 @@ from cli.mock.scenario import Scenario
 from cli.mock.steps import Ending, Step, apart, chunked, coalesced, compressed, first_bytes, truncated
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a connection does for one request.
 
     `forever` is repeated after the steps, every `every_s` seconds, until the client leaves.

@@ -10,9 +10,10 @@ catalogue stands for what its row says. Values are percent-decoded, so that a `+
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from cli.mock.catalogue import NAMED
 from cli.mock.parts import PARTS, Kind, Part
@@ -24,8 +25,7 @@ class ScenarioUnknownError(ValueError):
     """A scenario that cannot be read; its text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """A parsed scenario: the parameters of each part by its name. `status` is 0 unless one was asked for."""
 
     text: str

@@ -2,10 +2,11 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 from typing import Final
+
+from msgspec import Struct
 
 from cli.mock.scenario import Scenario
 
@@ -19,8 +20,7 @@ class Ending(Enum):
     STALL = "stall"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Bytes that are written `delay_s` seconds after the step before, in a packet of their own."""
 
     delay_s: float

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge.description import REASONS_MEMBER, shipped_document
@@ -85,8 +86,7 @@ class _Description(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...] = msgspec.field(name=REASONS_MEMBER)
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """A path that ends in a slash: its own document, and a 404 for whatever below it is not a document."""
 
     index: LateDocument

@@ -4,11 +4,12 @@ Nothing here knows a service by name. Whatever cannot be served fails at start w
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
+from msgspec import Struct
+from msgspec.structs import replace
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 from edge.transcoder.answer import Events, Raw, compile_answer, compile_events, compile_raw, is_batch
@@ -23,8 +24,7 @@ from edge.transcoder.template import Template
 __all__ = ["Binding", "BindingError", "build_router", "load_bindings"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(Struct, frozen=True, kw_only=True):
     """One way in over HTTP, ready to serve."""
 
     rpc: str

@@ -6,17 +6,16 @@ of a type carries (`PLAN_FREE` of `Plan` is `free`). Input takes both, and the n
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from google.protobuf.descriptor import EnumDescriptor
+from msgspec import Struct
 
 from edge.transcoder.profile import Profile
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-@dataclass(frozen=True, slots=True)
-class EnumNames:
+class EnumNames(Struct, frozen=True):
     """One enum type under one profile."""
 
     full_name: str

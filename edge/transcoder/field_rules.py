@@ -1,8 +1,7 @@
 """What the options of one field say about its JSON, read once when a codec is compiled."""
 
-from dataclasses import dataclass
-
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from msgspec import Struct
 from perpetuo.rest.v1 import annotations_pb2
 
 from edge.transcoder.profile import Profile
@@ -12,8 +11,7 @@ class CodecError(Exception):
     """A message type that cannot be written as JSON as its options ask. Raised at start, never for a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRule:
+class FieldRule(Struct, frozen=True):
     """The JSON side of one field."""
 
     output_name: str

@@ -16,13 +16,13 @@ they never repeat a value.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from edge.transcoder.faults import TranscodeError, invalid
 from edge.transcoder.field_rules import CodecError, FieldRule, check_type, field_rule, is_value
@@ -37,8 +37,7 @@ Merge = Callable[[Message, object], None]
 """Puts a JSON value into a message; TranscodeError if it does not fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(Struct, frozen=True):
     """What to do with one JSON member. The bits tell whether its field, or its oneof, was seen before."""
 
     put: Fill

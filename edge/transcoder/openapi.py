@@ -5,9 +5,9 @@ handed in. The order is that of declaration, for components that of names: the s
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct, field
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 from edge.transcoder.binding import Binding
@@ -31,8 +31,7 @@ _NAMED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(Struct, frozen=True, kw_only=True):
     """What the descriptors do not say."""
 
     info: Schema

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from msgspec import Struct
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 from edge.transcoder.comments import Comments, prose
@@ -49,8 +50,7 @@ class DocumentError(Exception):
     """What is served cannot be described in OpenAPI. Raised when the document is made, never for a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How a message is met."""
 
     is_request: bool

@@ -4,13 +4,12 @@ A profile holds facts, no behaviour; the codecs and the query parser read it onc
 every profile: proto and JSON field names in input. Refused by every profile: one member given twice.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 MAX_JSON_DEPTH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """One way of writing messages as JSON and of reading them back."""
 
     name: str

@@ -6,11 +6,11 @@ profile is strict. Message types are compiled once, so that a request costs dict
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from edge.transcoder.faults import TranscodeError, invalid
 from edge.transcoder.field_rules import field_rule
@@ -22,8 +22,7 @@ from edge.transcoder.text_values import Put, compile_put, is_textual
 _SHOWN_CHARS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """One field as a step of a parameter's name. `put` is None where text has no meaning."""
 
     name: str

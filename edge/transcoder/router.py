@@ -5,9 +5,10 @@ irrelevant. It works on the path as sent, because a path that was decoded first 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from edge.transcoder.faults import TranscodeError, invalid, method_not_allowed, route_unknown
 from edge.transcoder.percent import MalformedEscapeError, decode
@@ -23,8 +24,7 @@ class RouteConflictError(ValueError):
     """Two routes that the same request would match equally well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route(Generic[T]):
+class Route(Struct, Generic[T], frozen=True):
     """An HTTP method (`*` for any), a template, what they lead to, and where they were declared."""
 
     method: str
@@ -33,8 +33,7 @@ class Route(Generic[T]):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[T]):
+class Match(Struct, Generic[T], frozen=True):
     """The route of a request and the decoded values of its template's variables, in their order."""
 
     route: Route[T]
@@ -46,8 +45,7 @@ class Match(Generic[T]):
         return self.route.target
 
 
-@dataclass(frozen=True, slots=True)
-class NoMatch:
+class NoMatch(Struct, frozen=True):
     """No route: `allowed` are the methods which the path has (empty: unknown path), `nearest` a known path like it."""
 
     path: str

@@ -5,11 +5,12 @@ raised at start, never for a request.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from google.api import annotations_pb2 as http_options
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from msgspec import Struct
+from msgspec.structs import replace
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 
 from edge.transcoder.query import find_field
@@ -24,8 +25,7 @@ class BindingError(ValueError):
     """A method whose HTTP options cannot be served."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One HTTP binding of a method, checked against its messages.
 
     `body` and `response_body` are as in google.api.http: `*`, a field's name, or empty. `presets` are field names and

@@ -5,8 +5,9 @@ narrowed where implementations disagree: `**` stands last, variables neither nes
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from edge.transcoder.percent import MalformedEscapeError, decode
 
@@ -25,8 +26,7 @@ class TemplateRefusedError(TemplateError):
     """A path template that some implementations accept and this one refuses on purpose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A field path and the segments that it captures.
 
     `start` and `end` are indexes into the template's segments, `end` exclusive; `end` is -1 when the variable ends in
@@ -43,8 +43,7 @@ class Variable:
         return self.end - self.start == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A parsed path template: segments as written, verb without its colon (empty for none), variables in order."""
 
     text: str

@@ -8,12 +8,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
 import grpc
 from google.protobuf.message import Message
+from msgspec import Struct
 from perpetuo.internal.v1 import tunnel_pb2
 
 from edge.tunnel.call import TunnelCall, UnaryCall
@@ -28,8 +28,7 @@ _DEFAULT_RECEIVE_BYTES: Final = 4 * 1024 * 1024
 _PARTING_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pauses:
+class Pauses(Struct, frozen=True):
     """Seconds between attempts to open a tunnel: from `first_s` on twice as long each time, up to `longest_s`.
 
     After a core that has none, `unsupported_s`: it may be a newer one some day.

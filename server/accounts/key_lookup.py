@@ -8,8 +8,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from server.accounts.forgetting import Forgetting
 from server.accounts.gateway_keys import MAX_CHARS, KeyHasher, is_well_formed
@@ -29,8 +30,7 @@ _MAX_DIGESTS = 10_000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Grant:
+class _Grant(Struct, frozen=True):
     """What a key opens. `expires_at_s` is in seconds since 1970, infinite for never."""
 
     key_id: str

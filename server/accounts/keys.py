@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
+from msgspec import Struct
+
 from server.accounts.gateway_keys import KeyHasher, KeyPrefix, new_secret, shown_prefix
 from server.accounts.key_lookup import KeyLookup
 from server.accounts.roles import Action, demand
@@ -26,8 +28,7 @@ MAX_GRACE_S = 30 * 24 * 3600
 _LAST_CHARS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
+class NewKey(Struct, frozen=True):
     """A gateway key to be made; nothing is checked yet. `allowed_models` is empty for all."""
 
     name: str = ""
@@ -37,8 +38,7 @@ class NewKey:
     limits: KeyLimits = NO_KEY_LIMITS
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Struct, frozen=True):
     """Who rotates a key, how long the old one still opens calls, in seconds, 0 to 30 days, and `only_of` as above."""
 
     user_id: str
@@ -81,7 +81,7 @@ class Keys:
         now = datetime.now(UTC)
         _check_expiry(new.expires_at, now)
         limits = new.limits
-        for param in KeyLimits.__slots__:
+        for param in KeyLimits.__struct_fields__:
             _check_limit(getattr(limits, param), param)
         secret = new_secret(new.prefix)
         key = GatewayKey(
@@ -225,7 +225,7 @@ def _checked(changes: KeyChanges) -> KeyChanges:
         _check_expiry(changes["expires_at"], datetime.now(UTC))
     if "allowed_models" in changes:
         checked["allowed_models"] = checked_models(changes["allowed_models"], "allowed_models", MAX_ALLOWED_MODELS)
-    for param in KeyLimits.__slots__:
+    for param in KeyLimits.__struct_fields__:
         _check_limit(changes.get(param), param)
     return checked
 

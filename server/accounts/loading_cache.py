@@ -9,8 +9,10 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Self, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from server.errors import StoreUnavailable
 
@@ -26,8 +28,7 @@ UNSHARED_S: Final = 120.0
 """How long a value is fresh where nobody else can change it. Not for ever: people edit files by hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How much is kept, and for how long.
 
     A value is used for `fresh_s` seconds, and for `stale_s` more while loading fails with StoreUnavailable. That there

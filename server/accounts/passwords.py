@@ -11,11 +11,11 @@ import os
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
+from msgspec import Struct
 
 from server.accounts.weak_passwords import is_weak
 from server.errors import Overloaded, PasswordWeak
@@ -35,8 +35,7 @@ _RETRY_AFTER_S = 1.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Whether a password is the right one, and a new hash to keep if the old one was made with weaker parameters."""
 
     is_right: bool

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from msgspec import Struct
+
 from server.accounts.gateway_keys import KeyPrefix
 from server.chat.principal import Plan
 from server.storage.users import User
@@ -17,8 +19,7 @@ class SignupMode(Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class AccountPolicy:
+class AccountPolicy(Struct, frozen=True):
     """The operator's choices. `default_plan` is what a new user gets."""
 
     signup: SignupMode = SignupMode.OPEN

@@ -1,9 +1,11 @@
 """The prices that a workspace sets for itself: seen by its members, replaced as a whole by its admins."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from server.accounts.roles import Action, enter
 from server.accounts.validation import checked_text
@@ -17,8 +19,7 @@ MAX_NANOUSD: Final = 10**15
 """A million dollars per million tokens: a dollar for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewLine:
+class NewLine(Struct, frozen=True):
     """A price to be set; nothing is checked yet. None is what the caller left out."""
 
     provider: str = ""

@@ -6,8 +6,9 @@ let in by a stale answer.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from server.accounts.forgetting import Forgetting
 from server.accounts.loading_cache import Bounds, LoadingCache
@@ -23,8 +24,7 @@ _MAX_ENTRIES = 5_000
 _KEPT_AFTER_EXPIRY = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
+class _Session(Struct, frozen=True):
     principal: Principal
     expires_at_s: float
 

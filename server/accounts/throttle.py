@@ -9,8 +9,9 @@ remembered of familiar addresses, is for whoever makes it to say: in this proces
 import hashlib
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.rates import Grant, Quota, RateStore, Window
 from server.chat.shared import Notes
@@ -24,8 +25,7 @@ FAMILIAR_FOR_S: Final = 90 * 86_400.0
 """How long an address stays familiar to an account since it was last used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """At most `limit` events of a kind in any such window."""
 
     kind: str
@@ -39,8 +39,7 @@ SIGN_UPS: Final = Bound("sign-ups", 500, Window.HOUR)
 TAKEN: Final = Bound("taken", 50, Window.HOUR)
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(Struct, frozen=True):
     """A try that was let through and is counted."""
 
     grant: Grant

@@ -8,13 +8,13 @@ import base64
 import json
 import re
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jwt.api_jwt import PyJWT
 from jwt.exceptions import ExpiredSignatureError, InvalidTokenError
 from jwt.types import Options
+from msgspec import Struct
 
 from server.chat.ids import new_id
 from server.errors import TokenInvalid
@@ -32,8 +32,7 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenClaims:
+class TokenClaims(Struct, frozen=True):
     """What a token says: whose it is, its own id, when it was made (to the microsecond) and when it ends."""
 
     user_id: str

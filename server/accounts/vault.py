@@ -9,10 +9,10 @@ import hashlib
 import hmac
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
 
 WRONG_MASTER_KEY = (
     "What the database holds was sealed with another master key. Start with that one (PERPETUO_MASTER_KEY, or "
@@ -36,8 +36,7 @@ class WrongKeyError(SealBrokenError):
     """It was sealed with a master key that this gateway does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a sealed value belongs: what it is for, and the ids of its workspace and row."""
 
     purpose: str

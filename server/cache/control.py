@@ -6,8 +6,9 @@ temperature that is left out is not 0.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.view import CachePolicy, ChatView
 
@@ -16,8 +17,7 @@ _MAX_AGE_DIGITS: Final = 9
 _ALL: Final = ("exact", "semantic")
 
 
-@dataclass(frozen=True, slots=True)
-class CacheUse:
+class CacheUse(Struct, frozen=True):
     """What the cache may do for one request. Answers older than `max_age_s` seconds do not count.
 
     `is_semantic`: an answer to a request that is like this one will do.

@@ -6,9 +6,10 @@ bytes are decoded.
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from server.errors import ParamUnsupported, PerpetuoError
 
@@ -34,8 +35,7 @@ _RIFF_KINDS: Final = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 _BRANDS: Final = {b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif", b"avif": "image/avif"}
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(Struct, frozen=True):
     """Data in base64 and its media type, which is empty when neither the bytes nor the sender tell."""
 
     media_type: str

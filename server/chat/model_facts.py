@@ -5,7 +5,6 @@ the catalogue, and the defaults here are what is assumed of it then: it takes ev
 a model's own way.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -37,8 +36,7 @@ class Knobs(Struct, frozen=True, forbid_unknown_fields=True):
 UNKNOWN_KNOBS = Knobs()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ModelFacts(Struct, frozen=True):
     """What is known of a model. The limits are tokens, None where they are not known."""
 
     max_output_tokens: int | None = None

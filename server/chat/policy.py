@@ -1,13 +1,12 @@
 """What a workspace decides for its requests: how they are routed, what the cache may keep, and what the logs."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from server.chat.content import ContentPolicy
 from server.chat.view import CachePolicy, Strategy, StreamMode
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Struct, frozen=True):
     """How much each counts in `balanced`: 0 or more, and not all 0. Only their proportions matter."""
 
     cost: float = 0.40
@@ -15,8 +14,7 @@ class Weights:
     speed: float = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingPolicy:
+class RoutingPolicy(Struct, frozen=True):
     """How a workspace wants its requests to be routed, which answers the cache may keep, and what may be recorded.
 
     `hedges`: a second candidate may be asked beside a slow one. `timeout_s` is how long a request may take whose caller

@@ -1,7 +1,6 @@
 """Who calls, and until when: the identity and the limits of one request, free of any transport."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from msgspec import Struct
@@ -33,8 +32,7 @@ class Role(Enum):
 _ORDER = {role: rank for rank, role in enumerate(Role)}
 
 
-@dataclass(frozen=True, slots=True)
-class KeyLimits:
+class KeyLimits(Struct, frozen=True):
     """What a gateway key may use on top of its user's plan; None is no limit."""
 
     requests_per_minute: int | None = None
@@ -46,8 +44,7 @@ class KeyLimits:
 NO_KEY_LIMITS = KeyLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(Struct, frozen=True):
     """A caller that has proved who it is.
 
     `key_id` is set for a gateway key, None for a signed-in user. `allowed_models` lists the model ids and

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from server.chat.usage import Usage
 
 
-class AttemptRecord(Struct, frozen=True, array_like=True):
+class AttemptRecord(Struct, frozen=True, array_like=True, gc=False):
     """One upstream call.
 
     `outcome` is `ok` or the reason of the failure. `status` is the upstream's HTTP status, None when none came.
@@ -34,7 +34,7 @@ class AttemptRecord(Struct, frozen=True, array_like=True):
     price_version: str = ""
 
 
-class OperationRecord(Struct, frozen=True, array_like=True):
+class OperationRecord(Struct, frozen=True, array_like=True, gc=False):
     """One client request, settled.
 
     `status` is what the client saw as an HTTP status (200 for a stream that broke, whose `outcome` tells), `outcome`
@@ -70,7 +70,7 @@ class OperationRecord(Struct, frozen=True, array_like=True):
     price_version: str = ""
 
 
-class OperationStart(Struct, frozen=True, array_like=True):
+class OperationStart(Struct, frozen=True, array_like=True, gc=False):
     """A client request that goes upstream, or begins to answer: all that is known should it never be settled.
 
     `number` is that of the attempt that runs, 0 for an answer that is made for another request; `earlier` are those

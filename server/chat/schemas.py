@@ -5,11 +5,10 @@ reported by its path, so that nothing is dropped in silence; the model still rea
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 
 Schema: TypeAlias = dict[str, object]
 
@@ -21,8 +20,7 @@ _LISTS: Final = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _SINGLES: Final = frozenset({"items", "not", "if", "then", "else", "contains", "additionalProperties", "propertyNames"})
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
+class Narrowing(Struct, frozen=True):
     """What a vendor knows of JSON schema.
 
     `keywords` are those that it takes, `values` the only values of some of them, `renamed` those that it knows by
@@ -35,8 +33,7 @@ class Narrowing:
     closes_objects: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowed:
+class Narrowed(Struct, frozen=True):
     """A schema as a vendor takes it, and the paths of the keywords that went into descriptions."""
 
     schema: Schema

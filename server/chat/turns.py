@@ -5,9 +5,9 @@ Adjacent messages of one side make one turn; results of tools are the user's sid
 result in the turn after it, and each result its call in the turn before. Pure; the messages are not copied.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct, field
 
 from server.chat.view import ChatView, Message, RawMember, ToolCall
 from server.errors import RequestInvalid
@@ -25,8 +25,7 @@ class Call:
     extra_content: RawMember = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A message and its place. `answers` is the id of the call whose result it is, `calls` what it calls itself."""
 
     index: int
@@ -40,8 +39,7 @@ class Said:
         return f"messages[{self.index}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What one side says until the other speaks."""
 
     is_assistant: bool
@@ -53,8 +51,7 @@ class Turn:
         return [call for said in self.said for call in said.calls]
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Struct, frozen=True):
     """A conversation in turns, which alternate. `late_system` are the messages of `system` that came after a turn."""
 
     system: list[Said]

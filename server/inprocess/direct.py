@@ -59,6 +59,42 @@ class Answer(Struct, frozen=True):
         """The initial metadata."""
         return tuple(zip(self.names, self.values, strict=True))
 
+    @property
+    def request_id(self) -> str:
+        """The first value, where there is `announced`."""
+        return str(self.values[0])
+
+
+class UsualAnswer(Struct, frozen=True):
+    """The same of what is announced with many answers: all that is told of this one alone is its id."""
+
+    body: bytes
+    request_id: str
+    announced: Announced
+
+    @property
+    def is_text(self) -> bool:
+        """All of it is."""
+        return True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """See `Answer`."""
+        return self.announced.names
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """See `Answer`."""
+        return self.request_id, *self.announced.values
+
+    @property
+    def metadata(self) -> Pairs:
+        """The initial metadata."""
+        return tuple(zip(self.names, self.values, strict=True))
+
+
+AnyAnswer = Answer | UsualAnswer
+
 
 class DirectCall(Struct, eq=False):
     """One call in `task`. `cancels` counts how often the task was cancelled from here; `is_gone`: by its caller.
@@ -112,7 +148,7 @@ class DirectCall(Struct, eq=False):
 class Sink(Protocol):
     """Where the answer of a call that streams goes."""
 
-    async def begin(self, head: Answer, events: Sequence[bytes], max_bytes: int) -> None:
+    async def begin(self, head: AnyAnswer, events: Sequence[bytes], max_bytes: int) -> None:
         """Takes the first events, and the initial metadata with them.
 
         From now on events can be pushed, at once no more than `max_bytes`, an event having six more than it has.
@@ -161,7 +197,7 @@ class Direct(Protocol):
     def prepare(self, metadata: MetadataLike) -> Any | None:
         """What calls with these metadata have in common, for `answer`; None: they have to go the way of messages."""
 
-    async def answer(self, call: DirectCall, prepared: Any, body: bytes) -> Answer:
+    async def answer(self, call: DirectCall, prepared: Any, body: bytes) -> AnyAnswer:
         """Makes a call.
 
         Raises AioRpcError, UsageError when the channel is closed, and CancelledError when the call was cancelled.

@@ -9,11 +9,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeGuard
 
 import grpc
+from msgspec import Struct
 
 from server.inprocess.context import InProcessContext
 from server.inprocess.payload import Reader, Sealed, Writer
@@ -25,8 +25,7 @@ _METHOD_UNKNOWN = Outcome(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 _KIND_DIFFERS = Outcome(grpc.StatusCode.INTERNAL, "The method and its caller disagree about which side streams.")
 
 
-@dataclass(frozen=True, slots=True)
-class Runnable:
+class Runnable(Struct, frozen=True):
     """A handler with everything about it that does not change from call to call."""
 
     behavior: Callable[[Any, InProcessContext], Any]

@@ -7,7 +7,6 @@ cancellation, by the deadline or by a shutdown. It must not know how either side
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -22,8 +21,7 @@ LOCALLY_CANCELLED = "Locally cancelled by application!"
 _QUEUED_MESSAGES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds of a call in bytes, -1 for none; the options of a socket channel that bear the same names."""
 
     receive_bytes: int = 4 * 1024 * 1024

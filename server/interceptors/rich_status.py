@@ -5,12 +5,12 @@ Pure. What is sent never exceeds the limit that clients put on metadata by defau
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from msgspec import Struct
 
 from server.errors import PerpetuoError
 from server.interceptors.context import REQUEST_ID_KEY
@@ -32,8 +32,7 @@ _ELLIPSIS = "…"
 _DEFAULT_WAIT_S = 1.0  # where a retry is invited and nobody knows when
 
 
-@dataclass(frozen=True, slots=True)
-class RichStatus:
+class RichStatus(Struct, frozen=True):
     """What `context.abort` takes."""
 
     code: grpc.StatusCode

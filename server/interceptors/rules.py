@@ -4,9 +4,9 @@ The proto is the one table; nothing here repeats a line of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import grpc
+from msgspec import Struct
 from perpetuo.rest.v1 import annotations_pb2
 from perpetuo.v1 import errors_pb2
 
@@ -14,8 +14,7 @@ _PREFIX = "ERROR_REASON_"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One reason. `is_quota` tells the limits that waiting does not lift."""
 
     code: grpc.StatusCode

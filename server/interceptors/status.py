@@ -21,7 +21,7 @@ from server.interceptors.wrapping import Behavior, Context, Handler, wrap
 from server.telemetry.logs import CallLine, LineForm, LineLogger
 
 _FIXED_TEXT = "The gateway failed. The operator's log has the details under this request id."
-_OK = "OK"
+OK_NAME = "OK"
 _DEADLINE_ROUNDING_S = 0.15  # a caller's own clock fires before the deadline that it sent, rounded up, has come
 
 
@@ -42,7 +42,8 @@ def count_nowhere(method: str, code: str) -> None:
 class StatusInterceptor(grpc.aio.ServerInterceptor):
     """Put it first. `make_id` makes request ids, for tests; `has_access_log` turns the line per call on.
 
-    `count` is told of every call that has ended: its method and the name of its status.
+    `count` is told of every call that has ended: its method and the name of its status. `well` takes the line of a call
+    that was answered, of a form that `form_of` gives; whoever writes such lines itself has to `count` as well.
     """
 
     depends_on_call = False
@@ -57,9 +58,10 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
     ) -> None:
         self._log = log
         self._lines = log if isinstance(log, LineLogger) else None
+        self.well = None if self._lines is None else self._lines.well
         self._has_access_log = has_access_log
         self.make_id = make_id or Ids("req_").next
-        self._count = count
+        self.count = count
         self._rules = load_rules()
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -146,9 +148,9 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             kept: Any = context.trailing_metadata()
             context.set_trailing_metadata((*(kept or ()), *info.outgoing()))
 
-    def leave(self, info: CallInfo, code: str = _OK, reason: str | None = None) -> None:
+    def leave(self, info: CallInfo, code: str = OK_NAME, reason: str | None = None) -> None:
         """A call ends; `code` is the name of its status."""
-        self._count(info.method, code)
+        self.count(info.method, code)
         if not self._has_access_log:
             return
         line = _line(info, code, reason, asyncio.get_running_loop().time() - info.started_s)
@@ -160,13 +162,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
     def form_of(self, info: CallInfo) -> LineForm | None:
         """What the lines of calls like that have in common if they are answered; None: `leave` them one by one."""
         lines = self._lines
-        return None if lines is None or not self._has_access_log else lines.form_of(_line(info, _OK, None, 0.0))
-
-    def leave_well(self, info: CallInfo, form: LineForm, took_s: float) -> None:
-        """The same as `leave` for a call of that form that was answered."""
-        self._count(info.method, _OK)
-        if self._lines is not None:
-            self._lines.well(form, info.request_id, took_s * 1000)
+        return None if lines is None or not self._has_access_log else lines.form_of(_line(info, OK_NAME, None, 0.0))
 
 
 def _line(info: CallInfo, code: str, reason: str | None, took_s: float) -> CallLine:
@@ -194,7 +190,7 @@ def _announced(info: CallInfo) -> list[tuple[str, str]]:
 
 
 def _name(code: grpc.StatusCode | int | None) -> str:
-    return getattr(code, "name", _OK if code is None else str(code))
+    return getattr(code, "name", OK_NAME if code is None else str(code))
 
 
 def _why_cancelled(remaining_s: float | None) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
+
 from server.chat.records import OperationRecord
 from server.ledger.log_query import AskedLogs, read_page, since
 from server.ledger.timeframes import first_day, read_timeframe
@@ -33,8 +35,7 @@ def minutes_from(now: datetime) -> datetime:
 _OK = "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens and cost: all of it, what came from the cache, and by the provider that answered."""
 
     total: UsageSums
@@ -42,8 +43,7 @@ class Usage:
     by_provider: Mapping[str, UsageSums]
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """Times in whole milliseconds: the exact mean, and percentiles within 5 %."""
 
     mean_ms: int
@@ -52,8 +52,7 @@ class Times:
     p99_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(Struct, frozen=True):
     """How long a provider's answered calls took, and those with content to the first of it; None if none had any."""
 
     calls: int
@@ -75,8 +74,7 @@ class ErrorRate:
         return self.errors / self.calls if self.calls else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(Struct, frozen=True):
     """A workspace since `start`: all requests, those answered in full, those from the cache, and their latencies."""
 
     start: datetime
@@ -91,8 +89,7 @@ class Overview:
         return percentage(self.cached.requests, self.total.requests)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPage:
+class RequestPage(Struct, frozen=True):
     """Records without their attempts, newest first, and how many there are in all."""
 
     records: tuple[OperationRecord, ...]

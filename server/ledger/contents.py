@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 from server.chat.content import KEEPS_CONTENT, Content, ContentPolicy
 from server.chat.records import OperationRecord
 from server.errors import StoreUnavailable
@@ -55,8 +57,7 @@ class NoContent:
         """See `ContentKeeper`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContentBounds:
+class ContentBounds(Struct, frozen=True):
     """At most `cap_bytes` of a request and as many of its answer; at most `waiting_bytes` in memory."""
 
     cap_bytes: int

@@ -11,9 +11,10 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
+
+from msgspec import Struct
 
 from server.chat.records import OperationRecord, OperationStart
 from server.errors import StoreUnavailable
@@ -58,8 +59,7 @@ class Ledger(Protocol):
         """Writes what it can within a bounded time, and ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerBounds:
+class LedgerBounds(Struct, frozen=True):
     """At most `max_pending` records wait in memory; closing waits `close_timeout_s` for the database.
 
     `requires_log` refuses requests that could not be written down.
@@ -70,6 +70,9 @@ class LedgerBounds:
     requires_log: bool = False
 
 
+_BOUNDS: Final = LedgerBounds()
+
+
 class BatchLedger:
     """Writes in batches behind the requests. Made in the event loop that it belongs to; `close` it.
 
@@ -78,7 +81,7 @@ class BatchLedger:
     """
 
     def __init__(
-        self, database: Database, price_version: str, spool: Spool | None = None, bounds: LedgerBounds = LedgerBounds()
+        self, database: Database, price_version: str, spool: Spool | None = None, bounds: LedgerBounds = _BOUNDS
     ) -> None:
         self._price_version = price_version
         self._spool = spool

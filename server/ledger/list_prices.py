@@ -5,8 +5,9 @@ length are meant: some models cost more above 200,000 tokens.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.usage import Usage
 
@@ -21,8 +22,7 @@ Cost = Callable[[str, str, Usage], int | None]
 """Provider, model and usage to nano-dollars; None when a price is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListPrice:
+class ListPrice(Struct, frozen=True):
     """Dollars per million tokens; None where it is not known."""
 
     input_usd: float | None

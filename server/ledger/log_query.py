@@ -10,8 +10,10 @@ import hashlib
 import re
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from server.errors import RequestInvalid
 from server.storage.selection import OperationFilter
@@ -35,8 +37,7 @@ Place = tuple[datetime, str]
 """The time and the id of a row."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskedLogs:
+class AskedLogs(Struct, frozen=True):
     """The parameters of a request for logs, as they came; empty or None when left out."""
 
     limit: int | None = None
@@ -50,8 +51,7 @@ class AskedLogs:
     end_date: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogQuery:
+class LogQuery(Struct, frozen=True):
     """A request for logs that makes sense: at most `limit` rows, after `skip` rows or after the place `before`."""
 
     only: OperationFilter
@@ -66,8 +66,7 @@ class LogQuery:
         return base64.urlsafe_b64encode(head + request_id.encode()).rstrip(b"=").decode()
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuery:
+class PageQuery(Struct, frozen=True):
     """A page by its number, which is 1 for the newest `limit` rows."""
 
     only: OperationFilter

@@ -1,8 +1,9 @@
 """The logs of a workspace, read from the request records. Who may see a workspace is for others to say."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from server.chat.records import OperationRecord
 from server.errors import ResourceNotFound
@@ -12,8 +13,7 @@ from server.storage.contents import KeptContent
 from server.storage.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class LogPage:
+class LogPage(Struct, frozen=True):
     """Records without their attempts, newest first, and the token of the page after them, empty if there is none."""
 
     records: tuple[OperationRecord, ...]

@@ -1,9 +1,10 @@
 """Opens the ledger over its spool, and hands it what earlier processes left behind."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from server.ledger.ledger import BatchLedger, LedgerBounds
 from server.ledger.spool.replay import Orphan
@@ -20,8 +21,7 @@ _PENDING_BEFORE_A_SPOOL: Final = 20_000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerOptions:
+class LedgerOptions(Struct, frozen=True):
     """Where the spool is, how much it may take, 0 for none, and whether requests must be written down."""
 
     root: Path

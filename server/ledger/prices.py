@@ -7,11 +7,12 @@ division, rounded half to even at the very end. A model without a known price co
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from server.chat.usage import Usage
 from server.ledger.published_prices import Model, Prices, PublishedPrices, Tiered
@@ -48,8 +49,7 @@ _PART_OF = {
 """Whose price holds where a bucket has none, the nearest first; what another builds on stands before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRow:
+class PriceRow(Struct, frozen=True):
     """The operator's price of a model, in dollars per million tokens. A cache price of None is the input price."""
 
     input_usd: Decimal
@@ -58,8 +58,7 @@ class PriceRow:
     cache_write_usd: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rate:
+class _Rate(Struct, frozen=True):
     """A price per token in units of the model's scale. `tiers` are pairs of a prompt size and the price above it."""
 
     base: int
@@ -74,8 +73,7 @@ class _Rate:
         return price
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """A model's prices, `scale` units to the nano-dollar: of a call, and of a token in each bucket, None if unknown."""
 
     scale: int
@@ -134,8 +132,7 @@ class _Constraint(Protocol):
     def active(self, request_timestamp: datetime) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Priced:
+class _Priced(Struct, frozen=True):
     """A model's prices over time: the last of `conditional` that is active holds, the first when none is."""
 
     conditional: tuple[tuple[_Constraint | None, Rates | None], ...]

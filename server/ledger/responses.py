@@ -6,9 +6,10 @@ answered all the same, and says why.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct
 
 from server.errors import ResourceNotFound, StoreUnavailable
 from server.ledger.redaction import redacted
@@ -20,8 +21,7 @@ WRITE_WITHIN_S: Final = 5.0
 _AWAY: Final = "the database does not answer"
 
 
-@dataclass(frozen=True, slots=True)
-class NewResponse:
+class NewResponse(Struct, frozen=True):
     """A response to keep: the JSON array of the items that it answers, and its own JSON."""
 
     workspace_id: str

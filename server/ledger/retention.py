@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from msgspec import Struct
+
 from server.errors import StoreUnavailable
 from server.ledger.analytics import MINUTES_KEPT
 from server.storage.database import Database, Transaction
@@ -28,8 +30,7 @@ _MINUTES_MARGIN: Final = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionRules:
+class RetentionRules(Struct, frozen=True):
     """Content is kept for `content_days` days; logs for `log_days` whole days in UTC and today, 0 being for ever.
 
     Responses are kept for `response_days` days, and of a workspace the newest that take `response_bytes` together.

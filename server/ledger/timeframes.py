@@ -1,7 +1,8 @@
 """Stretches of time as they are asked for: a timeframe up to now, or the last days in UTC. Pure."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from server.errors import RequestInvalid
 from server.storage.spans import Grain
@@ -13,8 +14,7 @@ MAX_DAYS = 365
 _TIMEFRAMES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
 
-@dataclass(frozen=True, slots=True)
-class Timeframe:
+class Timeframe(Struct, frozen=True):
     """The time from `start` to now. Times are counted by `grain`, from `times_start` on, which is not after `start`."""
 
     start: datetime

@@ -14,6 +14,7 @@ from server.ledger.prices import EVERY_MODEL, PriceBook, PriceRow, Rates, rates_
 from server.storage.prices import PriceLine
 
 _MAX_BLENDED: Final = 4096
+_NOT_LOOKED_UP: Final = object()
 
 
 class WorkspacePrices:
@@ -30,9 +31,11 @@ class WorkspacePrices:
         """The cost of a call in nano-dollars, or None when the price is not known."""
         if not self._own:
             # As the price book does itself nearly always.
-            rates = None if usage.tier else self._cached.get((provider, model))
+            rates = _NOT_LOOKED_UP if usage.tier else self._cached.get((provider, model), _NOT_LOOKED_UP)
             if type(rates) is Rates:
                 return rates.cost_nanousd(usage)
+            if rates is None:
+                return None
             return self._published.cost_nanousd(provider, model, usage)
         own = self._own_rates(provider, model)
         return self._published.cost_nanousd(provider, model, usage) if own is None else own.cost_nanousd(usage)

@@ -6,8 +6,9 @@ calls are let in at a rate that follows how late it is.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from server.errors import Overloaded
 from server.limits.delay import StandingDelay
@@ -33,8 +34,7 @@ class Timer(Protocol):
         """It is not to come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(Struct, frozen=True):
     """Time, as an argument: `now_s` is a steady and exact clock, `call_later` that of the event loop."""
 
     now_s: Callable[[], float]
@@ -91,7 +91,13 @@ class Door:
         last one asks.
         """
         throttle = self._throttle
-        if throttle.is_on and throttle.room < 1.0:
+        if not throttle.is_on and self._timer is not None and self._waiting < MOST_WAITING:
+            # Mostly: somebody is inside, so that what is to be forgotten is the timer's business.
+            if self.inside + self._coming + self._came + self._waiting < self._max_inside:
+                self.is_shut = False
+                self._coming += 1
+                return None
+        elif throttle.is_on and throttle.room < 1.0:
             taken = self.inside + self._coming + self._came + self._waiting
             if FEW_CALLS <= taken < self._max_inside:
                 throttle.was_short = self.is_shut = True

@@ -5,10 +5,9 @@ A budget is at least 1,024 and less than `max_tokens`. A tool that must be calle
 without reasoning, go before a budget.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 
 from server.chat.model_facts import Knobs
 from server.chat.reasoning import EFFORT_BUDGETS, effort_of
@@ -25,8 +24,7 @@ _USUAL: Final = "medium"
 _OFF_MODES: Final = ("disabled", "between_tools")
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
+class Reasoning(Struct, frozen=True):
     """The member `thinking` and the effort of `output_config`; None where nothing is sent."""
 
     thinking: Made | Raw | None = None
@@ -38,8 +36,7 @@ class Reasoning:
         return isinstance(self.thinking, dict) and self.thinking["type"] in ("enabled", "adaptive")
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What reasoning depends on: the model, the longest answer, whether a tool is forced, and what was said before."""
 
     knobs: Knobs

@@ -5,8 +5,9 @@ never show in a message.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.errors import RequestInvalid
 
@@ -16,8 +17,7 @@ KEY: Final = "key"
 _PARAM: Final = "api_key"
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialForm:
+class CredentialForm(Struct, frozen=True):
     """What a provider's credential is made of.
 
     Each of `ways` names the members that are a credential together; `optional` are those that any of them may have

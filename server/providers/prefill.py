@@ -4,11 +4,10 @@ A dialect puts the assistant's words last into the conversation, as it does with
 that stands here. A row without a form takes no prefill: its models would answer anew.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from msgspec import Raw, structs
+from msgspec import Raw, Struct, structs
 
 from server.chat.deployment import Candidate
 from server.chat.wire import WireRequest
@@ -20,8 +19,7 @@ _TRUE: Final = Raw(b"true")
 _PATH: Final = "/chat/completions"
 
 
-@dataclass(frozen=True, slots=True)
-class Prefill:
+class Prefill(Struct, frozen=True):
     """The form.
 
     `mark` is a member of the last message that is true then, `members` are of the whole request, as name and value.

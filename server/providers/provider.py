@@ -1,8 +1,9 @@
 """What is known of one provider: a row of the registry."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from server.chat.native import NativeRequest
 from server.providers.dialect import Dialect
@@ -20,8 +21,7 @@ class CredentialRules(Protocol):
         """The part that may be shown once its middle is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """A vendor, or a kind of server that one runs oneself.
 
     `default_base_url` is empty where every entry must name its own. `default_models` are those that are listed and

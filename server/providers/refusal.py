@@ -7,10 +7,10 @@ provider's text than one line without keys, addresses and account names; HTML is
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from server.errors import (
     BodyTooLarge,
@@ -187,8 +187,7 @@ _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 _MARKUP: Final = re.compile(r"<(!doctype|html|head|body|script|div|title|h1|p|a)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """What an error body says: texts in lower case are for comparing, `message` is for people.
 
     `retry_after_s` is the wait that stands in the body, as in Google's RetryInfo; None if there is none.

@@ -12,6 +12,7 @@ from server.chat.records import AttemptRecord, OperationStart
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
 from server.providers.remaining import TOLD_BY
+from server.upstream.head import Head
 
 Price = Callable[[str, str, Usage], int | None]
 """Provider, model and usage to nano-dollars; None when the model has no known price."""
@@ -98,7 +99,9 @@ class Attempt(Struct, eq=False):
         """Notes the head of the answer."""
         self.status = status
         watcher = self.watcher
-        if watcher is not None and not TOLD_BY.isdisjoint(headers):
+        if watcher is None:
+            return
+        if not (headers.lacks(TOLD_BY) if isinstance(headers, Head) else TOLD_BY.isdisjoint(headers)):
             watcher.heard(self, headers)
 
     def cost_nanousd(self) -> int | None:
@@ -224,10 +227,13 @@ class Trace(Struct, eq=False):
         """What tokens cost now; None when the model has no known price."""
         return (self.price if self.prices is None else self.prices.cost_nanousd)(provider, model, usage)
 
-    def begin(self, candidate: Candidate) -> Attempt:
-        """A new attempt, which is counted even if it never connects."""
+    def begin(self, candidate: Candidate, entered_s: float | None = None) -> Attempt:
+        """A new attempt, which is counted even if it never connects.
+
+        `entered_s` is now on the loop's clock, for who has looked at it.
+        """
         clock, attempts, owner, watch, keep = self.clock, self.attempts, self.owner, self.watch, self.keep
-        now, exact, monotonic = clock.now, clock.exact, clock.monotonic
+        now, exact = clock.now, clock.exact
         watcher = None if watch is None else watch(candidate)
         attempt = Attempt(
             len(attempts) + 1,
@@ -240,7 +246,7 @@ class Trace(Struct, eq=False):
             self.is_stream,
             watcher,
             0 if watcher is None else watcher.begun,
-            monotonic(),
+            clock.monotonic() if entered_s is None else entered_s,
         )
         attempts.append(attempt)
         if owner is not None and keep is not None:

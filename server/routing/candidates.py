@@ -5,7 +5,8 @@ Pure: the deployments and the registry's facts come as arguments.
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from server.chat.deployment import Deployment
 from server.chat.principal import Principal
@@ -14,8 +15,7 @@ from server.errors import ModelUnknown
 _CLOSEST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderFacts:
+class ProviderFacts(Struct, frozen=True):
     """What routing must know of a provider: its usual models, whether it serves only those, and its other forms."""
 
     default_models: tuple[str, ...] = ()
@@ -26,8 +26,7 @@ class ProviderFacts:
 FactsOf = Callable[[str], ProviderFacts]
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A model that can be named: `name` is what to send as `model`, `model` what its provider calls it."""
 
     name: str

@@ -7,7 +7,6 @@ deadline does not leave time for. A course knows nothing of the health of upstre
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
@@ -52,8 +51,7 @@ class Step(Struct, frozen=True):
     is_streamed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chance:
+class Chance(Struct, frozen=True):
     """What a course asks of the world."""
 
     draw: Draw

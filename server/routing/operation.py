@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from server.chat.answer import GatewayMetadata
 from server.chat.content import Content, ContentPolicy
@@ -28,7 +28,7 @@ _LATE: Final = DeadlineExceeded.reason
 _LEFT: Final = ClientGone.reason
 
 
-class Operation(Struct, eq=False):
+class Operation:
     """What is known of a request so far.
 
     `prompt_tokens` is an estimate of the prompt's size, `bond` what the conversation is known by. `is_committed` says
@@ -38,35 +38,36 @@ class Operation(Struct, eq=False):
     request's work. `content` is what was said, if that is to be kept, and `grant` what limits have counted.
     `finish_reason` and `answered_model` are what the answer says of itself. `similar_to` is the id of the request for
     which the answer was made, if that was not the very same but only like it, by `similarity` from 0 to 1.
+
+    It is no struct because it is written more often than it is made: to a struct that takes a call each time. What is
+    mostly set or never read stands in the class until it is.
     """
 
-    call: Call
-    trace: Trace
-    is_stream: bool
-    began: float = 0.0
-    content_policy: ContentPolicy = "metadata"
     model_requested: str = ""
     strategy: str = "default"
     complexity: Complexity = Complexity.SIMPLE
     prompt_tokens: Tokens = 0
     bond: Bond | None = None
     candidates: Sequence[Candidate] = ()
-    served: Candidate | None = None
-    usage: Usage | None = None
-    notes: list[str] = []
-    outcome: str = "ok"
-    status: int = 200
     is_committed: bool = False
-    is_cache_hit: bool = False
-    grant: Grant | None = None
-    content: Content | None = None
-    is_settled: bool = False
     answered_at: float | None = None
     finish_reason: str = ""
     answered_model: str = ""
-    similar_to: str = ""
     similarity: float | None = None
     sums: Sums = _NO_SUMS
+
+    def __init__(
+        self, call: Call, trace: Trace, is_stream: bool, began: float = 0.0, content_policy: ContentPolicy = "metadata"
+    ) -> None:
+        self.call, self.trace, self.is_stream, self.began = call, trace, is_stream, began
+        self.content_policy: ContentPolicy = content_policy
+        self.notes: list[str] = []
+        self.served: Candidate | None = None
+        self.usage: Usage | None = None
+        self.grant: Grant | None = None
+        self.content: Content | None = None
+        self.outcome, self.status, self.similar_to = "ok", 200, ""
+        self.is_cache_hit = self.is_settled = False
 
     def follow(self, policy: RoutingPolicy) -> None:
         """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""

@@ -4,7 +4,7 @@ A stream must begin soon, later if the model reasons before it speaks or has a l
 piece must be whole within its limit. All of it ends with the deadline of the request.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from server.catalogue.catalogue import Model
@@ -35,6 +35,13 @@ class Patience:
     answer_s: float = 120.0
     reasoning_answer_s: float = 600.0
     idle_s: float = 30.0
+    _whole: tuple[Timeouts, Timeouts] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Those of an answer in one piece that has time enough, by whether the model reasons.
+        usual, long = self.answer_s, self.reasoning_answer_s
+        whole = [Timeouts(self.connect_s, limit_s, self.idle_s, limit_s) for limit_s in (usual, long)]
+        object.__setattr__(self, "_whole", tuple(whole))
 
     def limits(self, is_stream: bool, is_reasoning: bool, prompt_tokens: Tokens, left_s: float) -> Timeouts:
         """The limits of one call with `left_s` seconds left for its request."""
@@ -43,8 +50,9 @@ class Patience:
             if prompt_tokens > SOON_READ_TOKENS:
                 first_s += (int(prompt_tokens) - SOON_READ_TOKENS) / READ_TOKENS_PER_S
             return Timeouts(self.connect_s, first_s, self.idle_s, left_s)
-        answer_s = self.reasoning_answer_s if is_reasoning else self.answer_s
-        return Timeouts(self.connect_s, answer_s, self.idle_s, answer_s if answer_s < left_s else left_s)
+        whole = self._whole[is_reasoning]
+        answer_s = whole.total_s
+        return whole if answer_s <= left_s else Timeouts(self.connect_s, answer_s, self.idle_s, left_s)
 
 
 def reasons(view: ChatView, facts: Model | None) -> bool:

@@ -4,7 +4,6 @@ A plan is made of a workspace's entries and of what the catalogue knows, and hol
 another from one request or moment to the next is judged afresh over it, see `server.routing.filters`.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
@@ -60,8 +59,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A candidate that a filter took away. `detail` is the figure in its reason, `resting` how it rests, if it does."""
 
     candidate: Candidate

@@ -5,7 +5,6 @@ in as `Sources`; nothing is asked of a provider.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -74,8 +73,7 @@ async def usual_policy(workspace_id: str) -> RoutingPolicy:
     return RoutingPolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Where the router gets what it decides over; `draw` gives a number from 0 (exclusive) to 1."""
 
     deployments_of: DeploymentsOf

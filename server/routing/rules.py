@@ -5,10 +5,11 @@ and nobody else is asked.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from server.routing.failure import FailureClass
 
@@ -69,8 +70,7 @@ class Notice(Enum):
     EVENT = "a security event is logged"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What a class of failure leads to."""
 
     then: Then

@@ -7,8 +7,9 @@ each measured call outweighs that expectation a little more.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.policy import Weights
 from server.routing.ask import Ask
@@ -24,8 +25,7 @@ _EXPECTATION_CALLS: Final = 2.0
 _HIGHEST_TIER: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """What is known and expected of one candidate.
 
     `price_nanousd` is of a usual mix of tokens, None when it is not known. `measured_calls` is a decayed count.
@@ -38,8 +38,7 @@ class Figures:
     measured_calls: float
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(Struct, frozen=True):
     """0 (the worst of the candidates) to 1; `balanced` weighs cost, quality and speed."""
 
     cost: float

@@ -4,12 +4,12 @@ Data, and nothing else. A space before a word stands for the beginning of a word
 found in `analyse` and `analysis`. Scripts without spaces have none. All are in lower case.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Task:
+
+class Task(Struct, frozen=True):
     """A kind of task: the points of the first of its words that is found, of each further one, and their bound."""
 
     name: str

@@ -7,9 +7,10 @@ asked for, is told when all agree.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.errors import PerpetuoError
@@ -25,8 +26,7 @@ _ASKED_OTHERWISE: Final = frozenset({FailureClass.USAGE_OPTION, FailureClass.STR
 _ONLY_IF_ALL: Final = frozenset({*_LIMITS, FailureClass.NO_MODEL, FailureClass.UNFIT})
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """What a call to a candidate came to."""
 
     candidate: Candidate

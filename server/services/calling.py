@@ -14,6 +14,10 @@ from google.protobuf.message import Message
 from server.chat.principal import Call, PassOn, Principal, Push
 from server.errors import Internal
 
+# So long before its caller stops listening a call ends, so that the caller is told why, and under which id.
+_TELLING_S = 0.1
+_TELLING_SHARE = 0.1
+
 
 class CallInfo(Protocol):
     """What the interceptors know of the running call."""
@@ -81,7 +85,7 @@ class Calls:
         self._address_of = address_of
 
     def call(self, context: Context, face: str = "", push: Push | None = None) -> Call:
-        """The call for the pipeline; its deadline is the caller's or ours, whichever comes first.
+        """The call for the pipeline; its deadline is a little before the caller's or ours, whichever comes first.
 
         `face` names the face that was called, where it is not that of chat completions; `push` is the call's own.
         """
@@ -94,7 +98,7 @@ class Calls:
             now = info.started_s
         else:
             now = asyncio.get_running_loop().time()
-            longest_s = min(remaining_s, longest_s)
+            longest_s = min(remaining_s - min(_TELLING_S, remaining_s * _TELLING_SHARE), longest_s)
         return Call(
             info.request_id,
             info.principal or _known(info.principal),

@@ -3,9 +3,8 @@
 Shared by the writer and the reader of chat JSON, so that both go by the same rules. It must not touch messages.
 """
 
-from dataclasses import dataclass
-
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, OneofDescriptor
+from msgspec import Struct
 from perpetuo.rest.v1 import annotations_pb2 as rest
 
 INTEGERS = frozenset(
@@ -24,8 +23,7 @@ INTEGERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FieldForm:
+class FieldForm(Struct, frozen=True):
     """One field's JSON form. `member` is its name there; `descriptor` tells the rest."""
 
     descriptor: FieldDescriptor

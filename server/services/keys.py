@@ -15,7 +15,7 @@ from server.services.masks import named_fields
 from server.services.shapes import created_key_message, key_message
 
 _CHANGEABLE = tuple(KeyChanges.__annotations__)
-_LIMITS = tuple(KeyLimits.__slots__)
+_LIMITS = KeyLimits.__struct_fields__
 
 
 def _expiry(request: keys_pb2.CreateKeyRequest | keys_pb2.UpdateKeyRequest) -> datetime | None:

@@ -82,7 +82,7 @@ def created_key_message(created: CreatedKey) -> keys_pb2.CreateKeyResponse:
 
 
 def _limits(key: GatewayKey) -> dict[str, int | None]:
-    return {name: getattr(key, name) for name in KeyLimits.__slots__}
+    return {name: getattr(key, name) for name in KeyLimits.__struct_fields__}
 
 
 def workspace_message(membership: Membership) -> workspaces_pb2.Workspace:

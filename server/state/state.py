@@ -1,10 +1,11 @@
 """Opens the state that replicas share, by URL: `memory:` for a gateway that is alone, `valkey://…` or `redis://…`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Protocol
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from server.chat.rates import CountOf, RateStore, no_books
 from server.chat.shared import Claims, Notes, Notices
@@ -56,8 +57,7 @@ class State(Protocol):
         """Ends it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StateHealth:
+class StateHealth(Struct, frozen=True):
     """How the shared state does; of a state in memory all is well.
 
     `outages` is how often the server has stopped to answer, `local_calls` how many calls were judged by the share of

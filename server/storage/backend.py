@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
 from sqlalchemy import Insert, Table
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.storage.rows import Group
 
 
-@dataclass(frozen=True, slots=True)
-class StoreBounds:
+class StoreBounds(Struct, frozen=True):
     """How much of a database is used, and how long it may keep silent.
 
     At most `pool_size` connections read (and, where the database has more than one writer, write) at a time. A database
@@ -25,8 +24,7 @@ class StoreBounds:
     answer_s: float = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(Struct, frozen=True):
     """Rows for one table. To a row whose `key` is there already, with `sums_up`, the numbers of the other columns are
     added; without, it is left alone.
     """

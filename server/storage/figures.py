@@ -5,10 +5,10 @@ are. What is summed up is told by the names of the roll-ups' columns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -47,8 +47,7 @@ _USAGE: Final[Mapping[Grain, Table]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class UsageSums:
+class UsageSums(Struct, frozen=True):
     """Sums over operations. Costs are of those with a known price; `unpriced_requests` used tokens without one."""
 
     requests: int = 0
@@ -89,8 +88,7 @@ class UsageSums:
         return UsageSums(*(getattr(self, name) + getattr(other, name) for name in USAGE_SUMS))
 
 
-@dataclass(frozen=True, slots=True)
-class CallSums:
+class CallSums(Struct, frozen=True):
     """Sums over upstream calls that agree in their outcome."""
 
     calls: int = 0

@@ -1,9 +1,9 @@
 """Members of workspaces: who, since when, and with which role."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,8 +11,7 @@ from server.chat.principal import Role
 from server.storage.tables import MEMBERS, USERS
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A member as the others see it."""
 
     user_id: str

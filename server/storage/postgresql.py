@@ -14,11 +14,11 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import msgspec
 import psycopg
+from msgspec import Struct
 from sqlalchemy import Insert, LargeBinary, Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
@@ -48,8 +48,7 @@ _DRIVER = "postgresql+psycopg"
 _BOUNDED = "SET LOCAL statement_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '30s'"
 
 
-@dataclass(frozen=True, slots=True)
-class _Mode:
+class _Mode(Struct, frozen=True):
     """A kind of transaction: how it begins, how long it waits for each lock, None for as long as somebody waits for it.
 
     Others like it wait for the end of one that `is_alone`; one that `is_long` may take any time.

@@ -1,16 +1,15 @@
 """Prices that workspaces have set for themselves: a list with a number that rises with every change, and its rows."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.storage.tables import PRICE_LISTS, PRICE_ROWS
 
 
-@dataclass(frozen=True, slots=True)
-class PriceLine:
+class PriceLine(Struct, frozen=True):
     """The price of a provider's model, or of all its models for `*`, in nano-dollars per million tokens.
 
     `cache_read_nanousd` and `cache_write_nanousd` are None where these tokens cost what other input does.
@@ -24,8 +23,7 @@ class PriceLine:
     cache_write_nanousd: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PriceList:
+class PriceList(Struct, frozen=True):
     """A workspace's own prices by provider and model. `version` is 0, and `changed_at` None, if it never set any."""
 
     version: int = 0

@@ -7,10 +7,10 @@ themselves nothing is counted but less than an hour at either end of the time th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,8 +27,7 @@ _MAX_ARMS: Final = 60
 _CROWDED_ROWS: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """From `start_us` on and before `end_us`, in microseconds since 1970 UTC.
 
     So many rows agree with the filter; None where that is not known.
@@ -40,8 +39,7 @@ class Span:
     agreeing: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """`limit` rows of a stretch, the newest first, after `skip` of them and after the place `before`."""
 
     stretch: Stretch

@@ -1,16 +1,17 @@
 """Which operations somebody wants, and what that means for their rows and for the sums over them. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _SAME_IN_BOTH = ("provider", "status", "key_id")
 _ROW_MODEL = "(model = :model OR (model = '' AND model_requested = :model))"
 
 
-@dataclass(frozen=True, slots=True)
-class OperationFilter:
+class OperationFilter(Struct, frozen=True):
     """Which operations: those that agree with everything that is not None.
 
     `model` is the one that answered, or where none did the one asked for. `is_ok` are those whose outcome is `ok`, or

@@ -5,9 +5,10 @@ of which no sums are kept any more: that makes it less than an hour at either en
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct
 
 from server.storage.columns import to_micros
 from server.storage.rollups import DAY_US, HOUR_US, MINUTE_US
@@ -22,8 +23,7 @@ class Grain(Enum):
     DAYS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A stretch from `start_us` on and before `end_us`, in microseconds since 1970 UTC; None is without end."""
 
     grain: Grain
@@ -31,8 +31,7 @@ class Piece:
     end_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """From `start` on and before `end`; None is without end."""
 
     start: datetime | None = None

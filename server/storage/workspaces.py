@@ -1,9 +1,9 @@
 """Workspaces, as those see them who are members. A workspace that one is not a member of does not exist for one."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,8 +11,7 @@ from server.chat.principal import Role
 from server.storage.tables import MEMBERS, WORKSPACES
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     """A workspace as kept.
 
     `owner_id` is its founder. `strategy` is how its requests are routed unless they say otherwise, `weights` are those
@@ -36,8 +35,7 @@ class Workspace:
     stream_mode: str = "direct"
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Struct, frozen=True):
     """A workspace and what one of its members may do there."""
 
     workspace: Workspace

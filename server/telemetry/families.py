@@ -4,10 +4,11 @@ Nothing here is locked, so everything that counts lives on one event loop. Each 
 labels, fixed when it is made: what comes after the bound is reached counts as `other`, whoever chose the labels.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 Labels = tuple[str, ...]
 Kind = Literal["counter", "gauge"]
@@ -21,8 +22,7 @@ Reader = Callable[[], Mapping[Labels, float]]
 """Tells the values of a family as they are now, by their labels; called when somebody asks, on the event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A family's name, what it says, the names of its labels, and how many sets of labels it has at most.
 
     If it has labels at all, `other` comes on top.
@@ -93,6 +93,17 @@ class Histogram:
         """Counts a value in a cell of its own."""
         cell[0 if value <= self._first else bisect_left(self.bounds, value)] += 1
         cell[-1] += value
+
+    def count_all(self, values: list[float], cell: list[float]) -> None:
+        """Counts values in a cell of its own, which sorts them: many take little more than one."""
+        cell[-1] += sum(values)
+        values.sort()
+        at_most = below = 0
+        for at, bound in enumerate(self.bounds):
+            at_most = bisect_right(values, bound, below)
+            cell[at] += at_most - below
+            below = at_most
+        cell[-2] += len(values) - below
 
     @property
     def series(self) -> int:

@@ -6,9 +6,10 @@ have more than `MAX_SERIES`, or the gateway does not start. Shown in Prometheus'
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec import Struct
 
 from server.telemetry.families import Counter, Family, Histogram, Kind, Labels, Name, Reader, Reading
 
@@ -27,8 +28,7 @@ _TOTAL: Final = "_total"
 _PROCESS_PREFIX: Final = "perpetuo_core"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A family as it was at one moment."""
 
     named: Name

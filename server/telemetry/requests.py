@@ -8,7 +8,7 @@ name as a caller wrote it is never one.
 
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -37,6 +37,9 @@ _STREAM: Final[tuple[Labels, Labels]] = ("false",), ("true",)
 """The label that says whether it was a stream, by that."""
 _OF_MODEL: Final = ("provider", "model")
 
+_Settled: TypeAlias = tuple[OperationRecord, float, float | None]
+"""A request, how long it was held back on purpose, and what the gateway took of itself until the answer could go."""
+
 NameOf = Callable[[str, str], str | None]
 """Provider and model to a name out of a bounded set; None for a model that is in no catalogue."""
 
@@ -52,6 +55,16 @@ class _Ended(Struct):
     requests: list[int]
     request_s: list[float]
     overhead_s: list[float] = []
+
+
+class _Alike(Struct):
+    """The numbers of requests that say the same but for them, in no order."""
+
+    request_s: list[float]
+    overhead_s: list[float]
+    answer_s: list[float]
+    usages: list[Usage]
+    costs: list[int | None]
 
 
 class _Model(Struct):
@@ -75,7 +88,7 @@ class RequestMetrics:
         self._name_of = name_of
         self._models: dict[tuple[str, str], _Model] = {}
         self._ended: dict[tuple[str, bool, str], _Ended] = {}
-        self._settled: list[tuple[OperationRecord, float, float | None]] = []
+        self._settled: list[_Settled] = []
         self.in_flight = 0
         metrics.on_look(self.count)
         metrics.reading(
@@ -103,8 +116,73 @@ class RequestMetrics:
             self.count()
 
     def count(self) -> None:
-        """Counts what was settled. Written out, as what follows it, because it runs for every request."""
+        """Counts what was settled."""
         settled, self._settled = self._settled, []
+        if settled:
+            self._count_each(self._count_alike(settled))
+
+    def _count_alike(self, settled: list[_Settled]) -> list[_Settled]:
+        """Counts those in one go that say the same as the first but for their numbers, and gives the others.
+
+        They are answers in one piece by one call that took tokens, as most are; where the first is
+        none, all are others. Written out, as what follows it, because it runs for every request.
+        """
+        first = settled[0][0]
+        if first.is_stream or len(first.attempts) != 1:
+            return settled
+        surface, provider, model = first.surface, first.attempts[0].provider, first.attempts[0].model
+        alike, others = _Alike([], [], [], [], []), []
+        for one in settled:
+            record, waited_s, overhead_s = one
+            attempts = record.attempts
+            if len(attempts) != 1 or record.is_stream or waited_s or overhead_s is None or record.saved_nanousd:
+                others.append(one)
+                continue
+            attempt = attempts[0]
+            usage = attempt.usage
+            if (
+                (usage is None or attempt.outcome != _OK or record.outcome != _OK)
+                or (attempt.model != model or attempt.provider != provider or record.surface != surface)
+                or not (usage.input_tokens and usage.output_tokens)
+                or (usage.cache_read_tokens or usage.cache_write_tokens or usage.reasoning_tokens or usage.is_estimated)
+            ):
+                others.append(one)
+                continue
+            alike.request_s.append(record.latency_ms / 1000)
+            alike.overhead_s.append(overhead_s)
+            alike.answer_s.append(attempt.latency_ms / 1000)
+            alike.usages.append(usage)
+            alike.costs.append(attempt.cost_nanousd)
+        if alike.usages:
+            self._add(alike, (surface, False, _OK), (provider, model))
+        return others
+
+    def _add(self, alike: "_Alike", key: tuple[str, bool, str], names: tuple[str, str]) -> None:
+        """Adds requests up that ended in the same way, with one call of the same model each."""
+        usages = alike.usages
+        ended, model = self._ended.get(key) or self._new_ended(key), self._models.get(names) or self._new_model(names)
+        ended.requests[0] += len(usages)
+        self._waits[0] += len(usages)
+        self._request_s.count_all(alike.request_s, ended.request_s)
+        ended.overhead_s = ended.overhead_s or self._overhead_s.cell(_STREAM[False])
+        self._overhead_s.count_all(alike.overhead_s, ended.overhead_s)
+        model.answered = model.answered or self._attempts.cell((*model.of_provider, _OK))
+        model.answered[0] += len(usages)
+        model.answer_s = model.answer_s or self._answer_s.cell(model.of_provider)
+        self._answer_s.count_all(alike.answer_s, model.answer_s)
+        costs = [cost_nanousd for cost_nanousd in alike.costs if cost_nanousd is not None]
+        if costs:
+            model.cost = model.cost or self._cost.cell(model.labels)
+            model.cost[0] += sum(costs)
+        if len(costs) < len(usages):
+            self._unpriced.add(model.labels, len(usages) - len(costs))
+        model.input = model.input or self._tokens.cell((*model.labels, "input"))
+        model.input[0] += sum(usage.input_tokens for usage in usages)
+        model.output = model.output or self._tokens.cell((*model.labels, "output"))
+        model.output[0] += sum(usage.output_tokens for usage in usages)
+
+    def _count_each(self, settled: list[_Settled]) -> None:
+        """Counts them one by one."""
         all_ended, waits = self._ended, self._waits
         for record, waited_s, overhead_s in settled:
             is_stream = record.is_stream

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from server.inprocess.direct import Answer, Direct, DirectCall
+from server.inprocess.direct import AnyAnswer, Direct, DirectCall
 from server.inprocess.rpc import Outcome
 from server.tunnel.call import Outlet, Way
 from server.tunnel.frames import BODY, END, PIECE_BYTES, REFUSED
@@ -63,7 +63,7 @@ class DirectRpc:
         if self._call is not None:
             self._call.cancel(outcome.details)
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: AnyAnswer) -> None:
         if len(answer.body) <= PIECE_BYTES and not self.way.is_full:
             self._tell((BODY, self.id, answer.names, answer.values, answer.is_text, answer.body))
         elif not self._is_left:

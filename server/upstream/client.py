@@ -8,7 +8,6 @@ no cookies and no proxies from the environment. Bounds are those of `Timeouts`, 
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Final
@@ -36,8 +35,7 @@ _LARGE_BYTES: Final = 64 * 1024
 _OWN_LINES: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(Struct, frozen=True):
     """What a URL says, worked out once: where to connect, and the first lines of a request."""
 
     origin: Origin

@@ -108,9 +108,10 @@ class Connection(asyncio.Protocol):
 
     def become_idle(self) -> None:
         """Offers itself for another exchange, if it can carry one."""
-        if self.can_carry():
-            self.idle_since_s = self.loop.time()
-            keep = self._on_idle
+        transport = self._transport
+        if transport is not None and self._answer is None and not transport.is_closing():  # what `can_carry` says
+            now, keep = self.loop.time, self._on_idle  # loaded first: a call of what a member holds is slow otherwise
+            self.idle_since_s = now()
             keep(self)
 
     def abort(self) -> None:

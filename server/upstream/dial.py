@@ -24,7 +24,7 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 _HEAD_START_S: Final = 0.25
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, cache_hash=True):
     """Where connections go, and what they have in common."""
 
     host: str

@@ -13,10 +13,11 @@ _KIND: Final = "content-type"
 _ENCODING: Final = "content-encoding"
 
 
-class Names(Struct, frozen=True, eq=False):
+class Names(Struct, eq=False):
     """Names of headers as they came, all different, and in lower case, in which they may be the same.
 
-    `kind_at` is the place of the content type, -1 without one. `is_encoded`: a content encoding is among them.
+    `kind_at` is the place of the content type, -1 without one. `is_encoded`: a content encoding is among them. `lacked`
+    are names that were looked for last and of which none is among them.
     """
 
     raw: tuple[bytes, ...]
@@ -24,6 +25,7 @@ class Names(Struct, frozen=True, eq=False):
     distinct: tuple[str, ...]
     kind_at: int
     is_encoded: bool
+    lacked: frozenset[str] | None = None
 
 
 def names_of(raw: tuple[bytes, ...]) -> Names:
@@ -60,6 +62,15 @@ class Head(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._names.distinct)
+
+    def lacks(self, wanted: frozenset[str]) -> bool:
+        """Whether it has none of these names, which is known at once where the last answers had the same names."""
+        names = self._names
+        if names.lacked is not wanted:
+            if not wanted.isdisjoint(names.distinct):
+                return False
+            names.lacked = wanted
+        return True
 
     def _text(self) -> dict[str, str]:
         """All of it as text."""

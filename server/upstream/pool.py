@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from server.errors import Overloaded
 from server.upstream.connection import Connection
 from server.upstream.dial import Origin
@@ -26,8 +28,7 @@ MAX_IDLE: Final = 1024
 _RETRY_AFTER_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Connections to all origins: how many are open or being opened, how many of them wait, and who waits for one."""
 
     open: int
@@ -46,9 +47,10 @@ class _Place:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The room of one connection, from before it is opened until it is gone."""
+    """The room of one connection, from before it is opened until it is gone: one of those that `place` counts."""
 
     origin: Origin
+    place: _Place = field(repr=False)
     is_valid: bool = True
 
 
@@ -99,16 +101,17 @@ class Pool:
             timer.cancel()
             if turn in place.waiting:
                 place.waiting.remove(turn)
-        return Ticket(origin) if connection is None else connection
+        return Ticket(origin, place) if connection is None else connection
 
     def extra_room(self, origin: Origin) -> Ticket:
         """Room for another connection whether there is any or not: for one that takes the place of a lost one."""
-        self._place(origin).count += 1
-        return Ticket(origin)
+        place = self._place(origin)
+        place.count += 1
+        return Ticket(origin, place)
 
     def keep(self, ticket: Ticket, connection: Connection) -> None:
         """Takes a connection that can be used again."""
-        place = self._places.get(ticket.origin) or self._place(ticket.origin)
+        place = ticket.place
         turn = _next_turn(place) if place.waiting else None
         if turn is not None:
             turn.set_result(connection)
@@ -122,8 +125,8 @@ class Pool:
 
     def forget(self, ticket: Ticket, connection: Connection | None = None) -> None:
         """Gives the room back of a connection that is gone, or was never made. Safe to call twice."""
-        place = self._places.get(ticket.origin)
-        if not ticket.is_valid or place is None:
+        place = ticket.place
+        if not ticket.is_valid:
             return
         ticket.is_valid = False
         if connection is not None and connection in place.idle:

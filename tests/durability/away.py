@@ -58,8 +58,11 @@ async def postgresql_away(folder: Path, database_url: str, rate: float, away_s: 
                 gate.thaw()
                 await gate.open()
 
-        options = ("--database-answer-s", str(answer_s))
-        async with staged(folder, through, options) as (gateway, account):
+        async with staged(folder, through, ("--database-answer-s", "30")) as (gateway, account):
+            # A sign-up that the database is too late for may be there all the same: only what comes now is cut short.
+            await gateway.stop()
+            gateway.options = ("--database-answer-s", str(answer_s))
+            await gateway.start()
             outage = await _outage(gateway, Load(gateway.port, account.key, rate), away, away_s)
         outage.verdict = judge(database_url, outage.asked)
     return outage
@@ -89,6 +92,7 @@ async def _outage(gateway: Gateway, load: Load, away: Away, away_s: float) -> Ou
         # To make a client takes long; under load it would hold up the load, and be measured.
         await client.get("/health")
         load.start()
+        await load.is_served()
         await asyncio.sleep(1.0)
         before = len(load.sent)
         async with away(away_s):

@@ -23,6 +23,7 @@ NOT_KEPT = 'perpetuo_spool_records_total{outcome="not_kept"}'
 
 _SMALL_SPOOL = ("--spool-max-mib", "1", "--log-level", "warning")
 _FELT_FOR_S = 1.0
+_AT_ONCE = 100
 _REFUSED = 503
 _FILLER_BYTES = 64 * 1024
 
@@ -43,7 +44,7 @@ async def without_room(folder: Path, taken: AbstractContextManager[None], *, rat
     """Runs the load while `taken` takes the room away, until that is felt; then asks once more when it is back."""
     options = (*_SMALL_SPOOL, *(["--require-log"] if requires_log else []))
     async with staged(folder, options=options) as (gateway, account):
-        load = Load(gateway.port, account.key, rate, model="mock/slow?ms=5&n=4")
+        load = Load(gateway.port, account.key, rate, model="mock/slow?ms=5&n=4", at_once=_AT_ONCE)
         async with httpx2.AsyncClient(base_url=gateway.upstream_url.removesuffix("/v1"), timeout=60) as upstream:
             await upstream.delete("/mock/requests")
             with taken:
@@ -89,7 +90,7 @@ def filled(disk: Path) -> Iterator[None]:
 
 async def _felt(gateway: Gateway, load: Load) -> None:
     """Waits until a request was refused, or a record found no room."""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(240):
         while not any(sent.status == _REFUSED for sent in load.sent):
             await asyncio.sleep(0.2)
             if (await _series(gateway))[NOT_KEPT]:

@@ -44,13 +44,17 @@ class Sent:
 
 @dataclass(slots=True)
 class Load:
-    """Sends `rate` requests a second to a port of loopback, `stream_share` of them streams, until it is stopped."""
+    """Sends `rate` requests a second to a port of loopback, `stream_share` of them streams, until it is stopped.
+
+    While `at_once` are under way none is sent: where a busy machine serves fewer than that, they do not pile up.
+    """
 
     port: int
     key: str
     rate: float
     stream_share: float = 0.7
     model: str = "mock/slow?ms=20&n=12"
+    at_once: int = 1000
     sent: list[Sent] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _sender: asyncio.Task[None] | None = None
@@ -67,6 +71,12 @@ class Load:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def is_served(self) -> None:
+        """Waits until a request is answered as a whole."""
+        async with asyncio.timeout(_LIMIT_S):
+            while not any(sent.fate is Fate.COMPLETE for sent in self.sent):
+                await asyncio.sleep(0.01)
+
     def fates(self) -> Counter[Fate]:
         """How many met which fate."""
         return Counter(sent.fate for sent in self.sent)
@@ -76,6 +86,8 @@ class Load:
         began = loop.time()
         for number in itertools.count():
             await asyncio.sleep(max(0.0, began + number / self.rate - loop.time()))
+            if len(self._tasks) >= self.at_once:
+                continue
             is_stream = number * self.stream_share % 1 + self.stream_share >= 1
             sent = Sent(f"own-{len(self.sent)}", is_stream, at_s=loop.time())
             self.sent.append(sent)

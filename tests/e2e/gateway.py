@@ -90,11 +90,11 @@ async def running(
 
 
 async def stop(process: asyncio.subprocess.Process, log: Path) -> None:
-    """Asks the process to end, and insists after 15 s, which is a failure."""
+    """Asks the process to end, and insists after 60 s, which is a failure."""
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await process.wait()
     except TimeoutError:
         process.kill()
@@ -153,7 +153,7 @@ async def _made(client: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> 
 async def change_credential(gateway_url: str, account: Account) -> None:
     """Gives each provider entry of a user that is of no vendor another API key."""
     path = f"/workspaces/{account.workspace_id}/providers"
-    async with httpx2.AsyncClient(base_url=gateway_url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=gateway_url, headers=account.bearer, timeout=60) as client:
         entries = (await client.get(path)).json()["providers"]
         for entry in [each for each in entries if each["provider"] == "openai-compatible"]:
             change = {"api_key": f"sk-{secrets.token_hex(4)}-upstream-secret-1234"}

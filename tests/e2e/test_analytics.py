@@ -39,7 +39,7 @@ async def test_figures_have_the_documented_shape_and_are_those_of_the_logs(
     account = await sign_up(perpetuo.url, "analytics@example.com")
     await add_provider(perpetuo.url, account, upstream.base_url)
     workspace = f"/workspaces/{account.workspace_id}"
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         for model in ("mock/ok", "mock/status-400", "mock/ok", "mock/status-500"):
             await complete(client, account.key, model)
         logs = (await listed(client, f"{workspace}/logs", 4))["logs"]
@@ -74,7 +74,7 @@ async def test_figures_have_the_documented_shape_and_are_those_of_the_logs(
 async def test_the_export_is_a_file_with_a_row_for_each_log(perpetuo: Gateway, upstream: MockUpstream) -> None:
     account = await sign_up(perpetuo.url, "export@example.com")
     await add_provider(perpetuo.url, account, upstream.base_url)
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         for _ in range(3):
             await complete(client, account.key, "mock/ok")
         logs = (await listed(client, f"/workspaces/{account.workspace_id}/logs", 3))["logs"]
@@ -91,7 +91,7 @@ async def test_the_export_is_a_file_with_a_row_for_each_log(perpetuo: Gateway, u
 
 async def test_without_calls_the_shapes_are_whole_and_zero(perpetuo: Gateway) -> None:
     account = await sign_up(perpetuo.url, "nothing-yet@example.com")
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         for path, expected in EMPTY.items():
             answer = (await client.get(path.format(account.workspace_id))).json()
             assert {name: answer[name] for name in expected} == expected, path
@@ -124,7 +124,7 @@ async def test_without_calls_the_shapes_are_whole_and_zero(perpetuo: Gateway) ->
 async def test_a_bad_parameter_is_named_with_what_it_may_be(
     perpetuo: Gateway, account: Account, path: str, param: str, allowed: str
 ) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         answer = await client.get(path.format(account.workspace_id))
     error = answer.json()["error"]
     assert (answer.status_code, error["param"]) == (400, param)
@@ -134,7 +134,7 @@ async def test_a_bad_parameter_is_named_with_what_it_may_be(
 async def test_a_foreign_workspace_is_404_and_a_gateway_key_opens_nothing(perpetuo: Gateway, account: Account) -> None:
     other = await sign_up(perpetuo.url, "other-analytics@example.com")
     paths = [path for path in EMPTY if "{}" in path]
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         for path in paths:
             answer = await client.get(path.format(other.workspace_id))
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "resource_not_found")

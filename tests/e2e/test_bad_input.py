@@ -83,13 +83,13 @@ def check(answer: httpx2.Response, status: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("sent", "status", "param"), [case[1:] for case in BODIES], ids=[case[0] for case in BODIES])
 async def test_bad_bodies(perpetuo: Gateway, sent: bytes, status: int, param: str | None) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=60) as client:
         answer = await client.post(CHAT, content=sent, headers={"authorization": f"Bearer {perpetuo.demo_key}"})
     assert check(answer, status)["param"] == param
 
 
 async def test_an_unknown_model_is_answered_with_the_closest_names(perpetuo: Gateway) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=60) as client:
         answer = await client.post(
             CHAT, content=body(model="demo/ecko"), headers={"authorization": f"Bearer {perpetuo.demo_key}"}
         )
@@ -189,7 +189,7 @@ REQUESTS = [
 async def test_bad_requests(
     perpetuo: Gateway, method: str, path: str, headers: dict[str, str], sent: bytes, status: int, code: str
 ) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=60) as client:
         answer = await client.request(method, path, headers=headers, content=sent)
     error = check(answer, status)
     assert error["code"] == code
@@ -219,7 +219,7 @@ async def test_a_body_above_the_limit_is_answered_once_it_is_sent(perpetuo: Gate
 
 
 async def test_a_taken_address_is_a_conflict(perpetuo: Gateway, account: Account) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=60) as client:
         answer = await client.post(
             "/auth/signup", json={"email": "TESTER@example.com", "password": "secure-password-123"}
         )
@@ -262,7 +262,7 @@ PROVIDERS = [
 async def test_bad_provider_entries(
     perpetuo: Gateway, account: Account, sent: dict[str, Any], code: str, param: str
 ) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         answer = await client.post("/api/keys/providers", json=sent)
     error = check(answer, 400)
     assert (error["code"], error["param"]) == (code, param)

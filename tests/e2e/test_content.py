@@ -37,7 +37,7 @@ def found(data_dir: Path, text: str) -> bool:
 async def with_policy(perpetuo: Gateway, upstream: MockUpstream, policy: str, name: str) -> Account:
     account = await sign_up(perpetuo.url, f"content-{name}@example.com")
     await add_provider(perpetuo.url, account, upstream.base_url)
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         answer = await client.patch(f"/workspaces/{account.workspace_id}", json={"content_policy": policy})
         assert answer.json()["content_policy"] == policy
     return account
@@ -46,14 +46,14 @@ async def with_policy(perpetuo: Gateway, upstream: MockUpstream, policy: str, na
 async def say(perpetuo: Gateway, account: Account, text: str, *, stream: bool) -> None:
     body = {"model": "mock/ok", "stream": stream, "messages": [{"role": "user", "content": text}]}
     headers = {"authorization": f"Bearer {account.key}", "x-request-id": CLIENT_ID + account.workspace_id}
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60) as client:
         answer = await client.post("/v1/chat/completions", json=body)
         assert answer.status_code == 200
 
 
 async def shown(client: httpx2.AsyncClient, path: str, *, has_content: bool) -> dict[str, Any]:
     """The single log, as soon as its content is there if there is to be any."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             log: dict[str, Any] = (await client.get(path)).json()
             if not has_content or log["content"] is not None:
@@ -84,7 +84,7 @@ async def test_the_database_holds_what_the_policy_says(
     mark = f"{policy}-{stream}".lower()
     await say(perpetuo, account, f"{PROMPT}-{mark} from {mark}-{EMAIL}", stream=stream)
     logs = f"/workspaces/{account.workspace_id}/logs"
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         [listed_log] = (await listed(client, logs, 1))["logs"]
         log = await shown(client, f"{logs}/{listed_log['request_id']}", has_content=has_prompt)
     assert found(perpetuo.data_dir, f"{PROMPT}-{mark}") == has_prompt

@@ -151,7 +151,7 @@ async def test_another_entry_stands_in_for_one_that_fails(perpetuo: Gateway, emb
 async def test_every_way_gives_the_same_vectors_and_the_same_record(perpetuo: Gateway, owner: Account) -> None:
     body = {"model": SMALL, "input": ["a", "bb"], "encoding_format": "float"}
     headers = {"authorization": f"Bearer {owner.key}"}
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60) as web:
         rest = (await web.post("/v1/embeddings", json=body)).json()
     metadata = (("authorization", f"Bearer {owner.key}"),)
     async with grpc.aio.insecure_channel(perpetuo.target) as channel:

@@ -77,7 +77,7 @@ async def test_a_hundred_at_once_are_one_call_and_the_same_bytes(stage: Stage, s
 
 async def stage_logs(stage: Stage) -> list[Any]:
     path = f"/workspaces/{stage.account.workspace_id}/logs"
-    async with httpx2.AsyncClient(base_url=stage.gateway.url, headers=stage.account.bearer) as http:
+    async with httpx2.AsyncClient(base_url=stage.gateway.url, headers=stage.account.bearer, timeout=60) as http:
         async with asyncio.timeout(30):
             while not (logs := (await http.get(path)).json()["logs"]):
                 await asyncio.sleep(0.05)

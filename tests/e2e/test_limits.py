@@ -37,7 +37,7 @@ async def user(limited: Gateway, upstream: MockUpstream, name: str) -> Account:
 
 
 async def second_key(limited: Gateway, account: Account) -> str:
-    async with httpx2.AsyncClient(base_url=limited.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=limited.url, headers=account.bearer, timeout=60) as client:
         answer = await client.post("/api/keys/gateway", json={"name": "second"})
     found: str = answer.json()["key"]
     return found
@@ -86,7 +86,7 @@ async def test_headers_count_down_and_a_refusal_says_when_to_come_back(
 ) -> None:
     account = await user(limited, upstream, "headers")
     began = time.time()
-    async with httpx2.AsyncClient(base_url=limited.url) as client:
+    async with httpx2.AsyncClient(base_url=limited.url, timeout=60) as client:
         wrong: list[dict[str, Any]] = [{"messages": "nope"}, {"messages": []}, {"model": 5}]
         for bad in wrong:
             refused = await post(client, account.key, **bad)
@@ -112,7 +112,7 @@ async def test_headers_count_down_and_a_refusal_says_when_to_come_back(
 
 
 async def test_an_unlimited_plan_has_no_such_headers(perpetuo: Gateway, account: Account) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=60) as client:
         answer = await post(client, account.key)
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("x-ratelimit")]

@@ -21,14 +21,15 @@ DOCUMENTED: dict[str, Any] = {
 }
 
 
-async def complete(client: httpx2.AsyncClient, key: str, model: str) -> httpx2.Response:
+async def complete(client: httpx2.AsyncClient, key: str, model: str, **headers: str) -> httpx2.Response:
     body = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
-    return await client.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}"})
+    headers = {"authorization": f"Bearer {key}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return await client.post("/v1/chat/completions", json=body, headers=headers)
 
 
 async def listed(client: httpx2.AsyncClient, path: str, count: int, **params: Any) -> dict[str, Any]:
     """The logs, as soon as there are so many."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             answer = await client.get(path, params=params)
             assert answer.status_code == 200, answer.text
@@ -42,7 +43,7 @@ async def test_the_logs_have_the_documented_shape(perpetuo: Gateway, upstream: M
     account = await sign_up(perpetuo.url, "logs@example.com")
     await add_provider(perpetuo.url, account, upstream.base_url)
     path = f"/workspaces/{account.workspace_id}/logs"
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         answers = [await complete(client, account.key, model) for model in ("mock/ok", "mock/status-400", "mock/ok")]
         page = await listed(client, path, 3)
         assert [log["request_id"] for log in page["logs"]] == [each.headers["x-request-id"] for each in answers[::-1]]
@@ -66,6 +67,25 @@ async def test_the_logs_have_the_documented_shape(perpetuo: Gateway, upstream: M
     ]
 
 
+async def test_a_caller_whose_time_ran_out_is_told_under_which_id_it_is_logged(
+    perpetuo: Gateway, upstream: MockUpstream
+) -> None:
+    account = await sign_up(perpetuo.url, "short-of-time@example.com")
+    await add_provider(perpetuo.url, account, upstream.base_url)
+    path = f"/workspaces/{account.workspace_id}/logs"
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
+        # Who the caller is has been looked up then, and the time runs out where it is meant to, with the upstream.
+        assert (await complete(client, account.key, "mock/ok")).status_code == 200
+        answers = [
+            await complete(client, account.key, "mock/silent", x_request_timeout="1.5"),
+            await complete(client, account.key, "mock/silent", grpc_timeout="1600m"),
+        ]
+        assert [answer.status_code for answer in answers] == [504, 504]
+        page = await listed(client, path, 3)
+    told = [answer.json()["error"]["request_id"] for answer in reversed(answers)]
+    assert [(log["request_id"], log["status"]) for log in page["logs"][:2]] == [(each, 504) for each in told]
+
+
 @pytest.mark.parametrize(
     ("query", "status", "param"),
     [
@@ -81,14 +101,14 @@ async def test_the_logs_have_the_documented_shape(perpetuo: Gateway, upstream: M
 async def test_a_bad_parameter_is_named(
     perpetuo: Gateway, account: Account, query: str, status: int, param: str
 ) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         answer = await client.get(f"/workspaces/{account.workspace_id}/logs?{query}")
     assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
 
 
 async def test_a_foreign_workspace_is_404(perpetuo: Gateway, account: Account) -> None:
     other = await sign_up(perpetuo.url, "other-logs@example.com")
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=account.bearer, timeout=60) as client:
         for path in (f"/workspaces/{other.workspace_id}/logs", f"/workspaces/{other.workspace_id}/logs/req_1"):
             answer = await client.get(path)
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "resource_not_found")

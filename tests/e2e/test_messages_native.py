@@ -143,7 +143,7 @@ async def test_a_request_with_all_that_only_anthropic_knows_arrives_as_it_was_se
         "anthropic-beta": "a-2025-01-01,b-2025-01-01",
         "x-other": "not for others",
     }
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60) as web:
         got = await web.post("/v1/messages?beta=true", json=body)
     assert got.status_code == 200, got.text
     asked = native.asked[-1]
@@ -160,7 +160,7 @@ async def test_a_request_with_all_that_only_anthropic_knows_arrives_as_it_was_se
 
 async def test_a_stream_arrives_event_by_event(perpetuo: Gateway, owner: Account) -> None:
     body = {"model": MODEL, "max_tokens": 100, "messages": HELLO, "stream": True}
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers={"x-api-key": owner.key}) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers={"x-api-key": owner.key}, timeout=60) as web:
         text = (await web.post("/v1/messages", json=body)).text
     events = [json.loads(line[6:]) for line in text.split("\n") if line.startswith("data: ")]
     metadata = events[-2].pop("gateway_metadata")
@@ -235,7 +235,7 @@ async def test_a_refusal_is_the_gateways_own(perpetuo: Gateway, owner: Account) 
 async def test_openais_clients_see_nothing_of_the_form(perpetuo: Gateway, owner: Account) -> None:
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
     headers = {"authorization": f"Bearer {owner.key}"}
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60) as web:
         whole = (await web.post("/v1/chat/completions", json=body)).json()
         stream = (await web.post("/v1/chat/completions", json={**body, "stream": True})).text
     assert "native" not in whole

@@ -43,7 +43,7 @@ def raw_body() -> httpbody_pb2.HttpBody:
 
 
 async def over_rest(gateway: Gateway, **more: Any) -> httpx2.Response:
-    async with httpx2.AsyncClient(base_url=gateway.url, headers={"x-api-key": gateway.demo_key}) as client:
+    async with httpx2.AsyncClient(base_url=gateway.url, headers={"x-api-key": gateway.demo_key}, timeout=60) as client:
         return await client.post("/v1/messages", json={**REQUEST, **more})
 
 

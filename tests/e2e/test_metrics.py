@@ -96,7 +96,7 @@ async def test_random_models_paths_methods_and_agents_make_no_series(
 
 
 async def test_who_comes_through_a_proxy_from_afar_sees_nothing(perpetuo: Gateway) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=60) as client:
         answer = await client.get("/metrics", headers={"x-forwarded-for": "8.8.8.8"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "permission_denied")
         assert (await client.post("/metrics")).status_code == 405

@@ -134,7 +134,7 @@ async def test_a_picture_that_cannot_be_had_is_a_refusal_that_names_it(
 
 async def test_credentials_are_checked_where_they_are_used(perpetuo: Gateway, vendors: Vendors, wired: Account) -> None:
     path = f"/workspaces/{wired.workspace_id}/providers"
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=wired.bearer) as asking:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=wired.bearer, timeout=60) as asking:
         for api_key, is_taken in ((PAIR, True), (PAIR.replace("EXAMPLEKEY", "EXAMPLEKEX"), False)):
             body = {"provider": "bedrock", "api_key": api_key, "base_url": f"{vendors.url}/bedrock", "verify": True}
             made = (await asking.post(path, json=body)).json()["data"]
@@ -146,7 +146,7 @@ async def test_credentials_are_checked_where_they_are_used(perpetuo: Gateway, ve
 async def test_a_credential_that_is_half_there_is_refused_with_what_is_missing(
     perpetuo: Gateway, vendors: Vendors, wired: Account
 ) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=wired.bearer) as asking:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=wired.bearer, timeout=60) as asking:
         body = {"provider": "bedrock", "api_key": f"secret_access_key={SECRET}", "base_url": f"{vendors.url}/bedrock"}
         answer = await asking.post(f"/workspaces/{wired.workspace_id}/providers", json=body)
     assert answer.status_code == 400

@@ -56,7 +56,7 @@ def metadata(gateway: Gateway) -> tuple[tuple[str, str], ...]:
 
 
 async def over_rest(gateway: Gateway, **more: Any) -> httpx2.Response:
-    async with httpx2.AsyncClient(base_url=gateway.url) as client:
+    async with httpx2.AsyncClient(base_url=gateway.url, timeout=60) as client:
         headers = {"authorization": f"Bearer {gateway.demo_key}"}
         return await client.post("/v1/chat/completions", json={**REQUEST, **more}, headers=headers)
 
@@ -81,7 +81,7 @@ async def over_buf(gateway: Gateway, method: str, body: dict[str, Any]) -> list[
 
 async def record_of(gateway: Gateway, request_id: str) -> dict[str, Any]:
     """What the ledger wrote of a request, without what differs from call to call."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with sqlite3.connect(f"file:{gateway.data_dir / 'perpetuo.db'}?mode=ro", uri=True) as database:
                 database.row_factory = sqlite3.Row
@@ -234,7 +234,7 @@ async def test_every_way_is_refused_alike(
     assert trailing is not None
     assert str(dict(trailing)["x-request-id"]).startswith("req_")
     headers = {"authorization": f"Bearer {other.key}"} if key == "" else dict(pairs)
-    async with httpx2.AsyncClient(base_url=perpetuo.url) as client:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, timeout=60) as client:
         answer = await client.post("/v1/chat/completions", content=body, headers=headers)
     assert answer.status_code == status
     error = answer.json()["error"]

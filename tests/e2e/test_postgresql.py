@@ -34,7 +34,7 @@ async def test_what_is_made_on_postgresql_is_there_after_a_restart(
     async with gateway(tmp_path, *options) as running:
         account = await sign_up(running.url, "Ana@Example.com")
         await add_provider(running.url, account, upstream.base_url)
-        async with httpx2.AsyncClient(base_url=running.url, headers=account.bearer) as client:
+        async with httpx2.AsyncClient(base_url=running.url, headers=account.bearer, timeout=60) as client:
             bearer = {"authorization": f"Bearer {account.key}"}
             answer = await client.post("/v1/chat/completions", json=ASK, headers=bearer)
             assert answer.status_code == 200, answer.text
@@ -44,7 +44,7 @@ async def test_what_is_made_on_postgresql_is_there_after_a_restart(
             assert await logs(client, account.workspace_id, 2) == asked
     assert not (running.data_dir / "perpetuo.db").exists()
     (tmp_path / "cli.main.ready.json").unlink()
-    async with gateway(tmp_path, *options) as running, httpx2.AsyncClient(base_url=running.url) as client:
+    async with gateway(tmp_path, *options) as running, httpx2.AsyncClient(base_url=running.url, timeout=60) as client:
         again = await client.post("/api/auth/login", json={"email": "ana@example.COM", "password": PASSWORD})
         assert again.status_code == 200, again.text
         client.headers["authorization"] = f"Bearer {again.json()['token']}"
@@ -60,12 +60,12 @@ async def test_two_gateways_share_one_database(tmp_path: Path, postgres_url: str
         async with gateway(tmp_path / "second", "--database-url", postgres_url, *PATIENT) as second:
             account = await sign_up(first.url, "two@example.com")
             await add_provider(first.url, account, upstream.base_url)
-            async with httpx2.AsyncClient(base_url=second.url) as client:
+            async with httpx2.AsyncClient(base_url=second.url, timeout=60) as client:
                 answer = await client.post(
                     "/v1/chat/completions", json=ASK, headers={"authorization": f"Bearer {account.key}"}
                 )
                 assert answer.status_code == 200, answer.text
-            async with httpx2.AsyncClient(base_url=first.url, headers=account.bearer) as client:
+            async with httpx2.AsyncClient(base_url=first.url, headers=account.bearer, timeout=60) as client:
                 assert await logs(client, account.workspace_id, 1) == [answer.headers["x-request-id"]]
 
 

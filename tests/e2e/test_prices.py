@@ -16,7 +16,9 @@ async def owner(perpetuo: Gateway) -> Account:
 
 
 def client(perpetuo: Gateway, owner: Account) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=f"{perpetuo.url}/workspaces/{owner.workspace_id}", headers=owner.bearer)
+    return httpx2.AsyncClient(
+        base_url=f"{perpetuo.url}/workspaces/{owner.workspace_id}", headers=owner.bearer, timeout=60
+    )
 
 
 async def test_a_list_is_replaced_and_shown(perpetuo: Gateway, owner: Account) -> None:
@@ -51,7 +53,7 @@ async def test_what_makes_no_sense_is_400_and_named(perpetuo: Gateway, owner: Ac
 
 
 async def test_a_foreign_workspace_is_404(perpetuo: Gateway, owner: Account, account: Account) -> None:
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=owner.bearer) as rest:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=owner.bearer, timeout=60) as rest:
         path = f"/workspaces/{account.workspace_id}/prices"
         answers = [await rest.get(path), await rest.put(path, json={"prices": [PRICE]})]
     assert [answer.status_code for answer in answers] == [404, 404]

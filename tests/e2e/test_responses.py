@@ -196,7 +196,7 @@ async def test_a_stream_that_breaks_raises_what_broke_it(perpetuo: Gateway, acco
 
 async def events_of(gateway: Gateway, key: str, **members: Any) -> list[dict[str, Any]]:
     headers = {"authorization": f"Bearer {key}"}
-    async with httpx2.AsyncClient(base_url=gateway.url, headers=headers) as web:
+    async with httpx2.AsyncClient(base_url=gateway.url, headers=headers, timeout=60) as web:
         answer = await web.post("/v1/responses", json={"input": "Hi", "stream": True, **members})
     assert answer.headers["content-type"].startswith("text/event-stream")
     lines = [line for line in answer.text.split("\n") if line and not line.startswith(":")]

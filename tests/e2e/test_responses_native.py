@@ -163,7 +163,9 @@ async def test_a_request_with_all_that_only_openai_knows_arrives_as_it_was_sent(
         "a_member_of_tomorrow": {"b": 1, "a": [1.0, 9007199254740993]},
         "gateway": {"strict": True},
     }  # fmt: skip
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers={"authorization": f"Bearer {owner.key}"}) as web:
+    async with httpx2.AsyncClient(
+        base_url=perpetuo.url, headers={"authorization": f"Bearer {owner.key}"}, timeout=60
+    ) as web:
         got = await web.post("/v1/responses", json=body)
     assert got.status_code == 200, got.text
     asked = native.asked[-1]
@@ -177,7 +179,7 @@ async def test_a_request_with_all_that_only_openai_knows_arrives_as_it_was_sent(
 
 async def test_a_stream_arrives_event_by_event(perpetuo: Gateway, owner: Account) -> None:
     headers = {"authorization": f"Bearer {owner.key}"}
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60) as web:
         text = (await web.post("/v1/responses", json={"model": MODEL, "input": "Hi", "stream": True})).text
     found = [json.loads(line[6:]) for line in text.split("\n") if line.startswith("data: ")]
     assert found[-1]["response"].pop("gateway_metadata")["provider"] == "openai-responses"
@@ -216,7 +218,7 @@ async def test_a_refusal_is_the_gateways_own(perpetuo: Gateway, owner: Account) 
 async def test_chats_clients_see_nothing_of_the_form(perpetuo: Gateway, owner: Account) -> None:
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
     headers = {"authorization": f"Bearer {owner.key}"}
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60) as web:
         whole = (await web.post("/v1/chat/completions", json=body)).json()
         stream = (await web.post("/v1/chat/completions", json={**body, "stream": True})).text
     assert "native" not in whole

@@ -44,7 +44,7 @@ def raw_body() -> httpbody_pb2.HttpBody:
 
 async def over_rest(gateway: Gateway, **more: Any) -> httpx2.Response:
     headers = {"authorization": f"Bearer {gateway.demo_key}"}
-    async with httpx2.AsyncClient(base_url=gateway.url, headers=headers) as client:
+    async with httpx2.AsyncClient(base_url=gateway.url, headers=headers, timeout=60) as client:
         return await client.post("/v1/responses", json={**REQUEST, **more})
 
 

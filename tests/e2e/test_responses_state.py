@@ -140,7 +140,7 @@ async def test_a_stream_that_breaks_is_not_kept(perpetuo: Gateway, account: Acco
 async def test_a_workspace_that_wants_nothing_kept_is_obeyed(perpetuo: Gateway, upstream: MockUpstream) -> None:
     made = await sign_up(perpetuo.url, "keeps-nothing@example.com")
     await add_provider(perpetuo.url, made, upstream.base_url)
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=made.bearer) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=made.bearer, timeout=60) as web:
         changed = await web.patch(f"/workspaces/{made.workspace_id}", json={"content_policy": "off"})
         assert changed.status_code == 200, changed.text
     async with client(perpetuo, made.key) as sdk:

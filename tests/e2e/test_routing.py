@@ -22,7 +22,7 @@ def asking(text: str = "hi", **members: Any) -> dict[str, Any]:
 def client(perpetuo: Gateway, key: str | None = None, **headers: str) -> httpx2.AsyncClient:
     if key is not None:
         headers["authorization"] = f"Bearer {key}"
-    return httpx2.AsyncClient(base_url=perpetuo.url, headers=headers)
+    return httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60)
 
 
 async def test_the_catalogue_is_as_documented(perpetuo: Gateway) -> None:

@@ -66,7 +66,7 @@ async def owner(gateway: Gateway, vendor: FakeUpstream, name: str, policy: str =
     """A user with an entry for the vendor, whose workspace has the policy."""
     made = await sign_up(gateway.url, f"{name}@example.com")
     await add_provider(gateway.url, made, f"{vendor.url}/v1", provider="openai")
-    async with httpx2.AsyncClient(base_url=gateway.url, headers=made.bearer) as http:
+    async with httpx2.AsyncClient(base_url=gateway.url, headers=made.bearer, timeout=60) as http:
         changed = await http.patch(f"/workspaces/{made.workspace_id}", json={"cache_policy": policy})
         assert changed.status_code == 200, changed.text
     return made
@@ -79,7 +79,9 @@ def asking(*texts: str, **members: Any) -> dict[str, Any]:
 
 
 async def ask(gateway: Gateway, account: Account, body: dict[str, Any], **headers: str) -> dict[str, Any]:
-    async with httpx2.AsyncClient(base_url=gateway.url, headers={"authorization": f"Bearer {account.key}"}) as http:
+    async with httpx2.AsyncClient(
+        base_url=gateway.url, headers={"authorization": f"Bearer {account.key}"}, timeout=60
+    ) as http:
         sent = await http.post(CHAT, json=body, headers={name.replace("_", "-"): headers[name] for name in headers})
         assert sent.status_code == 200, sent.text
         found: dict[str, Any] = sent.json()
@@ -108,7 +110,9 @@ async def test_a_request_that_is_like_another_has_its_answer_and_is_told_whose(
 async def test_a_stream_is_answered_so_too(perpetuo: Gateway, vendor: FakeUpstream) -> None:
     account = await owner(perpetuo, vendor, "semantic-stream")
     first = await told(perpetuo, account, asking(FRANCE))
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers={"authorization": f"Bearer {account.key}"}) as http:
+    async with httpx2.AsyncClient(
+        base_url=perpetuo.url, headers={"authorization": f"Bearer {account.key}"}, timeout=60
+    ) as http:
         lines = (await http.post(CHAT, json=asking(ALIKE, stream=True))).text.split("\n\n")
     assert lines[-2] == "data: [DONE]"
     last = json.loads(lines[-3].removeprefix("data: "))["gateway_metadata"]
@@ -183,7 +187,7 @@ async def test_a_model_of_the_workspace_says_what_is_alike_and_its_cost_is_in_th
     assert (found["cache"], found["cache_source"], found["cost_usd"]) == ("semantic", first["request_id"], 0)
     assert not (await told(embedding, account, asking("I forgot 2 passwords")))["cache_hit"]
     assert not (await told(embedding, account, asking("I never forgot my password")))["cache_hit"]
-    async with httpx2.AsyncClient(base_url=embedding.url, headers=account.bearer) as http:
+    async with httpx2.AsyncClient(base_url=embedding.url, headers=account.bearer, timeout=60) as http:
         records = (await listed(http, f"/workspaces/{account.workspace_id}/logs", 8))["logs"]
     vectors = [record for record in records if record["model"] == EMBEDDER]
     assert len(vectors) == 4

@@ -50,7 +50,7 @@ def records(running: Gateway) -> int:
 async def test_stopping_writes_every_record(tmp_path: Path, number: signal.Signals) -> None:
     async with gateway(tmp_path) as running:
         headers = {"authorization": f"Bearer {running.demo_key}"}
-        async with httpx2.AsyncClient(base_url=running.url, headers=headers) as client:
+        async with httpx2.AsyncClient(base_url=running.url, headers=headers, timeout=60) as client:
             for _ in range(20):
                 assert (await client.post("/v1/chat/completions", json=ASK)).status_code == 200
         os.kill(running.pid, number)

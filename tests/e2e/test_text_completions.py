@@ -46,7 +46,7 @@ async def test_a_stream_ends_with_done_and_tells_the_usage_if_asked(perpetuo: Ga
     assert pieces[-1].usage is not None
     body = {"model": "mock/ok", "prompt": "Once", "stream": True}
     headers = {"authorization": f"Bearer {account.key}"}
-    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers) as web:
+    async with httpx2.AsyncClient(base_url=perpetuo.url, headers=headers, timeout=60) as web:
         assert (await web.post("/v1/completions", json=body)).text.endswith("data: [DONE]\n\n")
 
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -197,15 +197,10 @@ async def rows_of(room: Room, count: int) -> int:
 
 
 @pytest.fixture
-def still() -> Iterator[None]:
-    """The collector as in a gateway that has started: it does not look at what is there already.
-
-    Else it would now and then go through every module of the tests, and everything would stand still meanwhile.
-    """
+def still() -> None:
+    """The collector as in a gateway that has started: it does not look at what is there already."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.timeout(3600)

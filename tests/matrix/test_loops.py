@@ -22,7 +22,7 @@ TOOLS = ChatFace().members("x", SCENES["tools"])["tools"]
 async def asked(stage: Stage, dialect: str, scene: str, **members: object) -> httpx2.Response:
     body = {"model": f"{DIALECTS[dialect]}/{scene}", "tools": TOOLS, "max_completion_tokens": 4000, **members}
     headers = {"authorization": f"Bearer {stage.account.key}"}
-    async with httpx2.AsyncClient(base_url=stage.gateway.url, headers=headers) as client:
+    async with httpx2.AsyncClient(base_url=stage.gateway.url, headers=headers, timeout=60) as client:
         return await client.post("/v1/chat/completions", json=body)
 
 

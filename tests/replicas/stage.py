@@ -33,7 +33,7 @@ class Replicas:
 
     async def key(self, account: Account, **limits: int) -> str:
         """One more gateway key of that user, with limits of its own."""
-        async with httpx2.AsyncClient(base_url=self.urls[0], headers=account.bearer) as client:
+        async with httpx2.AsyncClient(base_url=self.urls[0], headers=account.bearer, timeout=60) as client:
             answer = await client.post(f"/workspaces/{account.workspace_id}/keys", json={"name": "limited", **limits})
             assert answer.status_code == 200, answer.text
             found: str = answer.json()["data"]["key"]

@@ -5,11 +5,10 @@ is read or written here.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from server.chat.request import ChatRequest
 from server.errors import Internal, PerpetuoError
@@ -40,8 +39,7 @@ def wish_of(body: bytes) -> Wish:
         return _NO_WISH
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """What was looked up for a request: the items that go before its input, or why it is refused.
 
     `is_redacted` says that nothing may be kept of it that looks like personal data.

@@ -4,7 +4,6 @@ Pure. Written as MessagePack, members by place, so that the program before or af
 come last. Earlier programs wrote the members of an end by their names, and left out what was as usual: that is read.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -31,8 +30,7 @@ _named_start_decoder = msgspec.msgpack.Decoder(list[Any])
 _named_settled_decoder = msgspec.msgpack.Decoder(tuple[str, dict[str, Any]])
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """A request that ended, and the source of prices behind its costs."""
 
     price_version: str

@@ -9,9 +9,10 @@ import asyncio
 import errno
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
+
+from msgspec import Struct
 
 from server.chat.records import OperationRecord, OperationStart
 from server.ledger.spool.entries import SETTLED, START, encode
@@ -29,8 +30,7 @@ _LOGGED_EVERY = 1000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SpoolBounds:
+class SpoolBounds(Struct, frozen=True):
     """How large segments are, how much they may take together, and when the disk is asked."""
 
     segment_bytes: int = 4 * _MIB

@@ -1,7 +1,6 @@
 """The Anthropic Messages dialect: the verbs, the headers and the addresses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -52,8 +51,7 @@ class _Message(Struct, gc=False):
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
 
 
-@dataclass(frozen=True, slots=True)
-class AnthropicDialect:
+class AnthropicDialect(Struct, frozen=True):
     """POST `{base_url}/messages` with the key in `x-api-key`. A base URL that does not end with `/v1` gets it."""
 
     @property

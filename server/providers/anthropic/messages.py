@@ -6,10 +6,9 @@ one that ends with the assistant is a prefill, for the models that take one.
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from server.chat.request import ChatRequest
 from server.chat.turns import Call, Conversation, Said, Turn
@@ -25,8 +24,7 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 _TEXT: Final = b'"text"'
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """The members `system` and `messages`. The system prompt is None where there is none."""
 
     system: str | list[Made | Raw] | None

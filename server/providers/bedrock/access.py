@@ -6,9 +6,10 @@ credential.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from server.chat.deployment import Deployment
 from server.chat.wire import Sign
@@ -28,8 +29,7 @@ _RUNTIME: Final = "bedrock-runtime"
 _CONTROL: Final = "bedrock"
 
 
-@dataclass(frozen=True, slots=True)
-class BedrockCredential:
+class BedrockCredential(Struct, frozen=True):
     """The rules for the credential of an entry."""
 
     def check(self, base_url: str, api_key: str) -> None:

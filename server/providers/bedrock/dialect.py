@@ -1,10 +1,10 @@
 """The Bedrock dialect: Converse and ConverseStream, with their addresses and signatures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest
@@ -32,8 +32,7 @@ _WHOLE_BODIES: Final = ("application/json", "application/xml", "text/")
 _REQUEST_ID: Final = "x-amzn-requestid"
 
 
-@dataclass(frozen=True, slots=True)
-class BedrockDialect:
+class BedrockDialect(Struct, frozen=True):
     """POST `{base_url}/model/MODEL/converse`, with a bearer key or signed at the moment when it is sent."""
 
     @property

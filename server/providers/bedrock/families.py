@@ -3,15 +3,15 @@
 A family is known by the name of its vendor within the model's id or ARN. Facts from the vendor's pages of each model.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 Form: TypeAlias = Literal["none", "claude", "nova", "effort"]
 """How a family is told to reason: not at all; by `thinking`; by `reasoningConfig`; by `reasoning_effort`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """What differs. `takes_signed`: signed reasoning goes back. `top_k` is where it stands, as a path."""
 
     mark: str

@@ -6,10 +6,9 @@ models of the same family only, byte for byte.
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from server.chat.request import ChatRequest
 from server.chat.turns import Call, Conversation, Said, Turn
@@ -30,8 +29,7 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 _NOTHING: Final[Made] = {"json": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """The members `system` and `messages`."""
 
     system: list[Made]

@@ -1,10 +1,10 @@
 """The Cohere dialect: the verbs, the headers and the addresses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest
@@ -29,8 +29,7 @@ from server.providers.written import Made, whole_answer
 _WHOLE_BODIES: Final = ("application/json", "application/problem+json", "text/html", "application/xhtml")
 
 
-@dataclass(frozen=True, slots=True)
-class CohereDialect:
+class CohereDialect(Struct, frozen=True):
     """POST `{base_url}/v2/chat` with a bearer key."""
 
     @property

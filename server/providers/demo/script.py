@@ -17,10 +17,10 @@ looks at how often it was called.
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from server.chat.request import parse_chat_request
 from server.chat.view import ChatView, JsonSchema, Named, ResponseFormat, StreamOptions, ToolChoice
@@ -39,16 +39,14 @@ _SLOW_TEXT: Final = (
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptStep:
+class ScriptStep(Struct, frozen=True):
     """A piece of the body, `delay_s` seconds after what came before."""
 
     delay_s: float
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """An answer. `delay_s` seconds pass before the headers. `is_counted` asks that this call be counted."""
 
     status: int
@@ -58,8 +56,7 @@ class Script:
     is_counted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Struct, frozen=True):
     """What is answered: text, or a call of a tool, in tokens."""
 
     tokens: list[str]
@@ -74,8 +71,7 @@ class _Said:
         return len(self.tokens) + (0 if self.tool is None else len(tokens_of(self.tool)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
+class _Turn(Struct, frozen=True):
     """One request as the models see it. `text` is what the user said last."""
 
     view: ChatView

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from server.chat.answer import peek_answer
 from server.chat.deployment import Candidate as Target
@@ -42,8 +41,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 _NULL: Final = Raw(b"null")
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleDialect:
+class GoogleDialect(Struct, frozen=True):
     """POST `{base_url}/models/{model}:generateContent` with the key in `x-goog-api-key`."""
 
     @property

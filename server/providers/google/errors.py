@@ -5,11 +5,11 @@ project that may not be served at all answers 400 with `FAILED_PRECONDITION`.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from server.errors import PerpetuoError
 from server.providers.refusal import judged, read_complaint

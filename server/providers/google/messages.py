@@ -4,11 +4,10 @@ Signatures of thoughts go back where they stood. Newer models refuse calls in a 
 vendor's model made get the mark that Google documents for them.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from server.chat.request import ChatRequest
 from server.chat.turns import Call, Conversation, Said, Turn
@@ -21,8 +20,7 @@ UNSIGNED: Final = "skip_thought_signature_validator"
 """The signature of calls that no model of Google's made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """The members `systemInstruction` and `contents`. The system instruction is None where there is none."""
 
     system: Made | None

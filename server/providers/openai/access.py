@@ -32,8 +32,7 @@ class Access(Protocol):
         """What the credential of an entry becomes; empty where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class BearerAccess:
+class BearerAccess(Struct, frozen=True):
     """One address for all models, and the key as a bearer."""
 
     def url(self, deployment: Deployment, path: str, model: str = "") -> str:

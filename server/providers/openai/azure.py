@@ -7,9 +7,10 @@ application of Entra, for which a token is asked. Facts: the vendor's reference,
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
+
+from msgspec import Struct
 
 from server.chat.deployment import Deployment
 from server.chat.wire import WireRequest
@@ -35,8 +36,7 @@ _TENANT: Final = re.compile(r"[A-Za-z0-9.-]+\Z")
 _AUTHORITY: Final = re.compile(r"(?P<scheme>https?)://[A-Za-z0-9.-]+(?::\d+)?/?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class AzureAccess:
+class AzureAccess(Struct, frozen=True):
     """See `Access`."""
 
     def url(self, deployment: Deployment, path: str, model: str = "") -> str:
@@ -58,8 +58,7 @@ class AzureAccess:
         return Pass(grant=_grant(members)) if members else Pass()
 
 
-@dataclass(frozen=True, slots=True)
-class AzureCredential:
+class AzureCredential(Struct, frozen=True):
     """The rules for the credential of an entry."""
 
     def check(self, base_url: str, api_key: str) -> None:

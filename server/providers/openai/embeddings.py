@@ -5,7 +5,6 @@ parts, and the vectors come back in the order of the inputs. What differs betwee
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -35,8 +34,7 @@ _BASE64: Final = b'"base64"'
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingForm:
+class EmbeddingForm(Struct, frozen=True):
     """What a vendor's embeddings take.
 
     `most_inputs` and `most_tokens` (0: not known) bound one request. `takes_base64` and `takes_tokens` say whether it
@@ -50,6 +48,9 @@ class EmbeddingForm:
     takes_tokens: bool = True
     dimensions: str = "dimensions"
     access: Access = BEARER
+
+
+_USUAL: Final = EmbeddingForm()
 
 
 class _Vector(Struct):
@@ -74,7 +75,7 @@ _VIEW: Final = msgspec.json.Decoder(EmbeddingView)
 _NUMBERS: Final = msgspec.json.Decoder(list[float] | str)
 
 
-def embedder(form: EmbeddingForm = EmbeddingForm()) -> Callable[[NativeRequest], Dialect]:
+def embedder(form: EmbeddingForm = _USUAL) -> Callable[[NativeRequest], Dialect]:
     """What makes the dialect for a request."""
     return partial(OpenAiEmbeddings, form)
 

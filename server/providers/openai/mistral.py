@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from server.chat.deployment import Candidate
@@ -59,8 +59,7 @@ class MistralDialect(OpenAiDialect):
         return MistralStream(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Flat:
+class _Flat(Struct, frozen=True):
     """An event whose contents are texts."""
 
     data: bytes

@@ -53,7 +53,8 @@ def _is_taken(vendor: Vendor, request: ChatRequest) -> bool:
         return False
     if view.max_tokens is not UNSET and view.max_completion_tokens is not UNSET:
         return False
-    if vendor.odd_of(view) != vendor.none_odd:
+    odd_of = vendor.odd_of  # loaded first: a call of what a member holds is slow otherwise
+    if odd_of(view) != vendor.none_odd:
         return False
     for message in view.messages:  # noqa: SIM110 - a generator costs more than all of it
         if message.role == "developer" and vendor.developer != "developer":

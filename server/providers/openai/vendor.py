@@ -9,7 +9,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from server.chat.view import ChatView
 
@@ -33,8 +33,7 @@ _LIMITS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 _LOOKED_AT: Final = _LIMITS | {"thinking", "top_k", "betas", "cache_control", "tools"}
 
 
-@dataclass(frozen=True, slots=True)
-class UsageForm:
+class UsageForm(Struct, frozen=True):
     """Where a vendor's usage is unlike OpenAI's.
 
     `places` are where it stands when it is not in `usage`, as paths (`x_groq.usage`; `choices.0.usage`). `moved` are

@@ -1,10 +1,10 @@
 """The Responses dialect: the verbs, the headers and the addresses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from server.chat.deployment import Candidate, Deployment
 from server.chat.request import ChatRequest
@@ -22,8 +22,7 @@ _WHOLE_BODIES: Final = ("application/json", "application/problem+json", "text/ht
 _ENDED: Final = frozenset({"completed", "incomplete"})
 
 
-@dataclass(frozen=True, slots=True)
-class ResponsesDialect:
+class ResponsesDialect(Struct, frozen=True):
     """POST `{base_url}/responses` with a bearer key.
 
     Models that begin with one of `plain_models` do not reason. `effort_off` says by which effort a model does not

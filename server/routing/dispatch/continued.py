@@ -5,10 +5,9 @@ cannot be gone on with ends as any other broken stream does. How a candidate is 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from server.chat.answer import Identity
 from server.chat.continuation import continuation_of
@@ -37,8 +36,7 @@ _NEVER_SAME: Final = frozenset({FailureClass.OVERLOADED, FailureClass.LIMITED, F
 _GOES_ON: Final = _SAME_FIRST | _SAME_LAST | _NEVER_SAME
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Struct, frozen=True):
     """How a stream goes on. `reopen` gets a committed stream for an errand whose candidates all take a prefill."""
 
     prefill_of: PrefillOf

@@ -9,11 +9,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass, field
 from types import coroutine
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from server.chat.continuation import can_be_continued, in_chat_form
 from server.chat.deployment import Candidate
@@ -63,8 +62,7 @@ def takes_none(candidate: Candidate) -> None:
     return
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a dispatcher goes by beside the request.
 
     `model_of` is what is known of a provider's model, `prefill_of` how it is told to go on with a text. `health` says
@@ -127,10 +125,10 @@ class Dispatcher:
         elif (visit := self._health.enter(candidate, began_s, is_last=len(errand.candidates) == 1)) is None:
             resting = self._as_resting(candidate, began_s)
         else:
-            step, attempt, coming = Step(candidate), errand.trace.begin(candidate), None
+            step, attempt, coming = Step(candidate), errand.trace.begin(candidate, began_s), None
             try:
                 dialect = dialect_of(candidate.deployment.provider, errand.request)
-                coming, _ = sent = caller.sending.begin(errand, step, dialect, False)
+                coming, _ = sent = caller.sending.begin(errand, step, dialect, False, began_s)
                 if coming is not None and coming.arm():
                     yield coming
                 served = None if coming is None else at_once(dialect, coming, attempt)
@@ -168,7 +166,7 @@ class Dispatcher:
         if visit is None:
             resting = self._as_resting(candidate, began_s)
         else:
-            attempt = errand.trace.begin(candidate)
+            attempt = errand.trace.begin(candidate, began_s)
             try:
                 found = await call(errand, step, attempt)
                 visit.answered(now())

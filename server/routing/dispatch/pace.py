@@ -72,6 +72,8 @@ class Hedging:
         self._fraction = fraction
         self._max_series = max_series
         self._paces: dict[SeriesKey, Pace] = {}
+        # Of whom a call was seen last, by whether it was a stream, and the times of that.
+        self._seen: dict[bool, tuple[Candidate, Pace]] = {}
         self._saved = 1.0 if fraction > 0.0 else 0.0
         self.hedge_count = 0
         self.refused_count = 0
@@ -80,18 +82,26 @@ class Hedging:
         """Notes how long a call took until there was something, and that there was a call."""
         saved = self._saved + self._fraction
         self._saved = saved if saved < MOST_SAVED else MOST_SAVED
-        key = candidate.deployment.provider_id, candidate.model, is_stream
-        pace = self._paces.get(key)
-        if pace is None:
-            if len(self._paces) >= self._max_series:
-                del self._paces[next(iter(self._paces))]
-            pace = self._paces[key] = Pace()
+        seen = self._seen.get(is_stream)
+        pace = seen[1] if seen is not None and seen[0] is candidate else self._pace(candidate, is_stream)
         at = int(math.log(took_s / _FIRST_S) * _PER_LOG) if took_s > _FIRST_S else 0
         if pace.count < _HALVED_AT - 1:  # what `Pace.saw` does nearly always
             pace.counts[at if at < _BUCKETS else _BUCKETS - 1] += 1
             pace.count += 1
         else:
             pace.saw(took_s)
+
+    def _pace(self, candidate: Candidate, is_stream: bool) -> Pace:
+        """The times of a candidate that is not the one that was seen last."""
+        key = candidate.deployment.provider_id, candidate.model, is_stream
+        pace = self._paces.get(key)
+        if pace is None:
+            if len(self._paces) >= self._max_series:
+                del self._paces[next(iter(self._paces))]
+                self._seen.clear()
+            pace = self._paces[key] = Pace()
+        self._seen[is_stream] = candidate, pace
+        return pace
 
     def after_s(self, candidate: Candidate, *, is_stream: bool) -> float:
         """Seconds after which another candidate may be asked beside this one."""

@@ -38,8 +38,11 @@ class Sending:
         self._prefill_of = prefill_of
         self._fetch = fetch
 
-    def begin(self, errand: Errand, step: Step, dialect: Dialect, is_stream: bool) -> Sent:
-        """Sends at once what can be sent so, else gives what is to be awaited for it. Raises what the dialect does."""
+    def begin(self, errand: Errand, step: Step, dialect: Dialect, is_stream: bool, now_s: float | None = None) -> Sent:
+        """Sends at once what can be sent so, else gives what is to be awaited for it. Raises what the dialect does.
+
+        `now_s` is now on the loop's clock, for who has looked at it.
+        """
         request = errand.request
         if request.told:
             request.forget()  # what was noted for a candidate that failed does not concern the next
@@ -53,7 +56,7 @@ class Sending:
             return None, self._send_fetched(self._fetch, errand, step, dialect, is_stream)
         if errand.goes_on:
             wire = self._marked(wire, errand, step.candidate)
-        limits = self._limits(errand, request, step.candidate, is_stream)
+        limits = self._limits(errand, request, step.candidate, is_stream, now_s)
         coming = begun(wire, limits)
         return (None, self._transport.send(wire, limits)) if coming is None else (coming, None)
 
@@ -74,11 +77,15 @@ class Sending:
             return prefill.marked(wire)
         return wire
 
-    def _limits(self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool) -> Timeouts:
-        model_of, now = self._model_of, errand.trace.clock.monotonic
-        facts, view = model_of(candidate.deployment.provider, candidate.model), request.view
+    def _limits(
+        self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool, now_s: float | None = None
+    ) -> Timeouts:
+        model_of, view = self._model_of, request.view
+        facts = model_of(candidate.deployment.provider, candidate.model)
+        if now_s is None:
+            now_s = errand.trace.clock.monotonic()
         if view.reasoning_effort is UNSET and view.thinking is UNSET:
             is_reasoning = facts is not None and facts.reasoning
         else:
             is_reasoning = reasons(view, facts)
-        return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, errand.deadline - now())
+        return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, errand.deadline - now_s)

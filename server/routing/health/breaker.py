@@ -6,9 +6,10 @@ it is open: only probes close it, or one opens it anew.
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 OPEN_S: Final = 10.0
 """How long it is open, and how long a probe has before another may be made."""
@@ -24,8 +25,7 @@ SHARE: Final = 0.5
 _SLOTS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerRules:
+class BreakerRules(Struct, frozen=True):
     """When breakers open and close.
 
     `failures` in a row open one, with no more than `window_s` seconds between two; so does a `share` of the calls of

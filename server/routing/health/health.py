@@ -41,7 +41,6 @@ class Health:
         """`rules` are those of all breakers, unless the `records` come with their own."""
         self._tell = tell
         self._records = Records(rules=rules) if records is None else records
-        self._entry_of = self._records.entries.get
         self._fleet = Budget(FLEET_FLOOR_PER_S, 0.0)
         self.repeats = 0
         """How often the same was asked once more."""
@@ -55,17 +54,14 @@ class Health:
 
     def resting(self, candidate: Candidate, now_s: float) -> Resting | None:
         """Why and for how long a candidate is not asked, None if it may be."""
-        deployment, entry_of = candidate.deployment, self._entry_of
-        entry = entry_of(deployment.provider_id)
-        if entry is None:
-            return None
-        if entry.deployment is deployment and (model := entry.last) is not None and model.name == candidate.model:
-            # As nearly always: the entry and its model are those that were asked last.
+        asked = self._records.asked
+        if asked is not None and asked[0] is candidate and asked[1].last is asked[2]:
+            # As nearly always: it is the one that was asked last.
+            _, entry, model = asked
             if entry.rest is None and model.rest is None and entry.breaker.is_closed and model.breaker.is_closed:
                 return None
-        elif not entry.is_of(deployment):
-            return None
-        return _resting(entry, entry.models.get(candidate.model), now_s)
+        found = self._records.find(candidate.deployment)
+        return None if found is None else _resting(found, found.models.get(candidate.model), now_s)
 
     def enter(
         self, candidate: Candidate, now_s: float, *, is_repeated: bool = False, is_last: bool = False
@@ -75,13 +71,11 @@ class Health:
         `is_repeated`: the same was asked just before, and the wait that it told is over. `is_last`: there is nobody
         else to ask, and nobody was asked before.
         """
-        deployment, records, entry_of = candidate.deployment, self._records, self._entry_of
-        entry = entry_of(deployment.provider_id)
-        if entry is None or entry.deployment is not deployment or len(records.entries) > 1:
-            entry = records.get(deployment, now_s)
-        model = entry.last
-        if model is None or model.name != candidate.model:
-            model = entry.model(candidate.model)
+        asked = self._records.asked
+        if asked is not None and asked[0] is candidate and asked[1].last is asked[2]:
+            _, entry, model = asked
+        else:
+            entry, model = self._records.of(candidate, now_s)
         is_well = entry.rest is None and model.rest is None and entry.breaker.is_closed and model.breaker.is_closed
         if not is_well:
             resting = _resting(entry, model, now_s)
@@ -95,8 +89,8 @@ class Health:
             if budget.saved < budget.most or fleet.saved < fleet.most:
                 called(budget, fleet)
         if is_well:
-            return Visit(self, deployment.provider_id, entry, model, now_s)
-        return visit(self, deployment.provider_id, entry, model, now_s)
+            return Visit(self, candidate.deployment.provider_id, entry, model, now_s)
+        return visit(self, candidate.deployment.provider_id, entry, model, now_s)
 
     def may_repeat(self, candidate: Candidate, now_s: float) -> bool:
         """Whether the budgets have room for asking the same once more; asking takes it."""

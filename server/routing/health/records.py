@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Final
 
-from server.chat.deployment import Deployment
+from server.chat.deployment import Candidate, Deployment
 from server.routing.health.breaker import USUAL_RULES, Breaker, BreakerRules
 from server.routing.health.budget import FLOOR_PER_S, Budget
 from server.routing.health.rest import Rest
@@ -96,12 +96,16 @@ class EntryRecord:
 
 
 class Records:
-    """The entries, at most `max_entries`; those asked longest ago go first. `rules` are those of all breakers."""
+    """The entries, at most `max_entries`; those asked longest ago go first. `rules` are those of all breakers.
+
+    `asked` is the candidate that was asked last with its records, as long as these are the ones that are kept.
+    """
 
     def __init__(self, max_entries: int = MAX_ENTRIES, rules: BreakerRules = USUAL_RULES) -> None:
         self._max_entries = max_entries
         self._rules = rules
         self.entries: OrderedDict[str, EntryRecord] = OrderedDict()
+        self.asked: tuple[Candidate, EntryRecord, ModelRecord] | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -121,6 +125,15 @@ class Records:
             self.entries.move_to_end(entry_id)
         return found
 
+    def of(self, candidate: Candidate, now_s: float) -> tuple[EntryRecord, ModelRecord]:
+        """What is kept of a candidate and of its entry, made if there is nothing; it counts as just asked."""
+        entry = self.get(candidate.deployment, now_s)
+        model = entry.last
+        if model is None or model.name != candidate.model:
+            model = entry.model(candidate.model)
+        self.asked = candidate, entry, model
+        return entry, model
+
     def by_id(self, entry_id: str, now_s: float) -> EntryRecord:
         """What is kept of an entry that others tell of, made if there is nothing."""
         return self.entries.get(entry_id) or self._add(entry_id, EntryRecord(None, now_s, self._rules))
@@ -129,6 +142,7 @@ class Records:
         if len(self.entries) >= self._max_entries:
             self.entries.popitem(last=False)
         self.entries[entry_id] = record
+        self.asked = None
         return record
 
     def all(self) -> tuple[EntryRecord, ...]:

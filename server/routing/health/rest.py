@@ -5,8 +5,9 @@ for minutes, but is looked at now and then if there is nobody else to ask. A mod
 behind those that do; alone, it is asked, so that the caller hears the truth from the provider.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from server.routing.failure import FailureClass
 
@@ -28,8 +29,7 @@ _MOST_DOUBLINGS: Final = 6
 _BELIEVED: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """One rest. `since_s` and `until_s` are of the clock of its health."""
 
     kind: FailureClass

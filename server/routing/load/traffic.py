@@ -143,16 +143,16 @@ class Traffic:
         self._max_calls = max_calls or float("inf")
         self._max_upstreams = max_upstreams
         self._flows: dict[Upstream, Flow] = {}
+        # Who was asked last, and what is known of it.
+        self._asked: Candidate | None = None
+        self._flow = Flow(self)
         self.under_way = 0
         self.promised = 0
         self.on_room: Callable[[], None] | None = None
 
     def begin(self, candidate: Candidate) -> Watcher:
         """Counts a call until its attempt ends."""
-        deployment = candidate.deployment
-        upstream = deployment.provider_id, candidate.model
-        flow = self._flows.get(upstream) or self._at(upstream)
-        flow.provider = deployment.provider
+        flow = self._flow if candidate is self._asked else self._ask(candidate)
         flow.under_way += 1
         flow.begun += 1
         self.under_way += 1
@@ -182,7 +182,10 @@ class Traffic:
         if self.under_way + self.promised >= self._max_calls:
             return False
         first = candidates[0]
-        flow = self._flows.get((first.deployment.provider_id, first.model))
+        if first is self._asked:
+            flow: Flow | None = self._flow
+        else:
+            flow = self._flows.get((first.deployment.provider_id, first.model))
         return flow is None or flow.ceiling is None or not self.is_full(first.deployment.provider_id, first.model)
 
     @property
@@ -219,6 +222,14 @@ class Traffic:
                 learned.setdefault(flow.provider, []).append(flow.ceiling.limit)
         return learned
 
+    def _ask(self, candidate: Candidate) -> Flow:
+        """What is known of a candidate that is asked, and is not the one that was asked last."""
+        deployment = candidate.deployment
+        flow = self._at((deployment.provider_id, candidate.model))
+        flow.provider = deployment.provider
+        self._asked, self._flow = candidate, flow
+        return flow
+
     def _at(self, upstream: Upstream) -> Flow:
         found = self._flows.get(upstream)
         if found is None:
@@ -232,3 +243,4 @@ class Traffic:
         resting = next((key for key, flow in self._flows.items() if flow.is_at_rest), None)
         if resting is not None:
             del self._flows[resting]
+            self._asked = None

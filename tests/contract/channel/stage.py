@@ -24,7 +24,9 @@ from server.tunnel import TunnelServicer
 SERVICE = "stage.Stage"
 ISOLATING = ("tcp", "unix", "inprocess", "tunnel")
 TRANSPORTS = (*ISOLATING, "here")
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
+# A deadline that is soon, but late enough for the call to reach its handler first.
+SOON_S = 1.0
 _OWN_OPTIONS = (("grpc.so_reuseport", 0), ("grpc.http2.bdp_probe", 0))
 
 Text = StringValue
@@ -180,9 +182,11 @@ async def open_stage(transport: str, script: Script, directory: Path) -> AsyncIt
     if transport in {"inprocess", "here"}:
         kind = InProcessChannel if transport == "inprocess" else HereChannel
         inside = kind(registry, script.interceptors, script.options, script.maximum_concurrent_rpcs)
-        async with inside:
-            yield Stage(inside, inside.stop)
-        await inside.stop(None)
+        try:
+            async with inside:
+                yield Stage(inside, inside.stop)
+        finally:
+            await inside.stop(None)
         return
     options = (*_OWN_OPTIONS, *script.options)
     if transport == "tunnel":
@@ -199,25 +203,34 @@ async def open_stage(transport: str, script: Script, directory: Path) -> AsyncIt
     registry.install(server)
     if transport == "tunnel":
         tunnel_pb2_grpc.add_TunnelServiceServicer_to_server(tunnels, server)
-    target = f"unix:{directory / 's'}" if transport == "unix" else "127.0.0.1:0"
-    port = server.add_insecure_port(target)
-    await server.start()
-    address = target if transport == "unix" else f"127.0.0.1:{port}"
-    async with grpc.aio.insecure_channel(address, _OWN_OPTIONS if transport == "tunnel" else options) as channel:
-        if transport == "tunnel":
+    async with _started(server, tunnels, f"unix:{directory / 's'}" if transport == "unix" else "") as address:
+        own = _OWN_OPTIONS if transport == "tunnel" else options
+        async with grpc.aio.insecure_channel(address, own) as channel:
+            if transport != "tunnel":
+                yield Stage(channel, server.stop)
+                return
             async with dug(channel, dict(options)) as tunnelled:
                 yield Stage(tunnelled, partial(_stop, server, tunnels))
-        else:
-            yield Stage(channel, server.stop)
-    await _stop(server, tunnels, None)
+
+
+@asynccontextmanager
+async def _started(server: grpc.aio.Server, tunnels: TunnelServicer, path: str) -> AsyncIterator[str]:
+    """The address of a server that listens: a path, or a port of its own."""
+    port = server.add_insecure_port(path or "127.0.0.1:0")
+    await server.start()
+    try:
+        yield path or f"127.0.0.1:{port}"
+    finally:
+        await _stop(server, tunnels, None)
 
 
 @asynccontextmanager
 async def dug(plain: grpc.aio.Channel, options: Mapping[str, Any]) -> AsyncIterator[TunnelChannel]:
     """A channel whose tunnel is open."""
-    async with TunnelChannel(plain, options) as channel, asyncio.timeout(PATIENCE_S):
-        while channel.tunnel is None:
-            await asyncio.sleep(0.005)
+    async with TunnelChannel(plain, options) as channel:
+        async with asyncio.timeout(PATIENCE_S):
+            while channel.tunnel is None:
+                await asyncio.sleep(0.005)
         yield channel
 
 

@@ -6,13 +6,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import grpc
 import pytest
 
-from tests.contract.channel.stage import PATIENCE_S, Context, Stage, Text, drain, text, unary_stream, unary_unary
+from tests.contract.channel.stage import (
+    PATIENCE_S,
+    SOON_S,
+    Context,
+    Stage,
+    Text,
+    drain,
+    text,
+    unary_stream,
+    unary_unary,
+)
 
 Play = Callable[..., Awaitable[Stage]]
 EXPIRED = (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-
-# Soon, but late enough for the call to reach its handler first.
-SOON_S = 0.5
 
 
 class Watched:
@@ -98,7 +105,7 @@ async def test_the_deadline_of_a_stream_comes_after_what_was_read(play: Play) ->
     stage = await play(Do=unary_stream(stall))
     messages: list[str] = []
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await drain(stage.unary_stream()(text("q"), timeout=0.3), messages)
+        await drain(stage.unary_stream()(text("q"), timeout=SOON_S), messages)
     assert (messages, caught.value.code()) == (["1"], grpc.StatusCode.DEADLINE_EXCEEDED)
     assert "Deadline Exceeded" in str(caught.value.details())
 
@@ -119,12 +126,12 @@ async def test_the_deadline_of_a_finished_call_changes_nothing(play: Play) -> No
         return request
 
     stage = await play(Do=unary_unary(echo))
-    call = stage.unary_unary()(text("q"), timeout=0.2)
+    call = stage.unary_unary()(text("q"), timeout=SOON_S)
     await call
-    slower = stage.unary_unary()(text("q"), timeout=0.4)
+    slower = stage.unary_unary()(text("q"), timeout=2 * SOON_S)
     await slower
     loop = asyncio.get_running_loop()
     passed = loop.create_future()
-    loop.call_later(0.3, passed.set_result, None)
+    loop.call_later(1.1 * SOON_S, passed.set_result, None)
     await passed
     assert (await call, await call.code()) == (text("q"), grpc.StatusCode.OK)

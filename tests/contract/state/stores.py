@@ -47,8 +47,10 @@ class Bench:
 async def in_memory(count_of: CountOf = no_books, now_s: float = NOON_S) -> AsyncIterator[Bench]:
     clock = ProcessClock(now_s)
     store = MemoryRates(count_of, clock, patience_s=10)
-    yield Bench(store, clock)
-    await store.close()
+    try:
+        yield Bench(store, clock)
+    finally:
+        await store.close()
 
 
 @contextlib.asynccontextmanager
@@ -57,8 +59,10 @@ async def in_valkey(
 ) -> AsyncIterator[Bench]:
     async with turned(server, now_s) as (link, clock):
         store = ValkeyRates(link, count_of, held_s)
-        yield Bench(store, clock)
-        await store.close()
+        try:
+            yield Bench(store, clock)
+        finally:
+            await store.close()
 
 
 __all__ = ["Bench", "Clock", "NOON_S", "Turned", "in_memory", "in_valkey"]

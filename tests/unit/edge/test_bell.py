@@ -46,10 +46,12 @@ async def stage() -> AsyncIterator[Stage]:
     made = Stage()
     await asyncio.sleep(0)
     assert made.bell.is_awaited
-    yield made
-    if not made.task.done():
-        made.bell.ring_soon(None)
-    await asyncio.wait([made.task])
+    try:
+        yield made
+    finally:
+        if not made.task.done():
+            made.bell.ring_soon(None)
+        await asyncio.wait([made.task])
 
 
 async def test_a_task_has_taken_what_a_bell_brings_when_ringing_returns() -> None:

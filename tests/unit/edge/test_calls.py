@@ -126,7 +126,7 @@ async def test_a_client_that_leaves_stops_the_call(face: Face, request_head: byt
         face.core.reset()
         _, writer = await asyncio.open_connection("127.0.0.1", face.port)
         writer.write(request_head)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await face.core.began.wait()
         if is_abrupt:
             writer.transport.abort()
@@ -156,7 +156,7 @@ async def test_a_slow_call_is_answered_while_its_client_waits(face: Face) -> Non
 
 
 async def test_many_requests_share_a_connection(face: Face) -> None:
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{face.port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{face.port}", timeout=60) as client:
         for index in range(20):
             assert (await client.get(f"/items/{index}")).json()["id"] == str(index)
             assert (await client.post(CHAT, content=b'{"stream":true}')).content.endswith(b"[DONE]\n\n")

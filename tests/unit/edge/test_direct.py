@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from edge.direct import lines_of
+from edge.direct import lines_of, response_to
 
 
 class Announced:
@@ -22,7 +22,9 @@ class Head:
         self.names = tuple(name for name, _ in pairs)
         self.values: Any = tuple(value for _, value in pairs)
         self.is_text = True
-        self.announced = announced
+        self.announced: Any = announced
+        self.request_id = pairs[0][1]
+        self.body = b"{}"
 
 
 ID = ("x-request-id", "req_1")
@@ -50,7 +52,18 @@ def test_each_answer_has_its_own_id() -> None:
     made = [lines_of(Head(announced, ("x-request-id", name), ("x-perpetuo-attempts", "1"))) for name in ("a", "bcd")]
     line = b"x-request-id: %b\r\nrequest-id: %b\r\nx-perpetuo-attempts: 1\r\n"
     assert made == [line % (b"a", b"a"), line % (b"bcd", b"bcd")]
-    assert announced.shown == b"x-perpetuo-attempts: 1\r\n"
+    assert announced.shown.lines == b"x-perpetuo-attempts: 1\r\n"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_whole_response_is_written_once_its_lines_are_known(case: str) -> None:
+    pairs, lines = CASES[case]
+    announced = Announced()
+    answer = Head(announced, *pairs)
+    assert (response_to(answer), response_to(Head(None, *pairs))) == (None, None)
+    lines_of(answer)
+    rest = b"content-type: application/json\r\nx-content-type-options: nosniff\r\ncontent-length: 2\r\n\r\n{}"
+    assert response_to(answer) == (None if lines is None else b"HTTP/1.1 200 OK\r\n" + lines + rest)
 
 
 def test_what_is_no_text_has_no_lines() -> None:

@@ -132,7 +132,7 @@ def test_the_request_id_of_the_trailers_is_used_when_the_details_have_none() -> 
         (grpc.StatusCode.RESOURCE_EXHAUSTED, 503, "Received message larger than max", False),
         (grpc.StatusCode.DEADLINE_EXCEEDED, 504, "Deadline Exceeded", False),
         (grpc.StatusCode.UNIMPLEMENTED, 501, "Method not found!", False),
-        (grpc.StatusCode.CANCELLED, 499, "boom", False),
+        (grpc.StatusCode.CANCELLED, 503, "CANCELLED", False),
         (grpc.StatusCode.INVALID_ARGUMENT, 400, "No such thing.", True),
         (grpc.StatusCode.NOT_FOUND, 404, "No such thing.", True),
         (grpc.StatusCode.UNAUTHENTICATED, 401, "Who?", True),

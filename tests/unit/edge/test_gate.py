@@ -59,16 +59,24 @@ class Answer:
 
 
 @contextlib.asynccontextmanager
+async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
 async def connected(load: Load, **more: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         options = EdgeOptions(services=gateway_services(), reasons=gateway_reasons(), door=load, **more)
         app = create_app(channel, options)
-        async with serving(app, EdgeSettings.from_environment(port=0, grace_s=0), gate=app.state.gate) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            yield reader, writer
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+        settings = EdgeSettings.from_environment(port=0, grace_s=0)
+        async with serving(app, settings, gate=app.state.gate) as port, connection(port) as both:
+            yield both
 
 
 def post(path: str, body: bytes = BODY, more: str = "") -> bytes:

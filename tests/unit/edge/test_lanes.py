@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from edge.lane import Lane
-from edge.lanes import Head, Lanes
+from edge.lanes import MOST_KEPT, Head, KeptLanes, Lanes
 from edge.stream_lane import StreamLane
+from tests.unit.edge.test_lane import JSON, gateway, request
 
 
 class Direct:
@@ -97,3 +98,69 @@ def test_there_is_no_lane_where_the_channel_has_no_such_way() -> None:
     assert lanes(Direct(), Direct(is_fit=False)).of(STREAM) is None
     assert lanes(Direct(is_fit=False), Direct()).of(b"{}") is None
     assert type(lanes(Direct(), Direct(), has_twin=False).of(STREAM)) is Lane
+
+
+KEY: Any = (("authorization", "Bearer gw_1"), ("x-forwarded-for", "10.0.0.1"))
+USUAL = Head(KEY, b"/v1/x", "", (b"host", b"authorization"))
+OTHER_HEADS = {
+    "another key": Head((("authorization", "Bearer gw_2"), KEY[1]), b"/v1/x", "", USUAL.names),
+    "another address": Head((KEY[0], ("x-forwarded-for", "10.0.0.2")), b"/v1/x", "", USUAL.names),
+    "another path": Head(KEY, b"/v1/X", "", USUAL.names),
+    "trailers": Head(KEY, b"/v1/x", "trailers", USUAL.names),
+    "one more header": Head(KEY, b"/v1/x", "", (*USUAL.names, b"anthropic-version")),
+}
+
+
+def kept_lanes() -> tuple[KeptLanes, Any, Direct]:
+    styles: Any = Styles()
+    surroundings: Any = None
+    whole = Direct()
+    return KeptLanes(styles, surroundings), Endpoint(whole, None, None), whole
+
+
+def test_a_head_that_comes_by_another_connection_is_worked_out_already() -> None:
+    kept, endpoint, whole = kept_lanes()
+    for _ in range(3):
+        again = Head(tuple(KEY), b"/v1/x", "", (b"host", b"authorization"))
+        assert type(kept.of(endpoint, again).of(b"{}")) is Lane
+    assert (whole.prepared, len(kept)) == (1, 1)
+
+
+@pytest.mark.parametrize("case", OTHER_HEADS)
+def test_a_head_shares_nothing_with(case: str) -> None:
+    kept, endpoint, whole = kept_lanes()
+    first = kept.of(endpoint, USUAL)
+    other = kept.of(endpoint, OTHER_HEADS[case])
+    assert first is not other
+    assert kept.of(endpoint, USUAL) is first
+    another: Any = Endpoint(whole, None, None)
+    assert kept.of(another, USUAL) is not first
+
+
+def test_so_many_heads_are_kept_and_the_one_that_came_longest_ago_makes_room() -> None:
+    kept, endpoint, _ = kept_lanes()
+    heads = [Head((("a", str(number)),), b"/v1/x", "", ()) for number in range(MOST_KEPT + 1)]
+    made = [kept.of(endpoint, head) for head in heads[:-1]]
+    assert kept.of(endpoint, heads[0]) is made[0]
+    kept.of(endpoint, heads[-1])
+    assert len(kept) == MOST_KEPT
+    assert kept.of(endpoint, heads[0]) is made[0]
+    assert kept.of(endpoint, heads[1]) is not made[1]
+
+
+def test_a_long_head_is_not_kept() -> None:
+    kept, endpoint, _ = kept_lanes()
+    kept.of(endpoint, Head((("a", "b" * 3_000),), b"/v1/x", "", ()))
+    assert len(kept) == 0
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"at once":1}', b'{"stream":true}'])
+async def test_a_key_that_is_no_longer_good_is_refused_on_a_connection_to_come(body: bytes) -> None:
+    asked = request(b"authorization: Bearer gw_1", *JSON, body=body)
+    async with gateway(is_direct=True) as started:
+        answers = []
+        for known in ({"gw_1"}, {"gw_1"}, set[str](), {"gw_1"}):
+            started.keys.known = known
+            async with started.connected() as client:
+                answers.append((await client.ask(asked)).split(b" ", 2)[1])
+        assert answers == [b"200", b"200", b"401", b"200"]

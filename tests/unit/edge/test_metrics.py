@@ -12,7 +12,7 @@ from perpetuo.v1 import metrics_pb2, metrics_pb2_grpc
 from starlette.types import ASGIApp
 
 from edge.app import EdgeOptions, create_app
-from edge.metrics import MAX_SERIES, PATH, HttpMetrics, metrics_page, render
+from edge.metrics import BOUNDS_S, MAX_SERIES, PATH, HttpMetrics, metrics_page, render
 from edge.rest.services import gateway_reasons, gateway_services
 from edge.serve import serving
 from edge.settings import EdgeSettings
@@ -53,7 +53,7 @@ async def with_page(core: Core, check: Callable[[httpx2.AsyncClient, HttpMetrics
         app = app_with({PATH: metrics_page(channel, metrics)}, channel, metrics)
         async with (
             serving(app, SETTINGS) as edge_port,
-            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{edge_port}") as client,
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{edge_port}", timeout=60) as client,
         ):
             await check(client, metrics)
     await server.stop(None)
@@ -119,7 +119,18 @@ def test_nothing_that_clients_choose_makes_more_series_than_there_is_room_for() 
     own = [name for name, _ in values if not name.startswith("process_")]
     print(f"{len(own)} series of at most {MAX_SERIES}")
     assert len(own) <= MAX_SERIES - 10
-    assert sum(metrics._answers.values()) == 100_000
+    assert sum(metrics.snapshot().answers.values()) == 100_000
+
+
+@pytest.mark.parametrize("took_s", [0.0, BOUNDS_S[0], BOUNDS_S[0] + 1e-9, 0.3, BOUNDS_S[-1], 1e6])
+def test_a_kept_cell_counts_as_its_labels_do(took_s: float) -> None:
+    by_labels, by_cell = HttpMetrics(), HttpMetrics()
+    cell = by_cell.cell("POST", "/v1/x", 200)
+    for _ in range(2):
+        by_labels.answered("POST", "/v1/x", 200, took_s)
+        by_cell.answered_in(cell, took_s)
+    assert by_cell.snapshot() == by_labels.snapshot()
+    assert by_labels.snapshot().durations.index(2) == sum(bound < took_s for bound in BOUNDS_S)
 
 
 async def test_a_client_that_leaves_is_counted_as_gone(unused_tcp_port: int) -> None:
@@ -134,7 +145,7 @@ async def test_a_client_that_leaves_is_counted_as_gone(unused_tcp_port: int) -> 
     async with (
         grpc.aio.insecure_channel(f"127.0.0.1:{unused_tcp_port}") as channel,
         serving(app_with({"/waits": waits}, channel, seen), SETTINGS) as port,
-        asyncio.timeout(10),
+        asyncio.timeout(60),
     ):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /waits HTTP/1.1\r\nhost: x\r\n\r\n")

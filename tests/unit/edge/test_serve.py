@@ -34,7 +34,7 @@ async def test_the_port_that_was_picked_is_told_before_the_first_request_and_fre
         serve_app(app, EdgeSettings.from_environment(port=0), on_ready=told.put_nowait, stop=stop)
     )
     port = await told.get()
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         answer = await client.get(f"http://127.0.0.1:{port}/")
     assert answer.text == "127.0.0.1"
     assert "server" not in answer.headers
@@ -57,7 +57,7 @@ async def test_whoever_waits_for_readiness_is_waited_for() -> None:
 
 
 async def test_a_running_request_ends_before_the_server_does() -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         async with serving(app, EdgeSettings.from_environment(port=0, grace_s=5)) as port:
             asking = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/slow"))
             await asyncio.sleep(0.05)
@@ -74,7 +74,7 @@ async def test_an_address_in_use_is_an_error() -> None:
 
 async def test_a_proxy_is_believed_only_if_it_is_trusted() -> None:
     forwarded = {"x-forwarded-for": "203.0.113.9"}
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         async with serving(app, EdgeSettings.from_environment(port=0)) as port:
             assert (await client.get(f"http://127.0.0.1:{port}/", headers=forwarded)).text == "127.0.0.1"
         async with serving(app, EdgeSettings.from_environment(port=0, trusted_proxies=("127.0.0.1",))) as port:

@@ -29,7 +29,7 @@ class Connection:
         return b"".join(message.get("body", b"") for message in self.messages)
 
     async def until(self, body: bytes) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.body != body:
                 self.sent.clear()
                 await self.sent.wait()

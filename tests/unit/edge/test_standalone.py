@@ -45,7 +45,7 @@ async def test_it_serves_the_gateways_paths_over_a_channel_until_it_is_stopped(c
     settings = EdgeSettings.from_environment(port=0, core=f"127.0.0.1:{core.port}", ready_file=ready)
     task = asyncio.create_task(run(settings, stop))
     port = await _port(ready)
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         assert (await client.get("/health/ready")).json()["status"] == "ok"
         assert (await client.post("/auth/login", json={"nope": 1})).json()["success"] is False
         missing = await client.get("/v1/models", headers={"authorization": "Bearer x"})
@@ -75,7 +75,7 @@ async def test_it_refuses_model_calls_when_it_serves_as_many_as_it_may(tmp_path:
     )
     task = asyncio.create_task(run(settings, stop))
     port = await _port(ready)
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         waiting = asyncio.create_task(client.post("/v1/chat/completions", json={}))
         await asked.wait()
         refused = await client.post("/v1/chat/completions", json={})
@@ -98,7 +98,7 @@ async def test_the_command_serves_until_a_signal_and_ends_well(
     ready = tmp_path / "ready"
     arguments = ("--core", f"127.0.0.1:{core.port}", "--port", "0", "--ready-file", str(ready))
     process = await _command(*arguments)
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         answer = await client.get(f"http://127.0.0.1:{await _port(ready)}/health")
     assert answer.json()["status"] == "ok"
     process.send_signal(number)

@@ -39,6 +39,7 @@ class Head:
     """Initial metadata."""
 
     announced = None
+    request_id = ID
 
     def __init__(self, *, is_text: bool = True) -> None:
         self.names: tuple[str, ...] = ("x-request-id", "x-a")

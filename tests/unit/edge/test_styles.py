@@ -2,11 +2,11 @@
 
 import json
 import typing
-from dataclasses import replace
 
 import pytest
 from anthropic.types.shared import ErrorType
 from google.protobuf.descriptor import EnumValueDescriptor
+from msgspec.structs import replace
 from openai.types.responses import ResponseErrorEvent
 from perpetuo.rest.v1 import annotations_pb2 as rest_options
 from perpetuo.v1 import errors_pb2

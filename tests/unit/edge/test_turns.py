@@ -29,7 +29,9 @@ def begin(begun: list[int], number: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("later_s", "takes"), [(0.0, False), (0.001, True)], ids=["in the same round", "in the next round"]
+    ("later_s", "takes"),
+    [(0.0, False), (0.0001, False), (0.001, True)],
+    ids=["in the same round", "of a clock that goes on in a round", "in the next round"],
 )
 async def test_so_many_begin_at_once_in_a_round(later_s: float, takes: bool) -> None:
     turns = Turns(Told())

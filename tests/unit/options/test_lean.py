@@ -21,6 +21,11 @@ def run(program: str, **environment: str) -> str:
         pytest.param("import_logs(); import rich.console, bz2; bz2.compress(b'')", id="the logs'"),
         pytest.param("defer_seldom_used(); import html; assert html.unescape('&eacute;') == 'é'", id="the seldom used"),
         pytest.param("import_http(); import uvicorn.main, uvicorn; uvicorn.run, uvicorn.main", id="the server's"),
+        pytest.param(
+            "import_part('json', 'decoder', 'JSONDecoder'); import json; assert json.JSONDecoder().decode('1') == 1; "
+            "import sys; assert 'json.encoder' not in sys.modules; json.dumps({})",
+            id="a part's",
+        ),
     ],
 )
 def test_what_was_left_out_can_still_be_imported(program: str) -> None:

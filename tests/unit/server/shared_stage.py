@@ -122,13 +122,13 @@ def streamed() -> Reply:
 
 async def under_way(on: Stage, calls: int = 1) -> None:
     """Waits until that many upstream calls have begun."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(on.gate.sent) < calls:
             await asyncio.sleep(0)
 
 
 async def until_joined(on: Stage, waiting: int) -> None:
     """Waits until the one call under way has that many who wait for it."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not any(flight._waiting >= waiting for flight in on.sharing.flights._open.values()):
             await asyncio.sleep(0)

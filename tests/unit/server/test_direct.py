@@ -198,8 +198,10 @@ def _told(error: grpc.aio.AioRpcError) -> Any:
 @asynccontextmanager
 async def staged(door: OpenDoor | None = None, most: int | None = None) -> AsyncIterator[Stage]:
     stage = Stage(door, most)
-    yield stage
-    await stage.server.stop(0)
+    try:
+        yield stage
+    finally:
+        await stage.server.stop(0)
     await asyncio.sleep(0)
     assert stage.server.channel.running == set()
 

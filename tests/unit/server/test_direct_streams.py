@@ -15,7 +15,7 @@ from server.chat.principal import Call, Plan, Principal
 from server.errors import KeyInvalid, ModelUnknown, Overloaded
 from server.grpc_server import CoreServer, ServerOptions
 from server.inprocess import HandlerRegistry
-from server.inprocess.direct import Answer, DirectCall, DirectStream
+from server.inprocess.direct import AnyAnswer, DirectCall, DirectStream
 from server.interceptors.address import CallerAddress
 from server.interceptors.context import current_call
 from server.interceptors.shedding import OpenDoor
@@ -112,7 +112,7 @@ class Taken:
         self.room = room
         self.most_bytes = 0
 
-    async def begin(self, head: Answer, events: Sequence[bytes], max_bytes: int) -> None:
+    async def begin(self, head: AnyAnswer, events: Sequence[bytes], max_bytes: int) -> None:
         self.initial, self.most_bytes = dict(head.metadata), max_bytes
         await self.take(events)
 
@@ -197,8 +197,10 @@ def _told(error: grpc.aio.AioRpcError, *, has_begun: bool) -> Any:
 @asynccontextmanager
 async def staged(door: OpenDoor | None = None, most: int | None = None) -> AsyncIterator[Stage]:
     stage = Stage(door, most)
-    yield stage
-    await stage.server.stop(0)
+    try:
+        yield stage
+    finally:
+        await stage.server.stop(0)
     await asyncio.sleep(0)
     assert stage.server.channel.running == set()
 

@@ -63,7 +63,7 @@ async def test_a_stream_is_read_and_then_ended(source: Source, counter: Counter,
 
     drains = Drains(RULES)
     assert drains.take(source, counter, end)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ended.wait()
     assert counter.count == count
     await drains.close()
@@ -88,7 +88,7 @@ async def test_a_stream_that_does_not_end_is_ended(rules: DrainRules, ends_by: s
         while counter.count < 3:
             await asyncio.sleep(0)
         await drains.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ended.wait()
     assert counter.count == 3
     await drains.close()

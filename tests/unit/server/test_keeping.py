@@ -27,7 +27,7 @@ async def test_the_settings_reach_the_parts(tmp_path: Path) -> None:
     async with database.append() as tx:
         await tx.contents.add_many([packed(KeptContent("req_1", "ws_1", old, b"{}", b""))])
     keeping.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await is_kept(database):
             await asyncio.sleep(0)
     await keeping.close()

@@ -31,6 +31,7 @@ def test_what_nobody_uses_is_not_imported() -> None:
         "google.protobuf.text_format",
         "logging.handlers",
         "pydantic",
+        "pydantic_core.core_schema",
         "genai_prices.types",
         "_bz2",
         "_lzma",
@@ -60,6 +61,12 @@ def test_what_nobody_uses_is_not_imported() -> None:
         pytest.param(
             "import uvicorn.config as its; import uvicorn; uvicorn.Server; assert uvicorn.Config is its.Config",
             id="uvicorn's own classes",
+        ),
+        pytest.param("import pydantic; pydantic.create_model('It', x=(int, 1))(x='3')", id="pydantic"),
+        pytest.param(
+            "import pydantic_core.core_schema; from pydantic_core import MISSING; "
+            "import pydantic; pydantic.create_model('It', x=(int, 1))(x='3')",
+            id="what pydantic's schemas are written by, before anything else of it",
         ),
         pytest.param("import zipfile; zipfile.ZipFile", id="archives"),
         pytest.param("import bz2, lzma; bz2.decompress(bz2.compress(b'')); lzma.compress(b'')", id="packers"),

@@ -87,7 +87,7 @@ async def test_the_last_bytes_wait_until_the_disk_has_the_record(
             out.append(await pipeline.complete(call(), BODY))
 
     asking = asyncio.ensure_future(ask())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not ledger.records:
             await asyncio.sleep(0)
     for _ in range(5):

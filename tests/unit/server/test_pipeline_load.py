@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from server.errors import ClientGone, DeadlineExceeded, Overloaded
 from server.pipeline import Pipeline

@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from server.chat.content import ContentPolicy
 from server.chat.deployment import Deployment

@@ -33,7 +33,7 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
     async with (
         grpc.aio.insecure_channel("127.0.0.1:1") as channel,
         serving(create_app(channel, options), EdgeSettings.from_environment(port=0, grace_s=1)) as port,
-        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as made,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as made,
     ):
         yield made
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from google.protobuf import json_format, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from edge.transcoder.faults import TranscodeError
 from edge.transcoder.profile import PERPETUO, Profile

@@ -1,8 +1,7 @@
 """Rules are read from options, and every mistake in them is named at start."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from perpetuo.rest.v1 import annotations_pb2
 
 from edge.transcoder.rule import BindingError, header_twin_of, read_rules, rule_for_twin, twin_of

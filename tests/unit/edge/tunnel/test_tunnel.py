@@ -55,9 +55,11 @@ async def opened(*first: Any) -> AsyncIterator[tuple[Tunnel, Stream]]:
     running = asyncio.create_task(tunnel.run())
     stream.told.put_nowait(first or [HELLO])
     await tunnel.opened
-    yield tunnel, stream
-    stream.told.put_nowait(None)
-    await running
+    try:
+        yield tunnel, stream
+    finally:
+        stream.told.put_nowait(None)
+        await running
 
 
 async def settle() -> None:

@@ -1,7 +1,6 @@
 """Passwords: the rules, the parameters, and nothing on the event loop."""
 
 import asyncio
-import statistics
 import threading
 import time
 
@@ -104,7 +103,8 @@ async def test_an_unknown_user_takes_as_long_as_a_wrong_password() -> None:
             started = time.perf_counter()
             await passwords.verify(against, "wrong-one")
             into.append(time.perf_counter() - started)
-    assert 0.5 < statistics.median(unknown_s) / statistics.median(known_s) < 2.0
+    # The quickest of each: what else the machine does only adds.
+    assert 0.5 < min(unknown_s) / min(known_s) < 2.0
     passwords.close()
 
 

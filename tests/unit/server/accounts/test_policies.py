@@ -1,9 +1,9 @@
 """Policies of workspaces: read from the row, kept for a moment, and forgotten when told."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from server.accounts.people import SignedUp
 from server.accounts.policies import FRESH_S, Policies, policy_from

@@ -1,9 +1,9 @@
 """Credentials of provider entries: what is checked of those that are more than a key, what is shown, what they need."""
 
-from dataclasses import replace
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from server.accounts.people import SignedUp
 from server.accounts.providers import NewProvider, ProviderChanges, ProviderEntries

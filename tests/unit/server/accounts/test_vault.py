@@ -1,8 +1,7 @@
 """The vault: what is sealed opens in its own place with its own key, and nowhere else."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from server.accounts.vault import Place, SealBrokenError, Vault, WrongKeyError, masked
 

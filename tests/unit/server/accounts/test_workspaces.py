@@ -1,10 +1,10 @@
 """Workspaces: made, changed in what is named alone, and deleted with what is in them."""
 
 import math
-from dataclasses import replace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from server.accounts.keys import NewKey
 from server.accounts.people import SignedUp

@@ -104,8 +104,8 @@ async def test_a_finished_call_leaves_nothing_behind() -> None:
     for _ in range(10):
         await call(channel, timeout=60)
     await asyncio.sleep(0)
-    assert asyncio.all_tasks() == before
-    async with asyncio.timeout(1):
+    assert asyncio.all_tasks() <= before
+    async with asyncio.timeout(PATIENCE_S / 2):
         await channel.stop(PATIENCE_S)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from server.inprocess.direct import Answer, DirectCall
+from server.inprocess.direct import Announced, Answer, DirectCall, UsualAnswer
 from server.inprocess.rpc import OK, Outcome
 
 STOPPED = Outcome(grpc.StatusCode.UNAVAILABLE, "stopped")
@@ -54,3 +54,13 @@ async def test_who_waits_for_the_end_is_told() -> None:
 
 def test_names_and_values_together_are_the_metadata() -> None:
     assert Answer(b"{}", ("a", "b-bin"), ("1", b"2"), False).metadata == (("a", "1"), ("b-bin", b"2"))
+
+
+def test_a_usual_answer_tells_what_any_answer_does() -> None:
+    announced = Announced(("x-request-id", "a"), ("1",), 20)
+    usual, other = (
+        UsualAnswer(b"{}", "req_1", announced),
+        Answer(b"{}", announced.names, ("req_1", "1"), True, announced),
+    )
+    for each in ("body", "names", "values", "is_text", "announced", "metadata", "request_id"):
+        assert getattr(usual, each) == getattr(other, each), each

@@ -90,10 +90,12 @@ async def _answer(call: Any) -> Any:
 async def staged(way: str) -> AsyncIterator[Stage]:
     stage = Stage(way)
     port = await stage.server.start("127.0.0.1", 0)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as socket:
-        stage.channel = socket if way == "socket" else stage.server.channel
-        yield stage
-    await stage.server.stop(0)
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as socket:
+            stage.channel = socket if way == "socket" else stage.server.channel
+            yield stage
+    finally:
+        await stage.server.stop(0)
 
 
 def told(error: grpc.aio.AioRpcError) -> tuple[str, float]:

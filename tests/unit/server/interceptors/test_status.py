@@ -19,6 +19,7 @@ from server.interceptors.rules import load_rules
 from server.interceptors.status import StatusInterceptor
 from tests.contract.channel.stage import (
     PATIENCE_S,
+    SOON_S,
     Context,
     Script,
     Stage,
@@ -318,7 +319,7 @@ async def test_a_deadline_is_logged_as_one(play: Play, logs: Logs) -> None:
 
     stage = await play(Do=unary_unary(wait))
     with pytest.raises(grpc.aio.AioRpcError):
-        await stage.unary_unary()(text("q"), timeout=0.05)
+        await stage.unary_unary()(text("q"), timeout=SOON_S)
     async with asyncio.timeout(PATIENCE_S):
         await cancelled.wait()
     await asyncio.sleep(0)

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 from msgspec import structs
+from msgspec.structs import replace
 
 from server.chat.records import AttemptRecord, OperationRecord
 from server.errors import RequestInvalid

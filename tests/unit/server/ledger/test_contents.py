@@ -146,7 +146,7 @@ async def test_a_database_that_is_away_is_waited_for(database: Database, monkeyp
     monkeypatch.setattr("server.ledger.contents._FIRST_PAUSE_S", 0.001)
     writer = writer_of(database)
     say(writer)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await writer.flush()
     assert (tries, await kept(database) is not None) == (3, True)
     await writer.close()

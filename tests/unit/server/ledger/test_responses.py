@@ -1,11 +1,11 @@
 """Responses are kept for their workspace, as large and as plain as they may be."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from server.errors import ResourceNotFound
 from server.ledger.responses import KeptResponses, NewResponse

@@ -53,3 +53,11 @@ def test_what_is_remembered_of_mixes_is_bounded() -> None:
     for number in range(5_000):
         prices.blended_nanousd("x", f"model {number}")
     assert len(prices._blended) <= 4096
+
+
+@pytest.mark.parametrize("tier", ["", "flex"])
+def test_a_model_without_a_price_has_none_however_often_it_is_asked_for(tier: str) -> None:
+    book = PriceBook()
+    prices, usage = WorkspacePrices(book), Usage(input_tokens=1_000, tier=tier)
+    assert [prices.cost_nanousd("openai", "nothing", usage) for _ in range(3)] == [None] * 3
+    assert book.cached == {("openai", "nothing"): None}

@@ -1,11 +1,14 @@
 """One attempt leaves one record, and a trace adds up what its attempts cost."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from server import errors
 from server.chat.records import OperationStart
 from server.chat.usage import Usage
-from server.routing.attempt import Trace
+from server.routing.attempt import Attempt, Trace
+from server.upstream.head import head_of
 from tests.unit.server.ledger.spool.spooled import began
 from tests.unit.server.routing.scripted import candidate, clock, nano_per_token, trace
 
@@ -109,3 +112,29 @@ async def test_tokens_are_added_up_but_for_those_only_supposed() -> None:
     for tokens in (3, 4):
         seen.begin(candidate("c")).usage = Usage(input_tokens=tokens, output_tokens=1)
     assert (seen.used_tokens(), seen.close().paid) == (9, seen.attempts[-1])
+
+
+class Ear:
+    """A watcher that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.begun = 1
+        self.heads: list[Mapping[str, str]] = []
+
+    def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
+        self.heads.append(headers)
+
+    def ended(self, attempt: Attempt) -> None:
+        raise AssertionError("it goes on")
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+async def test_heads_that_say_what_is_allowed_are_passed_on(is_text: bool) -> None:
+    ear, seen = Ear(), trace()
+    seen.watch = lambda candidate: ear
+    attempt = seen.begin(candidate("a"), 5.0)
+    assert attempt.entered_s == 5.0
+    silent, telling = {"content-type": "text/plain"}, {"x-ratelimit-remaining-requests": "5", "date": "now"}
+    for headers in (silent, telling, silent, telling):
+        attempt.heard(200, headers if is_text else head_of(headers))
+    assert ear.heads == [telling, telling]

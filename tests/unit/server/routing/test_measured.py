@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from server.chat.records import AttemptRecord
 from server.routing.measured import NOTHING, Measurements
@@ -57,3 +58,11 @@ def test_the_number_of_series_is_bounded() -> None:
     seen.note([attempt()], is_stream=True, now_s=0.0)
     assert seen.of("p", "m", is_stream=False, now_s=0.0) == NOTHING
     assert seen.of("p", "m", is_stream=True, now_s=0.0).calls == 1.0
+
+
+def test_the_one_that_was_noted_last_is_noted_as_any_other() -> None:
+    seen = Measurements(max_series=2)
+    for model in ("m", "m", "n", "m", "o", "m"):  # the last but one takes the place of the first
+        seen.note([replace(attempt(), model=model)], is_stream=False, now_s=0.0)
+    calls = [seen.of("p", model, is_stream=False, now_s=0.0).calls for model in ("m", "n", "o")]
+    assert calls == [1.0, 0.0, 1.0]

@@ -19,7 +19,9 @@ from tests.unit.server.routing.scripted import candidate, trace
 def operation(*, is_stream: bool = False) -> Operation:
     now = asyncio.get_running_loop().time()
     call = Call("req_1", Principal("usr_1", "ws_1", Plan.FREE, "key_1"), now - 0.5, now + 10, "rest", "mine")
-    return Operation(call, trace(), is_stream, model_requested="m" * 300, complexity=Complexity.EXPERT)
+    made = Operation(call, trace(), is_stream)
+    made.model_requested, made.complexity = "m" * 300, Complexity.EXPERT
+    return made
 
 
 async def test_the_metadata_say_how_the_answer_was_got() -> None:

@@ -52,3 +52,11 @@ REASONS = [
 @pytest.mark.parametrize(("members", "facts", "expected"), [c[1:] for c in REASONS], ids=[c[0] for c in REASONS])
 def test_who_reasons(members: dict[str, object], facts: Model | None, expected: bool) -> None:
     assert reasons(view(**members), facts) is expected
+
+
+@pytest.mark.parametrize(("is_reasoning", "total_s"), [(False, 120.0), (True, 600.0)])
+def test_what_has_time_enough_has_the_same_limits(is_reasoning: bool, total_s: float) -> None:
+    patience = Patience()
+    limits = [patience.limits(False, is_reasoning, 10, left_s) for left_s in (total_s, total_s + 1.0)]
+    assert limits == [Timeouts(3.0, total_s, 30.0, total_s)] * 2
+    assert limits[0] is limits[1]

@@ -47,9 +47,11 @@ def context(left_s: float | None) -> Context:
 
 
 @pytest.mark.parametrize(
-    ("left_s", "allowed_s"), [(None, 60.0), (5.0, 5.0), (600.0, 60.0)], ids=["no deadline", "sooner", "later than ours"]
+    ("left_s", "allowed_s"),
+    [(None, 60.0), (5.0, 4.9), (1.0, 0.9), (0.2, 0.18), (0.0, 0.0), (60.05, 59.95), (600.0, 60.0)],
+    ids=["no deadline", "sooner", "a second", "short", "over", "about ours", "later than ours"],
 )
-async def test_the_deadline_is_the_sooner_one(left_s: float | None, allowed_s: float) -> None:
+async def test_the_deadline_is_the_sooner_one_with_time_to_tell_so(left_s: float | None, allowed_s: float) -> None:
     before = asyncio.get_running_loop().time()
     call = Calls(Info, 60.0, "{}|{}".format).call(context(left_s))
     assert call.received_at >= before

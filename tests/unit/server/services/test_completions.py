@@ -95,7 +95,7 @@ async def test_leaving_a_stream_is_recorded_once(
     demo = await core.stores.accounts.find_user("demo@perpetuo.dev")
     assert demo is not None
     workspace = await core.stores.accounts.default_workspace(demo.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             async with core.stores.database.read() as tx:
                 records = await tx.operations.recent(workspace.id, 10)

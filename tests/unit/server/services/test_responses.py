@@ -94,7 +94,7 @@ async def test_the_record_names_the_face(core: Core, stub: "responses_pb2_grpc.R
     demo = await core.stores.accounts.find_user("demo@perpetuo.dev")
     assert demo is not None
     workspace = await core.stores.accounts.default_workspace(demo.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             async with core.stores.database.read() as tx:
                 records = await tx.operations.recent(workspace.id, 10)

@@ -90,7 +90,7 @@ async def test_a_server_that_stops_fails_what_waits_and_is_found_again(own_valke
 
 
 async def test_a_server_that_hangs_is_not_waited_for(own_valkey: Valkey) -> None:
-    async with opened(own_valkey, patience_s=0.3) as link:
+    async with opened(own_valkey, patience_s=1.5) as link:
         put(link, "a", "1")
         assert await get(link, "a") == b"1"
         own_valkey.pause()
@@ -146,7 +146,7 @@ async def test_a_caller_that_leaves_does_not_hold_up_the_others(valkey: Valkey) 
 
 
 async def test_closing_while_the_server_is_away_fails_what_waits(own_valkey: Valkey) -> None:
-    async with opened(own_valkey, patience_s=0.3) as link:
+    async with opened(own_valkey, patience_s=1.5) as link:
         own_valkey.pause()
         asked = link.ask("note", ["get", "a"])
     own_valkey.resume()

@@ -189,7 +189,7 @@ async def test_of_a_day_the_books_are_asked_when_the_server_goes_and_it_is_told_
 
 
 async def test_a_day_that_the_server_kept_takes_what_was_admitted_meanwhile(own_valkey: Valkey) -> None:
-    async with opened(own_valkey, prefix="k:", patience_s=0.3) as link:
+    async with opened(own_valkey, prefix="k:", patience_s=1.5) as link:
         one = Replica(link)
         assert await one.admitted(10, DAY) == 10
         own_valkey.pause()

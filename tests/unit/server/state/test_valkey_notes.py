@@ -21,7 +21,7 @@ async def test_a_note_of_one_replica_is_read_by_the_other(valkey: Valkey) -> Non
 async def test_a_note_ends_by_itself(valkey: Valkey) -> None:
     async with opened(valkey, prefix="e:") as link:
         await ValkeyNotes(link).put("a", "1", 0.01)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await ValkeyNotes(link).get("a") is not None:
                 await asyncio.sleep(0.005)
 
@@ -50,9 +50,11 @@ async def replica(server: Valkey, prefix: str) -> AsyncIterator[tuple[ValkeyNoti
         notices.hear("key", lambda text: heard.append(f"key {text}"))
         notices.when_missed(lambda: heard.append("missed"))
         notices.open()
-        await notices.is_listening.wait()
-        yield notices, heard
-        await notices.close()
+        try:
+            await notices.is_listening.wait()
+            yield notices, heard
+        finally:
+            await notices.close()
 
 
 async def until(heard: list[str], text: str) -> None:

@@ -47,7 +47,7 @@ async def test_only_a_database_on_a_server_has_other_writers(database: Database,
 
 
 async def test_a_database_that_is_locked_by_another_program_is_unavailable(tmp_path: Path) -> None:
-    database = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", StoreBounds(answer_s=0.1))
+    database = await Database.open(f"sqlite:///{tmp_path}/perpetuo.db", StoreBounds(answer_s=0.5))
     other = sqlite3.connect(tmp_path / "perpetuo.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable) as raised:

@@ -144,9 +144,9 @@ async def test_a_nul_is_found_nowhere_and_breaks_nothing(backend: PostgresqlBack
 async def test_nobody_waits_long_for_a_lock_that_another_program_holds(
     postgres: PostgresServer, backend: PostgresqlBackend, postgres_url: str
 ) -> None:
-    hasty = await opened(postgres_url, StoreBounds(answer_s=0.5))
+    hasty = await opened(postgres_url, StoreBounds(answer_s=2.0))
     async with hasty.reading() as reader:
-        assert (await reader.execute(text("SHOW lock_timeout"))).scalar() == "350ms"
+        assert (await reader.execute(text("SHOW lock_timeout"))).scalar() == "1400ms"
     async with backend.writing() as writer:
         await writer.execute(text("CREATE TABLE t (a INTEGER)"))
     async with backend.writing() as holder:
@@ -209,7 +209,7 @@ async def refused(database: Database) -> None:
 async def test_a_frozen_server_is_away_for_everybody_at_once_and_back_when_it_thaws(
     gate: Gate, postgres_url: str
 ) -> None:
-    backend, database = await away_at(gate, postgres_url, answer_s=0.5)
+    backend, database = await away_at(gate, postgres_url, answer_s=2.0)
     await database.check()
     gate.freeze()
     before = gate.connection_count

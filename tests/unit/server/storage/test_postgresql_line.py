@@ -175,7 +175,7 @@ async def test_a_script_that_takes_too_long_is_given_up_and_repeated(
 
 
 async def test_a_server_that_freezes_or_goes_is_told_as_away(postgres_url: str, gate: Gate) -> None:
-    place = await place_of(postgres_url, gate, StoreBounds(answer_s=0.8))
+    place = await place_of(postgres_url, gate, StoreBounds(answer_s=2.0))
     assert await place.append(records(1, 5)) == 0
     gate.freeze()
     with pytest.raises(StoreUnavailable):

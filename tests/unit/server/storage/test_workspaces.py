@@ -1,9 +1,9 @@
 """A workspace is visible to its members, and to nobody else."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from server.chat.principal import Role
 from server.storage.database import Database

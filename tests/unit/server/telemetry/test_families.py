@@ -63,3 +63,16 @@ def test_a_reading_reads_when_it_is_asked_and_adds_up_what_is_beyond_the_bound()
     assert reading.bounded() == {("1",): 1, ("2",): 2, (OTHER,): 7}
     values.clear()
     assert reading.bounded() == {}
+
+
+def test_values_that_are_counted_together_count_as_one_by_one() -> None:
+    values = [0.5, 0.1, 7.0, 1.0, 0.10001, 0.0, 7.0]
+    one_by_one = Histogram(Name("a_seconds", "A."), (0.1, 1.0, 5.0))
+    together = Histogram(Name("a_seconds", "A."), (0.1, 1.0, 5.0))
+    for value in values:
+        one_by_one.observe(value)
+    together.count_all(values[:4], together.cell(()))
+    together.count_all(values[4:], together.cell(()))
+    together.count_all([], together.cell(()))
+    assert together.cell(())[:-1] == one_by_one.cell(())[:-1] == [2, 3, 0, 2]
+    assert together.cell(())[-1] == pytest.approx(one_by_one.cell(())[-1])

@@ -339,7 +339,15 @@ def written_by_form(log_format: LogFormat, level: str, line: CallLine) -> list[s
     return stream.getvalue().splitlines()[:-1]
 
 
-@pytest.mark.parametrize("latency_ms", [0.0, 1.25, 3.0, 0.07, 123456.78, 0.01])
+@pytest.mark.parametrize(
+    ("latency_ms", "text"), [(0.004, "0.0"), (0.006, "0.01"), (1.0951, "1.1"), (2.996, "3.0"), (15.249, "15.25")]
+)
+def test_a_latency_is_told_in_hundredths(latency_ms: float, text: str) -> None:
+    line = msgspec.structs.replace(call_line(None), latency_ms=latency_ms)
+    assert f'"latency_ms":{text},' in written_by_form(LogFormat.JSON, "INFO", line)[1]
+
+
+@pytest.mark.parametrize("latency_ms", [0.0, 1.25, 3.0, 0.07, 0.1, 0.99, 9.9, 123456.78, 0.01])
 @pytest.mark.parametrize("client_request_id", [None, "mine", '"latency_ms":7,"request_id":"'])
 def test_a_line_by_its_form_is_that_of_the_call(client_request_id: str | None, latency_ms: float) -> None:
     line = msgspec.structs.replace(call_line(client_request_id), latency_ms=latency_ms)

@@ -125,3 +125,55 @@ def test_many_snapshots_of_a_model_are_one_label_and_are_not_all_remembered() ->
     requests.count()
     assert len(requests._models) <= 4096
     assert requests._cost.values == {("openai", "gpt-4o"): 10_000_000_000}
+
+
+UNARY_ATTEMPT = replace(ATTEMPT, first_token_ms=None, usage=Usage(10, 0, 0, 7, 0))
+UNARY = replace(RECORD, is_stream=False, attempts=(UNARY_ATTEMPT,), usage=UNARY_ATTEMPT.usage)
+
+
+def unary(**changes: Any) -> OperationRecord:
+    return replace(UNARY, attempts=(replace(UNARY_ATTEMPT, **changes),))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(UNARY, id="says the same"),
+        pytest.param(replace(UNARY, latency_ms=1), id="took another time"),
+        pytest.param(RECORD, id="is a stream"),
+        pytest.param(replace(UNARY, surface="grpc"), id="came another way"),
+        pytest.param(replace(UNARY, outcome="CLIENT_GONE"), id="ended in another way"),
+        pytest.param(replace(UNARY, attempts=()), id="asked nobody"),
+        pytest.param(replace(UNARY, attempts=(UNARY_ATTEMPT, UNARY_ATTEMPT)), id="asked twice"),
+        pytest.param(replace(UNARY, saved_nanousd=5), id="saved something"),
+        pytest.param(unary(outcome="UPSTREAM_RESET"), id="has a call that failed"),
+        pytest.param(unary(model="o3"), id="asked another model"),
+        pytest.param(unary(provider="mistral"), id="asked another provider"),
+        pytest.param(unary(usage=None), id="took nothing that is known"),
+        pytest.param(unary(cost_nanousd=None), id="has no price"),
+        pytest.param(unary(usage=Usage(10, 0, 0, 0, 0)), id="wrote nothing"),
+        pytest.param(unary(usage=Usage(10, 4, 0, 7, 0)), id="read a cache"),
+        pytest.param(unary(usage=Usage(10, 0, 3, 7, 0)), id="wrote a cache"),
+        pytest.param(unary(usage=Usage(10, 0, 0, 7, 5)), id="reasoned"),
+        pytest.param(unary(usage=Usage(10, 0, 0, 7, 0, is_estimated=True)), id="is an estimate"),
+    ],
+)
+def test_requests_that_are_counted_together_count_as_each_by_itself(other: OperationRecord) -> None:
+    apart, together = settled(UNARY, UNARY), settled(UNARY, other, UNARY)
+    alone = settled(other)
+    for name, values in together.items():
+        assert values == {
+            labels: count
+            for labels in {*apart[name], *alone[name]}
+            if (count := apart[name].get(labels, 0) + alone[name].get(labels, 0))
+        }, name
+
+
+@pytest.mark.parametrize(("waited_s", "overhead_s"), [(0.4, 0.002), (0.0, None)])
+def test_a_request_that_waited_or_has_no_overhead_is_counted_by_itself(
+    waited_s: float, overhead_s: float | None
+) -> None:
+    counted = settled(UNARY, UNARY, waited_s=waited_s, overhead_s=overhead_s)
+    assert counted["perpetuo_wait_seconds"] == {(): 2}
+    assert counted["perpetuo_overhead_seconds"] == ({} if overhead_s is None else {("false",): 2})
+    assert counted["perpetuo_requests_total"] == {("rest", "false", "ok"): 2}

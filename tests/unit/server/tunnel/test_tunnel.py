@@ -123,9 +123,11 @@ async def running() -> AsyncIterator[tuple[Tunnel, Edge, Hanging, asyncio.Task[N
     tunnel = Tunnel(InProcessChannel(registry), Peer(outer), other.take)
     task = asyncio.create_task(tunnel.run(other.said()))
     assert isinstance(await other.hear(), edge.Hello)
-    yield tunnel, other, hanging, task
-    task.cancel()
-    await asyncio.wait([task])
+    try:
+        yield tunnel, other, hanging, task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_calls_of_a_batch_are_answered_together() -> None:
@@ -251,9 +253,11 @@ async def direct() -> AsyncIterator[tuple[Edge, Raw]]:
     task = asyncio.create_task(tunnel.run(other.said()))
     assert isinstance(await other.hear(), edge.Hello)
     other.say((edge.HEAD, 0, METHOD + "Raw", (("user", "ann"),)))
-    yield other, raw
-    task.cancel()
-    await asyncio.wait([task])
+    try:
+        yield other, raw
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_calls_with_one_head_need_nothing_but_their_bodies() -> None:

@@ -131,7 +131,9 @@ async def test_each_timeout_is_told_by_its_phase(
 
 
 async def test_an_answer_that_trickles_is_not_idle(mock: MockUpstream, transport: HttpTransport) -> None:
-    body = await read_all(transport, chat(mock, "slow?ms=40&n=20", stream=True), Timeouts(first_byte_s=5.0, idle_s=0.6))
+    # Longer in all than the time of silence, of which one pause is so little that a busy machine keeps it.
+    limits = Timeouts(first_byte_s=30.0, idle_s=2.0)
+    body = await read_all(transport, chat(mock, "slow?ms=100&n=25", stream=True), limits)
     assert body.endswith(b"[DONE]\n\n")
 
 
@@ -279,7 +281,8 @@ async def test_a_fresh_connection_that_breaks_too_is_a_reset(transport: HttpTran
 
 @pytest.mark.parametrize("when", ["before the body", "within the body"])
 async def test_close_is_seen_by_the_upstream_at_once(mock: MockUpstream, transport: HttpTransport, when: str) -> None:
-    response = await transport.send(chat(mock, "stall-after?n=2", stream=True), QUICK)
+    unbounded = Timeouts(connect_s=60.0, first_byte_s=60.0, idle_s=60.0, total_s=60.0)
+    response = await transport.send(chat(mock, "stall-after?n=2", stream=True), unbounded)
     if when == "within the body":
         assert await anext(response.chunks())
     loop = asyncio.get_running_loop()
@@ -288,7 +291,7 @@ async def test_close_is_seen_by_the_upstream_at_once(mock: MockUpstream, transpo
     await response.close()
     gone = await mock.disconnected()
     assert gone.disconnected_at_s is not None
-    assert gone.disconnected_at_s - closed_at < 0.05
+    assert gone.disconnected_at_s - closed_at < 5.0  # where nothing else would end it for a minute
 
 
 async def test_cancelling_a_send_closes_its_connection(mock: MockUpstream, transport: HttpTransport) -> None:

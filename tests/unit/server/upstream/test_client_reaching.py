@@ -100,8 +100,10 @@ async def https(tls_files: Path, certificate: str) -> AsyncIterator[tuple[HttpTr
     trust = ssl.create_default_context(cafile=str(tls_files / "ca.pem"))
     transport = HttpTransport(allow_private_upstreams=True, tls=trust, resolver=Names("127.0.0.1"))
     async with raw_server(answer_once, server_side) as port:
-        yield transport, post(f"https://a.example:{port}/")
-        await transport.close()
+        try:
+            yield transport, post(f"https://a.example:{port}/")
+        finally:
+            await transport.close()
 
 
 async def test_speaks_tls_with_a_trusted_certificate(tls_files: Path) -> None:

@@ -40,3 +40,11 @@ def test_what_is_asked_of_every_head_is_known(headers: dict[str, str], kind: str
 
 def test_a_head_that_has_not_come_says_nothing() -> None:
     assert (dict(NO_HEAD), NO_HEAD.kind, NO_HEAD.is_encoded) == ({}, "", False)
+
+
+def test_what_a_head_lacks_is_known_of_all_with_the_same_names() -> None:
+    names, wanted, others = names_of((b"X-A", b"b")), frozenset({"c", "x-b"}), frozenset({"b", "c"})
+    one, next_one = Head(names, (b"1", b"2"), ""), Head(names, (b"3", b"4"), "")
+    for head in (one, one, next_one):
+        assert head.lacks(wanted)
+        assert not head.lacks(others)

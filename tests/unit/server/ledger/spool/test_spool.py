@@ -137,7 +137,7 @@ async def test_a_spool_that_is_full_says_so_before_it_has_to_refuse(tmp_path: Pa
 
 
 async def opens_again(spool: Spool) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while spool.is_full:
             await asyncio.sleep(0.01)
 

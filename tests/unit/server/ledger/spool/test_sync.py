@@ -33,7 +33,7 @@ async def test_many_writes_are_one_wait_for_the_disk(tmp_path: Path, synced: lis
     for _ in range(100):
         syncer.note(segment)
         assert syncer.secured() is None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not synced:
             await asyncio.sleep(0.001)
     await syncer.close()

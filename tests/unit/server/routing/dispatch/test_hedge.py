@@ -61,7 +61,7 @@ async def test_who_wins(script: Script, winner: str, order: str) -> None:
     assert isinstance(live, LiveStream)
     assert live.candidate.deployment.provider_id == winner
     assert asked(seen) == order
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
     await live.close()
     assert all(reply.is_closed for reply in script if isinstance(reply, Reply))
     lost = [attempt for attempt in seen.attempts if attempt is not live.attempt]
@@ -110,7 +110,7 @@ async def test_leaving_ends_both() -> None:
         await task
     assert all(reply.is_closed for reply in replies)
     assert [record.outcome for record in seen.close().records] == ["CLIENT_GONE", "CLIENT_GONE"]
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 async def test_what_comes_too_late_is_dropped() -> None:

@@ -87,3 +87,15 @@ def test_series_are_bounded() -> None:
             hedging.saw(candidate(name), 0.5, is_stream=True)
     assert hedging.after_s(candidate("a"), is_stream=True) == USUAL_S[True]
     assert hedging.after_s(candidate("c"), is_stream=True) < 1.0
+
+
+def test_the_one_that_was_seen_last_is_seen_as_any_other() -> None:
+    hedging, a, b, c = Hedging(max_series=2), candidate("a"), candidate("b"), candidate("c")
+    for each in (*[a] * LEAST_SAMPLES, b, c, a):  # the last but one takes the place of the first
+        hedging.saw(each, 0.5, is_stream=True)
+    assert hedging.after_s(a, is_stream=True) == USUAL_S[True]
+    for _ in range(LEAST_SAMPLES):
+        hedging.saw(a, 0.5, is_stream=True)
+        hedging.saw(a, 0.2, is_stream=False)
+    assert 0.5 <= hedging.after_s(a, is_stream=True) <= 0.58
+    assert 0.2 <= hedging.after_s(a, is_stream=False) <= 0.24

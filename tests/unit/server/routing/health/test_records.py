@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from server.chat.deployment import Candidate
 from server.routing.health.records import MAX_MODELS, EntryRecord, Records
 from tests.unit.server.routing.worlds import entry
 
@@ -51,3 +52,18 @@ def test_an_entry_keeps_so_many_models_and_no_more() -> None:
         record.model(f"model-{number}")
         assert record.model("first") is first
     assert len(record.models) == MAX_MODELS
+
+
+def test_who_was_asked_last_is_known_as_long_as_its_records_are_kept() -> None:
+    records = Records(max_entries=2)
+    one, other = Candidate(OPENAI, "gpt-4o"), Candidate(entry("p", "openai"), "gpt-4o")
+    entry_one, model_one = records.of(one, 1.0)
+    assert records.asked == (one, entry_one, model_one)
+    assert (records.find(OPENAI), entry_one.models["gpt-4o"]) == (entry_one, model_one)
+    records.of(other, 2.0)
+    assert records.asked is not None
+    assert records.asked[0] is other
+    assert records.of(one, 3.0) == (entry_one, model_one)
+    records.get(replace(OPENAI, api_key="sk-new"), 4.0)
+    assert records.asked is None
+    assert records.of(one, 5.0)[0] is not entry_one

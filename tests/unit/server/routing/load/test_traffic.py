@@ -190,3 +190,15 @@ def test_who_wants_to_know_of_room_is_told_when_a_call_has_ended() -> None:
     traffic.on_room = lambda: seen.append(traffic.calls_at(A))
     begun(traffic, watch).end()
     assert seen == [0]
+
+
+def test_an_upstream_that_was_forgotten_counts_anew() -> None:
+    watch = Watch()
+    traffic, a, b = Traffic(watch, watch, max_upstreams=1), candidate("a"), candidate("b")
+    trace = Trace(Clock(lambda: datetime.now(UTC), watch), nano_per_token, watch=traffic.begin)
+    trace.begin(a).end()
+    assert traffic.has_room([a])
+    traffic.promise((b.deployment.provider_id, b.model))  # which forgets the other
+    trace.begin(a)
+    assert traffic.calls_at((a.deployment.provider_id, a.model)) == 1
+    assert traffic.has_room([b])
