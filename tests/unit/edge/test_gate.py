@@ -16,6 +16,7 @@ from edge.rest.services import gateway_reasons, gateway_services
 from edge.serve import serving
 from edge.settings import EdgeSettings
 from edge.turns import Turns
+from tests.unit.edge.connecting import connection
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d+) [^\r]*\r\n(.*?)\r\n\r\n", re.DOTALL)
 BODY = b'{"model":"m","messages":[]}'
@@ -56,17 +57,6 @@ class Answer:
         length = int(self.headers["content-length"])
         self.body: dict[str, Any] = json.loads(raw[found.end() : found.end() + length])
         self.rest = raw[found.end() + length :]
-
-
-@contextlib.asynccontextmanager
-async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,7 @@ from edge.departure import DepartureWatch
 from edge.guarded import GuardedProtocol
 from edge.serve import serving
 from edge.settings import EdgeSettings
+from tests.unit.edge.connecting import connection
 
 OK = b"HTTP/1.1 200 OK"
 BAD = b"HTTP/1.1 400 Bad Request"
@@ -41,14 +42,9 @@ class Seen:
 
 @contextlib.asynccontextmanager
 async def connected(app: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with serving(app, EdgeSettings.from_environment(port=0, grace_s=0)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+    settings = EdgeSettings.from_environment(port=0, grace_s=0)
+    async with serving(app, settings) as port, connection(port) as both:
+        yield both
 
 
 async def exchange(app: Any, *pieces: bytes, quiet_s: float = 0.2) -> bytes:
