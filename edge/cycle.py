@@ -78,7 +78,8 @@ class Cycle:
     `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol calls
     `tell` when either changes. `on_response` is called once the response is complete. `lane` serves it in the place of
     the application, and keeps here its `call` and when it began; `lanes` are left here by what serves the request, for
-    others with the same head. `is_spare`: who has served it keeps nothing of it, so that it can be renewed afterwards.
+    others with the same head. `is_spare`: who has served it keeps nothing of it and the connection is kept, so that it
+    can be renewed afterwards; it does not end before its connection does.
     """
 
     waiting_for_100_continue = False
@@ -120,11 +121,10 @@ class Cycle:
         if expect_100_continue:
             self.waiting_for_100_continue = True
 
-    def renew(self, lane: Lane, body: bytes, on_response: Callable[[], None]) -> None:
+    def renew(self, lane: Lane, body: bytes) -> None:
         """The next request with the same head, whose body is all there, in the place of one that is over."""
-        self.lane, self.body, self.on_response = lane, body, on_response
+        self.lane, self.body = lane, body
         self.is_spare = self.response_started = self.response_complete = False
-        self.keep_alive = True
 
     @property
     def message_event(self) -> asyncio.Event:
@@ -161,9 +161,15 @@ class Cycle:
     def answer_written(self, response: bytes) -> None:
         """Answers with a whole response that is written already, and says whether the connection is kept."""
         self.response_started = True
-        if not self.disconnected:
-            self.transport.write(response)
+        self._write_out(response)
         self._end()
+
+    def answer_kept(self, response: bytes) -> None:
+        """The same where the connection is kept and the client there, and nobody waits for messages."""
+        self.response_started = self.response_complete = True
+        self.transport.write(response)
+        on_response = self.on_response
+        on_response()
 
     async def _give_up(self) -> None:
         if self.response_started:
@@ -251,11 +257,7 @@ class Cycle:
             await self.flow.drain()
         if self.disconnected:
             return
-        if self.response_started:
-            raise RuntimeError("A response was sent after another.")
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        close = b"" if self.keep_alive else _CLOSE
+        close = self._begin()
         shown = b"" if self.scope["method"] == "HEAD" else body
         self.transport.write(
             b"%b%bcontent-length: %d\r\n%b\r\n%b" % (_STATUS_LINES[status], lines, len(body), close, shown)
@@ -268,12 +270,8 @@ class Cycle:
             await self.flow.drain()
         if self.disconnected:
             return
-        if self.response_started:
-            raise RuntimeError("A response was sent after another.")
-        self.response_started = True
-        self.waiting_for_100_continue = False
+        close = self._begin()
         self._is_chunked = self.scope["method"] != "HEAD"
-        close = b"" if self.keep_alive else _CLOSE
         chunked = _CHUNKED if self._is_chunked else b""
         self._head = b"%b%b%b%b\r\n" % (_STATUS_LINES[200], lines, close, chunked)
         self._flushing = asyncio.get_running_loop().call_soon(self._flush)
@@ -287,12 +285,8 @@ class Cycle:
         """The head of such a response and the first of its body, in one piece, where the connection takes more."""
         if self.disconnected:
             return
-        if self.response_started:
-            raise RuntimeError("A response was sent after another.")
-        self.response_started = self._is_chunked = True
-        self.waiting_for_100_continue = False
-        close = b"" if self.keep_alive else _CLOSE
-        chunk = (_STATUS_LINES[200], lines, close, len(body), body)
+        chunk = (_STATUS_LINES[200], lines, self._begin(), len(body), body)
+        self._is_chunked = True
         self.transport.write(b"%b%b%btransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n" % chunk)
 
     def push(self, body: bytes) -> bool:
@@ -303,6 +297,14 @@ class Cycle:
             return False
         self.transport.write_now(b"%x\r\n%b\r\n" % (len(body), body))
         return True
+
+    def _begin(self) -> bytes:
+        """A response begins whose lines are known; gives the one that says that the connection is not kept."""
+        if self.response_started:
+            raise RuntimeError("A response was sent after another.")
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        return b"" if self.keep_alive else _CLOSE
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]

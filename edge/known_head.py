@@ -68,7 +68,7 @@ class KnownHead:
             spare = self._spare = self._cycle(self._scope, body, on_response)
             spare.lane = lane
         else:
-            spare.renew(lane, body, on_response)
+            spare.renew(lane, body)
         return spare
 
     def _cycle(self, scope: Scope, body: bytes, on_response: Callable[[], None]) -> Cycle:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from edge.calls import GONE, Caller, Endpoint, answer_headers, is_stopped, respond
 from edge.cycle import Cycle
 from edge.direct import JSON_LINES, Direct, DirectAnswer, DirectCall, lines_of, response_to
-from edge.metrics import HttpMetrics
+from edge.metrics import MOST_KEPT, HttpMetrics
 from edge.styles import Style
 
 _OK: Final = 200
@@ -79,16 +79,16 @@ class CountedLane(Struct, frozen=True):
 
 
 class Lane(CountedLane, frozen=True):
-    """A lane for answers in one piece."""
+    """A lane for answers in one piece. `took_s` is where the metrics are left the times that they take."""
 
     direct: Direct
-    counted: list[list[int]] = []
-    """Where its answers are counted, once there is one."""
+    metrics: HttpMetrics
+    took_s: list[float]
 
     def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
         """See `CountedLane`; without a coroutine of its own, as this is the way of most requests."""
         cycle.began_s = monotonic()
-        self.around.metrics.open += 1
+        self.metrics.open += 1
         body: Any = cycle.body  # in one piece, where a lane takes it
         answer, call = self.direct.start(task, self.prepared, body)
         if answer is None:
@@ -114,12 +114,12 @@ class Lane(CountedLane, frozen=True):
         response = response_to(answer)
         if response is None:
             return self._send_last(cycle, answer)
-        cycle.answer_written(response)
-        metrics, counted = self.around.metrics, self.counted
-        if not counted:
-            counted.append(metrics.cell(cycle.scope["method"], self.route, _OK))
+        cycle.answer_kept(response)
+        metrics, took_s = self.metrics, self.took_s
         metrics.open -= 1
-        metrics.answered_in(counted[0], monotonic() - cycle.began_s)
+        took_s.append(monotonic() - cycle.began_s)
+        if len(took_s) >= MOST_KEPT:
+            metrics.count_kept()
         cycle.is_spare = True
         return None
 
@@ -154,10 +154,10 @@ class Lane(CountedLane, frozen=True):
 
     def _is_over(self, cycle: Cycle, status: int) -> None:
         """Counts a request that has ended. Nothing keeps anything of it that was answered."""
-        metrics = self.around.metrics
+        metrics = self.metrics
         metrics.open -= 1
         metrics.answered(cycle.scope["method"], self.route, status, monotonic() - cycle.began_s)
-        cycle.is_spare = status == _OK
+        cycle.is_spare = status == _OK and cycle.keep_alive and not cycle.disconnected
 
     async def _send_last(self, cycle: Cycle, answer: DirectAnswer) -> None:
         await self._send(cycle, answer)

@@ -49,7 +49,6 @@ class Worker:
         lane = cycle.lane
         begun = None if lane is None else lane.begin(cycle, self._task)
         if begun is None and lane is not None:
-            cycle.end()
             return
         self._waiting = None
         self._tasks.add(self._task)
@@ -85,7 +84,8 @@ class Worker:
             except BaseException as error:  # noqa: BLE001  # whatever it is, the client is told
                 await _explain(cycle, lane, error)
             finally:
-                cycle.end()
+                if not cycle.is_spare:
+                    cycle.end()
             cycle.task = None
             del cycle, app, begun
             if self._is_over or self._waiting is not None or task.cancelling():

@@ -12,6 +12,7 @@ class Request:
     """A request that is served until it is let go."""
 
     response_complete = True
+    is_spare = False
     lane = scope = receive = send = None
 
     def __init__(self) -> None:
