@@ -8,7 +8,7 @@ there is no access log. It must not parse requests or know paths. Facts: ASGI's 
 import asyncio
 import http
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from typing import Any, Final, Protocol
 
 from starlette.types import Scope
@@ -48,14 +48,14 @@ class Lane(Protocol):
     def max_bytes(self) -> int:
         """Larger bodies it does not take."""
 
-    def begin(self, cycle: "Cycle", task: "asyncio.Task[Any]") -> Awaitable[Any] | None:
+    def begin(self, cycle: "Cycle", task: "asyncio.Task[Any]") -> Coroutine[Any, Any, Any] | None:
         """Begins to serve a request whose body is all there, in `task` or just before it goes on.
 
         Gives what the task has to wait for, whose outcome `end` takes, and what it raises `explain`. None: the request
         is answered.
         """
 
-    def end(self, cycle: "Cycle", served: Any) -> Awaitable[None] | None:
+    def end(self, cycle: "Cycle", served: Any) -> Coroutine[Any, Any, None] | None:
         """Answers with what was awaited; gives what else has to be awaited. What is raised `explain` takes."""
 
     async def explain(self, cycle: "Cycle", error: BaseException) -> None:
@@ -89,7 +89,6 @@ class Cycle:
     lane: Lane | None = None
     lanes: Lanes | None = None
     is_spare = False
-    task: asyncio.Task[None] | None = None
     call: Any = None
     began_s = 0.0
     response_started = False

@@ -30,7 +30,7 @@ class Shown(Struct, frozen=True):
 
 
 class DirectCall(Protocol):
-    """A call that is made directly. `is_gone`: it was cancelled by `cancel`."""
+    """A call that is made directly. `is_gone`: it was cancelled by `cancel`. `served` is a coroutine."""
 
     is_gone: bool
     served: Any

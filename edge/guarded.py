@@ -351,6 +351,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def wind_up(self) -> None:
         """The response under way is the last on this connection."""
+        self._worker.show()
         if self.cycle is not None:
             self.cycle.keep_alive = False
 

@@ -64,7 +64,7 @@ class KnownHead:
                 self._first = cycle
             return cycle
         spare = self._spare
-        if spare is None or not spare.is_spare or spare.task is not None:
+        if spare is None or not spare.is_spare:
             spare = self._spare = self._cycle(self._scope, body, on_response)
             spare.lane = lane
         else:

@@ -6,7 +6,7 @@ Everything else goes the usual way, which answers in just the same words.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any, Final
 
@@ -46,11 +46,11 @@ class CountedLane(Struct, frozen=True):
     te: str
     around: Surroundings
 
-    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
+    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Coroutine[Any, Any, Any] | None:
         """Begins to serve a request whose body, which this takes, is all there; counts it. See `edge.cycle.Lane`."""
         return self._serve(cycle)
 
-    def end(self, cycle: Cycle, served: Any) -> Awaitable[None] | None:
+    def end(self, cycle: Cycle, served: Any) -> Coroutine[Any, Any, None] | None:
         """Nothing is left to do."""
         return None
 
@@ -85,7 +85,7 @@ class Lane(CountedLane, frozen=True):
     metrics: HttpMetrics
     took_s: list[float]
 
-    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
+    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Coroutine[Any, Any, Any] | None:
         """See `CountedLane`; without a coroutine of its own, as this is the way of most requests."""
         cycle.began_s = monotonic()
         self.metrics.open += 1
@@ -94,11 +94,11 @@ class Lane(CountedLane, frozen=True):
         if answer is None:
             cycle.call = call
             cycle.watch(call.cancel)
-            awaited: Awaitable[Any] = call.served
+            awaited: Coroutine[Any, Any, Any] = call.served
             return awaited
         return self._give(cycle, answer)
 
-    def end(self, cycle: Cycle, served: Any) -> Awaitable[None] | None:
+    def end(self, cycle: Cycle, served: Any) -> Coroutine[Any, Any, None] | None:
         """Sends what has come, if that has not been done."""
         call = cycle.call
         if call is None:
@@ -107,7 +107,7 @@ class Lane(CountedLane, frozen=True):
         cycle.call = cycle.on_departure = None
         return self._give(cycle, answer)
 
-    def _give(self, cycle: Cycle, answer: DirectAnswer) -> Awaitable[None] | None:
+    def _give(self, cycle: Cycle, answer: DirectAnswer) -> Coroutine[Any, Any, None] | None:
         """Sends an answer and counts the request, in this call if that can be; gives what has to be awaited."""
         if cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive:
             return self._send_last(cycle, answer)
@@ -139,7 +139,7 @@ class Lane(CountedLane, frozen=True):
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """See `CountedLane`."""
-        task: Any = cycle.task or asyncio.current_task()
+        task: Any = asyncio.current_task()
         answer, call = self.direct.start(task, self.prepared, body)
         try:
             if answer is None:
