@@ -215,7 +215,8 @@ class Pipeline:
         operation.trace.owner = None
         parts = self._parts
         record, sums = operation.record(), operation.sums
-        parts.router.note(sums.records, is_stream=operation.is_stream, bond=operation.bond)
+        if operation.bond is not None:
+            parts.router.note(sums.records, operation.bond)
         if operation.grant is not None:
             parts.admission.settle(operation.grant, operation.trace.used_tokens())
         if sums.records or parts.refusals.are_recorded(record):
