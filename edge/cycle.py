@@ -77,9 +77,9 @@ class Cycle:
 
     `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol calls
     `tell` when either changes. `on_response` is called once the response is complete. `lane` serves it in the place of
-    the application, and keeps here its `call` and when it began; `lanes` are left here by what serves the request, for
-    others with the same head. `is_spare`: who has served it keeps nothing of it and the connection is kept, so that it
-    can be renewed afterwards; it does not end before its connection does.
+    the application, and keeps here when it began and its `call`, which is cancelled if the client leaves; `lanes` are
+    left here by what serves the request, for others with the same head. `is_spare`: it is over, the connection is kept,
+    and who has served it keeps nothing of it, so that it can be renewed; it ends with its connection.
     """
 
     waiting_for_100_continue = False
@@ -194,12 +194,13 @@ class Cycle:
 
     def depart(self) -> None:
         """The connection is lost."""
-        if not self.response_complete:
-            self.disconnected = True
+        self.disconnected |= not self.response_complete
         self.tell()
         on_departure, self.on_departure = self.on_departure, None
-        if on_departure is not None and self.disconnected:
+        if self.disconnected and on_departure is not None:
             on_departure()
+        elif self.disconnected and self.call is not None:
+            self.call.cancel()
 
     def take_body(self) -> bytes | None:
         """The body if all of it has come and nothing of it was received; None: it has to be received."""

@@ -93,7 +93,8 @@ class Lane(CountedLane, frozen=True):
         answer, call = self.direct.start(task, self.prepared, body)
         if answer is None:
             cycle.call = call
-            cycle.watch(call.cancel)
+            if cycle.disconnected or cycle.flow.read_paused:
+                cycle.watch(call.cancel)
             awaited: Coroutine[Any, Any, Any] = call.served
             return awaited
         return self._give(cycle, answer)

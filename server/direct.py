@@ -70,11 +70,16 @@ class DirectEntry:
 
     def __init__(self, method: str, chain: Chain) -> None:
         self._announced: dict[tuple[tuple[str, str | bytes], ...], Announced] = {}
+        # What was announced last: mostly it comes again.
+        self._latest_told: list[tuple[str, str]] | None = None
+        self._latest: Announced | None = None
         self._method = method
         self._channel = chain.channel
+        self._running = chain.channel.running
         self._status = chain.status
         self._make_id = chain.status.make_id
-        self._count, self._well = chain.status.count, chain.status.well
+        self._well: Any = chain.status.well
+        self._answered = [0]
         self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
         self._known = chain.authenticate.known_of(method) or _nobody
@@ -177,15 +182,17 @@ class DirectEntry:
 
     def _leave(self, info: CallInfo, prepared: Prepared) -> None:
         """Counts and logs a call that was answered."""
-        principal, well, now_s, count = info.principal, self._well, self._now_s, self._count
+        principal, well, now_s = info.principal, self._well, self._now_s
         if principal is not prepared.form_of:
             prepared.form, prepared.form_of = self._status.form_of(info), principal
+            if prepared.form is not None:
+                self._answered = self._status.cell_of(self._method, OK_NAME)
         form = prepared.form
-        if form is None or well is None:
+        if form is None:
             self._status.leave(info)
         else:
             # As `leave` does it, for the line of a call of that form.
-            count(self._method, OK_NAME)
+            self._answered[0] += 1
             well(form, info.request_id, (now_s() - info.started_s) * 1000.0)
 
     def _go(self, call: DirectCall) -> None:
@@ -197,13 +204,15 @@ class DirectEntry:
 
     def head(self, info: CallInfo, body: bytes = b"") -> AnyAnswer | Outcome:
         """An answer with its metadata, or what comes instead when these cannot be sent."""
-        request_id, told = info.request_id, tuple(info.response_metadata)
-        try:
-            announced = self._announced.get(told)
-        except TypeError:  # it cannot be a key, and so is no text
-            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
-        if announced is None:
-            return self._new_head(((REQUEST_ID_KEY, request_id), *told), body)
+        request_id, told, announced = info.request_id, info.response_metadata, self._latest
+        if announced is None or told != self._latest_told:
+            try:
+                announced = self._announced.get(tuple(told))
+            except TypeError:  # it cannot be a key, and so is no text
+                return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
+            if announced is None:
+                return self._new_head(((REQUEST_ID_KEY, request_id), *told), body)
+            self._latest, self._latest_told = announced, told.copy()
         if announced.size_bytes + len(request_id) > self._metadata_bytes:
             return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
         return UsualAnswer(body, request_id, announced)
@@ -285,7 +294,7 @@ class DirectMethod(DirectEntry):
                 info = self._begun(prepared.told, None, "")
         call = DirectCall(task, None, False, 0, info, prepared, is_inside, None, served)
         if info is not None:
-            channel.running.add(call)
+            self._running.add(call)
         return None, call
 
     def _serve_known(self, info: CallInfo, prepared: Prepared, body: bytes) -> Awaitable[bytes] | bytes:
@@ -304,7 +313,7 @@ class DirectMethod(DirectEntry):
         info: CallInfo = call.info
         call.info = None
         self._door.leave()
-        self._channel.running.discard(call)
+        self._running.discard(call)
         try:
             made: Any = self.head(info, served)
             if made.__class__ is Outcome:

@@ -35,15 +35,16 @@ class Log(Protocol):
         """A line for a defect."""
 
 
-def count_nowhere(method: str, code: str) -> None:
-    """Counts no calls."""
+def cell_of_nobody(method: str, code: str) -> list[int]:
+    """Where calls are counted for nobody to see."""
+    return [0]
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):
     """Put it first. `make_id` makes request ids, for tests; `has_access_log` turns the line per call on.
 
-    `count` is told of every call that has ended: its method and the name of its status. `well` takes the line of a call
-    that was answered, of a form that `form_of` gives; whoever writes such lines itself has to `count` as well.
+    `cell_of` tells where calls that have ended are counted, by their method and the name of their status. `well` takes
+    the line of a call that was answered, of a form that `form_of` gives; who writes such lines itself counts as well.
     """
 
     depends_on_call = False
@@ -54,14 +55,14 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         *,
         has_access_log: bool = True,
         make_id: Callable[[], str] | None = None,
-        count: Callable[[str, str], None] = count_nowhere,
+        cell_of: Callable[[str, str], list[int]] = cell_of_nobody,
     ) -> None:
         self._log = log
         self._lines = log if isinstance(log, LineLogger) else None
         self.well = None if self._lines is None else self._lines.well
         self._has_access_log = has_access_log
         self.make_id = make_id or Ids("req_").next
-        self.count = count
+        self.cell_of = cell_of
         self._rules = load_rules()
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -150,7 +151,8 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
     def leave(self, info: CallInfo, code: str = OK_NAME, reason: str | None = None) -> None:
         """A call ends; `code` is the name of its status."""
-        self.count(info.method, code)
+        cell_of = self.cell_of
+        cell_of(info.method, code)[0] += 1
         if not self._has_access_log:
             return
         line = _line(info, code, reason, asyncio.get_running_loop().time() - info.started_s)

@@ -179,9 +179,10 @@ class Lane:
 
 
 async def _served_in_a_lane(stage: Stage, lane: Any) -> Request:
-    request: Any = Request()
-    request.lane = lane
-    stage.loop.call_soon(stage.worker.serve_now, request, None)
+    request = Request()
+    given: Any = request
+    given.lane = lane
+    stage.loop.call_soon(stage.worker.serve_now, given, given.serve)
     await _settled()
     return request
 

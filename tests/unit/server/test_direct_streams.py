@@ -40,6 +40,12 @@ class Keys:
         raise AssertionError("no method here takes a token")
 
 
+def noted(lines: list[tuple[str, str]], line: tuple[str, str]) -> list[int]:
+    """Where a call is counted, which is noted."""
+    lines.append(line)
+    return [0]
+
+
 class FullDoor(OpenDoor):
     """Lets nobody in."""
 
@@ -141,7 +147,7 @@ class Stage:
             message_bytes=LIMIT_BYTES,
             metadata_bytes=LIMIT_BYTES,
             has_access_log=False,
-            count_call=lambda method, code: self.lines.append((method, code)),
+            cell_of_calls=lambda method, code: noted(self.lines, (method, code)),
             door=door,
             concurrent_calls=most,
         )
