@@ -125,18 +125,7 @@ class DirectEntry:
     def _begun(self, told: Told, principal: Principal | None, credential: str) -> CallInfo:
         """A call that begins now, and who calls with what where that is known."""
         make_id, now_s = self._make_id, self._now_s
-        return CallInfo(
-            make_id(),
-            self._method,
-            now_s(),
-            told.client_request_id,
-            told.surface,
-            told.knobs,
-            told.forwarded_for,
-            told.traceparent,
-            principal,
-            credential,
-        )
+        return CallInfo(make_id(), self._method, now_s(), told, principal, credential)
 
     async def identify(self, info: CallInfo, prepared: Prepared) -> None:
         """Checks who calls. Raises the reason why nobody is let in."""
@@ -274,9 +263,10 @@ class DirectMethod(DirectEntry):
                 self._refuse()
             door.enter()
             is_inside = True
-            secret, serve, known = prepared.secret, self._serve, self._known
+            secret, serve, known, make_id, now_s = prepared.secret, self._serve, self._known, self._make_id, self._now_s
             principal = known(secret) if secret else None
-            info = self._begun(prepared.told, principal, "" if principal is None else secret)
+            credential = "" if principal is None else secret
+            info = CallInfo(make_id(), self._method, now_s(), prepared.told, principal, credential)
             if principal is None and self._check is not None:
                 served = self._serve_checked(info, prepared, body)
             else:
