@@ -246,8 +246,8 @@ class Pipeline:
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
         if not operation.candidates:
-            workspace_id = operation.call.principal.workspace_id
-            operation.candidates = await self._parts.router.decided(prepared.ask, workspace_id)
+            request, policy = prepared.request, prepared.policy
+            operation.candidates = await self._parts.router.decided(operation, request, policy)
         line = self._parts.line
         if line is not None and not line.has_room(operation.candidates):
             await wait_in_line(line, operation)

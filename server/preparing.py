@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 from msgspec import UNSET, structs
 
-from server.cache.control import CacheUse, use_of
+from server.cache.control import NOTHING, CacheUse, use_of
 from server.cache.fingerprint import fingerprint
 from server.chat.content import KEEPS_CONTENT
 from server.chat.knobs import NO_KNOBS, knobs_from
@@ -46,10 +46,10 @@ class Preparing:
         if known is None:
             return self._prepare_unknown(operation, body, read)
         prepared, use = self._read(operation, body, read, known.policy)
-        operation.trace.use(known.prices)
-        if use.reads or use.stores:
+        operation.trace.prices = known.prices
+        if use is not NOTHING:
             return self._prepare_shared(prepared, body, use, known if read is parse_chat_request else None)
-        operation.candidates = self._router.candidates(prepared.ask, known)
+        operation.candidates = self._router.candidates(operation, prepared.request, known.policy, known)
         return prepared
 
     async def prepared(self, operation: Operation, body: bytes, read: Read) -> Prepared:
@@ -63,16 +63,15 @@ class Preparing:
         policy = await self._router.policy(workspace_id)
         prepared, use = self._read(operation, body, read, policy)
         if self._prices_of is not None:
-            operation.trace.use(await self._prices_of(workspace_id))
-        if use.reads or use.stores:
+            operation.trace.prices = await self._prices_of(workspace_id)
+        if use is not NOTHING:
             return await self._prepare_shared(prepared, body, use, None)
-        operation.candidates = await self._router.decided(prepared.ask, workspace_id)
+        operation.candidates = await self._router.decided(operation, prepared.request, policy)
         return prepared
 
     def _read(self, operation: Operation, body: bytes, read: Read, policy: RoutingPolicy) -> tuple[Prepared, CacheUse]:
         """The request, and what it lets the cache do. Its share and its candidates are yet to be found."""
-        operation.follow(policy)
-        call = operation.call
+        call = operation.follow(policy)
         if policy.content in KEEPS_CONTENT:
             operation.content = self._contents.begin(policy.content, body)
         request = read(body, stream=operation.is_stream)
@@ -87,10 +86,8 @@ class Preparing:
             request.is_strict = knobs.strict is True
             use = use_of(view, knobs.cache, headers.get("cache-control"), policy.cache)
             mode, hedges = knobs.stream_mode or mode, hedges if knobs.hedge is None else knobs.hedge
-        ask = self._router.ask(request, knobs, call, policy, is_repeatable=use.reads)
-        operation.strategy, operation.bond, operation.prompt_tokens = ask.strategy, ask.bond, ask.prompt_tokens
-        operation.complexity = ask.complexity
-        return Prepared(operation, request, ask, None, mode, hedges), use
+        self._router.weigh(operation, request, knobs, policy, is_repeatable=use.reads)
+        return Prepared(operation, request, policy, None, mode, hedges), use
 
     async def _prepare_shared(self, prepared: Prepared, body: bytes, use: CacheUse, known: Known | None) -> Prepared:
         """With its part in what is kept and what is under way, and with those who may serve it if need be.
@@ -102,8 +99,9 @@ class Preparing:
         share = await self._share(prepared, use)
         if share is None or not share.has_kept():
             # Others may have run while it was looked for.
-            candidates = None if (now := router.known(workspace_id)) is None else router.candidates(prepared.ask, now)
-            operation.candidates = candidates or await router.decided(prepared.ask, workspace_id)
+            request, policy, now = prepared.request, prepared.policy, router.known(workspace_id)
+            candidates = None if now is None else router.candidates(operation, request, policy, now)
+            operation.candidates = candidates or await router.decided(operation, request, policy)
         elif known is not None:
             self._recall.learn(operation, body, share, known)
         return structs.replace(prepared, share=share)
@@ -113,7 +111,7 @@ class Preparing:
         operation, request = prepared.operation, prepared.request
         call, principal = operation.call, operation.call.principal
         entries = await self._router.entries(principal.workspace_id)
-        scope = self._sharing.scopes.of(principal, prepared.ask.strategy, entries)
+        scope = self._sharing.scopes.of(principal, operation.strategy, entries)
         if (key := fingerprint(request, scope)) is None:
             return None
         share = self._sharing.share((principal.workspace_id, key), use, call.deadline, prepared.mode)

@@ -204,8 +204,9 @@ class Trace(Struct, eq=False):
     """The attempts of one operation, in order.
 
     `waited_s` is what it was held back on purpose, in seconds. `told` is whose failure the caller was told of, if all
-    failed. `prices` hold instead of `price` where they are known. `keep` takes what the `owner` knows when an attempt
-    has begun, before anybody is asked, should the process end before the request does.
+    failed. `prices` hold instead of `price` where they are known, for attempts that begin from then on. `keep` takes
+    what the `owner` knows when an attempt has begun, before anybody is asked, should the process end before the request
+    does.
     """
 
     clock: Clock
@@ -218,10 +219,6 @@ class Trace(Struct, eq=False):
     told: Candidate | None = None
     prices: Prices | None = None
     owner: Owner | None = None
-
-    def use(self, prices: Prices) -> None:
-        """Prices the attempts that begin from now on."""
-        self.prices = prices
 
     def price_of(self, provider: str, model: str, usage: Usage) -> int | None:
         """What tokens cost now; None when the model has no known price."""

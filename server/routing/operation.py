@@ -10,14 +10,12 @@ from server.chat.content import Content, ContentPolicy
 from server.chat.deployment import Candidate
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
-from server.chat.prompt_tokens import Tokens
 from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
 from server.errors import ClientGone, DeadlineExceeded, PerpetuoError
+from server.routing.ask import Weighed
 from server.routing.attempt import Sums, Trace
-from server.routing.complexity import Complexity
-from server.routing.sticky import Bond
 
 _NANO = 1_000_000_000
 _NO_SUMS = Sums()
@@ -28,26 +26,21 @@ _LATE: Final = DeadlineExceeded.reason
 _LEFT: Final = ClientGone.reason
 
 
-class Operation:
+class Operation(Weighed):
     """What is known of a request so far.
 
-    `prompt_tokens` is an estimate of the prompt's size, `bond` what the conversation is known by. `is_committed` says
-    that a stream's content has begun: what fails after that keeps the HTTP status 200. `is_cache_hit` says that the
-    answer was made for another request. `is_settled` says that its record was left with the ledger. `began` is when it
-    began and `answered_at` when there was something to send, on the stopwatch; the latter is None if that was not this
-    request's work. `content` is what was said, if that is to be kept, and `grant` what limits have counted.
-    `finish_reason` and `answered_model` are what the answer says of itself. `similar_to` is the id of the request for
-    which the answer was made, if that was not the very same but only like it, by `similarity` from 0 to 1.
+    `is_committed` says that a stream's content has begun: what fails after that keeps the HTTP status 200.
+    `is_cache_hit` says that the answer was made for another request. `is_settled` says that its record was left with
+    the ledger. `began` is when it began and `answered_at` when there was something to send, on the stopwatch; the
+    latter is None if that was not this request's work. `content` is what was said, if that is to be kept, and `grant`
+    what limits have counted. `finish_reason` and `answered_model` are what the answer says of itself. `similar_to` is
+    the id of the request for which the answer was made, if that was not the very same but only like it, by
+    `similarity` from 0 to 1.
 
     It is no struct because it is written more often than it is made: to a struct that takes a call each time. What is
     mostly set or never read stands in the class until it is.
     """
 
-    model_requested: str = ""
-    strategy: str = "default"
-    complexity: Complexity = Complexity.SIMPLE
-    prompt_tokens: Tokens = 0
-    bond: Bond | None = None
     candidates: Sequence[Candidate] = ()
     is_committed: bool = False
     answered_at: float | None = None
@@ -69,13 +62,14 @@ class Operation:
         self.outcome, self.status, self.similar_to = "ok", 200, ""
         self.is_cache_hit = self.is_settled = False
 
-    def follow(self, policy: RoutingPolicy) -> None:
+    def follow(self, policy: RoutingPolicy) -> Call:
         """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""
         self.content_policy = policy.content
         call = self.call
         if policy.timeout_s is not None and not call.is_timed:
             deadline = min(call.deadline, call.received_at + policy.timeout_s)
-            self.call = structs.replace(call, deadline=deadline)
+            call = self.call = structs.replace(call, deadline=deadline)
+        return call
 
     def note(self, notes: Iterable[str]) -> None:
         """Takes over notes, those that are there already not again."""

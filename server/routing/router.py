@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate, Deployment
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
@@ -18,12 +19,12 @@ from server.chat.prompt_tokens import MOST_PER_BYTE, PromptTokens
 from server.chat.records import AttemptRecord
 from server.chat.request import ChatRequest
 from server.chat.view import GatewayKnobs
-from server.routing.ask import AUTO, Ask, wish_of
+from server.routing.ask import AUTO, Ask, Weighed, wish_of
 from server.routing.attempt import Clock
 from server.routing.candidates import FactsOf
 from server.routing.complexity import Complexity, Judgement, judge
 from server.routing.decision import Decision, decide
-from server.routing.features import Needs, class_of_view, features_of, needs_of, plain_needs_of
+from server.routing.features import Needs, class_of_view, features_of, needs_of, output_bound_of, plain_needs_of
 from server.routing.filters import is_able
 from server.routing.known import Known, KnownOf, nothing_known
 from server.routing.measured import Measured, Measurements
@@ -111,6 +112,7 @@ class Router:
     def __init__(self, sources: Sources, measurements: Measurements | None = None) -> None:
         self._sources = sources
         self.known = sources.known_of
+        self._rests_at, self._monotonic = sources.rests_at, sources.clock.monotonic
         self._measurements = measurements or Measurements()
         self._homes = Homes()
         self._weighed: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
@@ -130,50 +132,55 @@ class Router:
         again, so that what is worked out of it is remembered.
         """
         policy = policy or await self._sources.policy_of(call.principal.workspace_id)
-        return Asked(request, self.ask(request, knobs, call, policy, is_repeatable=is_repeatable), policy)
+        weighed = Weighed(call, request.view.model or "")
+        self.weigh(weighed, request, knobs, policy, is_repeatable=is_repeatable)
+        return Asked(request, self.ask(weighed, request, policy), policy)
 
-    def ask(
-        self, request: ChatRequest, knobs: GatewayKnobs, call: Call, policy: RoutingPolicy, *, is_repeatable: bool
-    ) -> Ask:
-        """What `read` finds out, for who has the policy."""
-        view = request.view
-        model, wants_best, strategy = view.model or "", False, knobs.strategy or policy.strategy
+    def weigh(
+        self, weighed: Weighed, request: ChatRequest, knobs: GatewayKnobs, policy: RoutingPolicy, *, is_repeatable: bool
+    ) -> None:
+        """What `read` finds out, for who has the policy: it is written into `weighed`, which has the model already."""
+        view, model, strategy = request.view, weighed.model_requested, knobs.strategy or policy.strategy
         if not model or model[:_AUTO_CHARS] == AUTO:
             wish = wish_of(model, knobs.strategy, policy.strategy)
-            model, wants_best, strategy = wish.model, wish.wants_best, wish.strategy
-        principal, native = call.principal, request.native
+            model, weighed.wants_best, strategy = wish.model, wish.wants_best, wish.strategy
+        weighed.model, weighed.strategy = model, strategy
         known = self._weighed.get(_key_of(request)) if is_repeatable else None
-        prompt_tokens = PromptTokens(request, None if known is None else known[0])
-        most_tokens = len(request.body) * MOST_PER_BYTE if request.is_plain else int(prompt_tokens)
-        complexity = class_of_view(view, prompt_tokens, most_tokens) if known is None else known[1]
-        bond = None
+        tokens = weighed.prompt_tokens = PromptTokens(request) if known is None else PromptTokens(request, known[0])
+        most_tokens = len(request.body) * MOST_PER_BYTE if request.is_plain else int(tokens)
+        weighed.most_tokens = most_tokens
+        weighed.complexity = class_of_view(view, tokens, most_tokens) if known is None else known[1]
         if most_tokens >= LEAST_TOKENS or view.prompt_cache_key:
-            bond = bond_of(request, principal.workspace_id, prompt_tokens)
-        ask = Ask(
-            model,
-            wants_best,
-            strategy,
-            policy.weights,
-            complexity,
-            prompt_tokens,
-            plain_needs_of(view) if request.is_plain and (native is None or not native.needs) else _needs_of(request),
-            request.is_stream,
-            principal.allowed_models,
-            _ANY_DAY if model else self._sources.clock.now().date(),
-            bond,
-            most_tokens,
-        )
+            weighed.bond = bond_of(request, weighed.call.principal.workspace_id, tokens)
         if is_repeatable and known is None:
-            self._remember(request, ask)
-        return ask
+            self._remember(request, tokens, weighed.complexity)
 
-    def _remember(self, request: ChatRequest, ask: Ask) -> None:
+    def ask(self, weighed: Weighed, request: ChatRequest, policy: RoutingPolicy) -> Ask:
+        """The request as the decision sees it, for where there is a choice to make."""
+        model, native = weighed.model, request.native
+        return Ask(
+            model,
+            weighed.wants_best,
+            weighed.strategy,
+            policy.weights,
+            weighed.complexity,
+            weighed.prompt_tokens,
+            plain_needs_of(request.view)
+            if request.is_plain and (native is None or not native.needs)
+            else _needs_of(request),
+            request.is_stream,
+            weighed.call.principal.allowed_models,
+            _ANY_DAY if model else self._sources.clock.now().date(),
+            weighed.bond,
+            weighed.most_tokens,
+        )
+
+    def _remember(self, request: ChatRequest, tokens: PromptTokens, complexity: Complexity) -> None:
         """Keeps what was worked out of a body; what was worked out longest ago is forgotten first."""
         known = self._weighed
         if len(known) >= MAX_WEIGHED:
             del known[next(iter(known))]
-        tokens = ask.prompt_tokens
-        known[_key_of(request)] = tokens.counted if isinstance(tokens, PromptTokens) else tokens, ask.complexity
+        known[_key_of(request)] = tokens.counted, complexity
 
     async def policy(self, workspace_id: str) -> RoutingPolicy:
         """What the workspace decides for its requests."""
@@ -184,18 +191,27 @@ class Router:
         known = self._sources.known_of(workspace_id)
         return await self._sources.deployments_of(workspace_id) if known is None else known.deployments
 
-    def candidates(self, ask: Ask, known: Known) -> Sequence[Candidate]:
+    def candidates(
+        self, weighed: Weighed, request: ChatRequest, policy: RoutingPolicy, known: Known
+    ) -> Sequence[Candidate]:
         """Who is asked, in that order: those of the decision.
 
-        `known` is what is known of the workspace right now. Raises the decision's error when there is none.
+        `policy` is the one that it was weighed by, `known` what is known of the workspace right now. Raises the
+        decision's error when there is none.
         """
-        plan = known.plans.get((ask.model, ask.allowed_models, ask.needs.form))
+        ask, model, native = None, weighed.model, request.native
+        form = "" if native is None or not native.needs else native.face
+        plan = known.plans.get((model, weighed.call.principal.allowed_models, form))
         # With but one that can be asked there is nothing to weigh.
-        if plan is not None and ask.model and (option := plan.alone) is not None:
-            can_be_asked = option.facts is None or is_able(ask, option)
-            rests_at, monotonic = self._sources.rests_at, self._sources.clock.monotonic
+        if plan is not None and model and (option := plan.alone) is not None:
+            can_be_asked = option.facts is None or (request.is_plain and _is_within(weighed, request, option.facts))
+            if not can_be_asked:
+                ask = self.ask(weighed, request, policy)
+                can_be_asked = is_able(ask, option)
+            rests_at, monotonic = self._rests_at, self._monotonic
             if can_be_asked and rests_at(option.candidate, monotonic()) is None:
                 return (option.candidate,)
+        ask = ask or self.ask(weighed, request, policy)
         return decide(ask, self._world(known.deployments, known.prices.blended_nanousd, known.plans)).candidates
 
     async def decide(self, ask: Ask, workspace_id: str, *, in_full: bool = False) -> Decision:
@@ -209,9 +225,10 @@ class Router:
             world = self._world(deployments, await sources.prices_of(workspace_id), {})
         return decide(ask, world, in_full=in_full)
 
-    async def decided(self, ask: Ask, workspace_id: str) -> Sequence[Candidate]:
+    async def decided(self, weighed: Weighed, request: ChatRequest, policy: RoutingPolicy) -> Sequence[Candidate]:
         """The same as `candidates`, whatever has to be loaded for it."""
-        return (await self.decide(ask, workspace_id)).candidates
+        ask = self.ask(weighed, request, policy)
+        return (await self.decide(ask, weighed.call.principal.workspace_id)).candidates
 
     def _world(self, deployments: Sequence[Deployment], price_of: PriceOf, plans: Plans) -> World:
         sources = self._sources
@@ -236,7 +253,7 @@ class Router:
 
     def note(self, attempts: Sequence[AttemptRecord], *, is_stream: bool, bond: Bond | None = None) -> None:
         """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
-        monotonic = self._sources.clock.monotonic  # loaded first: a call of what a member holds is slow otherwise
+        monotonic = self._monotonic  # loaded first: a call of what a member holds is slow otherwise
         now_s = monotonic()
         self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
         if bond is None:
@@ -254,6 +271,11 @@ _ANY_DAY: Final = date.min
 
 def _key_of(request: ChatRequest) -> tuple[int, int]:
     return hash(request.body), len(request.body)
+
+
+def _is_within(weighed: Weighed, request: ChatRequest, facts: Model) -> bool:
+    """Whether prompt and answer certainly fit, which is all that a plain request asks of a model that it names."""
+    return weighed.most_tokens + output_bound_of(request.view) <= facts.context_window_tokens
 
 
 def _needs_of(request: ChatRequest) -> Needs:

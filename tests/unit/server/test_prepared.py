@@ -1,17 +1,16 @@
 """A prepared request says until when it may be served, and what the dispatcher is to do."""
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from server.chat.deployment import Candidate
+from server.chat.policy import RoutingPolicy
 from server.chat.prompt_tokens import Tokens
 from server.chat.request import parse_chat_request
 from server.chat.usage import Usage
 from server.prepared import Prepared
 from server.routing.attempt import Trace
-from server.routing.features import needs_of
 from server.routing.operation import Operation
 from server.routing.tail import StreamTail
 from tests.unit.server.piped import call
@@ -37,7 +36,8 @@ def measure(candidate: Candidate, tail: StreamTail, prompt_tokens: Tokens) -> Us
 def prepared(**change: Any) -> Prepared:
     operation = Operation(call(), Trace(clock(), nano_per_token), is_stream=False, content_policy="off")
     operation.prompt_tokens = 7
-    fields = {"operation": operation, "request": parse_chat_request(BODY, stream=False), "ask": None, "share": None}
+    request = parse_chat_request(BODY, stream=False)
+    fields = {"operation": operation, "request": request, "policy": RoutingPolicy(), "share": None}
     return Prepared(**cast(Any, {**fields, **change}))
 
 
@@ -71,6 +71,4 @@ async def test_a_call_needs_its_prompt_and_what_may_be_written(
     asked_for: bytes, *, has_answer: bool, needed: int
 ) -> None:
     request = parse_chat_request(BODY[:-1] + asked_for + b"}", stream=False)
-    ask = SimpleNamespace(prompt_tokens=7, needs=needs_of(request.view))
-    share = _Share(has_answer=has_answer)
-    assert prepared(request=request, ask=ask, share=share).needed_tokens() == needed
+    assert prepared(request=request, share=_Share(has_answer=has_answer)).needed_tokens() == needed

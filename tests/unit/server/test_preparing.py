@@ -93,7 +93,10 @@ def seen(made: Prepared) -> dict[str, Any]:
     """What the later steps go by."""
     operation = made.operation
     return {
-        "ask": made.ask,
+        "policy": made.policy,
+        "named": operation.model,
+        "prompt": (operation.prompt_tokens, operation.most_tokens),
+        "bond": operation.bond,
         "mode": made.mode,
         "hedges": made.hedges,
         "is_shared": made.share is not None,

@@ -78,7 +78,7 @@ class _Doubled:
 async def test_prices_that_are_known_hold_for_the_attempts_that_begin_from_then_on() -> None:
     seen = trace()
     seen.begin(candidate("a")).usage = Usage(input_tokens=3)
-    seen.use(_Doubled())
+    seen.prices = _Doubled()
     for model in ("m", "odd"):
         seen.begin(candidate("b", model)).usage = Usage(input_tokens=5)
     running = [attempt.cost_nanousd() for attempt in seen.attempts]
