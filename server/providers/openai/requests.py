@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw
 
+from server.chat.deployment import Candidate
 from server.chat.reasoning import effort_of
 from server.chat.request import ChatRequest
 from server.chat.view import Thinking
@@ -25,8 +26,9 @@ _LIMIT_ALONE: Final = tuple({name} for name in _LIMITS)
 _OF_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
 
 
-def adapted(vendor: Vendor, request: ChatRequest, model: str, is_stream: bool) -> ChatRequest:
+def adapted(vendor: Vendor, request: ChatRequest, candidate: Candidate, is_stream: bool) -> ChatRequest:
     """The request as the vendor takes it, the very same where nothing must change; its notes are the original's."""
+    model = candidate.model
     if is_stream is request.is_stream and vendor.takes_usual and _is_taken(vendor, request):
         limited = _limited(vendor, request, model) if vendor.limit else request
         if limited is not None:

@@ -67,7 +67,7 @@ SPELLED: dict[str, tuple[bytes, bytes]] = {
 def test_but_for_the_name_of_its_bound_a_plain_request_leaves_as_it_came(given: bytes, expected: bytes) -> None:
     text, head = b'{"role": "user", "content": "Hi"}', b'{"model":"o3",'
     request = parse_chat_request(head + (given % text)[1:])
-    made = adapted(OPENAI, request, "o3", is_stream=False)
+    made = adapted(OPENAI, request, candidate("o3"), is_stream=False)
     assert upstream_body(made, "o3", include_usage=False) == head + (expected % text)[1:]
     assert (made.notes is request.notes, made.told is request.told) == (True, True)
 
@@ -157,4 +157,4 @@ def test_tools_that_a_vendor_takes_stay_byte_for_byte() -> None:
 
 def test_a_request_that_needs_nothing_is_not_copied() -> None:
     request = asked(temperature=1, messages=[HI, {"role": "assistant", "content": None, "tool_calls": [CALL]}])
-    assert adapted(PLAIN, request, "m", is_stream=False) is request
+    assert adapted(PLAIN, request, candidate(), is_stream=False) is request
