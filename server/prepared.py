@@ -8,7 +8,6 @@ from server.chat.policy import RoutingPolicy
 from server.chat.request import ChatRequest
 from server.chat.view import StreamMode
 from server.limits.admission import USUAL_OUTPUT_TOKENS
-from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Errand
 from server.routing.dispatch.errand import Measure
 from server.routing.features import output_bound_of
@@ -46,7 +45,7 @@ class Prepared(Struct, frozen=True):
         if self.share is not None and self.share.has_kept():
             return 0
         output_tokens = output_bound_of(self.request.view) or USUAL_OUTPUT_TOKENS
-        return int(self.operation.prompt_tokens) + output_tokens * self.request.choices
+        return int(self.operation.ask.prompt_tokens) + output_tokens * self.request.choices
 
     def errand(self, measure: Measure) -> Errand:
         """What the dispatcher is to do for it, once its candidates are known."""
@@ -55,11 +54,9 @@ class Prepared(Struct, frozen=True):
             self.request,
             operation.candidates,
             operation.call.deadline if share is None else share.call_deadline,
-            operation.trace,
-            operation.prompt_tokens,
+            operation,
+            operation.ask.prompt_tokens,
             self.mode,
             measure,
-            MAX_CALLS,
-            False,
             self.hedges,
         )

@@ -45,11 +45,12 @@ class Preparing:
         known = known_of(operation.call.principal.workspace_id)
         if known is None:
             return self._prepare_unknown(operation, body, read)
-        prepared, use = self._read(operation, body, read, known.policy)
-        operation.trace.prices = known.prices
+        policy = known.policy
+        prepared, use = self._read(operation, body, read, policy)
+        operation.prices = known.prices
         if use is not NOTHING:
             return self._prepare_shared(prepared, body, use, known if read is parse_chat_request else None)
-        operation.candidates = self._router.candidates(operation, prepared.request, known.policy, known)
+        operation.candidates = self._router.candidates(operation.ask, prepared.request, operation.call, policy, known)
         return prepared
 
     async def prepared(self, operation: Operation, body: bytes, read: Read) -> Prepared:
@@ -63,10 +64,10 @@ class Preparing:
         policy = await self._router.policy(workspace_id)
         prepared, use = self._read(operation, body, read, policy)
         if self._prices_of is not None:
-            operation.trace.prices = await self._prices_of(workspace_id)
+            operation.prices = await self._prices_of(workspace_id)
         if use is not NOTHING:
             return await self._prepare_shared(prepared, body, use, None)
-        operation.candidates = await self._router.decided(operation, prepared.request, policy)
+        operation.candidates = await self._router.decided(operation.ask, prepared.request, operation.call, policy)
         return prepared
 
     def _read(self, operation: Operation, body: bytes, read: Read, policy: RoutingPolicy) -> tuple[Prepared, CacheUse]:
@@ -86,7 +87,7 @@ class Preparing:
             request.is_strict = knobs.strict is True
             use = use_of(view, knobs.cache, headers.get("cache-control"), policy.cache)
             mode, hedges = knobs.stream_mode or mode, hedges if knobs.hedge is None else knobs.hedge
-        self._router.weigh(operation, request, knobs, policy, is_repeatable=use.reads)
+        operation.ask = self._router.weigh(request, knobs, call, policy, is_repeatable=use.reads)
         return Prepared(operation, request, policy, None, mode, hedges), use
 
     async def _prepare_shared(self, prepared: Prepared, body: bytes, use: CacheUse, known: Known | None) -> Prepared:
@@ -99,9 +100,9 @@ class Preparing:
         share = await self._share(prepared, use)
         if share is None or not share.has_kept():
             # Others may have run while it was looked for.
-            request, policy, now = prepared.request, prepared.policy, router.known(workspace_id)
-            candidates = None if now is None else router.candidates(operation, request, policy, now)
-            operation.candidates = candidates or await router.decided(operation, request, policy)
+            what, now = (operation.ask, prepared.request, operation.call, prepared.policy), router.known(workspace_id)
+            candidates = None if now is None else router.candidates(*what, now)
+            operation.candidates = candidates or await router.decided(*what)
         elif known is not None:
             self._recall.learn(operation, body, share, known)
         return structs.replace(prepared, share=share)
@@ -111,7 +112,7 @@ class Preparing:
         operation, request = prepared.operation, prepared.request
         call, principal = operation.call, operation.call.principal
         entries = await self._router.entries(principal.workspace_id)
-        scope = self._sharing.scopes.of(principal, operation.strategy, entries)
+        scope = self._sharing.scopes.of(principal, operation.ask.strategy, entries)
         if (key := fingerprint(request, scope)) is None:
             return None
         share = self._sharing.share((principal.workspace_id, key), use, call.deadline, prepared.mode)

@@ -10,7 +10,6 @@ from typing import Final
 from msgspec import Struct
 
 from server.chat.policy import Weights
-from server.chat.principal import Call
 from server.chat.prompt_tokens import Tokens
 from server.chat.view import Strategy
 from server.errors import RequestInvalid
@@ -65,25 +64,20 @@ class Ask(Struct, frozen=True, gc=False):
         return _HIGHEST_TIER if self.wants_best else QUALITY_NEEDED[self.complexity]
 
 
-class Weighed:
-    """A call with what routing has found out about its request. Of it an `Ask` is made where there is a choice to make.
+class Weighed(Struct, frozen=True, gc=False):
+    """What is found out about every request: of it an `Ask` is made where there is a choice to make."""
 
-    `model_requested` is what the request says, `model` the model that it names, empty when the gateway is to choose;
-    the rest is that of `Ask`. What is mostly as usual stands in the class until it is not.
-    """
-
-    model_requested: str = ""
-    model: str = ""
+    model: str
+    strategy: Strategy
+    complexity: Complexity
+    prompt_tokens: Tokens
+    most_tokens: float
     wants_best: bool = False
-    strategy: Strategy = "default"
-    complexity: Complexity = Complexity.SIMPLE
-    prompt_tokens: Tokens = 0
-    most_tokens: float = math.inf
     bond: Bond | None = None
 
-    def __init__(self, call: Call, model_requested: str) -> None:
-        self.call = call
-        self.model_requested = model_requested
+
+UNREAD: Final = Weighed("", "default", Complexity.SIMPLE, 0, 0.0)
+"""Of a request that was not read."""
 
 
 class Wish(Struct, frozen=True):

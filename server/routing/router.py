@@ -27,17 +27,18 @@ from server.routing.decision import Decision, decide
 from server.routing.features import Needs, class_of_view, features_of, needs_of, output_bound_of, plain_needs_of
 from server.routing.filters import is_able
 from server.routing.known import Known, KnownOf, nothing_known
-from server.routing.measured import Measured, Measurements
 from server.routing.plan import Plans, Resting
 from server.routing.sticky import LEAST_TOKENS, Bond, Home, Homes, bond_of
 from server.routing.world import (
     Draw,
     IsFull,
     LoadOf,
+    MeasuredOf,
     ModelOf,
     PriceOf,
     World,
     loaded_nowhere,
+    measured_nowhere,
     never_full,
 )
 
@@ -85,6 +86,7 @@ class Sources(Struct, frozen=True):
     prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
     rests_at: RestsAt = never_rests
+    measured_of: MeasuredOf = measured_nowhere
     load_of: LoadOf = loaded_nowhere
     is_full: IsFull = never_full
     known_of: KnownOf = nothing_known
@@ -104,16 +106,15 @@ class Asked(Struct, frozen=True):
 
 
 class Router:
-    """Decides for requests of all workspaces. `measurements` is what it has seen of upstreams.
+    """Decides for requests of all workspaces.
 
     `known` tells what is known of a workspace; None where something has to be loaded first.
     """
 
-    def __init__(self, sources: Sources, measurements: Measurements | None = None) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self.known = sources.known_of
         self._rests_at, self._monotonic = sources.rests_at, sources.clock.monotonic
-        self._measurements = measurements or Measurements()
         self._homes = Homes()
         self._weighed: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
 
@@ -132,32 +133,32 @@ class Router:
         again, so that what is worked out of it is remembered.
         """
         policy = policy or await self._sources.policy_of(call.principal.workspace_id)
-        weighed = Weighed(call, request.view.model or "")
-        self.weigh(weighed, request, knobs, policy, is_repeatable=is_repeatable)
-        return Asked(request, self.ask(weighed, request, policy), policy)
+        weighed = self.weigh(request, knobs, call, policy, is_repeatable=is_repeatable)
+        return Asked(request, self.ask(weighed, request, call, policy), policy)
 
     def weigh(
-        self, weighed: Weighed, request: ChatRequest, knobs: GatewayKnobs, policy: RoutingPolicy, *, is_repeatable: bool
-    ) -> None:
-        """What `read` finds out, for who has the policy: it is written into `weighed`, which has the model already."""
-        view, model, strategy = request.view, weighed.model_requested, knobs.strategy or policy.strategy
+        self, request: ChatRequest, knobs: GatewayKnobs, call: Call, policy: RoutingPolicy, *, is_repeatable: bool
+    ) -> Weighed:
+        """What `read` finds out of a request, for who has the policy."""
+        view = request.view
+        model, strategy, wants_best = view.model or "", knobs.strategy or policy.strategy, False
         if not model or model[:_AUTO_CHARS] == AUTO:
             wish = wish_of(model, knobs.strategy, policy.strategy)
-            model, weighed.wants_best, strategy = wish.model, wish.wants_best, wish.strategy
-        weighed.model, weighed.strategy = model, strategy
+            model, strategy, wants_best = wish.model, wish.strategy, wish.wants_best
         known = self._weighed.get(_key_of(request)) if is_repeatable else None
-        tokens = weighed.prompt_tokens = PromptTokens(request) if known is None else PromptTokens(request, known[0])
+        tokens = PromptTokens(request) if known is None else PromptTokens(request, known[0])
         most_tokens = len(request.body) * MOST_PER_BYTE if request.is_plain else int(tokens)
-        weighed.most_tokens = most_tokens
-        weighed.complexity = class_of_view(view, tokens, most_tokens) if known is None else known[1]
+        complexity = class_of_view(view, tokens, most_tokens) if known is None else known[1]
+        bond = None
         if most_tokens >= LEAST_TOKENS or view.prompt_cache_key:
-            weighed.bond = bond_of(request, weighed.call.principal.workspace_id, tokens)
+            bond = bond_of(request, call.principal.workspace_id, tokens)
         if is_repeatable and known is None:
-            self._remember(request, tokens, weighed.complexity)
+            self._remember(request, tokens, complexity)
+        return Weighed(model, strategy, complexity, tokens, most_tokens, wants_best, bond)
 
-    def ask(self, weighed: Weighed, request: ChatRequest, policy: RoutingPolicy) -> Ask:
+    def ask(self, weighed: Weighed, request: ChatRequest, call: Call, policy: RoutingPolicy) -> Ask:
         """The request as the decision sees it, for where there is a choice to make."""
-        model, native = weighed.model, request.native
+        model = weighed.model
         return Ask(
             model,
             weighed.wants_best,
@@ -165,11 +166,9 @@ class Router:
             policy.weights,
             weighed.complexity,
             weighed.prompt_tokens,
-            plain_needs_of(request.view)
-            if request.is_plain and (native is None or not native.needs)
-            else _needs_of(request),
+            _needs_of(request),
             request.is_stream,
-            weighed.call.principal.allowed_models,
+            call.principal.allowed_models,
             _ANY_DAY if model else self._sources.clock.now().date(),
             weighed.bond,
             weighed.most_tokens,
@@ -192,26 +191,26 @@ class Router:
         return await self._sources.deployments_of(workspace_id) if known is None else known.deployments
 
     def candidates(
-        self, weighed: Weighed, request: ChatRequest, policy: RoutingPolicy, known: Known
+        self, weighed: Weighed, request: ChatRequest, call: Call, policy: RoutingPolicy, known: Known
     ) -> Sequence[Candidate]:
         """Who is asked, in that order: those of the decision.
 
-        `policy` is the one that it was weighed by, `known` what is known of the workspace right now. Raises the
-        decision's error when there is none.
+        `policy` is the one that the request was weighed by, `known` what is known of the workspace right now. Raises
+        the decision's error when there is none.
         """
         ask, model, native = None, weighed.model, request.native
         form = "" if native is None or not native.needs else native.face
-        plan = known.plans.get((model, weighed.call.principal.allowed_models, form))
+        plan = known.plans.get((model, call.principal.allowed_models, form))
         # With but one that can be asked there is nothing to weigh.
         if plan is not None and model and (option := plan.alone) is not None:
             can_be_asked = option.facts is None or (request.is_plain and _is_within(weighed, request, option.facts))
             if not can_be_asked:
-                ask = self.ask(weighed, request, policy)
+                ask = self.ask(weighed, request, call, policy)
                 can_be_asked = is_able(ask, option)
             rests_at, monotonic = self._rests_at, self._monotonic
             if can_be_asked and rests_at(option.candidate, monotonic()) is None:
                 return (option.candidate,)
-        ask = ask or self.ask(weighed, request, policy)
+        ask = ask or self.ask(weighed, request, call, policy)
         return decide(ask, self._world(known.deployments, known.prices.blended_nanousd, known.plans)).candidates
 
     async def decide(self, ask: Ask, workspace_id: str, *, in_full: bool = False) -> Decision:
@@ -225,17 +224,16 @@ class Router:
             world = self._world(deployments, await sources.prices_of(workspace_id), {})
         return decide(ask, world, in_full=in_full)
 
-    async def decided(self, weighed: Weighed, request: ChatRequest, policy: RoutingPolicy) -> Sequence[Candidate]:
+    async def decided(
+        self, weighed: Weighed, request: ChatRequest, call: Call, policy: RoutingPolicy
+    ) -> Sequence[Candidate]:
         """The same as `candidates`, whatever has to be loaded for it."""
-        ask = self.ask(weighed, request, policy)
-        return (await self.decide(ask, weighed.call.principal.workspace_id)).candidates
+        ask = self.ask(weighed, request, call, policy)
+        return (await self.decide(ask, call.principal.workspace_id)).candidates
 
     def _world(self, deployments: Sequence[Deployment], price_of: PriceOf, plans: Plans) -> World:
         sources = self._sources
         now_s = sources.clock.monotonic()
-
-        def measured_of(provider_id: str, model: str, is_stream: bool) -> Measured:
-            return self._measurements.of(provider_id, model, is_stream=is_stream, now_s=now_s)
 
         return World(
             deployments=deployments,
@@ -243,7 +241,7 @@ class Router:
             model_of=sources.model_of,
             price_of=price_of,
             draw=sources.draw,
-            measured_of=measured_of,
+            measured_of=sources.measured_of,
             rests_for=lambda candidate: sources.rests_at(candidate, now_s),
             load_of=sources.load_of,
             is_full=sources.is_full,
@@ -251,16 +249,12 @@ class Router:
             plans=plans,
         )
 
-    def note(self, attempts: Sequence[AttemptRecord], *, is_stream: bool, bond: Bond | None = None) -> None:
-        """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
-        monotonic = self._monotonic  # loaded first: a call of what a member holds is slow otherwise
-        now_s = monotonic()
-        self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
-        if bond is None:
-            return
+    def note(self, attempts: Sequence[AttemptRecord], bond: Bond) -> None:
+        """Learns from attempts that have ended who has served the conversation of that bond."""
         for attempt in reversed(attempts):
             if attempt.outcome == "ok":
-                self._homes.keep(bond, Home(attempt.provider_id, attempt.model), now_s)
+                home = Home(attempt.provider_id, attempt.model)
+                self._homes.keep(bond, home, self._sources.clock.monotonic())
                 return
 
 
@@ -279,7 +273,8 @@ def _is_within(weighed: Weighed, request: ChatRequest, facts: Model) -> bool:
 
 
 def _needs_of(request: ChatRequest) -> Needs:
-    native, needs = request.native, needs_of(request.view)
+    native = request.native
+    needs = plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
     if native is not None and native.needs:
         return replace(needs, form=native.face, what=native.needs, param=native.needs_param)
     return needs

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from server.chat.deployment import Candidate
 from server.chat.policy import RoutingPolicy
@@ -10,11 +11,11 @@ from server.chat.prompt_tokens import Tokens
 from server.chat.request import parse_chat_request
 from server.chat.usage import Usage
 from server.prepared import Prepared
-from server.routing.attempt import Trace
+from server.routing.ask import UNREAD
 from server.routing.operation import Operation
 from server.routing.tail import StreamTail
 from tests.unit.server.piped import call
-from tests.unit.server.routing.scripted import clock, nano_per_token
+from tests.unit.server.routing.scripted import means
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 
@@ -34,8 +35,8 @@ def measure(candidate: Candidate, tail: StreamTail, prompt_tokens: Tokens) -> Us
 
 
 def prepared(**change: Any) -> Prepared:
-    operation = Operation(call(), Trace(clock(), nano_per_token), is_stream=False, content_policy="off")
-    operation.prompt_tokens = 7
+    operation = Operation(call(), means(), is_stream=False)
+    operation.ask = structs.replace(UNREAD, prompt_tokens=7)
     request = parse_chat_request(BODY, stream=False)
     fields = {"operation": operation, "request": request, "policy": RoutingPolicy(), "share": None}
     return Prepared(**cast(Any, {**fields, **change}))
@@ -55,7 +56,7 @@ async def test_an_errand_has_all_that_was_asked_for() -> None:
     made = prepared(mode="continue", hedges=True)
     errand = made.errand(measure)
     assert (errand.mode, errand.hedges, errand.prompt_tokens) == ("continue", True, 7)
-    assert (errand.request, errand.trace, errand.measure) == (made.request, made.operation.trace, measure)
+    assert (errand.request, errand.trace, errand.measure) == (made.request, made.operation, measure)
 
 
 @pytest.mark.parametrize(
