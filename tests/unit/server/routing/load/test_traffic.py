@@ -8,7 +8,7 @@ import pytest
 from server import errors
 from server.chat.usage import Usage
 from server.errors import PerpetuoError
-from server.routing.attempt import Attempt, Clock, Trace
+from server.routing.attempt import Attempt, Clock, Means, Trace, UsualPrices
 from server.routing.load.peak import FADE_S
 from server.routing.load.traffic import FAILURE_S, TOGETHER, UNSEEN_S, Traffic
 from server.routing.measured import HALF_LIFE_S, NOTHING
@@ -29,7 +29,7 @@ class Watch:
 
 def begun(traffic: Traffic, watch: Watch, name: str = "a", *, is_stream: bool = False) -> Attempt:
     clock = Clock(lambda: datetime.now(UTC), watch)
-    trace = Trace(clock, nano_per_token, is_stream=is_stream, watch=traffic.begin)
+    trace = Trace(Means(clock, UsualPrices(nano_per_token), traffic.begin), is_stream)
     return trace.begin(candidate(name))
 
 
@@ -284,7 +284,8 @@ def test_who_wants_to_know_of_room_is_told_when_a_call_has_ended() -> None:
 def test_an_upstream_that_was_forgotten_counts_anew() -> None:
     watch = Watch()
     traffic, a, b = Traffic(watch, watch, max_upstreams=1), candidate("a"), candidate("b")
-    trace = Trace(Clock(lambda: datetime.now(UTC), watch), nano_per_token, watch=traffic.begin)
+    clock = Clock(lambda: datetime.now(UTC), watch)
+    trace = Trace(Means(clock, UsualPrices(nano_per_token), traffic.begin))
     trace.begin(a).end()
     assert traffic.has_room([a])
     traffic.promise((b.deployment.provider_id, b.model))  # which forgets the other
