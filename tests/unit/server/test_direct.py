@@ -1,12 +1,15 @@
 """Calls made directly end as those made with messages do: the same answer, metadata, status, record and task."""
 
 import asyncio
+import io
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import pytest
+import structlog
 from google.api import httpbody_pb2
 from google.rpc import status_pb2
 from perpetuo.v1 import completions_pb2, completions_pb2_grpc
@@ -21,6 +24,7 @@ from server.interceptors.context import current_call
 from server.interceptors.shedding import OpenDoor
 from server.services.calling import Calls
 from server.services.completions import CompletionsServicer
+from server.telemetry.logs import LogFormat, configure
 
 METHOD = "/perpetuo.v1.CompletionsService/CreateRawChatCompletion"
 KEY = (("authorization", "Bearer gw_1"),)
@@ -115,18 +119,17 @@ _ANNOUNCED: dict[str, Any] = {
 class Stage:
     """A core with one service, and the ways to it."""
 
-    def __init__(self, door: OpenDoor | None, most: int | None) -> None:
+    def __init__(self, door: OpenDoor | None, most: int | None, *, has_access_log: bool = False) -> None:
         self.script, registry = Script(), HandlerRegistry()
-        self.lines: list[tuple[str, str]] = []
+        self.counts: dict[tuple[str, str], list[int]] = {}
         calls = Calls(current_call, 60.0, CallerAddress(()))
         servicer = CompletionsServicer(self.script, calls)
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(servicer, registry)
-        count: Callable[[str, str], None] = lambda method, code: self.lines.append((method, code))  # noqa: E731
         options = ServerOptions(
             message_bytes=LIMIT_BYTES,
             metadata_bytes=LIMIT_BYTES,
-            has_access_log=False,
-            count_call=count,
+            has_access_log=has_access_log,
+            counted=lambda method, code: self.counts.setdefault((method, code), [0]),
             door=door,
             concurrent_calls=most,
         )
@@ -136,6 +139,11 @@ class Stage:
             completions_pb2.CreateRawChatCompletionRequest.SerializeToString,
             completions_pb2.CreateRawChatCompletionResponse.FromString,
         )
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Method and status of the calls that have ended."""
+        return [ended for ended, (count,) in self.counts.items() for _ in range(count)]
 
     async def ask(self, way: str, metadata: Any, body: bytes) -> tuple[bytes, dict[str, Any]]:
         """The answer and its initial metadata."""
@@ -196,8 +204,10 @@ def _told(error: grpc.aio.AioRpcError) -> Any:
 
 
 @asynccontextmanager
-async def staged(door: OpenDoor | None = None, most: int | None = None) -> AsyncIterator[Stage]:
-    stage = Stage(door, most)
+async def staged(
+    door: OpenDoor | None = None, most: int | None = None, *, has_access_log: bool = False
+) -> AsyncIterator[Stage]:
+    stage = Stage(door, most, has_access_log=has_access_log)
     try:
         yield stage
     finally:
@@ -235,6 +245,19 @@ async def test_a_call_ends_the_same_by_all_ways(case: str) -> None:
         ends = [await stage.end(way, metadata, body) for way in WAYS]
     assert ends == [ends[0]] * len(WAYS)
     assert stage.lines == [stage.lines[0]] * len(WAYS)
+
+
+async def test_calls_of_all_ways_are_counted_and_logged_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    root, written = logging.getLogger(), io.StringIO()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    configure(LogFormat.JSON, "INFO", written)
+    async with staged(has_access_log=True) as stage:
+        ends = [await stage.end(way, KEY, body) for body in (b"{}", b"{}", b"unknown model") for way in WAYS]
+    structlog.reset_defaults()
+    assert stage.lines == [(METHOD, "OK")] * 10 + [(METHOD, "NOT_FOUND")] * 5
+    assert [written.getvalue().count(f'"code":"{code}"') for code in ("OK", "NOT_FOUND")] == [10, 5]
+    assert len(ends) == len({line.partition('"request_id"')[2][:60] for line in written.getvalue().splitlines()})
 
 
 async def test_the_largest_answer_is_just_within_the_limit() -> None:
