@@ -260,6 +260,18 @@ async def test_calls_of_all_ways_are_counted_and_logged_one_by_one(monkeypatch: 
     assert len(ends) == len({line.partition('"request_id"')[2][:60] for line in written.getvalue().splitlines()})
 
 
+async def test_each_answer_of_many_has_its_own_metadata() -> None:
+    bodies = b"announce", b"{}", b"announce", b"announce", b"not text", b"{}", b"{}", b"much", b"announce", b"0"
+    alone, in_turn = [], []
+    for body in bodies:
+        async with staged() as stage:
+            alone.append(await stage.end("direct", KEY, body))
+    async with staged() as stage:
+        for _ in range(2):
+            in_turn += [await stage.end("direct", KEY, body) for body in bodies]
+    assert in_turn == alone * 2
+
+
 async def test_the_largest_answer_is_just_within_the_limit() -> None:
     async with staged() as stage:
         assert len((await stage.ask("direct", KEY, b"1976"))[0]) == 1976
