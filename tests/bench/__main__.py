@@ -1,7 +1,8 @@
 """`make bench`: what a request and a streamed event cost in CPU, beside nginx as a reverse proxy in the same run.
 
 The measured programs have one core for themselves; load and upstream have the other. The figure to trust is CPU time,
-as a ratio to nginx: requests per second depend on the machine.
+as a ratio to nginx: requests per second depend on the machine. What two cores do more than one is measured at the end,
+by itself.
 """
 
 import argparse
@@ -13,10 +14,10 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.bench import gateway, goals, idle, payload, peers, report
+from tests.bench import gateway, goals, idle, payload, peers, report, scaling
 from tests.bench.load import Target, call, wrk_path
 from tests.bench.processes import cores
-from tests.bench.scenarios import SCENARIOS, Plan, System, measure, medians
+from tests.bench.scenarios import SCENARIOS, Figures, Plan, Scenario, System, measure, medians
 from tests.bench.upstream import Upstreams, nginx_path, upstreams
 
 MODES: dict[str, Callable[[Path, int | None], AbstractContextManager[gateway.Gateway]]] = {
@@ -26,6 +27,8 @@ MODES: dict[str, Callable[[Path, int | None], AbstractContextManager[gateway.Gat
     "w2": partial(gateway.with_workers, 2),
 }
 TITLES = {"one": goals.ONE, "two": goals.TWO, "w1": goals.ONE_WORKER, "w2": goals.TWO_WORKERS}
+SCALING = "cores"
+_OF_WORKERS = {"w1", "w2", SCALING}
 KINDS = ("whole", "paced", "burst", "slow")
 
 
@@ -37,7 +40,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=float, default=2, help="load before the first round, seconds (default: 2)")
     parser.add_argument("--gap-ms", type=float, default=5, help="time between paced events (default: 5)")
     parser.add_argument(
-        "--modes", default="one,two,w1,w2", help="one, two, w1 and w2 (workers), or none (default: one,two,w1,w2)"
+        "--modes",
+        default=f"one,two,w1,w2,{SCALING}",
+        help="one, two, w1 and w2 (workers), cores (all of it on one and on two), or none (default: all)",
     )
     parser.add_argument("--scenarios", default=",".join(scenario.name for scenario in SCENARIOS))
     parser.add_argument("--peers", default="", help=f"also measure: {', '.join(peers.NAMES)} (default: none)")
@@ -69,11 +74,11 @@ def ours(name: str, started: gateway.Gateway, running: Upstreams) -> System:
 
 def modes_of(asked: str) -> list[str]:
     """The modes that were asked for and can be measured here; says which cannot."""
-    modes = [mode for mode in asked.split(",") if mode in MODES]
+    modes = [mode for mode in asked.split(",") if mode in {*MODES, SCALING}]
     packages = gateway.without_servers()
-    if packages and {"w1", "w2"} & set(modes):
+    if packages and _OF_WORKERS & set(modes):
         sys.stdout.write(f"Workers are left out: {', '.join(packages)} not installed, see `make setup`\n\n")
-        return [mode for mode in modes if mode not in {"w1", "w2"}]
+        return [mode for mode in modes if mode not in _OF_WORKERS]
     return modes
 
 
@@ -87,18 +92,25 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     with ExitStack() as stack:
         running = stack.enter_context(upstreams(folder, measured=measured, load=load, gap_ms=options.gap_ms))
         systems = floor(running)
-        for mode in modes:
+        for mode in (mode for mode in modes if mode in MODES):
             started = stack.enter_context(MODES[mode](folder / mode, measured))
             systems.append(ours(TITLES[mode], started, running))
         for name in (name for name in options.peers.split(",") if name):
             systems.append(peers.start(name, stack, folder, running, measured))
         results = []
         for scenario in (scenario for scenario in SCENARIOS if scenario.name in options.scenarios.split(",")):
-            results.append(report.Result(scenario, measure(scenario, systems, plan)))
-            sys.stdout.write(report.table(results[-1]) + "\n\n")
-            sys.stdout.flush()
+            results.append(_told(scenario, measure(scenario, systems, plan)))
+    if SCALING in modes and measured is not None and load is not None:
+        results.append(_told(scaling.SCENARIO, scaling.figures(folder, plan, (measured, load))))
     extra = (_start_s(folder, measured, load), _idle_kib(options, folder, measured, load)) if "one" in modes else None
     report_end(options, results, *(extra or (None, None)))
+
+
+def _told(scenario: Scenario, rounds: dict[str, list[Figures]]) -> report.Result:
+    result = report.Result(scenario, rounds)
+    sys.stdout.write(report.table(result) + "\n\n")
+    sys.stdout.flush()
+    return result
 
 
 def _start_s(folder: Path, measured: int | None, load: int | None) -> float:

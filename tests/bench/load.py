@@ -39,9 +39,9 @@ class Load:
     p99_ms: float
 
 
-def send(target: Target, *, body: Path, connections: int, seconds: float, core: int | None) -> Load:
+def send(target: Target, *, body: Path, connections: int, seconds: float, core: int | None, threads: int = 1) -> Load:
     """Loads a target for a time over kept-alive connections. Any failed request is a `WrongAnswerError`."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
     command += ["-s", str(Path(__file__).with_name("chat.lua")), target.url]
     if core is not None:
         command = ["taskset", "-c", str(core), *command]

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,16 +29,21 @@ def cores() -> tuple[int | None, int | None]:
 
 
 @contextmanager
-def program(command: Sequence[str], *, core: int | None, log: Path) -> Iterator[int]:
-    """Runs a program pinned to a core, its output in a file, and stops it at the end. Gives its process id."""
+def confined(to: Collection[int]) -> Iterator[None]:
+    """Keeps this thread, and what it starts meanwhile, on some cores; where none are named, on those that it has."""
     before = os.sched_getaffinity(0)
-    if core is not None:
-        os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, to or before)
     try:
-        with log.open("ab") as output:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def program(command: Sequence[str], *, core: int | None, log: Path) -> Iterator[int]:
+    """Runs a program pinned to a core, its output in a file, and stops it at the end. Gives its process id."""
+    with confined(() if core is None else (core,)), log.open("ab") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         yield process.pid
     finally:

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.bench import grpc_load, payload
 from tests.bench.load import Load, Target, check, send
-from tests.bench.processes import cpu_s, rss_mib
+from tests.bench.processes import confined, cpu_s, rss_mib
 
 # After a load, work that is done in batches is still to come; it belongs to the load's cost.
 _SETTLE_S = 1.2
@@ -66,7 +66,8 @@ SCENARIOS: Final = (
 class System:
     """Something measured: its processes and, by kind of answer, where to ask; `grpc_targets` where it has such a face.
 
-    A target's URL is that of chat completions; other scenarios replace the path where `has_paths`.
+    A target's URL is that of chat completions; other scenarios replace the path where `has_paths`. Where it is confined
+    to `cores` together with its load, the load has as many threads, and the scenario's connections on each.
     """
 
     name: str
@@ -74,6 +75,7 @@ class System:
     targets: dict[str, Target]
     grpc_targets: dict[str, Target] | None = None
     has_paths: bool = False
+    cores: tuple[int, ...] = ()
 
     def target(self, scenario: Scenario) -> Target | None:
         """Where to send a scenario's requests; None if this system has no such face."""
@@ -134,7 +136,8 @@ def medians(rounds: Sequence[Figures]) -> Figures:
 
 def _round(scenario: Scenario, system: System, target: Target, plan: Plan, seconds: float) -> Figures:
     before = cpu_s(system.pids)
-    load = _load(scenario, target, plan, seconds)
+    with confined(system.cores):
+        load = _load(scenario, target, plan, seconds, len(system.cores) or 1)
     time.sleep(_SETTLE_S)
     spent = cpu_s(system.pids) - before
     units = load.requests * scenario.per
@@ -147,12 +150,13 @@ def _round(scenario: Scenario, system: System, target: Target, plan: Plan, secon
     )
 
 
-def _load(scenario: Scenario, target: Target, plan: Plan, seconds: float) -> Load:
+def _load(scenario: Scenario, target: Target, plan: Plan, seconds: float, threads: int) -> Load:
     body = plan.folder / "body.json"
     body.write_bytes(_body(scenario, target))
     if scenario.is_grpc:
         return grpc_load.send(target, body=body, calls=scenario.connections, seconds=seconds, core=plan.load_core)
-    return send(target, body=body, connections=scenario.connections, seconds=seconds, core=plan.load_core)
+    connections = scenario.connections * threads
+    return send(target, body=body, connections=connections, seconds=seconds, core=plan.load_core, threads=threads)
 
 
 def _body(scenario: Scenario, target: Target) -> bytes:

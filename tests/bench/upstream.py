@@ -5,6 +5,7 @@ time, as a model does, `/slow` a whole answer after 50 ms, `/idle` the beginning
 bare asyncio server. nginx as a proxy carries the same paths.
 """
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -17,8 +18,7 @@ from tests.bench.processes import free_port, program, wait_until_listening
 
 _HEAD = """
 daemon off;
-master_process off;
-worker_processes 1;
+{processes}
 pid {name}.pid;
 error_log stderr warn;
 worker_rlimit_nofile 8192;
@@ -37,7 +37,7 @@ _UPSTREAM = """
   sendfile off;
   open_file_cache max=10;
   server {{
-    listen 127.0.0.1:{port} backlog=1024;
+    listen 127.0.0.1:{port} backlog=1024{shared};
     root static;
     client_max_body_size 8m;
     client_body_buffer_size 256k;
@@ -54,7 +54,7 @@ _PROXY = """
   upstream static {{ server 127.0.0.1:{static_port}; keepalive 128; keepalive_requests 1000000000; }}
   upstream paced {{ server 127.0.0.1:{paced_port}; keepalive 128; keepalive_requests 1000000000; }}
   server {{
-    listen 127.0.0.1:{port} backlog=1024;
+    listen 127.0.0.1:{port} backlog=1024{shared};
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     location /whole/ {{ proxy_pass http://static; }}
@@ -86,16 +86,23 @@ class Upstreams:
 
 
 @contextmanager
-def upstreams(folder: Path, *, measured: int | None, load: int | None, gap_ms: float) -> Iterator[Upstreams]:
-    """Runs the upstreams on the core of the load and the reverse proxy on the core of what is measured."""
+def upstreams(
+    folder: Path, *, measured: int | None, load: int | None, gap_ms: float, processes: int = 1
+) -> Iterator[Upstreams]:
+    """Runs the upstreams on the core of the load and the reverse proxy on the core of what is measured.
+
+    Both nginx have so many processes, each with a socket of its own, as the gateway's workers do.
+    """
     static = folder / "static"
     static.mkdir()
     (static / "whole.json").write_bytes(payload.answer())
     (static / "burst.sse").write_bytes(b"".join(payload.events()))
     static_port, paced_port, proxy_port = free_port(), free_port(), free_port()
     event_bytes = len(payload.events()[1])
-    upstream = (_HEAD + _UPSTREAM).format(name="upstream", port=static_port, event_bytes=event_bytes)
-    proxy = (_HEAD + _PROXY).format(name="proxy", port=proxy_port, static_port=static_port, paced_port=paced_port)
+    several = _several(processes)
+    upstream = (_HEAD + _UPSTREAM).format(name="upstream", port=static_port, event_bytes=event_bytes, **several)
+    ports = {"port": proxy_port, "static_port": static_port, "paced_port": paced_port}
+    proxy = (_HEAD + _PROXY).format(name="proxy", **ports, **several)
     paced = [sys.executable, "-m", "tests.bench.paced", str(paced_port), str(gap_ms)]
     with ExitStack() as stack:
         log = folder / "paced.log"
@@ -103,6 +110,15 @@ def upstreams(folder: Path, *, measured: int | None, load: int | None, gap_ms: f
         stack.enter_context(_nginx(folder, "upstream", upstream, static_port, load))
         proxy_pid = stack.enter_context(_nginx(folder, "proxy", proxy, proxy_port, measured))
         yield Upstreams(static_port, paced_port, proxy_port, proxy_pid)
+
+
+def _several(processes: int) -> dict[str, str]:
+    """What nginx is told about its processes, and at each port that they share."""
+    if processes == 1:
+        return {"processes": "master_process off;\nworker_processes 1;", "shared": ""}
+    # Processes of root's would else become a user who cannot read a folder of root's.
+    user = "user root root;" if os.geteuid() == 0 else ""
+    return {"processes": f"worker_processes {processes};\n{user}", "shared": " reuseport"}
 
 
 @contextmanager
