@@ -220,6 +220,8 @@ class BatchLedger:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = self._loop.call_later(self._delay_s, self._due.set) if self._pending else None
+            if len(self._pending) >= BATCH_RECORDS:  # no record more will be the one that makes a batch full
+                self._due.set()
 
     async def _write_batch(self, available: int) -> None:
         """Writes the oldest records; they leave the queue only when they are written or given up."""

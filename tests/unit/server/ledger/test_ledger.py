@@ -128,6 +128,29 @@ async def test_what_comes_within_the_delay_is_one_batch(
     await ledger.close()
 
 
+async def test_a_batch_that_came_together_while_another_was_written_waits_no_longer(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.ledger.ledger.BATCH_DELAY_S", 3600.0)
+    append, sizes, left = database.append_operations, list[int](), iter(range(BATCH_RECORDS, 3 * BATCH_RECORDS))
+    ledger, _ = spooled(database, tmp_path)
+
+    async def slow(operations: Sequence[OperationRecord], price_version: str) -> None:
+        sizes.append(len(operations))
+        for number in left:
+            ledger.record(operation(number))
+        await append(operations, price_version)
+
+    monkeypatch.setattr(database, "append_operations", slow)
+    for number in range(BATCH_RECORDS):
+        ledger.record(operation(number))
+    async with asyncio.timeout(60):
+        while ledger.pending_count:
+            await asyncio.sleep(0.01)
+    assert sum(sizes) == ledger.written_count == 3 * BATCH_RECORDS
+    await ledger.close()
+
+
 async def test_a_request_that_is_recorded_twice_is_there_once(database: Database) -> None:
     ledger = BatchLedger(database, "prices/1")
     ledger.record(operation(1))
