@@ -342,6 +342,7 @@ class Core:
                 policy_of=stores.accounts.policies.of,
                 prices_of=pricing.routing_prices_of,
                 rests_at=self._health.resting,
+                measured_of=self._traffic.measured,
                 load_of=self._traffic.load,
                 is_full=self._traffic.is_full,
                 known_of=Knowing(stores.accounts.policies, stores.entries, pricing, stores.forgetting).of,

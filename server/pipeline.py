@@ -11,6 +11,7 @@ from typing import Any
 
 from server.cache.kept import KeptAnswer
 from server.chat.answer import Identity, finish_answer
+from server.chat.deployment import Candidate
 from server.chat.ids import ID_PREFIX, same_id
 from server.chat.open_end import open_end, with_metadata_at
 from server.chat.principal import Call
@@ -25,11 +26,11 @@ from server.prepared import Prepared, Read
 from server.preparing import Preparing
 from server.providers.dialect import Chunk
 from server.recall import Recall
-from server.routing.attempt import Trace
+from server.routing.attempt import Means, UsualPrices, unwatched
 from server.routing.counting import usage_of_answer, usage_of_stream
 from server.routing.dispatch import ContinuedStream, LiveStream, Served, broken_stream
 from server.routing.dispatch.line import wait_in_line
-from server.routing.operation import Operation
+from server.routing.operation import Operation, Said
 from server.routing.pushed import Pushed
 from server.routing.tail import StreamTail
 from server.sharing import Replay, Share, Stream
@@ -41,6 +42,10 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        # From when an upstream is asked a request must not vanish with the process: the ledger takes its beginning.
+        self._means = Means(parts.clock, UsualPrices(parts.price), parts.watch or unwatched, parts.ledger.begin)
+        self._exact = parts.clock.exact
+        self._has_room = _no_room if parts.line is None else parts.line.has_room
         self._measure = partial(usage_of_stream, parts.calibration)
         self._recall = Recall(parts)
         self._preparing = Preparing(parts, self._recall, self.complete)
@@ -63,10 +68,12 @@ class Pipeline:
         return served if isinstance(served, bytes) else await served
 
     async def _complete(self, call: Call, body: bytes, read: Read) -> bytes:
-        visit = self._parts.under_way.enter()
-        operation = self._begin(call, is_stream=False)
         # Loaded first, here and below: a call of what a member holds is slow otherwise.
-        share, prepare, announce = None, self._prepare, call.announce
+        parts, exact, prepare = self._parts, self._exact, self._prepare
+        visit = parts.under_way.enter()
+        parts.metrics.begin()
+        operation = Operation(call, self._means, False, exact())
+        share, has_room = None, self._has_room
         try:
             if not isinstance(prepared := prepare(operation, body, read), Prepared):
                 prepared = await prepared
@@ -74,43 +81,59 @@ class Pipeline:
             if (admitted := self._admit(prepared)) is not None:
                 await admitted
             if share is None:
-                if not self._has_room(operation):
+                if not has_room(operation.candidates):
                     await self._find_room(operation, prepared)
-                made = await self._parts.dispatcher.complete(prepared.errand(self._measure))
-                self._take(operation, made)
-                finished = self._finished(operation, made.answer.body, made.answer.facts.is_plain)
+                served = await parts.dispatcher.complete(prepared.errand(self._measure))
+                self._take(operation, served)
+                operation.add_up()  # now: no call of others has a part in it
+                answer, is_plain = served.answer.body, served.answer.facts.is_plain
             else:
-                answer = await share.complete(partial(self._ask, prepared))
-                share.tell(operation)
-                operation.note(answer.notes)
-                operation.served, operation.usage = answer.candidate, answer.usage
-                operation.finish_reason = answer.finish_reason or ""
-                finished = self._finished(operation, answer.body, answer.is_plain)
-            self._answered(operation, share)
-            announce(operation.headers())
-            if operation.content is not None:
-                operation.content.add((finished,))
+                answer, is_plain = await self._shared(prepared, share)
+            finished = self._finished(operation, share, answer, is_plain)
             if (left := self._settle_before_the_end(operation, share)) is not None:
                 await left
             return finished
         except (PerpetuoError, asyncio.CancelledError) as error:
             operation.fail(visit.reason(error))
-            announce(operation.headers())
+            call.announce(operation.headers())
             visit.tell(error)
             raise
         finally:
-            self._parts.under_way.leave(visit)
+            parts.under_way.leave(visit)
             if not operation.is_settled:
                 self._settle_after(operation, share)
 
-    def _finished(self, operation: Operation, body: bytes, is_plain: bool) -> bytes:
-        """The body of an answer with what the gateway says of it. The operation must have been served."""
+    async def _shared(self, prepared: Prepared, share: Share) -> tuple[bytes, bool]:
+        """An answer that others may have a part in, and whether it is known to say nothing of the gateway."""
+        operation = prepared.operation
+        answer = await share.complete(partial(self._ask, prepared))
+        share.tell(operation)
+        operation.note(answer.notes)
+        operation.served, operation.usage = answer.candidate, answer.usage
+        operation.said = Said(answer.finish_reason)
+        return answer.body, answer.is_plain
+
+    def _finished(self, operation: Operation, share: Share | None, body: bytes, is_plain: bool) -> bytes:
+        """The answer as it goes out, with what the gateway says of it. The operation must have been served."""
         metadata = operation.metadata()
         end = open_end(body, is_plain=is_plain)
         if end:
-            return with_metadata_at(body, end, metadata)
-        identity = self._identity(operation.call, metadata.routed_to)
-        return finish_answer(body, identity=identity, metadata=metadata)
+            finished = with_metadata_at(body, end, metadata)
+        else:
+            identity = self._identity(operation.call, metadata.routed_to)
+            finished = finish_answer(body, identity=identity, metadata=metadata)
+        self._tell(operation, share)
+        content = operation.content
+        if content is not None:
+            content.add((finished,))
+        return finished
+
+    def _tell(self, operation: Operation, share: Share | None) -> None:
+        """Tells the caller who has answered, and notes when, unless that was up to another's call."""
+        announce, exact = operation.call.announce, self._exact
+        if share is None or not share.has_followed:
+            operation.answered_at = exact()
+        announce(operation.headers())
 
     async def stream(
         self, call: Call, body: bytes, read: Read = parse_chat_request
@@ -119,8 +142,10 @@ class Pipeline:
 
         Raises the reason when there is none or when it breaks; what ends without an exception is complete.
         """
-        visit = self._parts.under_way.enter()
-        operation = self._begin(call, is_stream=True)
+        parts, exact = self._parts, self._exact
+        visit = parts.under_way.enter()
+        parts.metrics.begin()
+        operation = Operation(call, self._means, True, exact())
         share: Share | None = None
         live: Stream | None = None
         tail = StreamTail(self._identity(call))
@@ -134,11 +159,10 @@ class Pipeline:
             operation.served = live.candidate
             if isinstance(live, Replay):
                 operation.usage = live.usage
-            self._answered(operation, share)
-            call.announce(operation.headers())
+            self._tell(operation, share)
             tail.answers_as(live.candidate.model)
-            if not operation.trace.attempts:
-                self._parts.ledger.begin(operation.start())
+            if not operation.attempts:
+                parts.ledger.begin(operation.start())
             tail.wants_usage, tail.choices = prepared.request.wants_usage, prepared.request.choices
             async for ready in self._follow(operation, live, tail):
                 operation.is_committed = visit.is_away = True
@@ -160,7 +184,7 @@ class Pipeline:
             raise
         finally:
             end = partial(self._end, operation, live, tail, share)
-            await self._parts.under_way.leave_stream(visit, live, tail, end)
+            await parts.under_way.leave_stream(visit, live, tail, end)
 
     async def _end(self, operation: Operation, live: Stream | None, tail: StreamTail, share: Share | None) -> None:
         if live is not None:
@@ -170,22 +194,6 @@ class Pipeline:
 
     def _identity(self, call: Call, model: str = "") -> Identity:
         return Identity(same_id(ID_PREFIX, call.request_id), int(self._parts.clock.now().timestamp()), model)
-
-    def _begin(self, call: Call, *, is_stream: bool) -> Operation:
-        parts = self._parts
-        exact = parts.clock.exact
-        parts.metrics.begin()
-        # From when an upstream is asked the request must not vanish with the process.
-        trace = Trace(parts.clock, parts.price, is_stream, parts.watch, parts.ledger.begin)
-        # Until the workspace's policy is known, nothing is recorded that it may not want.
-        operation = trace.owner = Operation(call, trace, is_stream, exact(), "off")
-        return operation
-
-    def _answered(self, operation: Operation, share: Share | None) -> None:
-        """Notes when there was something to send, unless that was up to another's call."""
-        if share is None or not share.has_followed:
-            exact = self._parts.clock.exact
-            operation.answered_at = exact()
 
     def _settle_after(self, operation: Operation, share: Share | None) -> None:
         """Settles now, or once the call that the request started for itself and others is over."""
@@ -212,26 +220,28 @@ class Pipeline:
         if operation.is_settled:
             return
         operation.is_settled = True
-        operation.trace.owner = None
-        parts = self._parts
-        record, sums = operation.record(), operation.sums
-        parts.router.note(sums.records, is_stream=operation.is_stream, bond=operation.bond)
+        parts, content, bond = self._parts, operation.content, operation.ask.bond
+        record = operation.record()
+        attempts, booked = record.attempts, bare(record) if operation.content_policy == "off" else record
+        if bond is not None:
+            parts.router.note(attempts, bond)
         if operation.grant is not None:
-            parts.admission.settle(operation.grant, operation.trace.used_tokens())
-        if sums.records or parts.refusals.are_recorded(record):
-            parts.ledger.record(bare(record) if operation.content_policy == "off" else record)
-        if operation.content is not None and (sums.records or operation.is_cache_hit):
-            parts.contents.keep(record, operation.content)
-        parts.metrics.settle(record, operation.trace.waited_s, operation.overhead_s())
+            parts.admission.settle(operation.grant, operation.used_tokens())
+        if attempts or parts.refusals.are_recorded(record):
+            parts.ledger.record(booked)
+        if content is not None and (attempts or record.is_cache_hit):
+            parts.contents.keep(record, content)
+        parts.metrics.settle(record, operation.waited_s, operation.overhead_s())
         if parts.tracing is not None:
-            answered = Answered(operation.finish_reason, operation.answered_model)
-            shown = bare(record) if operation.content_policy == "off" else record
-            parts.tracing.settle(shown, operation.call.traceparent, answered)
+            said = operation.said or Said()
+            answered = Answered(said.finish_reason or "", said.model or "")
+            parts.tracing.settle(booked, operation.call.traceparent, answered)
 
     def _admit(self, prepared: Prepared) -> Awaitable[None] | None:
         """Counts the call, now that nothing but a provider can refuse it; None if it need not be counted."""
-        self._parts.ledger.check()
-        free = self._parts.admission.is_free(prepared.operation.call.principal)
+        parts = self._parts
+        parts.ledger.check()
+        free = parts.admission.is_free(prepared.operation.call.principal)
         return None if free else self._admit_by_count(prepared)
 
     async def _admit_by_count(self, prepared: Prepared) -> None:
@@ -247,22 +257,15 @@ class Pipeline:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
         if not operation.candidates:
             workspace_id = operation.call.principal.workspace_id
-            operation.candidates = await self._parts.router.decided(prepared.ask, workspace_id)
+            operation.candidates = await self._parts.router.decided(operation.ask, workspace_id)
         line = self._parts.line
         if line is not None and not line.has_room(operation.candidates):
             await wait_in_line(line, operation)
 
-    def _has_room(self, operation: Operation) -> bool:
-        """Whether a candidate takes a call at once."""
-        line, candidates = self._parts.line, operation.candidates
-        if line is None or not candidates:
-            return False
-        has_room = line.has_room
-        return has_room(candidates)
-
     async def _ask(self, prepared: Prepared) -> KeptAnswer:
         """An answer in one piece from a provider."""
-        if not self._has_room(prepared.operation):
+        candidates = prepared.operation.candidates
+        if not candidates or not self._has_room(candidates):
             await self._find_room(prepared.operation, prepared)
         served = await self._parts.dispatcher.complete(prepared.errand(self._measure))
         usage, answer, facts = self._take(prepared.operation, served), served.answer, served.answer.facts
@@ -272,10 +275,9 @@ class Pipeline:
     def _take(self, operation: Operation, served: Served) -> Usage:
         """Notes an answer of a provider with what it took, which it gives, and ends its attempt."""
         answer, attempt, facts = served.answer, served.attempt, served.answer.facts
-        usage = usage_of_answer(self._parts.calibration, attempt.candidate, answer, operation.prompt_tokens)
-        operation.served, operation.answered_model = attempt.candidate, facts.model or ""
+        usage = usage_of_answer(self._parts.calibration, attempt.candidate, answer, operation.ask.prompt_tokens)
+        operation.served, operation.said = attempt.candidate, facts
         operation.usage = attempt.usage = usage
-        operation.finish_reason = facts.finish_reason or ""
         if answer.notes:
             operation.note(answer.notes)
         attempt.end()
@@ -344,7 +346,7 @@ class Pipeline:
         """The end of a whole stream, which tells how the answer was got."""
         usage = self._count(operation, live, tail)
         live.end()
-        operation.finish_reason, operation.answered_model = tail.finish_reason, tail.model
+        operation.said = Said(tail.finish_reason, tail.model)
         operation.note(live.notes)
         return tail.close(operation.metadata(), usage)
 
@@ -360,8 +362,15 @@ class Pipeline:
             return live.usage()
         # Of a stream that several follow only the one who reads it learns.
         learns = isinstance(live, LiveStream)
-        return usage_of_stream(self._parts.calibration, live.candidate, tail, operation.prompt_tokens, learns=learns)
+        return usage_of_stream(
+            self._parts.calibration, live.candidate, tail, operation.ask.prompt_tokens, learns=learns
+        )
 
 
 async def _nothing() -> None:
     """Nothing has to be waited for."""
+
+
+def _no_room(candidates: Sequence[Candidate]) -> bool:
+    """Where there is no line it is not known of anybody."""
+    return False

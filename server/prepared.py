@@ -7,8 +7,6 @@ from msgspec import Struct
 from server.chat.request import ChatRequest
 from server.chat.view import StreamMode
 from server.limits.admission import USUAL_OUTPUT_TOKENS
-from server.routing.ask import Ask
-from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Errand
 from server.routing.dispatch.errand import Measure
 from server.routing.operation import Operation
@@ -23,14 +21,13 @@ class Read(Protocol):
 
 
 class Prepared(Struct, frozen=True):
-    """A request that was read: its operation, its text, what it asks of routing, its share if any, and its mode.
+    """A request that was read: its operation, its text, its share if any, and its mode.
 
     `hedges`: a second candidate may be asked beside a slow one.
     """
 
     operation: Operation
     request: ChatRequest
-    ask: Ask
     share: Share | None
     mode: StreamMode = "direct"
     hedges: bool = False
@@ -44,7 +41,7 @@ class Prepared(Struct, frozen=True):
         """How many tokens the call may take of what is allowed; none where its answer is here already."""
         if self.share is not None and self.share.has_kept():
             return 0
-        ask = self.ask
+        ask = self.operation.ask
         return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * self.request.choices
 
     def errand(self, measure: Measure) -> Errand:
@@ -54,11 +51,9 @@ class Prepared(Struct, frozen=True):
             self.request,
             operation.candidates,
             operation.call.deadline if share is None else share.call_deadline,
-            operation.trace,
-            operation.prompt_tokens,
+            operation,
+            operation.ask.prompt_tokens,
             self.mode,
             measure,
-            MAX_CALLS,
-            False,
             self.hedges,
         )

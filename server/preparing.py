@@ -46,10 +46,10 @@ class Preparing:
         if known is None:
             return self._prepare_unknown(operation, body, read)
         prepared, use = self._read(operation, body, read, known.policy)
-        operation.trace.use(known.prices)
+        operation.prices = known.prices
         if use.reads or use.stores:
             return self._prepare_shared(prepared, body, use, known if read is parse_chat_request else None)
-        operation.candidates = self._router.candidates(prepared.ask, known)
+        operation.candidates = self._router.candidates(operation.ask, known)
         return prepared
 
     async def prepared(self, operation: Operation, body: bytes, read: Read) -> Prepared:
@@ -63,10 +63,10 @@ class Preparing:
         policy = await self._router.policy(workspace_id)
         prepared, use = self._read(operation, body, read, policy)
         if self._prices_of is not None:
-            operation.trace.use(await self._prices_of(workspace_id))
+            operation.prices = await self._prices_of(workspace_id)
         if use.reads or use.stores:
             return await self._prepare_shared(prepared, body, use, None)
-        operation.candidates = await self._router.decided(prepared.ask, workspace_id)
+        operation.candidates = await self._router.decided(operation.ask, workspace_id)
         return prepared
 
     def _read(self, operation: Operation, body: bytes, read: Read, policy: RoutingPolicy) -> tuple[Prepared, CacheUse]:
@@ -88,9 +88,8 @@ class Preparing:
             use = use_of(view, knobs.cache, headers.get("cache-control"), policy.cache)
             mode, hedges = knobs.stream_mode or mode, hedges if knobs.hedge is None else knobs.hedge
         ask = self._router.ask(request, knobs, call, policy, is_repeatable=use.reads)
-        operation.strategy, operation.bond, operation.prompt_tokens = ask.strategy, ask.bond, ask.prompt_tokens
-        operation.complexity = ask.complexity
-        return Prepared(operation, request, ask, None, mode, hedges), use
+        operation.ask = ask
+        return Prepared(operation, request, None, mode, hedges), use
 
     async def _prepare_shared(self, prepared: Prepared, body: bytes, use: CacheUse, known: Known | None) -> Prepared:
         """With its part in what is kept and what is under way, and with those who may serve it if need be.
@@ -102,8 +101,8 @@ class Preparing:
         share = await self._share(prepared, use)
         if share is None or not share.has_kept():
             # Others may have run while it was looked for.
-            candidates = None if (now := router.known(workspace_id)) is None else router.candidates(prepared.ask, now)
-            operation.candidates = candidates or await router.decided(prepared.ask, workspace_id)
+            candidates = None if (now := router.known(workspace_id)) is None else router.candidates(operation.ask, now)
+            operation.candidates = candidates or await router.decided(operation.ask, workspace_id)
         elif known is not None:
             self._recall.learn(operation, body, share, known)
         return structs.replace(prepared, share=share)
@@ -113,7 +112,7 @@ class Preparing:
         operation, request = prepared.operation, prepared.request
         call, principal = operation.call, operation.call.principal
         entries = await self._router.entries(principal.workspace_id)
-        scope = self._sharing.scopes.of(principal, prepared.ask.strategy, entries)
+        scope = self._sharing.scopes.of(principal, operation.ask.strategy, entries)
         if (key := fingerprint(request, scope)) is None:
             return None
         share = self._sharing.share((principal.workspace_id, key), use, call.deadline, prepared.mode)

@@ -127,8 +127,8 @@ class Recall:
             place[0],
             place[1],
             operation.model_requested[:_MODEL_CHARS],
-            operation.strategy,
-            operation.complexity.value,
+            operation.ask.strategy,
+            operation.ask.complexity.value,
             tuple(operation.notes),
         )
         while self._count > self._most:

@@ -24,7 +24,7 @@ from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, Draining, PerpetuoError, UpstreamBadResponse
 from server.providers.dialect import Chunk
 from server.providers.pieces import pieces_of, whole_from
-from server.routing.operation import Operation
+from server.routing.operation import Operation, Similar
 
 T = TypeVar("T")
 
@@ -165,7 +165,7 @@ class Share:
         """Tells the request whether its answer was made for another, and for which if that was not the very same."""
         operation.is_cache_hit = self.is_hit
         if self.is_hit and self.match is not None:
-            operation.similar_to, operation.similarity = self.match.source, self.match.similarity
+            operation.similar = Similar(self.match.source, self.match.similarity)
             operation.note([f"{OWN_NOTE}the answer to request {self.match.source}, {self.match.similarity} alike."])
 
     def is_under_way(self) -> bool:

@@ -9,9 +9,9 @@ is counted and logged.
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import islice
+from operator import itemgetter
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -34,6 +34,8 @@ UNSPOOLED_DELAY_S = 0.05
 """The same where a record is in memory alone, and would be lost with the process."""
 
 _LOGGED_EVERY = 1000
+_RECORD_OF: Final = itemgetter(0)
+_SEGMENT_OF: Final = itemgetter(1)
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +93,8 @@ class BatchLedger:
         self._delay_s = UNSPOOLED_DELAY_S if spool is None else BATCH_DELAY_S
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
-        self._pending: deque[tuple[OperationRecord, Segment | None]] = deque()
+        self._pending: list[tuple[OperationRecord, Segment | None]] = []
+        self._max_pending = bounds.max_pending
         self._out = PatientWriter(database, self._pending.__len__)
         self._due = asyncio.Event()
         self._progress = asyncio.Event()
@@ -103,7 +106,7 @@ class BatchLedger:
         self._backlog_due = asyncio.Event()
         self._replayed = asyncio.Event()
         self._writer = self._loop.create_task(self._write_forever(), name="ledger")
-        self._is_over = self._writer.done
+        self._writer.add_done_callback(self._take_no_more)
         self._replayer = self._loop.create_task(self._replay_forever(), name="ledger backlog")
 
     @property
@@ -134,13 +137,12 @@ class BatchLedger:
 
     def record(self, operation: OperationRecord) -> None:
         """Spools and queues a record. What memory has no room for waits in the spool; without one it is lost."""
-        bounds, spool, pending, is_over = self._bounds, self._spool, self._pending, self._is_over
-        segment = None
+        spool, pending, segment = self._spool, self._pending, None
         # What is refused for want of room takes none from those under way.
-        if spool is not None and (operation.attempts or not (bounds.requires_log and spool.is_full)):
+        if spool is not None and (operation.attempts or not (self._bounds.requires_log and spool.is_full)):
             segment = spool.settle(self._price_version, operation)
         waiting = len(pending)
-        if waiting >= bounds.max_pending or is_over():
+        if waiting >= self._max_pending:
             self._pass_over(segment)
             return
         pending.append((operation, segment))
@@ -226,12 +228,13 @@ class BatchLedger:
 
     async def _write_batch(self, available: int) -> None:
         """Writes the oldest records; they leave the queue only when they are written or given up."""
-        batch = [record for record, _ in islice(self._pending, min(MAX_COMMIT_RECORDS, available))]
+        pending = self._pending
+        batch = list(map(_RECORD_OF, pending[: min(MAX_COMMIT_RECORDS, available)]))
         done = await self._out.write(batch, self._price_version)
-        for _ in range(done):
-            _, segment = self._pending.popleft()
+        for segment, count in Counter(map(_SEGMENT_OF, pending[:done])).items():
             if segment is not None:
-                segment.waiting -= 1
+                segment.waiting -= count
+        del pending[:done]
         self._finished_count += done
         self._progress.set()
         if self._spool is not None:
@@ -255,6 +258,10 @@ class BatchLedger:
             await self._out.write_all(records, version)
         self.broken_count += backlog.broken_count
         backlog.finish()
+
+    def _take_no_more(self, writer: asyncio.Task[None]) -> None:
+        """Nobody writes any more: memory has room for nothing."""
+        self._max_pending = 0
 
     def _pass_over(self, segment: Segment | None) -> None:
         """A record for which memory has no room."""

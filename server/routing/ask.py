@@ -64,6 +64,10 @@ class Ask(Struct, frozen=True, gc=False):
         return _HIGHEST_TIER if self.wants_best else QUALITY_NEEDED[self.complexity]
 
 
+UNREAD: Final = Ask("", False, "default", Weights(), Complexity.SIMPLE, 0, Needs(), False, (), date.min)
+"""Of a request that was not read."""
+
+
 class Wish(Struct, frozen=True):
     """What the `model` member and the knobs say together."""
 

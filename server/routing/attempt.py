@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from server.chat.deployment import Candidate
 from server.chat.records import AttemptRecord, OperationStart
 from server.chat.usage import Usage
-from server.errors import PerpetuoError
+from server.errors import ClientGone, PerpetuoError
 from server.providers.remaining import TOLD_BY
 from server.upstream.head import Head
 
@@ -28,7 +28,23 @@ class Prices(Protocol):
         """The cost of a call; None when the price is not known."""
 
     def version_of(self, provider: str, model: str) -> str:
-        """Where the price of a model comes from, with its version."""
+        """Where the price of a model comes from, with its version; empty if from where most do."""
+
+
+class UsualPrices:
+    """The prices where no workspace has others."""
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+
+    def cost_nanousd(self, provider: str, model: str, usage: Usage) -> int | None:
+        """See `Prices`."""
+        price = self._price  # loaded first: a call of what a member holds is slow otherwise
+        return price(provider, model, usage)
+
+    def version_of(self, provider: str, model: str) -> str:
+        """See `Prices`."""
+        return ""
 
 
 PricesOf = Callable[[str], Awaitable[Prices]]
@@ -64,14 +80,13 @@ class Attempt(Struct, eq=False):
     number: int
     candidate: Candidate
     clock: Clock
-    price: Price
-    prices: Prices | None
+    prices: Prices
     started_at: datetime
     began: float
-    is_stream: bool = False
-    watcher: "Watcher | None" = None
-    place: int = 0
-    entered_s: float = 0.0
+    is_stream: bool
+    watcher: "Watcher"
+    place: int
+    entered_s: float
     status: int | None = None
     first_token_ms: int | None = None
     answered_s: float | None = None
@@ -98,11 +113,8 @@ class Attempt(Struct, eq=False):
     def heard(self, status: int, headers: Mapping[str, str]) -> None:
         """Notes the head of the answer."""
         self.status = status
-        watcher = self.watcher
-        if watcher is None:
-            return
         if not (headers.lacks(TOLD_BY) if isinstance(headers, Head) else TOLD_BY.isdisjoint(headers)):
-            watcher.heard(self, headers)
+            self.watcher.heard(self, headers)
 
     def cost_nanousd(self) -> int | None:
         """What the attempt's tokens cost; None without tokens or without a known price."""
@@ -111,26 +123,24 @@ class Attempt(Struct, eq=False):
             return None
         if record is not None and record.usage is usage:
             return record.cost_nanousd
-        price = self.price if self.prices is None else self.prices.cost_nanousd
-        return price(self.candidate.deployment.provider, self.candidate.model, usage)
+        return self.prices.cost_nanousd(self.candidate.deployment.provider, self.candidate.model, usage)
 
     def end(self, outcome: str = "ok", detail: str = "") -> AttemptRecord:
         """Writes the record; a second call changes nothing."""
         record = self.record
         if record is not None:
             return record
-        exact, price, prices = self.clock.exact, self.price, self.prices
+        exact = self.clock.exact
         took_s = exact() - self.began
         if self.answered_s is None:
             self.answered_s = took_s
-        candidate, usage, watcher = self.candidate, self.usage, self.watcher
+        candidate, usage = self.candidate, self.usage
         deployment, model = candidate.deployment, candidate.model
         provider = deployment.provider
         cost_nanousd, version = None, ""
         if usage is not None:
-            if prices is None:
-                cost_nanousd = price(provider, model, usage)
-            elif (cost_nanousd := prices.cost_nanousd(provider, model, usage)) is not None:
+            prices = self.prices
+            if (cost_nanousd := prices.cost_nanousd(provider, model, usage)) is not None:
                 version = prices.version_of(provider, model)
         # By place, because it runs for every request.
         record = self.record = AttemptRecord(
@@ -141,15 +151,14 @@ class Attempt(Struct, eq=False):
             outcome,
             self.status,
             self.started_at,
-            round(took_s * 1000),
+            round(took_s * 1000.0),
             self.first_token_ms,
             usage,
             cost_nanousd,
             detail,
             version,
         )
-        if watcher is not None:
-            watcher.ended(self)
+        self.watcher.ended(self)
         return record
 
     def fail(self, error: PerpetuoError, spent: Usage | None = None) -> AttemptRecord:
@@ -176,11 +185,37 @@ Watch = Callable[[Candidate], Watcher]
 """Told who is asked of every attempt that begins, to who watches it."""
 
 
-class Owner(Protocol):
-    """Whose attempts they are."""
+class _Nobody:
+    """Watches nothing."""
 
-    def start(self) -> OperationStart:
-        """What is known while the last attempt runs."""
+    begun = 0
+
+    def heard(self, attempt: Attempt, headers: Mapping[str, str]) -> None:
+        """See `Watcher`."""
+
+    def ended(self, attempt: Attempt) -> None:
+        """See `Watcher`."""
+
+
+_NOBODY: Final = _Nobody()
+
+
+def unwatched(candidate: Candidate) -> Watcher:
+    """Where nobody watches."""
+    return _NOBODY
+
+
+class Means(Struct, frozen=True):
+    """What the attempts of all operations have in common.
+
+    `prices` hold until those of the workspace are known. `keep` takes what is known of an operation when an attempt has
+    begun, before anybody is asked, should the process end before the request does.
+    """
+
+    clock: Clock
+    prices: Prices
+    watch: Watch = unwatched
+    keep: Callable[[OperationStart], None] | None = None
 
 
 class Sums(Struct, frozen=True):
@@ -192,65 +227,67 @@ class Sums(Struct, frozen=True):
     prices come from, several by commas, cut short.
     """
 
-    records: tuple[AttemptRecord, ...] = ()
-    paid: Attempt | None = None
-    cost_nanousd: int | None = None
-    upstream_s: float = 0.0
-    first_token_ms: int | None = None
-    price_version: str = ""
+    records: tuple[AttemptRecord, ...]
+    paid: Attempt | None
+    cost_nanousd: int | None
+    upstream_s: float
+    first_token_ms: int | None
+    price_version: str
 
 
-class Trace(Struct, eq=False):
+class Trace:
     """The attempts of one operation, in order.
 
     `waited_s` is what it was held back on purpose, in seconds. `told` is whose failure the caller was told of, if all
-    failed. `prices` hold instead of `price` where they are known. `keep` takes what the `owner` knows when an attempt
-    has begun, before anybody is asked, should the process end before the request does.
+    failed. `prices` are those of the attempts that begin from now on. Of what begins once it `is_settled` nothing is
+    kept. An attempt that still runs when all are added up was given up for the reason `left_for`.
     """
 
-    clock: Clock
-    price: Price
-    is_stream: bool = False
-    watch: Watch | None = None
-    keep: Callable[[OperationStart], None] | None = None
-    attempts: list[Attempt] = []
-    waited_s: float = 0.0
     told: Candidate | None = None
-    prices: Prices | None = None
-    owner: Owner | None = None
+    is_settled: bool = False
 
-    def use(self, prices: Prices) -> None:
-        """Prices the attempts that begin from now on."""
-        self.prices = prices
+    def __init__(self, means: Means, is_stream: bool = False) -> None:
+        self.means = means
+        self.clock = means.clock
+        self.prices = means.prices
+        self.is_stream = is_stream
+        self.attempts: list[Attempt] = []
+        self.waited_s = 0.0
 
-    def price_of(self, provider: str, model: str, usage: Usage) -> int | None:
-        """What tokens cost now; None when the model has no known price."""
-        return (self.price if self.prices is None else self.prices.cost_nanousd)(provider, model, usage)
+    @property
+    def left_for(self) -> str:
+        """See above."""
+        return ClientGone.reason
+
+    def start(self, attempt: Attempt) -> OperationStart:
+        """What is known of the operation while an attempt runs. Who has something to keep tells it."""
+        raise NotImplementedError
 
     def begin(self, candidate: Candidate, entered_s: float | None = None) -> Attempt:
         """A new attempt, which is counted even if it never connects.
 
         `entered_s` is now on the loop's clock, for who has looked at it.
         """
-        clock, attempts, owner, watch, keep = self.clock, self.attempts, self.owner, self.watch, self.keep
+        clock, attempts = self.clock, self.attempts
+        means = self.means
+        watch, keep = means.watch, means.keep
         now, exact = clock.now, clock.exact
-        watcher = None if watch is None else watch(candidate)
+        watcher = watch(candidate)
         attempt = Attempt(
             len(attempts) + 1,
             candidate,
             clock,
-            self.price,
             self.prices,
             now(),
             exact(),
             self.is_stream,
             watcher,
-            0 if watcher is None else watcher.begun,
+            watcher.begun,
             clock.monotonic() if entered_s is None else entered_s,
         )
         attempts.append(attempt)
-        if owner is not None and keep is not None:
-            keep(owner.start())
+        if keep is not None and not self.is_settled:
+            keep(self.start(attempt))
         return attempt
 
     def cost_nanousd(self) -> int | None:
@@ -278,22 +315,26 @@ class Trace(Struct, eq=False):
         usages = [attempt.usage for attempt in self.attempts if not attempt.was_in_vain]
         return sum(usage.total_tokens for usage in usages if usage is not None)
 
-    def close(self, left_for: str = "CLIENT_GONE") -> Sums:
-        """Adds all attempts up, in one go; one that still runs was given up for the reason `left_for`."""
+    def close(self) -> Sums:
+        """Adds all attempts up, in one go, and ends those that still run."""
         attempts = self.attempts
         if len(attempts) == 1:
             # Written out, because it is so of most operations.
             attempt = attempts[0]
-            usage, record = attempt.usage, attempt.record or attempt.end(left_for)
+            record, usage = attempt.record or attempt.end(self.left_for), attempt.usage
             version = record.price_version
-            if len(version) > _MAX_VERSION_CHARS:
-                version = version[:_MAX_VERSION_CHARS]
             if usage is not None and record.usage is usage and not attempt.was_in_vain:
-                upstream_s, first_token_ms = attempt.answered_s or 0.0, record.first_token_ms
-                return Sums((record,), attempt, record.cost_nanousd, upstream_s, first_token_ms, version)
+                return Sums(
+                    (record,),
+                    attempt,
+                    record.cost_nanousd,
+                    attempt.answered_s or 0.0,
+                    record.first_token_ms,
+                    version if len(version) <= _MAX_VERSION_CHARS else version[:_MAX_VERSION_CHARS],
+                )
         records, upstream_s, paid, first_token_ms, versions = [], 0.0, None, None, ""
         for attempt in attempts:
-            record = attempt.record or attempt.end(left_for)
+            record = attempt.record or attempt.end(self.left_for)
             records.append(record)
             upstream_s += attempt.answered_s or 0.0
             if attempt.usage is not None and not attempt.was_in_vain:

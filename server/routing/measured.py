@@ -1,7 +1,7 @@
-"""How upstreams have done lately: latency and failures for each provider entry and model, in memory.
+"""How an upstream has done lately: latency and failures of one kind of its answers. Pure: time is an argument.
 
-Time counts: what was seen a half-life ago weighs half. Attempts feed it as they end; deciding reads it. Only what
-blames the provider is a failure: a caller who left, or a request that was at fault, says nothing about an upstream.
+Time counts: what was seen a half-life ago weighs half. Only what blames the provider is a failure: a caller who left,
+or a request that was at fault, says nothing about an upstream.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from server.chat.records import AttemptRecord
-from server.routing.failure import blames_provider
-
 HALF_LIFE_S: Final = 300.0
-MAX_SERIES: Final = 10_000
 
 
 class Measured(Struct, frozen=True):
@@ -30,72 +26,53 @@ class Measured(Struct, frozen=True):
 
 
 NOTHING: Final = Measured()
-SeriesKey = tuple[str, str, bool]
-_OK: Final = "ok"
-
-
-class _Series:
-    __slots__ = ("answers", "at_s", "calls", "failures", "is_stream", "latency_sum_ms", "model", "provider_id")
-
-    def __init__(self, key: SeriesKey, at_s: float) -> None:
-        self.provider_id, self.model, self.is_stream = key
-        self.at_s = at_s
-        self.calls = 0.0
-        self.failures = 0.0
-        self.answers = 0.0
-        self.latency_sum_ms = 0.0
 
 
 class Measurements:
-    """The state of all upstreams. At most `max_series` are kept; those first seen longest ago go first."""
+    """What was seen of one upstream's streams, or of its other answers. Times are of any steady clock, in seconds."""
 
-    def __init__(self, half_life_s: float = HALF_LIFE_S, max_series: int = MAX_SERIES) -> None:
+    __slots__ = ("_answers", "_at_s", "_calls", "_failures", "_half_life_s", "_latency_sum_s")
+
+    def __init__(self, half_life_s: float = HALF_LIFE_S) -> None:
         self._half_life_s = half_life_s
-        self._max_series = max_series
-        self._series: dict[SeriesKey, _Series] = {}
-        self._noted = _Series(("", "", False), 0.0)  # that of the attempt that was noted last
+        self._at_s = 0.0
+        self._calls = 0.0
+        self._failures = 0.0
+        self._answers = 0.0
+        self._latency_sum_s = 0.0
 
-    def note(self, attempts: Iterable[AttemptRecord], *, is_stream: bool, now_s: float) -> None:
-        """Takes what attempts came to. `now_s` is any steady clock's, in seconds."""
-        # Written out, because it runs for every request.
-        series = self._noted
-        for attempt in attempts:
-            outcome = attempt.outcome
-            if outcome != _OK and not blames_provider(outcome):
-                continue
-            provider_id, model = attempt.provider_id, attempt.model
-            if series.model is not model or series.provider_id is not provider_id or series.is_stream is not is_stream:
-                series = self._noted = self._at((provider_id, model, is_stream), now_s)
-            if series.at_s < now_s:  # the loop's clock stands still while it goes on with what has come
-                factor = 0.5 ** ((now_s - series.at_s) / self._half_life_s)
-                series.at_s = now_s
-                series.calls *= factor
-                series.failures *= factor
-                series.answers *= factor
-                series.latency_sum_ms *= factor
-            series.calls += 1.0
-            if outcome != _OK:
-                series.failures += 1.0
-                continue
-            latency_ms = attempt.first_token_ms if is_stream else attempt.latency_ms
-            if latency_ms is not None:
-                series.answers += 1.0
-                series.latency_sum_ms += latency_ms
+    def answered(self, latencies_s: Iterable[float], times_s: Iterable[float]) -> None:
+        """Takes how long answers took, in the order in which they came, and when that was."""
+        at_s, half_life_s = self._at_s, self._half_life_s
+        kept, answers, sum_s = 1.0, 0.0, 0.0
+        for latency_s, now_s in zip(latencies_s, times_s, strict=True):
+            if now_s > at_s:  # the loop's clock stands still while it goes on with what has come
+                faded = 0.5 ** ((now_s - at_s) / half_life_s)
+                kept *= faded
+                answers *= faded
+                sum_s *= faded
+                at_s = now_s
+            answers += 1.0
+            sum_s += latency_s
+        self._at_s = at_s
+        self._failures *= kept
+        self._calls = self._calls * kept + answers
+        self._answers = self._answers * kept + answers
+        self._latency_sum_s = self._latency_sum_s * kept + sum_s
 
-    def of(self, provider_id: str, model: str, *, is_stream: bool, now_s: float) -> Measured:
-        """What was seen of an entry's model up to now."""
-        series = self._series.get((provider_id, model, is_stream))
-        if series is None or series.calls <= 0.0:
+    def called(self, now_s: float, *, has_failed: bool) -> None:
+        """Takes a call that failed, or that came to no answer whose latency could be told."""
+        kept = 0.5 ** (max(0.0, now_s - self._at_s) / self._half_life_s)
+        self._at_s = max(self._at_s, now_s)
+        self._calls = self._calls * kept + 1.0
+        self._failures = self._failures * kept + has_failed
+        self._answers *= kept
+        self._latency_sum_s *= kept
+
+    def at(self, now_s: float) -> Measured:
+        """What was seen up to now."""
+        if self._calls <= 0.0:
             return NOTHING
-        factor = 0.5 ** (max(0.0, now_s - series.at_s) / self._half_life_s)
-        latency_ms = series.latency_sum_ms / series.answers if series.answers > 0.0 else 0.0
-        return Measured(series.calls * factor, series.answers * factor, latency_ms, series.failures / series.calls)
-
-    def _at(self, key: SeriesKey, now_s: float) -> _Series:
-        """The series of that key, made if there is none."""
-        series = self._series.get(key)
-        if series is None:
-            if len(self._series) >= self._max_series:
-                del self._series[next(iter(self._series))]
-            series = self._series[key] = _Series(key, now_s)
-        return series
+        kept = 0.5 ** (max(0.0, now_s - self._at_s) / self._half_life_s)
+        latency_s = self._latency_sum_s / self._answers if self._answers > 0.0 else 0.0
+        return Measured(self._calls * kept, self._answers * kept, latency_s * 1000.0, self._failures / self._calls)

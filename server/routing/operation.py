@@ -3,70 +3,87 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
-from server.chat.answer import GatewayMetadata
+from server.chat.answer import AnswerFacts, GatewayMetadata
 from server.chat.content import Content, ContentPolicy
-from server.chat.deployment import Candidate
+from server.chat.deployment import Candidate, Deployment
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
-from server.chat.prompt_tokens import Tokens
 from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
-from server.errors import ClientGone, DeadlineExceeded, PerpetuoError
-from server.routing.attempt import Sums, Trace
-from server.routing.complexity import Complexity
-from server.routing.sticky import Bond
+from server.errors import DeadlineExceeded, PerpetuoError
+from server.routing.ask import UNREAD
+from server.routing.attempt import Attempt, Means, Sums, Trace
 
 _NANO = 1_000_000_000
-_NO_SUMS = Sums()
 _MODEL_CHARS: Final = 200
 _ATTEMPTS: Final = "x-perpetuo-attempts"
+_PROVIDER: Final = "x-perpetuo-provider"
 _ONCE: Final = (_ATTEMPTS, "1")
-_LATE: Final = DeadlineExceeded.reason
-_LEFT: Final = ClientGone.reason
+_NOBODY: Final = Candidate(Deployment("", "", "", "", ""), "")
 
 
-class Operation:
-    """What is known of a request so far.
+class Said(Struct, frozen=True):
+    """What an answer says of itself: why it ended, and the model that wrote it; empty where it does not."""
 
-    `prompt_tokens` is an estimate of the prompt's size, `bond` what the conversation is known by. `is_committed` says
-    that a stream's content has begun: what fails after that keeps the HTTP status 200. `is_cache_hit` says that the
-    answer was made for another request. `is_settled` says that its record was left with the ledger. `began` is when it
-    began and `answered_at` when there was something to send, on the stopwatch; the latter is None if that was not this
-    request's work. `content` is what was said, if that is to be kept, and `grant` what limits have counted.
-    `finish_reason` and `answered_model` are what the answer says of itself. `similar_to` is the id of the request for
-    which the answer was made, if that was not the very same but only like it, by `similarity` from 0 to 1.
+    finish_reason: str | None = None
+    model: str | None = None
+
+
+class Similar(Struct, frozen=True):
+    """A request that is like another, by `similarity` from 0 to 1."""
+
+    request_id: str
+    similarity: float
+
+
+class Operation(Trace):
+    """What is known of a request so far, and its attempts.
+
+    `ask` is what it asks of routing, once it was read. `is_committed` says that a stream's content has begun: what
+    fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
+    `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
+    was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
+    was said, if that is to be kept, and `grant` what limits have counted. `said` is the answer, as far as it speaks of
+    itself. `similar` is the request for which the answer was made, if that was not the very same but only like it.
+    `sums` are what its attempts came to, once they are added up, and `latency_ms` is how long it took until then.
 
     It is no struct because it is written more often than it is made: to a struct that takes a call each time. What is
-    mostly set or never read stands in the class until it is.
+    mostly set or never read stands in the class until it is. That must be a value of a built-in type, and it must not
+    have more than 30 members in all: CPython 3.11 reads and writes none of them fast otherwise.
     """
 
     model_requested: str = ""
-    strategy: str = "default"
-    complexity: Complexity = Complexity.SIMPLE
-    prompt_tokens: Tokens = 0
-    bond: Bond | None = None
     candidates: Sequence[Candidate] = ()
+    served: Candidate | None = None
+    usage: Usage | None = None
+    said: Said | AnswerFacts | None = None
+    content_policy: ContentPolicy = "off"
+    """Until the workspace's policy is known, nothing is recorded that it may not want."""
     is_committed: bool = False
     answered_at: float | None = None
-    finish_reason: str = ""
-    answered_model: str = ""
-    similarity: float | None = None
-    sums: Sums = _NO_SUMS
+    similar: Similar | None = None
+    sums: Sums | None = None
+    latency_ms: int = 0
 
-    def __init__(
-        self, call: Call, trace: Trace, is_stream: bool, began: float = 0.0, content_policy: ContentPolicy = "metadata"
-    ) -> None:
-        self.call, self.trace, self.is_stream, self.began = call, trace, is_stream, began
-        self.content_policy: ContentPolicy = content_policy
+    def __init__(self, call: Call, means: Means, is_stream: bool, began: float = 0.0) -> None:
+        # What the base does is written out, because it runs for every request.
+        self.means = means
+        self.clock = means.clock
+        self.prices = means.prices
+        self.is_stream = is_stream
+        self.attempts = []
+        self.waited_s = 0.0
+        self.call = call
+        self.began = began
+        self.ask = UNREAD
         self.notes: list[str] = []
-        self.served: Candidate | None = None
-        self.usage: Usage | None = None
         self.grant: Grant | None = None
         self.content: Content | None = None
-        self.outcome, self.status, self.similar_to = "ok", 200, ""
+        self.outcome = "ok"
+        self.status = 200
         self.is_cache_hit = self.is_settled = False
 
     def follow(self, policy: RoutingPolicy) -> None:
@@ -85,80 +102,89 @@ class Operation:
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
-        self.outcome = error.reason
+        self.outcome, self.sums = error.reason, None
         if not self.is_committed:
             self.status = error.http_status
+
+    @property
+    def left_for(self) -> str:
+        """See `Trace`: its deadline ends what still runs too."""
+        return self.outcome if self.outcome == DeadlineExceeded.reason else super().left_for
+
+    def add_up(self) -> Sums:
+        """Adds up what it came to by now; attempts that still run end as left by the caller, or by its deadline."""
+        monotonic = self.clock.monotonic
+        self.latency_ms = round((monotonic() - self.call.received_at) * 1000.0)
+        sums = self.sums = self.close()
+        return sums
 
     def overhead_s(self) -> float | None:
         """What the gateway itself took until there was something to send, in seconds; None if there was nothing.
 
-        Known once it has its record.
+        Known once it was added up.
         """
-        answered_at = self.answered_at
-        if answered_at is None:
+        answered_at, sums = self.answered_at, self.sums
+        if answered_at is None or sums is None:
             return None
-        overhead_s = answered_at - self.began - self.sums.upstream_s - self.trace.waited_s
+        overhead_s = answered_at - self.began - sums.upstream_s - self.waited_s
         return overhead_s if overhead_s > 0.0 else 0.0
-
-    def cost_nanousd(self) -> int | None:
-        """What the request's own upstream calls cost; 0 for an answer that was made for another, None if not known."""
-        if self.is_cache_hit and not self.trace.has_paid():
-            return 0
-        return self.trace.cost_nanousd()
 
     def saved_nanousd(self) -> int | None:
         """What an answer that was made for another request would have cost; None if this one was not."""
         if not self.is_cache_hit or self.served is None or self.usage is None:
             return None
-        return self.trace.price_of(self.served.deployment.provider, self.served.model, self.usage)
+        return self.prices.cost_nanousd(self.served.deployment.provider, self.served.model, self.usage)
 
-    def headers(self) -> list[tuple[str, str]]:
+    def headers(self) -> Sequence[tuple[str, str]]:
         """How the answer was got, or was not, as metadata: the number of upstream calls, and the provider.
 
         The provider is the one that answered, or whose failure is told. Nothing if nobody was asked.
         """
-        trace = self.trace
-        attempts, told = trace.attempts, self.served or trace.told
+        attempts, told = self.attempts, self.served
         count = len(attempts)
-        if told is None:
+        if told is None and (told := self.told) is None:
             if not count:
-                return []
+                return ()
             told = attempts[-1].candidate
-        return [_ONCE if count == 1 else (_ATTEMPTS, str(count)), ("x-perpetuo-provider", told.deployment.provider)]
+        return _ONCE if count == 1 else (_ATTEMPTS, str(count)), (_PROVIDER, told.deployment.provider)
 
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
-        served = self.served
+        served, call = self.served, self.call
+        sums, is_cache_hit, ask = self.sums, self.is_cache_hit, self.ask
         assert served is not None
-        # Written out, because it runs for every request.
-        trace, call = self.trace, self.call
-        monotonic = trace.clock.monotonic
-        cost_nanousd = self.cost_nanousd() if self.is_cache_hit else trace.cost_nanousd()
+        if sums is not None:
+            cost_nanousd, latency_ms = sums.cost_nanousd, self.latency_ms
+        else:
+            cost_nanousd = 0 if is_cache_hit and not self.has_paid() else self.cost_nanousd()
+            latency_ms = round((self.clock.monotonic() - call.received_at) * 1000)
         metadata = GatewayMetadata(
             served.model,
-            self.complexity._value_,
+            ask.complexity._value_,
             None if cost_nanousd is None else cost_nanousd / _NANO,
-            round((monotonic() - call.received_at) * 1000),
-            self.is_cache_hit,
+            latency_ms,
+            is_cache_hit,
             served.deployment.provider,
             call.request_id,
-            self.strategy,
-            len(trace.attempts),
+            ask.strategy,
+            len(self.attempts),
             self.notes,
         )
-        if not self.similar_to:
+        if not is_cache_hit or (similar := self.similar) is None:
             return metadata
         return structs.replace(
-            metadata, cache="semantic", cache_similarity=self.similarity, cache_source=self.similar_to
+            metadata, cache="semantic", cache_similarity=similar.similarity, cache_source=similar.request_id
         )
 
-    def start(self) -> OperationStart:
-        """What is known while the last attempt runs, or an answer that was made for another is sent."""
-        attempts = self.trace.attempts
-        last = attempts[-1] if attempts else None
-        candidate = self.served if last is None else last.candidate
-        deployment = None if candidate is None else candidate.deployment
-        call, principal, asked = self.call, self.call.principal, self.model_requested
+    def start(self, attempt: Attempt | None = None) -> OperationStart:
+        """What is known while an attempt runs, or an answer that was made for another is sent."""
+        if attempt is None:
+            candidate, at, number = self.served or _NOBODY, self.clock.now(), 0
+        else:
+            candidate, at, number = attempt.candidate, attempt.started_at, attempt.number
+        deployment, call = candidate.deployment, self.call
+        asked, ask = self.model_requested, self.ask
+        principal = call.principal
         start = OperationStart(
             call.request_id,
             principal.workspace_id,
@@ -167,34 +193,34 @@ class Operation:
             call.surface,
             call.client_request_id,
             asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
-            self.strategy,
-            self.complexity._value_,
+            ask.strategy,
+            ask.complexity._value_,
             self.is_stream,
             self.is_cache_hit,
-            self.trace.clock.now() if last is None else last.started_at,
-            "" if deployment is None else deployment.provider_id,
-            "" if deployment is None else deployment.provider,
-            "" if candidate is None else candidate.model,
-            0 if last is None else last.number,
+            at,
+            deployment.provider_id,
+            deployment.provider,
+            candidate.model,
+            number,
         )
-        if len(attempts) > 1:
-            earlier = tuple([attempt.record for attempt in attempts[:-1] if attempt.record is not None])
+        if number > 1:
+            earlier = tuple([before.record for before in self.attempts[: number - 1] if before.record is not None])
             start = structs.replace(start, earlier=earlier)
         return bare_start(start) if self.content_policy == "off" else start
 
     def record(self) -> OperationRecord:
-        """The record for the ledger; attempts that still run are recorded as left by the caller, or by its deadline.
+        """The record for the ledger, of what was added up last, or is now.
 
         A caller who left before its answer came pays for what the answer took, and so it is recorded.
         """
-        trace, outcome, is_cache_hit = self.trace, self.outcome, self.is_cache_hit
-        sums = self.sums = trace.close(_LATE if outcome == _LATE else _LEFT)
-        paid, served, usage = sums.paid, self.served, self.usage
+        sums, is_cache_hit = self.sums or self.add_up(), self.is_cache_hit
+        served, usage, paid = self.served, self.usage, sums.paid
         if paid is not None:
             served, usage = served or paid.candidate, usage or paid.usage
-        deployment = None if served is None else served.deployment
-        call, clock, asked = self.call, trace.clock, self.model_requested
-        principal, now, monotonic = call.principal, clock.now, clock.monotonic
+        answering = served or _NOBODY
+        deployment, asked = answering.deployment, self.model_requested
+        call, ask, now = self.call, self.ask, self.clock.now
+        principal = call.principal
         # By place, because it runs for every request.
         return OperationRecord(
             call.request_id,
@@ -204,18 +230,18 @@ class Operation:
             call.surface,
             call.client_request_id,
             asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
-            "" if served is None else served.model,
-            "" if deployment is None else deployment.provider,
-            "" if deployment is None else deployment.provider_id,
-            self.strategy,
-            self.complexity._value_,
+            answering.model,
+            deployment.provider,
+            deployment.provider_id,
+            ask.strategy,
+            ask.complexity._value_,
             self.is_stream,
             is_cache_hit,
             self.status,
-            outcome,
+            self.outcome,
             usage,
             0 if is_cache_hit and paid is None else sums.cost_nanousd,
-            round((monotonic() - call.received_at) * 1000),
+            self.latency_ms,
             sums.first_token_ms,
             now(),
             tuple(self.notes),

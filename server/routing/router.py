@@ -26,17 +26,18 @@ from server.routing.decision import Decision, decide
 from server.routing.features import Needs, class_of_view, features_of, needs_of, plain_needs_of
 from server.routing.filters import is_able
 from server.routing.known import Known, KnownOf, nothing_known
-from server.routing.measured import Measured, Measurements
 from server.routing.plan import Plans, Resting
 from server.routing.sticky import LEAST_TOKENS, Bond, Home, Homes, bond_of
 from server.routing.world import (
     Draw,
     IsFull,
     LoadOf,
+    MeasuredOf,
     ModelOf,
     PriceOf,
     World,
     loaded_nowhere,
+    measured_nowhere,
     never_full,
 )
 
@@ -84,6 +85,7 @@ class Sources(Struct, frozen=True):
     prices_of: PricesOf = no_prices
     policy_of: PolicyOf = usual_policy
     rests_at: RestsAt = never_rests
+    measured_of: MeasuredOf = measured_nowhere
     load_of: LoadOf = loaded_nowhere
     is_full: IsFull = never_full
     known_of: KnownOf = nothing_known
@@ -103,15 +105,14 @@ class Asked(Struct, frozen=True):
 
 
 class Router:
-    """Decides for requests of all workspaces. `measurements` is what it has seen of upstreams.
+    """Decides for requests of all workspaces.
 
     `known` tells what is known of a workspace; None where something has to be loaded first.
     """
 
-    def __init__(self, sources: Sources, measurements: Measurements | None = None) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self.known = sources.known_of
-        self._measurements = measurements or Measurements()
         self._homes = Homes()
         self._weighed: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
 
@@ -217,16 +218,13 @@ class Router:
         sources = self._sources
         now_s = sources.clock.monotonic()
 
-        def measured_of(provider_id: str, model: str, is_stream: bool) -> Measured:
-            return self._measurements.of(provider_id, model, is_stream=is_stream, now_s=now_s)
-
         return World(
             deployments=deployments,
             facts_of=sources.facts_of,
             model_of=sources.model_of,
             price_of=price_of,
             draw=sources.draw,
-            measured_of=measured_of,
+            measured_of=sources.measured_of,
             rests_for=lambda candidate: sources.rests_at(candidate, now_s),
             load_of=sources.load_of,
             is_full=sources.is_full,
@@ -234,16 +232,12 @@ class Router:
             plans=plans,
         )
 
-    def note(self, attempts: Sequence[AttemptRecord], *, is_stream: bool, bond: Bond | None = None) -> None:
-        """Learns from attempts that have ended; `bond` is that of the conversation that they served."""
-        monotonic = self._sources.clock.monotonic  # loaded first: a call of what a member holds is slow otherwise
-        now_s = monotonic()
-        self._measurements.note(attempts, is_stream=is_stream, now_s=now_s)
-        if bond is None:
-            return
+    def note(self, attempts: Sequence[AttemptRecord], bond: Bond) -> None:
+        """Learns from attempts that have ended who has served the conversation of that bond."""
         for attempt in reversed(attempts):
             if attempt.outcome == "ok":
-                self._homes.keep(bond, Home(attempt.provider_id, attempt.model), now_s)
+                home = Home(attempt.provider_id, attempt.model)
+                self._homes.keep(bond, home, self._sources.clock.monotonic())
                 return
 
 

@@ -5,7 +5,7 @@ labels, fixed when it is made: what comes after the bound is reached counts as `
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -87,23 +87,20 @@ class Histogram:
 
     def observe(self, value: float, labels: Labels = ()) -> None:
         """Counts a value under the values of the labels."""
-        self.count(value, self.cells.get(labels) or self.cell(labels))
-
-    def count(self, value: float, cell: list[float]) -> None:
-        """Counts a value in a cell of its own."""
+        cell = self.cells.get(labels) or self.cell(labels)
         cell[0 if value <= self._first else bisect_left(self.bounds, value)] += 1
         cell[-1] += value
 
-    def count_all(self, values: list[float], cell: list[float]) -> None:
-        """Counts values in a cell of its own, which sorts them: many take little more than one."""
-        cell[-1] += sum(values)
-        values.sort()
-        at_most = below = 0
-        for at, bound in enumerate(self.bounds):
-            at_most = bisect_right(values, bound, below)
-            cell[at] += at_most - below
-            below = at_most
-        cell[-2] += len(values) - below
+    def count_all(self, values: Iterable[float], labels: Labels = ()) -> None:
+        """Counts values under the values of the labels: many take little more than one."""
+        bounds, rising, done = self.bounds, sorted(values), 0
+        cell = self.cells.get(labels) or self.cell(labels)
+        cell[-1] += sum(rising)
+        while done < len(rising):
+            at = bisect_left(bounds, rising[done])
+            end = bisect_right(rising, bounds[at], done) if at < len(bounds) else len(rising)
+            cell[at] += end - done
+            done = end
 
     @property
     def series(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Arrival:
-    """Something that one task waits for, once; who extends it sets all members at first.
+    """Something that one task waits for, once; who extends it sets the flags and the loop at first.
 
     `has_arrived` says that there is nothing more to be waited for, `is_awaited` that somebody waits who has not been
     woken.

@@ -14,6 +14,7 @@ import httptools
 from server.errors import UpstreamBadResponse
 from server.upstream.cork import Cork
 from server.upstream.head import NONE, Head, names_of
+from server.upstream.known_head import KnownHead, known_head
 from server.upstream.response import HttpResponse
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -21,6 +22,9 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 
 READ_BYTES: Final = 256 * 1024
 """The most that comes in one piece, of which we do not know how much belongs to what came before."""
+
+ALIKE: Final = 4
+"""So many whole answers with the same names one after the other make a head known: learning takes its time."""
 
 _NOT_HTTP: Final = "The provider answered something that is not HTTP."
 
@@ -46,11 +50,14 @@ class Connection(asyncio.Protocol):
         self._unfinished_bytes = 0
         self._is_paused = False
         self._is_done = False
+        self._is_overrun = False
         self._has_ended = False
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = math.inf
         self._names = NONE
         self._raw_kind, self._kind = b"", ""
+        self._known: KnownHead | None = None
+        self._last_names, self._alike = NONE, 0
         self._raw: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
         # The parser calls these for each header and each piece of a body, without a step through Python.
@@ -137,7 +144,15 @@ class Connection(asyncio.Protocol):
         if answer is None or self._unsent:
             self.abort()
             return
-        answer.has_begun = True
+        known = self._known
+        if known is None or answer.has_begun or not self._takes_known(known, answer, data):
+            self._parse(data, answer)
+        if answer.is_awaited and answer.has_headers:
+            answer.ring()  # the last of all: what runs now may use this connection again, or end it
+
+    def _parse(self, data: bytes, answer: HttpResponse) -> None:
+        """Takes what has to be parsed."""
+        is_first, answer.has_begun = not answer.has_begun, True
         try:
             if answer.has_headers or self._unfinished_bytes + len(data) <= MAX_HEAD_BYTES:
                 self._parser.feed_data(data)
@@ -148,24 +163,44 @@ class Connection(asyncio.Protocol):
             self._refuse(answer)
             return
         if self._is_done:
-            self._end()
+            if self._end() and is_first:
+                self._learn(data, answer)
         elif answer.hand_on(self._pieces, data):
             self._unfinished_bytes = 0
         else:
             self._goes_on(answer, len(data))
-        if answer.is_awaited and answer.has_headers:
-            answer.ring()  # the last of all: what runs now may use this connection again, or end it
 
-    def _end(self) -> None:
-        """The answer is complete, and parsed is all that came with it."""
+    def _takes_known(self, known: KnownHead, answer: HttpResponse, data: bytes) -> bool:
+        """Whether the data are an answer whose head is known, whole and nothing else: then it is the reader's already.
+
+        The parser stands between two answers before it, and would behind it.
+        """
+        if answer.has_arrived or len(data) > MAX_HEAD_BYTES or (taken := known.taken(data)) is None:
+            return False
+        head, body = taken
+        answer.come_whole(known.status, head, body)
+        self._answer = None
+        self.become_idle()
+        return True
+
+    def _learn(self, data: bytes, answer: HttpResponse) -> None:
+        """Makes the head known of an answer that was all of the data, once enough had the same names."""
+        names = self._names
+        self._alike = self._alike + 1 if names is self._last_names else 1
+        self._last_names = names
+        if self._alike == ALIKE:
+            self._known = known_head(data, answer.headers)
+
+    def _end(self) -> bool:
+        """The answer is complete, and parsed is all that came with it; whether that was nothing more than it."""
         self._is_done = False
         if self._is_paused:
             self.resume()
-        if self._pieces or self._raw:
-            # Another answer has begun, that nobody asked for.
+        if self._is_overrun:
             self.abort()
-        else:
-            self.become_idle()
+            return False
+        self.become_idle()
+        return True
 
     def _feed_long(self, data: bytes, answer: HttpResponse) -> bool:
         """Parses a piece with which the head may become too long; whether it did not."""
@@ -211,6 +246,10 @@ class Connection(asyncio.Protocol):
 
     # What the parser calls.
 
+    def on_message_begin(self) -> None:
+        """An answer begins; one that nobody asked for ends the connection."""
+        self._is_overrun = self._answer is None
+
     def on_headers_complete(self) -> None:
         """The head is complete. Of headers that are repeated the first counts, and their names are in lower case.
 
@@ -236,9 +275,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The answer is complete. More in the same piece of data is not ours, and ends the connection."""
         answer = self._answer
-        if answer is None:
-            self.abort()
-        elif answer.complete(self._pieces):
+        if answer is not None and answer.complete(self._pieces):
             if self._raw:
                 self._raw.clear()
             self._answer = None

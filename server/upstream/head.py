@@ -5,6 +5,7 @@ parse, and it keeps nothing of one answer for the next but its content type.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from re import Match
 from typing import Final
 
 from msgspec import Struct
@@ -42,30 +43,34 @@ NONE: Final = names_of(())
 class Head(Mapping[str, str]):
     """Headers by their names in lower case; of those that are repeated the first counts.
 
-    `values` are those of `names`, in their order; none has a line feed, as it is where a header ends. `kind` is the
-    content type as it came, empty without one; `is_encoded`: the body may be in an encoding.
+    `came` are the values of `names`, in their order, or where they were found, the body behind them; no value has a
+    line feed, as it is where a header ends. `kind` is the content type as it came, empty without one.
     """
 
-    __slots__ = ("_names", "_read", "_values", "is_encoded", "kind")
+    __slots__ = ("_came", "_read", "kind", "names")
 
-    def __init__(self, names: Names, values: Sequence[bytes], kind: str) -> None:
-        self._names, self.is_encoded = names, names.is_encoded
-        self._values = values
+    def __init__(self, names: Names, came: Sequence[bytes] | Match[bytes], kind: str) -> None:
+        self.names, self._came, self.kind = names, came, kind
         self._read: dict[str, str] | None = None
-        self.kind = kind
 
     def __getitem__(self, name: str) -> str:
         return self._text()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names.distinct)
+        return iter(self.names.distinct)
 
     def __len__(self) -> int:
-        return len(self._names.distinct)
+        return len(self.names.distinct)
+
+    @property
+    def values_as_they_came(self) -> tuple[bytes, ...]:
+        """The values of `names`."""
+        came = self._came
+        return came.groups()[:-1] if isinstance(came, Match) else tuple(came)
 
     def lacks(self, wanted: frozenset[str]) -> bool:
         """Whether it has none of these names, which is known at once where the last answers had the same names."""
-        names = self._names
+        names = self.names
         if names.lacked is not wanted:
             if not wanted.isdisjoint(names.distinct):
                 return False
@@ -76,8 +81,8 @@ class Head(Mapping[str, str]):
         """All of it as text."""
         read = self._read
         if read is None:
-            shown = self._names.shown
-            values = b"\n".join(self._values).decode("latin-1").split("\n") if shown else []
+            shown = self.names.shown
+            values = b"\n".join(self.values_as_they_came).decode("latin-1").split("\n") if shown else []
             read = dict(zip(shown, values, strict=True))
             if len(read) < len(shown):
                 read = dict(zip(reversed(shown), reversed(values), strict=True))

@@ -59,11 +59,10 @@ class HttpResponse(Arrival):
         """
         self._asyncio_future_blocking = self._is_cancelled = self.has_arrived = self.is_awaited = False
         self.has_begun = self.has_headers = self.is_complete = self._counts_bytes = self._has_progressed = False
-        self._has_gone_on, self._context, self._wake = True, None, None
+        self.carries, self._has_gone_on = False, True
         self._failure: PerpetuoError | StaleConnectionError | None = None
         self._take: Callable[[bytes], bool] | None = None
         self._carry: Carry | None = None
-        self.carries = False
         self._inflater: Inflater | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.status = self._unread_bytes = self._read_bytes = self._around_bytes = 0
@@ -242,7 +241,7 @@ class HttpResponse(Arrival):
         """
         if status in _INTERIM:
             return
-        if headers.is_encoded and not self._inflates(headers[_ENCODING].strip().lower()):
+        if headers.names.is_encoded and not self._inflates(headers[_ENCODING].strip().lower()):
             return
         self.status = status
         self.headers, self.kind = headers, headers.kind
@@ -338,6 +337,12 @@ class HttpResponse(Arrival):
         if self._waiter is not None:
             self._tell()
         return True
+
+    def come_whole(self, status: int, headers: Head, body: bytes) -> None:
+        """Head and body have come in one, and nothing before them; who waits is woken as for `begin`."""
+        self.status, self.headers, self.kind = status, headers, headers.kind
+        self._pieces, self._line = [body], None
+        self.has_begun = self.has_headers = self.has_arrived = self.is_complete = True
 
     def lose(self, *, is_broken: bool, was_used_before: bool) -> None:
         """The connection has ended; one that is not broken was closed by the upstream, in order."""

@@ -15,8 +15,8 @@ _HEAD = struct.Struct(f"<{MARK_BYTES}sII")
 
 HEAD_BYTES = _HEAD.size
 
-put_head = _HEAD.pack_into
-"""Writes into a buffer, from there on, the head of a frame: its mark, the length of its payload, and the checksum."""
+head_of = _HEAD.pack
+"""The head of a frame: its mark, the length of its payload, and the checksum."""
 
 checksum_of = crc32
 """The checksum of a payload, which must not be empty, and its length."""

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Self
 
-from server.ledger.spool.frames import HEAD_BYTES, MARK_BYTES, checksum_of, put_head
+from server.ledger.spool.frames import HEAD_BYTES, MARK_BYTES, checksum_of, head_of
 
 SUFFIX = ".spool"
 
@@ -20,19 +20,19 @@ _NOT_NEEDED: int | None = getattr(mmap, "MADV_DONTNEED", None)
 class Segment:
     """A segment that is written.
 
-    `waiting` counts its ends that are not in the database yet, `open_starts` its beginnings whose end is not written.
-    `is_spilled` says that some of its ends are nowhere else, `end_bytes` how much is written.
+    `waiting` counts its ends that are not in the database yet. `is_spilled` says that some of its ends are nowhere
+    else, `end_bytes` how much is written.
     """
 
     def __init__(self, path: Path, mark: bytes, descriptor: int, size_bytes: int) -> None:
         self.path = path
         self.size_bytes = size_bytes
         self.waiting = 0
-        self.open_starts = 0
         self.is_spilled = False
         self._mark = mark
         self._descriptor = descriptor
         self._map = mmap.mmap(descriptor, size_bytes)
+        self._write = self._map.write  # goes on behind what it wrote before
         self.end_bytes = 0
         self._released_bytes = 0
 
@@ -56,19 +56,18 @@ class Segment:
         return self.end_bytes / self.size_bytes
 
     @property
-    def is_needed(self) -> bool:
-        """Whether something in it is nowhere else."""
-        return bool(self.waiting or self.open_starts or self.is_spilled)
+    def has_ends(self) -> bool:
+        """Whether there are ends in it that the database does not have."""
+        return bool(self.waiting or self.is_spilled)
 
     def append(self, payload: bytes) -> bool:
         """Writes a payload; says whether there was room for it."""
-        length, start, mapped = len(payload), self.end_bytes, self._map
-        end = start + HEAD_BYTES + length
-        if end > self.size_bytes:
+        length = len(payload)
+        end_bytes = self.end_bytes + HEAD_BYTES + length
+        if end_bytes > self.size_bytes:
             return False
-        put_head(mapped, start, self._mark, length, checksum_of(payload, length))
-        mapped[start + HEAD_BYTES : end] = payload
-        self.end_bytes = end
+        self._write(head_of(self._mark, length, checksum_of(payload, length)) + payload)
+        self.end_bytes = end_bytes
         return True
 
     def written(self) -> bytes:

@@ -50,9 +50,10 @@ class Spool:
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
         self._next_at_bytes = _NEXT_AT * bounds.segment_bytes
-        self._attended_at_bytes = self._next_at_bytes
         self._syncer = Syncer(bounds.sync)
         self._syncs = bounds.sync is not SyncPolicy.OFF
+        # Of a segment: what is written beyond it has to be attended to.
+        self._attended_at_bytes = -1.0 if self._syncs else self._next_at_bytes
         self.holds_back = bounds.sync is SyncPolicy.ALWAYS
         self._sealed: list[Segment] = []
         self._current: Segment | None = None
@@ -101,12 +102,8 @@ class Spool:
             segment = self._appended_to_next(payload)
             if segment is None:
                 return
-        if self._syncs or segment.end_bytes > self._attended_at_bytes:
+        if segment.end_bytes > self._attended_at_bytes:
             self._attend(segment)
-        segment.open_starts += 1
-        known = self._open.get(start.request_id)
-        if known is not None:
-            known[0].open_starts -= 1
         self._open[start.request_id] = segment, payload
 
     def settle(self, price_version: str, operation: OperationRecord) -> Segment | None:
@@ -119,13 +116,11 @@ class Spool:
         else:
             if segment is None or not segment.append(payload):
                 segment = self._appended_to_next(payload)
-        known = self._open.pop(operation.request_id, None)
-        if known is not None:
-            known[0].open_starts -= 1
+        self._open.pop(operation.request_id, None)
         if segment is None:
             self._not_kept()
             return None
-        if self._syncs or segment.end_bytes > self._attended_at_bytes:
+        if segment.end_bytes > self._attended_at_bytes:
             self._attend(segment)
         segment.waiting += 1
         self.kept_count += 1
@@ -139,9 +134,11 @@ class Spool:
         """Removes the segments that nobody needs, and keeps no more in memory than has to be."""
         if len(self._sealed) > _KEPT_FOR_STARTS:
             self._carry_over()
-        for segment in [segment for segment in self._sealed if not segment.is_needed]:
-            self._sealed.remove(segment)
-            segment.remove()
+        if self._sealed:
+            needed = self._needed()
+            for segment in [segment for segment in self._sealed if segment not in needed]:
+                self._sealed.remove(segment)
+                segment.remove()
         if self._current is not None:
             self._current.release()
         self._prepare()
@@ -165,15 +162,22 @@ class Spool:
         if self._making is not None:
             await self._making
         await self._syncer.close()
+        needed = self._needed()
         for segment in self._segments():
-            if segment.is_needed:
+            if segment in needed:
                 segment.close()
             else:
                 segment.remove()
-        if not any(segment.is_needed for segment in self._segments()):
+        if not needed:
             remove_run(self.directory)
         self._lock.close()
         self._sealed, self._current, self._next = [], None, None
+
+    def _needed(self) -> set[Segment]:
+        """Segments with something that is nowhere else: ends, or beginnings whose end is not written."""
+        needed = {segment for segment, _ in self._open.values()}
+        needed.update(segment for segment in self._segments() if segment.has_ends)
+        return needed
 
     def _segments(self) -> Sequence[Segment]:
         others = (segment for segment in (self._current, self._next) if segment is not None)
@@ -203,7 +207,8 @@ class Spool:
             self._current.release()
             self._sealed.append(self._current)
         self._current, self._next = self._next, None
-        self._attended_at_bytes = self._next_at_bytes
+        if not self._syncs:
+            self._attended_at_bytes = self._next_at_bytes
 
     def _prepare(self) -> None:
         """Has the next segment made before it is needed, in a thread, unless that failed a moment ago."""
@@ -234,7 +239,8 @@ class Spool:
         self._not_before = 0.0
         if self._next is None and not self._is_closed:
             self._next = made
-            self._attended_at_bytes = self._bounds.segment_bytes
+            if not self._syncs:
+                self._attended_at_bytes = self._bounds.segment_bytes
         else:
             made.remove()
 
@@ -264,7 +270,7 @@ class Spool:
 
     def _carry_over(self) -> None:
         """Writes what is still running and stands in an old segment once more, into the newest."""
-        old = {segment for segment in self._sealed if not (segment.waiting or segment.is_spilled)}
+        old = {segment for segment in self._sealed if not segment.has_ends}
         for request_id, (segment, payload) in list(self._open.items()):
             if segment not in old:
                 continue
@@ -274,6 +280,4 @@ class Spool:
                 if carried is None:
                     return
             self._attend(carried)
-            carried.open_starts += 1
-            segment.open_starts -= 1
             self._open[request_id] = carried, payload

@@ -29,8 +29,8 @@ class Errand(Struct, frozen=True):
 
     `candidates` are asked in their order; there is at least one. `deadline` is absolute, in seconds of the running
     loop's clock. `trace` keeps what happens. `prompt_tokens` is an estimate of the prompt's size. `mode` is how a
-    stream goes out, and `measure` tells what one has taken that broke. `max_calls` are made at most; `goes_on`: the
-    assistant's last message is to be gone on with. `hedges`: a second candidate may be asked beside a slow one.
+    stream goes out, and `measure` tells what one has taken that broke. `hedges`: a second candidate may be asked beside
+    a slow one. `max_calls` are made at most; `goes_on`: the assistant's last message is to be gone on with.
     """
 
     request: ChatRequest
@@ -40,9 +40,9 @@ class Errand(Struct, frozen=True):
     prompt_tokens: Tokens = 0
     mode: StreamMode = "direct"
     measure: Measure = field(default_factory=_by_estimate)
+    hedges: bool = False
     max_calls: int = MAX_CALLS
     goes_on: bool = False
-    hedges: bool = False
 
     def prompt_usage(self) -> Usage:
         """What a call took that may have read the prompt and answered nothing, by estimate."""

@@ -162,13 +162,13 @@ class Line:
 
 async def wait_in_line(line: Line, operation: Operation) -> None:
     """Puts the candidate of an operation first that may be called, as soon as there is one. Raises as `enter`."""
-    call, exact = operation.call, operation.trace.clock.exact
+    call, exact = operation.call, operation.clock.exact
     began = exact()
     try:
         tenant = f"{call.principal.workspace_id}/{call.principal.user_id}"
         operation.candidates = await line.enter(tenant, operation.candidates, call.deadline)
     finally:
-        operation.trace.waited_s += exact() - began
+        operation.waited_s += exact() - began
 
 
 def _refusal(what: str, waited_s: float) -> Overloaded:

@@ -1,13 +1,16 @@
 """How long upstreams take until they have something to say: a quantile for each entry and model, and when to hedge.
 
 Pure but for what it remembers. Of each series the newest few hundred calls count. Where too little was seen a usual
-time stands for it.
+time stands for it. Calls are noted as they are, and taken in when somebody asks, or when so many have gathered.
 """
 
-import math
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from server.chat.deployment import Candidate
 
@@ -25,13 +28,22 @@ FRACTION: Final = 0.1
 MOST_SAVED: Final = 10.0
 MAX_SERIES: Final = 2_000
 
+TOGETHER: Final = 64
+"""So many calls are taken in at once, at the latest."""
+
 _FIRST_S: Final = 0.001
 _STEP: Final = 1.15
-_PER_LOG: Final = 1.0 / math.log(_STEP)
 _BUCKETS: Final = 96
+_BUCKET_OF: Final = partial(bisect_right, [_FIRST_S * _STEP**at for at in range(1, _BUCKETS)])
 _HALVED_AT: Final = 400
 
 SeriesKey = tuple[str, str, bool]
+
+_Seen: TypeAlias = tuple[Candidate, bool, float]
+"""Who was called, whether for a stream, and how long it took until there was something."""
+
+_SERIES_OF: Final = itemgetter(0, 1)
+_TIME_OF: Final = itemgetter(2)
 
 
 class Pace:
@@ -43,13 +55,14 @@ class Pace:
         self.counts = [0] * _BUCKETS
         self.count = 0
 
-    def saw(self, took_s: float) -> None:
-        """Takes a time."""
-        at = int(math.log(took_s / _FIRST_S) * _PER_LOG) if took_s > _FIRST_S else 0
-        self.counts[at if at < _BUCKETS else _BUCKETS - 1] += 1
-        self.count += 1
+    def saw(self, times_s: Iterable[float]) -> None:
+        """Takes times."""
+        counts = self.counts
+        for at in map(_BUCKET_OF, times_s):
+            counts[at] += 1
+        self.count = sum(counts)
         if self.count >= _HALVED_AT:
-            self.counts = [count // 2 for count in self.counts]
+            self.counts = [count // 2 for count in counts]
             self.count = sum(self.counts)
 
     def quantile_s(self, share: float = QUANTILE) -> float:
@@ -65,46 +78,47 @@ class Pace:
 class Hedging:
     """When a second candidate is asked, of all requests together, and how often that may be.
 
-    `hedge_count` is how often it was, `refused_count` how often the budget had no room for it.
+    `hedge_count` is how often it was, `refused_count` how often the budget had no room for it. `seen` is what is not
+    taken in yet.
     """
 
     def __init__(self, fraction: float = FRACTION, max_series: int = MAX_SERIES) -> None:
         self._fraction = fraction
         self._max_series = max_series
         self._paces: dict[SeriesKey, Pace] = {}
-        # Of whom a call was seen last, by whether it was a stream, and the times of that.
-        self._seen: dict[bool, tuple[Candidate, Pace]] = {}
+        self.seen: list[_Seen] = []
         self._saved = 1.0 if fraction > 0.0 else 0.0
         self.hedge_count = 0
         self.refused_count = 0
 
     def saw(self, candidate: Candidate, took_s: float, *, is_stream: bool) -> None:
         """Notes how long a call took until there was something, and that there was a call."""
-        saved = self._saved + self._fraction
-        self._saved = saved if saved < MOST_SAVED else MOST_SAVED
-        seen = self._seen.get(is_stream)
-        pace = seen[1] if seen is not None and seen[0] is candidate else self._pace(candidate, is_stream)
-        at = int(math.log(took_s / _FIRST_S) * _PER_LOG) if took_s > _FIRST_S else 0
-        if pace.count < _HALVED_AT - 1:  # what `Pace.saw` does nearly always
-            pace.counts[at if at < _BUCKETS else _BUCKETS - 1] += 1
-            pace.count += 1
-        else:
-            pace.saw(took_s)
+        seen = self.seen
+        seen.append((candidate, is_stream, took_s))
+        if len(seen) >= TOGETHER:
+            self._take_in()
 
-    def _pace(self, candidate: Candidate, is_stream: bool) -> Pace:
-        """The times of a candidate that is not the one that was seen last."""
-        key = candidate.deployment.provider_id, candidate.model, is_stream
+    def _take_in(self) -> None:
+        """Takes what was noted."""
+        if not self.seen:
+            return
+        seen, self.seen = self.seen, []
+        self._saved = min(self._saved + self._fraction * len(seen), MOST_SAVED)
+        for (candidate, is_stream), of_series in groupby(seen, _SERIES_OF):
+            self._pace((candidate.deployment.provider_id, candidate.model, is_stream)).saw(map(_TIME_OF, of_series))
+
+    def _pace(self, key: SeriesKey) -> Pace:
+        """The times of a series, made if there are none."""
         pace = self._paces.get(key)
         if pace is None:
             if len(self._paces) >= self._max_series:
                 del self._paces[next(iter(self._paces))]
-                self._seen.clear()
             pace = self._paces[key] = Pace()
-        self._seen[is_stream] = candidate, pace
         return pace
 
     def after_s(self, candidate: Candidate, *, is_stream: bool) -> float:
         """Seconds after which another candidate may be asked beside this one."""
+        self._take_in()
         pace = self._paces.get((candidate.deployment.provider_id, candidate.model, is_stream))
         if pace is None or pace.count < LEAST_SAMPLES:
             return USUAL_S[is_stream]
@@ -112,6 +126,7 @@ class Hedging:
 
     def take(self) -> bool:
         """Takes a hedge out of the budget; False if there is none."""
+        self._take_in()
         if self._saved < 1.0:
             self.refused_count += 1
             return False
@@ -121,5 +136,6 @@ class Hedging:
 
     def give_back(self) -> None:
         """Puts back what was taken and not needed."""
+        self._take_in()
         self._saved += 1.0
         self.hedge_count -= 1

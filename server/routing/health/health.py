@@ -55,11 +55,8 @@ class Health:
     def resting(self, candidate: Candidate, now_s: float) -> Resting | None:
         """Why and for how long a candidate is not asked, None if it may be."""
         asked = self._records.asked
-        if asked is not None and asked[0] is candidate and asked[1].last is asked[2]:
-            # As nearly always: it is the one that was asked last.
-            _, entry, model = asked
-            if entry.rest is None and model.rest is None and entry.breaker.is_closed and model.breaker.is_closed:
-                return None
+        if asked is not None and asked[0] is candidate and asked[2].is_trusted:
+            return None  # as nearly always
         found = self._records.find(candidate.deployment)
         return None if found is None else _resting(found, found.models.get(candidate.model), now_s)
 
@@ -76,8 +73,8 @@ class Health:
             _, entry, model = asked
         else:
             entry, model = self._records.of(candidate, now_s)
-        is_well = entry.rest is None and model.rest is None and entry.breaker.is_closed and model.breaker.is_closed
-        if not is_well:
+        is_trusted = model.is_trusted
+        if not is_trusted:
             resting = _resting(entry, model, now_s)
             is_short = is_repeated and resting is not None and resting.is_limit and resting.rests_s <= SHORT_REST_S
             if resting is not None and not (is_short or (is_last and resting.askable_in_s <= 0.0)):
@@ -88,7 +85,7 @@ class Health:
             budget, fleet = entry.budget, self._fleet
             if budget.saved < budget.most or fleet.saved < fleet.most:
                 called(budget, fleet)
-        if is_well:
+        if is_trusted:
             return Visit(self, candidate.deployment.provider_id, entry, model, now_s)
         return visit(self, candidate.deployment.provider_id, entry, model, now_s)
 
@@ -105,12 +102,14 @@ class Health:
     def visited(self, visit: Visit, now_s: float) -> None:
         """See `Judge.visited`. It ends the rests that had begun before the visit."""
         entry, model = visit.entry, visit.model
+        model.count_in()
         entry.had_reset = False
         model.limits = 0
         of_entry, of_model = entry.breaker, model.breaker
         of_entry.succeeded(now_s, visit.endpoint_probe)
         of_model.succeeded(now_s, visit.model_probe)
         if entry.rest is None and model.rest is None:
+            entry.trust(model)
             return
         for record, name in ((entry, ""), (model, model.name)):
             rest = record.rest
@@ -124,6 +123,7 @@ class Health:
         effect, entry, model = RULES[kind].health, visit.entry, visit.model
         if effect is Effect.NEUTRAL:
             return
+        entry.doubt()
         before = entry.breaker.openings + model.breaker.openings
         if effect is Effect.ENDPOINT or (effect is Effect.AGAIN and (entry.had_reset or visit.endpoint_probe)):
             entry.breaker.failed(now_s, visit.endpoint_probe)
@@ -143,6 +143,7 @@ class Health:
         model = None if entry is None else entry.models.get(candidate.model)
         if entry is None or model is None:
             return
+        entry.doubt()
         before = model.breaker.openings
         model.breaker.broke(now_s)
         if model.breaker.openings > before:
@@ -151,6 +152,7 @@ class Health:
     def heard(self, entry_id: str, model: str, rest: Rest) -> None:
         """Another process tells of a rest as `Told` does; one that has ended ends here too."""
         entry = self._records.by_id(entry_id, rest.since_s)
+        entry.doubt()
         record = entry.model(model) if model else entry
         if rest.until_s <= rest.since_s:
             record.rest = None

@@ -14,20 +14,34 @@ MAX_MODELS: Final = 64
 
 
 class ModelRecord:
-    """One model of an entry. `limits` is how often it was limited in a row."""
+    """One model of an entry. `limits` is how often it was limited in a row.
 
-    __slots__ = ("breaker", "limits", "name", "rest")
+    `is_trusted`: nothing is held against it or its entry, and no failure was seen since the last answer. Of answers
+    until `counted_until_s` only their number is noted then, for the slots of both windows that last as long.
+    """
+
+    __slots__ = ("answers", "breaker", "counted_until_s", "is_trusted", "limits", "name", "rest", "slots")
 
     def __init__(self, name: str, rules: BreakerRules = USUAL_RULES) -> None:
         self.name = name
         self.breaker = Breaker(rules)
         self.rest: Rest | None = None
         self.limits = 0
+        self.is_trusted = False
+        self.answers = 0
+        self.counted_until_s = 0.0
+        self.slots: tuple[list[int], ...] = ()
 
     @property
     def is_well(self) -> bool:
         """Whether nothing is held against it."""
         return self.rest is None and self.breaker.is_closed
+
+    def count_in(self) -> None:
+        """Has the windows know of the answers that were noted."""
+        for slot in self.slots:
+            slot[1] += self.answers
+        self.answers = 0
 
 
 class EntryRecord:
@@ -35,7 +49,7 @@ class EntryRecord:
 
     One that others have told of is that of whoever is asked first. `had_reset`: a connection has ended without an
     answer since the last one that did not. `asked_s` is when a call went out last. `deployment` is the entry as it was
-    looked for last, `last` the model that was.
+    looked for last, `last` the model that was. `trusted` are those of its models that are.
     """
 
     __slots__ = (
@@ -49,6 +63,7 @@ class EntryRecord:
         "models",
         "provider",
         "rest",
+        "trusted",
     )
 
     def __init__(self, deployment: Deployment | None, now_s: float, rules: BreakerRules = USUAL_RULES) -> None:
@@ -64,6 +79,7 @@ class EntryRecord:
         self.last: ModelRecord | None = None
         self.had_reset = False
         self.asked_s = now_s
+        self.trusted: list[ModelRecord] = []
 
     def is_of(self, deployment: Deployment) -> bool:
         """Whether it is about the entry as it is now."""
@@ -82,11 +98,30 @@ class EntryRecord:
         self.deployment = deployment
         self.provider = deployment.provider
 
+    def trust(self, model: ModelRecord) -> None:
+        """A model was answered by; it is trusted if nothing is held against it or the entry."""
+        if not (self.is_well and model.is_well) or self.models.get(model.name) is not model:
+            return
+        if not model.is_trusted:
+            model.is_trusted = True
+            self.trusted.append(model)
+        ours, its = self.breaker.window, model.breaker.window
+        model.slots = ours.last, its.last
+        model.counted_until_s = min(ours.last_ends_s, its.last_ends_s)
+
+    def doubt(self) -> None:
+        """Something is about to be held against the entry, or against one of its models."""
+        for model in self.trusted:
+            model.count_in()
+            model.is_trusted = False
+        self.trusted.clear()
+
     def model(self, name: str) -> ModelRecord:
         """What is kept of a model, made if there is nothing."""
         found = self.models.get(name)
         if found is None:
             if len(self.models) >= MAX_MODELS:
+                self.doubt()
                 self.models.popitem(last=False)
             found = self.models[name] = ModelRecord(name, self._rules)
         else:

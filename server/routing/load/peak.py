@@ -5,6 +5,7 @@ that becomes slow is seen with its first slow answer. Without samples it fades, 
 """
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 FADE_S: Final = 10.0
@@ -20,20 +21,21 @@ class PeakLatency:
         self._at_s = 0.0
         self._value_s = 0.0
 
-    def observe(self, latency_s: float, now_s: float) -> None:
-        """Takes how long an answer took. `now_s` is any steady clock's."""
-        if latency_s < self._value_s:
-            passed_s = now_s - self._at_s
-            kept = math.exp(-passed_s / FADE_S) if passed_s > 0.0 else 1.0
-            self._value_s = self._value_s * kept + latency_s * (1.0 - kept)
-        else:
-            self._value_s = latency_s
-        self._at_s = now_s
+    def observe(self, latencies_s: Iterable[float], times_s: Iterable[float]) -> None:
+        """Takes how long answers took, in the order in which they came, and when that was by any steady clock."""
+        value_s, at_s, exp = self._value_s, self._at_s, math.exp
+        for latency_s, now_s in zip(latencies_s, times_s, strict=True):
+            if latency_s >= value_s:
+                value_s = latency_s
+            elif now_s > at_s:
+                value_s = latency_s + (value_s - latency_s) * exp((at_s - now_s) / FADE_S)
+            at_s = now_s
+        self._value_s, self._at_s = value_s, at_s
 
     def at_least(self, latency_s: float, now_s: float) -> None:
         """Takes how long an answer was waited for that did not come: it says something only if that is long."""
         if latency_s > self.at(now_s):
-            self.observe(latency_s, now_s)
+            self.observe((latency_s,), (now_s,))
 
     def at(self, now_s: float) -> float:
         """The latency as it is taken to be now."""

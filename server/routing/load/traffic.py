@@ -1,19 +1,25 @@
-"""What is under way at each upstream, how long it takes, and whether there is room for more.
+"""What is under way at each upstream, how it does lately, how long it takes, and whether there is room for more.
 
 Fed by the attempts themselves: one begins, hears the head of its answer, and ends exactly once. An upstream is a
 provider entry, which has one credential, and a model. Only numbers in memory; nothing here waits.
+
+How calls ended is noted as it is, with its time, and taken in when somebody asks, or when so many have gathered.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 from server.chat.deployment import Candidate
 from server.chat.records import AttemptRecord
+from server.chat.usage import Usage
 from server.providers.remaining import remaining_requests, remaining_tokens
 from server.routing.attempt import Attempt, Watcher
 from server.routing.failure import blames_provider
 from server.routing.load.ceiling import Ceiling
 from server.routing.load.peak import PeakLatency
+from server.routing.measured import NOTHING, Measured, Measurements
 
 FAILURE_S: Final = 5.0
 """What a failure counts as if it came sooner: who fails quickly must not look quick."""
@@ -22,6 +28,9 @@ UNSEEN_S: Final = 1.0
 """What an answer is taken to take of an upstream that has been asked, and has not answered yet."""
 
 MAX_UPSTREAMS: Final = 10_000
+
+TOGETHER: Final = 64
+"""So many ends are taken in at once, at the latest."""
 
 _OK: Final = "ok"
 _FINE: Final = 200
@@ -36,11 +45,28 @@ Upstream = tuple[str, str]
 """A provider entry and a model."""
 
 
+class Answers:
+    """How the streams of an upstream do, or its other answers: to the first content, or to the whole."""
+
+    __slots__ = ("flow", "latency", "measurements")
+
+    def __init__(self, flow: "Flow") -> None:
+        self.flow = flow
+        self.latency = PeakLatency()
+        self.measurements = Measurements()
+
+
+_Ended: TypeAlias = tuple[Answers, float, float, Usage | None]
+"""An answer: of whom, how long it took, when that was, and what it used."""
+
+_ANSWERS_OF: Final = itemgetter(0)
+
+
 class Flow:
     """What is known of one upstream, and who watches its attempts.
 
-    Calls under way, places that are promised to who waits for one, and how many calls there have been; how long streams
-    and other answers take, and how many tokens; the limit that was learned, if any.
+    Calls under way, places that are promised to who waits for one, and how many calls there have been; how streams and
+    other answers do, and how many tokens they take; the limit that was learned, if any.
     """
 
     __slots__ = ("begun", "ceiling", "promised", "provider", "stream", "tokens", "traffic", "unary", "under_way")
@@ -51,13 +77,13 @@ class Flow:
         self.under_way = 0
         self.promised = 0
         self.begun = 0
-        self.stream = PeakLatency()
-        self.unary = PeakLatency()
+        self.stream = Answers(self)
+        self.unary = Answers(self)
         self.tokens = _USUAL_TOKENS
         self.ceiling: Ceiling | None = None
 
-    def latency(self, *, is_stream: bool) -> PeakLatency:
-        """To the first content of streams, to the whole of other answers."""
+    def answers(self, *, is_stream: bool) -> Answers:
+        """Those of a kind."""
         return self.stream if is_stream else self.unary
 
     @property
@@ -67,6 +93,7 @@ class Flow:
 
     def allow(self, headers: Mapping[str, str], since: int, now_s: float, date_s: float) -> None:
         """Takes what the provider allows, if that is little. It does not know of the calls begun `since` the one."""
+        self.traffic.take_in()
         watched = 2.0 * self.under_way + _WATCHED_CALLS
         requests = remaining_requests(headers, watched, date_s)
         tokens = remaining_tokens(headers, watched * self.tokens, date_s)
@@ -85,35 +112,53 @@ class Flow:
 
     def ended(self, attempt: Attempt) -> None:
         """See `Watcher`."""
-        traffic, record, usage = self.traffic, attempt.record, attempt.usage
+        traffic, record = self.traffic, attempt.record
         assert record is not None
-        clock_s, on_room = traffic.now_s, traffic.on_room
-        now_s = clock_s()
-        if self.ceiling is None and record.outcome == _OK and record.status == _FINE:
-            # As most calls end.
-            (self.stream if attempt.is_stream else self.unary).observe(attempt.answered_s or 0.0, now_s)
-            if usage is not None:
-                tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
-                tokens += usage.output_tokens + usage.reasoning_tokens
-                self.tokens += _NEWEST_WEIGHS * (tokens - self.tokens)
-        else:
-            self._learn(attempt, record, now_s)
+        now_s = traffic.now_s
+        if (record.outcome != _OK or record.status != _FINE or self.ceiling is not None) or (
+            attempt.is_stream and record.first_token_ms is None
+        ):
+            self._learn(attempt, record, now_s())
+        else:  # as most calls end
+            ended = traffic.ended
+            answers = self.stream if attempt.is_stream else self.unary
+            ended.append((answers, attempt.answered_s or 0.0, now_s(), attempt.usage))
+            if len(ended) >= TOGETHER:
+                traffic.take_in()
         self.under_way -= 1
         traffic.under_way -= 1
-        if on_room is not None:
+        if (on_room := traffic.on_room) is not None:
             on_room()
+
+    def use(self, usages: Iterable[Usage | None]) -> None:
+        """Takes what calls used."""
+        tokens = self.tokens
+        for usage in usages:
+            if usage is not None:
+                used = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+                tokens += _NEWEST_WEIGHS * (used + usage.output_tokens + usage.reasoning_tokens - tokens)
+        self.tokens = tokens
 
     def _learn(self, attempt: Attempt, record: AttemptRecord, now_s: float) -> None:
         """Takes what the end of a call says; it still counts as under way."""
-        latency, took_s = self.stream if attempt.is_stream else self.unary, attempt.answered_s or 0.0
+        self.traffic.take_in()
+        answers, took_s = self.answers(is_stream=attempt.is_stream), attempt.answered_s or 0.0
         if record.outcome == _OK:
-            latency.observe(took_s, now_s)
+            answers.latency.observe((took_s,), (now_s,))
+            if attempt.is_stream and record.first_token_ms is None:
+                answers.measurements.called(now_s, has_failed=False)
+            else:
+                answers.measurements.answered((took_s,), (now_s,))
         elif blames_provider(record.outcome):
-            latency.observe(max(took_s, FAILURE_S), now_s)
+            answers.latency.observe((max(took_s, FAILURE_S),), (now_s,))
+            answers.measurements.called(now_s, has_failed=True)
         else:
-            latency.at_least(took_s, now_s)
-        if attempt.usage is not None:
-            self.tokens += _NEWEST_WEIGHS * (attempt.usage.total_tokens - self.tokens)
+            answers.latency.at_least(took_s, now_s)
+        self.use((attempt.usage,))
+        self._limit(attempt, record, now_s)
+
+    def _limit(self, attempt: Attempt, record: AttemptRecord, now_s: float) -> None:
+        """Takes what the end of a call says of how many there may be."""
         if self.ceiling is None and record.status not in _NO_ROOM_STATUSES:
             return
         ceiling = self.ceiling or Ceiling(now_s)
@@ -128,7 +173,7 @@ class Traffic:
     """All upstreams. `now_s` is any steady clock, `date_s` the seconds since 1970.
 
     `max_calls` are under way at the same time, 0 for no bound. At most `max_upstreams` that are at rest are remembered.
-    `on_room` is called when a call has ended, if there is somebody to be told.
+    `on_room` is called when a call has ended, if there is somebody to be told. `ended` is what is not taken in yet.
     """
 
     def __init__(
@@ -143,6 +188,7 @@ class Traffic:
         self._max_calls = max_calls or float("inf")
         self._max_upstreams = max_upstreams
         self._flows: dict[Upstream, Flow] = {}
+        self.ended: list[_Ended] = []
         # Who was asked last, and what is known of it.
         self._asked: Candidate | None = None
         self._flow = Flow(self)
@@ -165,10 +211,30 @@ class Traffic:
         flow = self._flows.get((provider_id, model))
         if flow is None:
             return 0.0
-        latency_s = flow.latency(is_stream=is_stream).at(self.now_s())
+        self.take_in()
+        latency_s = flow.answers(is_stream=is_stream).latency.at(self.now_s())
         if not latency_s and flow.under_way:
             latency_s = UNSEEN_S
         return latency_s * (flow.under_way + 1)
+
+    def measured(self, provider_id: str, model: str, is_stream: bool) -> Measured:
+        """What was seen of an upstream up to now."""
+        flow = self._flows.get((provider_id, model))
+        if flow is None:
+            return NOTHING
+        self.take_in()
+        return flow.answers(is_stream=is_stream).measurements.at(self.now_s())
+
+    def take_in(self) -> None:
+        """Has all upstreams know of the calls that have ended."""
+        if not self.ended:
+            return
+        ended, self.ended = self.ended, []
+        for answers, of_them in groupby(ended, _ANSWERS_OF):
+            _, latencies_s, times_s, usages = zip(*of_them, strict=True)
+            answers.latency.observe(latencies_s, times_s)
+            answers.measurements.answered(latencies_s, times_s)
+            answers.flow.use(usages)
 
     def is_full(self, provider_id: str, model: str) -> bool:
         """Whether an upstream has no room for one more call."""

@@ -1,21 +1,21 @@
 """A prepared request says until when it may be served, and what the dispatcher is to do."""
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from server.chat.deployment import Candidate
 from server.chat.prompt_tokens import Tokens
 from server.chat.request import parse_chat_request
 from server.chat.usage import Usage
 from server.prepared import Prepared
-from server.routing.attempt import Trace
-from server.routing.features import needs_of
+from server.routing.ask import UNREAD
+from server.routing.features import Needs, needs_of
 from server.routing.operation import Operation
 from server.routing.tail import StreamTail
 from tests.unit.server.piped import call
-from tests.unit.server.routing.scripted import clock, nano_per_token
+from tests.unit.server.routing.scripted import means
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 
@@ -34,10 +34,10 @@ def measure(candidate: Candidate, tail: StreamTail, prompt_tokens: Tokens) -> Us
     return Usage()
 
 
-def prepared(**change: Any) -> Prepared:
-    operation = Operation(call(), Trace(clock(), nano_per_token), is_stream=False, content_policy="off")
-    operation.prompt_tokens = 7
-    fields = {"operation": operation, "request": parse_chat_request(BODY, stream=False), "ask": None, "share": None}
+def prepared(needs: Needs = UNREAD.needs, **change: Any) -> Prepared:
+    operation = Operation(call(), means(), is_stream=False)
+    operation.ask = structs.replace(UNREAD, prompt_tokens=7, needs=needs)
+    fields = {"operation": operation, "request": parse_chat_request(BODY, stream=False), "share": None}
     return Prepared(**cast(Any, {**fields, **change}))
 
 
@@ -55,7 +55,7 @@ async def test_an_errand_has_all_that_was_asked_for() -> None:
     made = prepared(mode="continue", hedges=True)
     errand = made.errand(measure)
     assert (errand.mode, errand.hedges, errand.prompt_tokens) == ("continue", True, 7)
-    assert (errand.request, errand.trace, errand.measure) == (made.request, made.operation.trace, measure)
+    assert (errand.request, errand.trace, errand.measure) == (made.request, made.operation, measure)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,5 @@ async def test_a_call_needs_its_prompt_and_what_may_be_written(
     asked_for: bytes, *, has_answer: bool, needed: int
 ) -> None:
     request = parse_chat_request(BODY[:-1] + asked_for + b"}", stream=False)
-    ask = SimpleNamespace(prompt_tokens=7, needs=needs_of(request.view))
     share = _Share(has_answer=has_answer)
-    assert prepared(request=request, ask=ask, share=share).needed_tokens() == needed
+    assert prepared(needs_of(request.view), request=request, share=share).needed_tokens() == needed

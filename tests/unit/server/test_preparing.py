@@ -18,7 +18,6 @@ from server.prepared import Prepared
 from server.preparing import Preparing
 from server.providers.openai import OpenAiDialect
 from server.recall import Recall
-from server.routing.attempt import Trace
 from server.routing.candidates import ProviderFacts
 from server.routing.dispatch import Dispatcher
 from server.routing.known import Known
@@ -29,7 +28,7 @@ from server.sharing import Sharing
 from tests.stores.ledgers import KeptLedger
 from tests.unit.server.piped import call
 from tests.unit.server.routing.admitting import unlimited
-from tests.unit.server.routing.scripted import ScriptedTransport, clock, nano_per_token
+from tests.unit.server.routing.scripted import ScriptedTransport, clock, means, nano_per_token
 
 HELLO = b'"messages":[{"role":"user","content":"Hi"}]'
 ENTRY = Deployment("p0", "ws_1", "openai", "https://x.example/v1", "sk-secret", models=("m",))
@@ -49,9 +48,7 @@ class _Prices:
 PRICES = _Prices()
 
 
-def preparing(
-    policy: RoutingPolicy, *, is_known: bool, entries: Sequence[Deployment] = (ENTRY,)
-) -> tuple[Preparing, Trace]:
+def preparing(policy: RoutingPolicy, *, is_known: bool, entries: Sequence[Deployment] = (ENTRY,)) -> Preparing:
     """What prepares, and a trace for an operation of it."""
 
     async def deployments_of(workspace_id: str) -> Sequence[Deployment]:
@@ -80,12 +77,12 @@ def preparing(
     async def complete(asked: Call, body: bytes, read: object) -> bytes:
         raise AssertionError("nothing is asked for the gateway itself")
 
-    return Preparing(parts, Recall(parts), complete), Trace(clock(), nano_per_token)
+    return Preparing(parts, Recall(parts), complete)
 
 
 async def prepared(policy: RoutingPolicy, body: bytes, *, is_known: bool, **said: str) -> Prepared:
-    made, trace = preparing(policy, is_known=is_known)
-    operation = Operation(call(knobs=said), trace, False, content_policy="off")
+    made = preparing(policy, is_known=is_known)
+    operation = Operation(call(knobs=said), means(), False)
     return await made.prepared(operation, body, parse_chat_request)
 
 
@@ -93,17 +90,17 @@ def seen(made: Prepared) -> dict[str, Any]:
     """What the later steps go by."""
     operation = made.operation
     return {
-        "ask": made.ask,
+        "ask": operation.ask,
         "mode": made.mode,
         "hedges": made.hedges,
         "is_shared": made.share is not None,
         "is_strict": made.request.is_strict,
         "requested": operation.model_requested,
-        "strategy": operation.strategy,
-        "complexity": operation.complexity,
+        "strategy": operation.ask.strategy,
+        "complexity": operation.ask.complexity,
         "candidates": [(one.deployment.provider_id, one.model) for one in operation.candidates],
         "content": operation.content_policy,
-        "price": None if (prices := operation.trace.prices) is None else prices.version_of("openai", "m"),
+        "price": operation.prices.version_of("openai", "m"),
     }
 
 
@@ -152,8 +149,8 @@ async def test_is_the_same_whether_it_is_known_or_loaded(
 
 
 async def test_an_ordinary_request_is_prepared_without_a_wait() -> None:
-    made, trace = preparing(RoutingPolicy(), is_known=True)
-    operation = Operation(call(), trace, False, content_policy="off")
+    made = preparing(RoutingPolicy(), is_known=True)
+    operation = Operation(call(), means(), False)
     assert isinstance(made.prepare(operation, b'{"model":"m",%b}' % HELLO, parse_chat_request), Prepared)
 
 
@@ -168,7 +165,7 @@ REFUSED: dict[str, tuple[bytes, type[PerpetuoError]]] = {
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "loaded"])
 @pytest.mark.parametrize(("body", "error"), REFUSED.values(), ids=REFUSED.keys())
 async def test_is_refused_alike(body: bytes, error: type[PerpetuoError], is_known: bool) -> None:
-    made, trace = preparing(RoutingPolicy(), is_known=is_known, entries=())
-    operation = Operation(call(), trace, False, content_policy="off")
+    made = preparing(RoutingPolicy(), is_known=is_known, entries=())
+    operation = Operation(call(), means(), False)
     with pytest.raises(error):
         await made.prepared(operation, body, parse_chat_request)

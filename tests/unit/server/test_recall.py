@@ -353,4 +353,4 @@ async def test_it_counts_in_the_metrics() -> None:
     on = knowing(metrics=metrics)
     await ask(on, 3)
     metrics.count()
-    assert metrics._ended["grpc", False, "ok"].requests[0] == 3
+    assert metrics._requests.values == {("grpc", "false", "ok"): 3}

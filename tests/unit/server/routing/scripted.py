@@ -9,7 +9,7 @@ from server.chat.deployment import Candidate, Deployment
 from server.chat.usage import Usage
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
-from server.routing.attempt import Clock, Trace
+from server.routing.attempt import Clock, Means, Trace, UsualPrices
 
 Piece = bytes | PerpetuoError | float
 """Bytes that arrive, a failure, or seconds of silence."""
@@ -121,5 +121,9 @@ def nano_per_token(provider: str, model: str, usage: Usage) -> int | None:
     return usage.total_tokens
 
 
+def means() -> Means:
+    return Means(clock(), UsualPrices(nano_per_token))
+
+
 def trace() -> Trace:
-    return Trace(clock(), nano_per_token)
+    return Trace(means())

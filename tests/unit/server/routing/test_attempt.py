@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 
 import pytest
+from msgspec import structs
 
 from server import errors
 from server.chat.records import OperationStart
 from server.chat.usage import Usage
-from server.routing.attempt import Attempt, Trace
+from server.routing.attempt import Attempt, Trace, UsualPrices
 from server.upstream.head import head_of
 from tests.unit.server.ledger.spool.spooled import began
-from tests.unit.server.routing.scripted import candidate, clock, nano_per_token, trace
+from tests.unit.server.routing.scripted import candidate, means, nano_per_token, trace
 
 
 async def test_a_record_is_written_once() -> None:
@@ -57,8 +58,9 @@ async def test_a_trace_adds_up_what_was_used(tokens: tuple[int | None, ...], exp
 
 
 async def test_one_unknown_price_makes_the_sum_unknown() -> None:
-    seen = Trace(
-        clock(), lambda provider, model, usage: None if model == "odd" else nano_per_token(provider, model, usage)
+    seen = trace()
+    seen.prices = UsualPrices(
+        lambda provider, model, usage: None if model == "odd" else nano_per_token(provider, model, usage)
     )
     for model in ("m", "odd"):
         seen.begin(candidate("a", model)).usage = Usage(input_tokens=1)
@@ -78,30 +80,29 @@ class _Doubled:
 async def test_prices_that_are_known_hold_for_the_attempts_that_begin_from_then_on() -> None:
     seen = trace()
     seen.begin(candidate("a")).usage = Usage(input_tokens=3)
-    seen.use(_Doubled())
+    seen.prices = _Doubled()
     for model in ("m", "odd"):
         seen.begin(candidate("b", model)).usage = Usage(input_tokens=5)
     running = [attempt.cost_nanousd() for attempt in seen.attempts]
     records = [attempt.end() for attempt in seen.attempts]
     assert running == [record.cost_nanousd for record in records] == [3, 10, None]
     assert [record.price_version for record in records] == ["", "mine/1", ""]
-    assert seen.price_of("openai", "m", Usage(input_tokens=7)) == 14
 
 
 async def test_what_is_known_is_kept_when_an_attempt_begins_with_the_attempt_in_it() -> None:
     kept: list[int] = []
-    seen = trace()
-    seen.keep = lambda start: kept.append(start.number)
 
-    class Owner:
-        def start(self) -> OperationStart:
-            return began(len(seen.attempts), number=len(seen.attempts))
+    class Owned(Trace):
+        def start(self, attempt: Attempt) -> OperationStart:
+            assert self.attempts[-1] is attempt
+            return began(attempt.number, number=attempt.number)
 
+    seen = Owned(structs.replace(means(), keep=lambda start: kept.append(start.number)))
     seen.begin(candidate("a"))
-    seen.owner = Owner()
     seen.begin(candidate("b"))
+    seen.is_settled = True
     seen.begin(candidate("c"))
-    assert kept == [2, 3]
+    assert kept == [1, 2]
 
 
 async def test_tokens_are_added_up_but_for_those_only_supposed() -> None:
@@ -130,8 +131,8 @@ class Ear:
 
 @pytest.mark.parametrize("is_text", [True, False])
 async def test_heads_that_say_what_is_allowed_are_passed_on(is_text: bool) -> None:
-    ear, seen = Ear(), trace()
-    seen.watch = lambda candidate: ear
+    ear = Ear()
+    seen = Trace(structs.replace(means(), watch=lambda candidate: ear))
     attempt = seen.begin(candidate("a"), 5.0)
     assert attempt.entered_s == 5.0
     silent, telling = {"content-type": "text/plain"}, {"x-ratelimit-remaining-requests": "5", "date": "now"}

@@ -27,7 +27,7 @@ from server.routing.attempt import Clock
 from server.routing.complexity import Complexity
 from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Dispatcher, Surroundings
-from server.routing.measured import Measurements
+from server.routing.measured import NOTHING, Measured, Measurements
 from server.routing.patience import Patience
 from server.routing.plan import Resting
 from server.routing.router import Router, Sources
@@ -69,9 +69,9 @@ def router_over(entries: Sequence[Deployment], policy: RoutingPolicy = USUAL, **
     async def prices_of(workspace_id: str) -> PriceOf:
         return price_of
 
-    measurements, time = change.pop("measurements", None), change.pop("time", None) or clock()
+    time = change.pop("time", None) or clock()
     parts: dict[str, Any] = {"draw": lambda: 0.5, "model_of": model_of, "prices_of": prices_of, **change}
-    return Router(Sources(deployments_of, facts_of, time, policy_of=policy_of, **parts), measurements)
+    return Router(Sources(deployments_of, facts_of, time, policy_of=policy_of, **parts))
 
 
 async def read(router: Router, body: dict[str, Any], allowed: tuple[str, ...] = ()) -> Any:
@@ -100,12 +100,13 @@ async def test_what_is_remembered_of_a_body_is_what_would_be_worked_out_again() 
         assert await router.read(request, knobs, caller(), policy, is_repeatable=True) == fresh
 
 
-async def test_the_router_learns_from_attempts() -> None:
-    entries = [entry("a", "openai", 1), entry("b", "openai", 2)]
-    router = router_over(entries, RoutingPolicy("reliable"))
+async def test_the_router_goes_by_what_is_measured() -> None:
+    entries, seen = [entry("a", "openai", 1), entry("b", "openai", 2)], dict[str, Measured]()
+    measured_of = lambda provider_id, model, is_stream: seen.get(provider_id, NOTHING)  # noqa: E731
+    router = router_over(entries, RoutingPolicy("reliable"), measured_of=measured_of)
     asked = await read(router, {"model": "best", "messages": [{"role": "user", "content": "hi"}]})
     assert (await router.decide(asked.ask, "ws_1")).candidates[0].deployment.provider_id == "a"
-    router.note([failed("a") for _ in range(5)], is_stream=False)
+    seen["a"] = Measured(calls=5.0, error_rate=1.0)
     assert (await router.decide(asked.ask, "ws_1")).candidates[0].deployment.provider_id == "b"
 
 
@@ -119,7 +120,7 @@ async def test_a_long_conversation_stays_where_it_was_served() -> None:
     own = [(await router.decide(asked.ask, "ws_1")).candidates[0].deployment.provider_id for _ in range(20)]
     assert len(set(own)) == 1
     other = next(name for name in "abcd" if name != own[0])
-    router.note([failed(own[0]), failed(other, outcome="ok")], is_stream=False, bond=asked.ask.bond)
+    router.note([failed(own[0]), failed(other, outcome="ok")], asked.ask.bond)
     decision = await router.decide(asked.ask, "ws_1", in_full=True)
     assert decision.candidates[0].deployment.provider_id == other
     assert decision.stay is not None
@@ -176,14 +177,22 @@ def random_body(rng: random.Random) -> dict[str, Any]:
     return body
 
 
-def random_measurements(rng: random.Random, now_s: float) -> Measurements:
-    seen = Measurements()
+def random_measurements(rng: random.Random, now_s: float) -> Any:
+    seen = dict[tuple[str, str], Measurements]()
     for _ in range(rng.randint(0, 6)):
         model = rng.choice(["best", "small", "fast", "big", "echo"])
-        outcome = rng.choice(["ok", "ok", "UPSTREAM_TIMEOUT"])
-        attempt = failed(f"prov_{rng.randint(0, 4)}", model, outcome, rng.randint(1, 9_000))
-        seen.note([attempt], is_stream=False, now_s=now_s - rng.choice([0, 1, 400]))
-    return seen
+        of_it = seen.setdefault((f"prov_{rng.randint(0, 4)}", model), Measurements())
+        then_s = now_s - rng.choice([0, 1, 400])
+        if rng.random() < 0.33:
+            of_it.called(then_s, has_failed=True)
+        else:
+            of_it.answered((rng.random() * 9.0,), (then_s,))
+
+    def measured_of(provider_id: str, model: str, is_stream: bool) -> Measured:
+        found = None if is_stream else seen.get((provider_id, model))
+        return NOTHING if found is None else found.at(now_s)
+
+    return measured_of
 
 
 def random_rests(rng: random.Random) -> Any:
@@ -213,17 +222,17 @@ async def one_round(seed: int) -> str:
     policy = RoutingPolicy(rng.choice(STRATEGIES), Weights(rng.random(), rng.random(), rng.random() + 0.01))
     # A clock that stands still: the state that is explained is the state that is served from.
     still = Clock(lambda: NOON, lambda: NOW_S)
-    parts: dict[str, Any] = {"rests_at": random_rests(rng), "measurements": random_measurements(rng, NOW_S)}
+    parts: dict[str, Any] = {"rests_at": random_rests(rng), "measured_of": random_measurements(rng, NOW_S)}
     parts["time"] = still
     parts |= {"load_of": random_loads(rng), "is_full": random_fullness(rng)}
     allowed = rng.choice([(), (), (), ("best", "fast", "echo"), ("groq/fast",)])
     explaining = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     serving = router_over(entries, policy, draw=random.Random(seed).random, **parts)
     asked = await read(explaining, body, allowed)
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 and asked.ask.bond is not None:
         served_last = [failed(f"prov_{rng.randint(0, 4)}", rng.choice(["best", "small", "fast"]), "ok")]
         for router in (explaining, serving):
-            router.note(served_last, is_stream=False, bond=asked.ask.bond)
+            router.note(served_last, asked.ask.bond)
     explained = await explaining.decide(asked.ask, "ws_1", in_full=True)
 
     around = Surroundings(draw=lambda: 0.0)

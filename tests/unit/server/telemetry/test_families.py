@@ -71,8 +71,7 @@ def test_values_that_are_counted_together_count_as_one_by_one() -> None:
     together = Histogram(Name("a_seconds", "A."), (0.1, 1.0, 5.0))
     for value in values:
         one_by_one.observe(value)
-    together.count_all(values[:4], together.cell(()))
-    together.count_all(values[4:], together.cell(()))
-    together.count_all([], together.cell(()))
+    for some in (values[:4], values[4:], []):
+        together.count_all(some)
     assert together.cell(())[:-1] == one_by_one.cell(())[:-1] == [2, 3, 0, 2]
     assert together.cell(())[-1] == pytest.approx(one_by_one.cell(())[-1])

@@ -169,6 +169,35 @@ def test_requests_that_are_counted_together_count_as_each_by_itself(other: Opera
         }, name
 
 
+def test_streams_and_answers_in_one_piece_are_told_apart() -> None:
+    failed = unary(outcome="UPSTREAM_RESET", usage=None, cost_nanousd=None)
+    counted = settled(RECORD, UNARY, RECORD, failed, replace(RECORD, surface="grpc", outcome="CLIENT_GONE"), UNARY)
+    assert {name: counted[f"perpetuo_{name}"] for name in ("requests_total", "attempts_total")} == {
+        "requests_total": {
+            ("rest", "true", "ok"): 2,
+            ("rest", "false", "ok"): 3,
+            ("grpc", "true", "CLIENT_GONE"): 1,
+        },
+        "attempts_total": {("openai", "ok"): 5, ("openai", "UPSTREAM_RESET"): 1},
+    }
+    for name in ("request_seconds", "overhead_seconds"):
+        assert counted[f"perpetuo_{name}"] == {("true",): 3, ("false",): 3}, name
+    assert counted["perpetuo_upstream_answer_seconds"] == {("openai",): 2}
+    assert counted["perpetuo_upstream_first_token_seconds"] == {("openai",): 3}
+    assert counted["perpetuo_cost_usd_total"] == {("openai", "gpt-4o"): 5_000_000}
+
+
+def test_a_request_is_in_flight_until_it_is_settled() -> None:
+    requests = RequestMetrics(Metrics(), name_of)
+    for _ in range(TOGETHER + 3):
+        requests.begin()
+    for number in range(TOGETHER + 1):
+        assert requests.in_flight == TOGETHER + 3 - number
+        requests.settle(UNARY, 0.0, 0.001)
+    requests.count()
+    assert requests.in_flight == 2
+
+
 @pytest.mark.parametrize(("waited_s", "overhead_s"), [(0.4, 0.002), (0.0, None)])
 def test_a_request_that_waited_or_has_no_overhead_is_counted_by_itself(
     waited_s: float, overhead_s: float | None

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from cli.mock.upstream import MockUpstream
 from server.chat.wire import Timeouts, WireRequest, WireResponse
 from server.upstream.client import HttpTransport
+from server.upstream.connection import Connection
+from server.upstream.cork import Cork
 from server.upstream.egress import AddrInfo
+from server.upstream.response import HttpResponse
 
 QUICK = Timeouts(connect_s=5.0, first_byte_s=5.0, idle_s=5.0, total_s=10.0)
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -67,3 +70,13 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self.is_ended
+
+
+def answering() -> tuple[Connection, HttpResponse, Wire]:
+    """A connection that carries an exchange, the answer to come, and what is below."""
+    connection = Connection(asyncio.get_running_loop(), Cork(), lambda _: None, lambda _: None)
+    answer = HttpResponse(connection, Timeouts(), asyncio.get_running_loop().time(), 1 << 20)
+    below = Wire()
+    connection.connection_made(below)
+    connection.start(b"", b"", answer)
+    return connection, answer, below

@@ -14,7 +14,7 @@ from server.upstream.connection import MAX_HEAD_BYTES, Connection
 from server.upstream.cork import Cork
 from server.upstream.response import HttpResponse
 from tests.unit.server import virtual_time
-from tests.unit.server.upstream.asking import ANSWER, QUICK, Wire, post, read_all
+from tests.unit.server.upstream.asking import ANSWER, QUICK, Wire, answering, post, read_all
 from tests.unit.server.upstream.raw_server import raw_server, read_request
 
 
@@ -304,16 +304,6 @@ def test_a_connection_that_is_gone_keeps_no_timer() -> None:
         assert gone() is None
 
     virtual_time.run(main())
-
-
-def answering() -> tuple[Connection, HttpResponse, Wire]:
-    """A connection that carries an exchange, the answer to come, and what is below."""
-    connection = Connection(asyncio.get_running_loop(), Cork(), lambda _: None, lambda _: None)
-    answer = HttpResponse(connection, Timeouts(), asyncio.get_running_loop().time(), 1 << 20)
-    below = Wire()
-    connection.connection_made(below)
-    connection.start(b"", b"", answer)
-    return connection, answer, below
 
 
 SIZES = ("%x", "%X", "0%x", "%x;name=value", '%x;name="x"')

@@ -35,11 +35,11 @@ def test_headers_read_as_their_text(came: dict[bytes, bytes], shown: dict[str, s
 )
 def test_what_is_asked_of_every_head_is_known(headers: dict[str, str], kind: str, is_encoded: bool) -> None:
     head = head_of(headers)
-    assert (head.kind, head.is_encoded, dict(head)) == (kind, is_encoded, headers)
+    assert (head.kind, head.names.is_encoded, dict(head)) == (kind, is_encoded, headers)
 
 
 def test_a_head_that_has_not_come_says_nothing() -> None:
-    assert (dict(NO_HEAD), NO_HEAD.kind, NO_HEAD.is_encoded) == ({}, "", False)
+    assert (dict(NO_HEAD), NO_HEAD.kind, NO_HEAD.names.is_encoded) == ({}, "", False)
 
 
 def test_what_a_head_lacks_is_known_of_all_with_the_same_names() -> None:

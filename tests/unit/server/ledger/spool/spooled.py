@@ -6,7 +6,7 @@ import msgspec
 
 from server.chat.records import AttemptRecord, OperationRecord, OperationStart
 from server.ledger.spool.entries import SETTLED, START, encode
-from server.ledger.spool.frames import HEAD_BYTES, checksum_of, put_head
+from server.ledger.spool.frames import checksum_of, head_of
 from tests.stores import records
 from tests.stores.records import NOW, USAGE, answered
 
@@ -65,6 +65,4 @@ def settled_payload(price_version: str, operation: OperationRecord) -> bytes:
 
 def frame(mark: bytes, payload: bytes) -> bytes:
     """A payload as it stands in the segment of that mark."""
-    framed = bytearray(HEAD_BYTES)
-    put_head(framed, 0, mark, len(payload), checksum_of(payload, len(payload)))
-    return bytes(framed) + payload
+    return head_of(mark, len(payload), checksum_of(payload, len(payload))) + payload

@@ -42,12 +42,12 @@ def test_what_has_no_room_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_segment_is_needed_while_something_of_it_is(tmp_path: Path) -> None:
+def test_a_segment_has_ends_until_the_database_has_them(tmp_path: Path) -> None:
     segment = Segment.create(tmp_path, 1, SIZE)
-    assert not segment.is_needed
-    for name in ("waiting", "open_starts", "is_spilled"):
+    assert not segment.has_ends
+    for name in ("waiting", "is_spilled"):
         setattr(segment, name, 1)
-        assert segment.is_needed
+        assert segment.has_ends
         setattr(segment, name, 0)
     segment.remove()
 

@@ -55,7 +55,7 @@ async def test_what_is_settled_is_in_a_file_at_once(spool: Spool) -> None:
     spool.start(began(1))
     segment = settle(spool, ended(1))
     assert list(on_disk(spool.directory)) == [began(1), Settled("prices/1", ended(1))]
-    assert (segment.waiting, segment.open_starts, spool.kept_count) == (1, 0, 1)
+    assert (segment.waiting, spool.kept_count) == (1, 1)
     land(spool, [segment])
 
 
@@ -93,10 +93,25 @@ async def test_a_long_request_does_not_keep_every_segment(spool: Spool) -> None:
 
 async def test_a_second_attempt_takes_the_place_of_the_first(spool: Spool) -> None:
     spool.start(began(1, number=1, earlier=()))
+    first = settle(spool, ended(2))
+    others = [settle(spool, ended(number)) for number in range(3, 15)]
     spool.start(began(1))
-    segment = settle(spool, ended(1))
-    assert segment.open_starts == 0
-    land(spool, [segment])
+    land(spool, [first, *others])
+    assert not first.path.exists()
+    assert [entry for entry in on_disk(spool.directory) if isinstance(entry, OperationStart)] == [began(1)]
+    land(spool, [settle(spool, ended(1))])
+
+
+async def test_a_segment_stays_as_long_as_a_request_whose_beginning_is_in_it(spool: Spool) -> None:
+    spool.start(began(1))
+    first = settle(spool, ended(2))
+    others = [settle(spool, ended(number)) for number in range(3, 15)]
+    land(spool, [first, *others])
+    assert first.path.exists()
+    last = settle(spool, ended(1))
+    spool.tidy()
+    assert not first.path.exists()
+    land(spool, [last])
 
 
 async def test_closing_leaves_nothing_when_all_has_landed(tmp_path: Path) -> None:

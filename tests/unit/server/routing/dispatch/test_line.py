@@ -11,7 +11,7 @@ import pytest
 
 from server.chat.deployment import Candidate
 from server.errors import DeadlineExceeded, Overloaded
-from server.routing.attempt import Attempt, Clock, Trace
+from server.routing.attempt import Attempt, Clock, Means, Trace, UsualPrices
 from server.routing.dispatch.line import Line
 from server.routing.load.ceiling import MIN_LIMIT
 from server.routing.load.queue import FairQueue
@@ -38,7 +38,7 @@ class Stage:
 
     def begin(self, chosen: Candidate) -> Attempt:
         clock = Clock(lambda: datetime.now(UTC), asyncio.get_running_loop().time)
-        return Trace(clock, nano_per_token, watch=self.traffic.begin).begin(chosen)
+        return Trace(Means(clock, UsualPrices(nano_per_token), self.traffic.begin)).begin(chosen)
 
     def fill(self, name: str) -> list[Attempt]:
         """As many calls as an upstream takes that has just refused one."""

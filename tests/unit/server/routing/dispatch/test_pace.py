@@ -4,15 +4,14 @@ import random
 
 import pytest
 
-from server.routing.dispatch.pace import FRACTION, LEAST_S, LEAST_SAMPLES, MOST_SAVED, USUAL_S, Hedging, Pace
+from server.routing.dispatch.pace import FRACTION, LEAST_S, LEAST_SAMPLES, MOST_SAVED, TOGETHER, USUAL_S, Hedging, Pace
 from tests.unit.server.routing.scripted import candidate
 
 
 def test_the_quantile_is_within_a_bucket_of_the_truth() -> None:
     chance, pace = random.Random(5), Pace()
     times = [chance.lognormvariate(-1.0, 0.6) for _ in range(300)]
-    for took_s in times:
-        pace.saw(took_s)
+    pace.saw(times)
     truth = sorted(times)[284]
     assert truth <= pace.quantile_s() * 1.0001
     assert pace.quantile_s() <= truth * 1.16
@@ -21,16 +20,22 @@ def test_the_quantile_is_within_a_bucket_of_the_truth() -> None:
 @pytest.mark.parametrize("took_s", [0.0, 1e-9, 0.0011, 1.0, 1e9])
 def test_any_time_is_taken(took_s: float) -> None:
     pace = Pace()
-    pace.saw(took_s)
+    pace.saw([took_s])
     assert 0.001 < pace.quantile_s() < 1_000
+
+
+def test_times_at_the_bounds_of_buckets_and_between_are_told_apart() -> None:
+    pace = Pace()
+    pace.saw([0.0005, 0.001, 0.00114, 0.00116, 0.0014, 1e9])
+    assert (pace.count, pace.counts[:3], pace.counts[-1]) == (6, [3, 1, 1], 1)
 
 
 def test_newer_calls_count_more() -> None:
     pace = Pace()
     for _ in range(1_000):
-        pace.saw(0.1)
+        pace.saw([0.1])
     for _ in range(400):
-        pace.saw(5.0)
+        pace.saw([5.0])
     assert pace.quantile_s() >= 5.0
     assert pace.count < 400
 
@@ -78,6 +83,16 @@ def test_without_a_fraction_nobody_is_hedged() -> None:
     hedging = Hedging(0.0)
     hedging.saw(candidate("a"), 1.0, is_stream=True)
     assert not hedging.take()
+
+
+def test_only_so_many_calls_are_noted_before_they_are_taken_in() -> None:
+    hedging, a, b = Hedging(), candidate("a"), candidate("b")
+    for count in range(1, 3 * TOGETHER):
+        hedging.saw(a if count % 3 else b, 0.5 if count % 3 else 5.0, is_stream=True)
+        assert len(hedging.seen) == count % TOGETHER
+    assert 0.5 <= hedging.after_s(a, is_stream=True) <= 0.58
+    assert hedging.seen == []
+    assert 5.0 <= hedging.after_s(b, is_stream=True) <= 5.8
 
 
 def test_series_are_bounded() -> None:

@@ -1,5 +1,6 @@
 """The health of upstreams: which failure speaks against whom, who may be asked then, and what makes it good again."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -270,3 +271,53 @@ def test_the_model_that_was_asked_last_is_not_forgotten_for_others() -> None:
     assert rests_s(health, ONE) == 0.0
     entered(health, ONE).answered(0.0)
     assert rests_s(health, ONE) == 0.0
+
+
+def suspicious(health: Health) -> None:
+    """From now on no answer is only noted: every one is judged when it comes."""
+    for record in health._records.all():
+        record.doubt()
+
+
+def outcome_of_calls(seed: int, *, is_suspicious: bool) -> list[object]:
+    """What becomes of an entry with two models whose calls go well or badly at random, step by step."""
+    rng, health, now_s, told = random.Random(seed), Health(), 1000.0, list[object]()
+    visits: list[Visit] = []
+    for _ in range(400):
+        now_s += rng.choice([0.0, 0.01, 0.2, 2.0])
+        candidate = rng.choice([ONE, ONE, OTHER])
+        if (visit := health.enter(candidate, now_s, is_last=rng.random() < 0.1)) is not None:
+            visits.append(visit)
+        if visits and rng.random() < 0.8:
+            visit, chance = visits.pop(rng.randrange(len(visits))), rng.random()
+            if chance < 0.7:
+                visit.answered(now_s)
+            elif chance < 0.97:
+                visit.failed(rng.choice([F.SERVER_ERROR, F.NO_ANSWER, F.REFUSED, F.LIMITED]), None, now_s)
+            else:
+                visit.leave()
+        if rng.random() < 0.05:
+            health.broke(candidate, now_s)
+        if rng.random() < 0.01:
+            health.heard("o", "one", Rest(F.LIMITED, now_s, now_s + 1.0))
+        if is_suspicious:
+            suspicious(health)
+        told.append((health.openings.copy(), health.held_back, health.breakers(now_s), health.resting_now(now_s)))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_answers_that_are_only_noted_count_as_those_that_are_judged_at_once(seed: int) -> None:
+    assert outcome_of_calls(seed, is_suspicious=False) == outcome_of_calls(seed, is_suspicious=True)
+
+
+def test_many_answers_stand_against_a_few_failures_until_their_window_is_over() -> None:
+    health = Health()
+    for number in range(100):
+        entered(health, now_s=number / 100).answered(number / 100)
+    for _ in range(30):
+        health.broke(ONE, 1.0)
+    assert rests_s(health, now_s=1.0) == 0.0
+    for _ in range(20):
+        health.broke(ONE, 1.0)
+    assert rests_s(health, now_s=1.0) == OPEN_S

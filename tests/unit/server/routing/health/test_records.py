@@ -1,12 +1,20 @@
 """What is kept of entries stays in bounds, and is dropped with the credential that it was about."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from server.chat.deployment import Candidate
-from server.routing.health.records import MAX_MODELS, EntryRecord, Records
+from server.routing.failure import FailureClass
+from server.routing.health.breaker import FAILURES_IN_A_ROW
+from server.routing.health.records import MAX_MODELS, EntryRecord, ModelRecord, Records
+from server.routing.health.rest import Rest
 from tests.unit.server.routing.worlds import entry
 
 OPENAI = entry("o", "openai")
+
+Doubted = Callable[[EntryRecord, ModelRecord], None]
 
 
 def test_an_entry_is_made_once_and_found_again() -> None:
@@ -67,3 +75,59 @@ def test_who_was_asked_last_is_known_as_long_as_its_records_are_kept() -> None:
     records.get(replace(OPENAI, api_key="sk-new"), 4.0)
     assert records.asked is None
     assert records.of(one, 5.0)[0] is not entry_one
+
+
+def trusted(record: EntryRecord, name: str, now_s: float = 1.0) -> ModelRecord:
+    model = record.model(name)
+    for breaker in (record.breaker, model.breaker):
+        breaker.succeeded(now_s)
+    record.trust(model)
+    return model
+
+
+def test_answers_of_a_trusted_model_are_counted_where_they_belong() -> None:
+    record = EntryRecord(OPENAI, 0.0)
+    first, second = trusted(record, "first"), trusted(record, "second")
+    assert record.trusted == [first, second]
+    assert first.counted_until_s > 1.0
+    first.answers, second.answers = 3, 4
+    record.doubt()
+    assert record.trusted == []
+    assert (first.is_trusted, second.is_trusted, first.answers, second.answers) == (False, False, 0, 0)
+    windows = (record.breaker.window, first.breaker.window, second.breaker.window)
+    assert [window.sums(1.0) for window in windows] == [(9, 0), (4, 0), (5, 0)]
+
+
+def rested(record: EntryRecord, model: ModelRecord) -> None:
+    record.rest = Rest(FailureClass.LIMITED, 0.0, 5.0)
+
+
+def model_rested(record: EntryRecord, model: ModelRecord) -> None:
+    model.rest = Rest(FailureClass.LIMITED, 0.0, 5.0)
+
+
+def opened(record: EntryRecord, model: ModelRecord) -> None:
+    for _ in range(FAILURES_IN_A_ROW):
+        model.breaker.failed(1.0)
+
+
+def forgotten(record: EntryRecord, model: ModelRecord) -> None:
+    for number in range(MAX_MODELS):
+        record.model(f"other-{number}")
+
+
+@pytest.mark.parametrize("doubted", [rested, model_rested, opened, forgotten])
+def test_nobody_is_trusted_against_whom_something_is_held_or_who_is_not_kept(doubted: Doubted) -> None:
+    record = EntryRecord(OPENAI, 0.0)
+    model = record.model("first")
+    doubted(record, model)
+    record.trust(model)
+    assert not model.is_trusted
+    assert record.trusted == []
+
+
+def test_a_model_that_is_not_kept_any_more_is_not_trusted_any_more() -> None:
+    record = EntryRecord(OPENAI, 0.0)
+    first = trusted(record, "first")
+    forgotten(record, first)
+    assert not first.is_trusted

@@ -1,13 +1,17 @@
 """What is under way at upstreams, and how loaded that makes them."""
 
+import math
 from datetime import UTC, datetime
 
 import pytest
 
 from server import errors
+from server.chat.usage import Usage
 from server.errors import PerpetuoError
-from server.routing.attempt import Attempt, Clock, Trace
-from server.routing.load.traffic import FAILURE_S, UNSEEN_S, Traffic
+from server.routing.attempt import Attempt, Clock, Means, Trace, UsualPrices
+from server.routing.load.peak import FADE_S
+from server.routing.load.traffic import FAILURE_S, TOGETHER, UNSEEN_S, Traffic
+from server.routing.measured import HALF_LIFE_S, NOTHING
 from tests.unit.server.routing.scripted import candidate, nano_per_token
 
 A, B = ("a", "m"), ("b", "m")
@@ -25,7 +29,7 @@ class Watch:
 
 def begun(traffic: Traffic, watch: Watch, name: str = "a", *, is_stream: bool = False) -> Attempt:
     clock = Clock(lambda: datetime.now(UTC), watch)
-    trace = Trace(clock, nano_per_token, is_stream=is_stream, watch=traffic.begin)
+    trace = Trace(Means(clock, UsualPrices(nano_per_token), traffic.begin), is_stream)
     return trace.begin(candidate(name))
 
 
@@ -84,6 +88,91 @@ def test_what_an_end_says_of_an_upstream(error: PerpetuoError, expected_s: float
     watch.now_s += expected_s if expected_s != FAILURE_S else 0.001
     attempt.fail(error)
     assert traffic.load("a", "m", False) == pytest.approx(expected_s)
+
+
+SEEN: list[tuple[str, PerpetuoError | None, float, float]] = [
+    ("an answer", None, 1.0, 0.0),
+    ("a stream that broke", errors.UpstreamStreamInterrupted("x"), 1.0, 1.0),
+    ("a provider that was too slow", errors.UpstreamTimeout("x"), 1.0, 1.0),
+    ("a client who left", errors.ClientGone("x"), 0.0, 0.0),
+    ("a request at fault", errors.RequestInvalid("x"), 0.0, 0.0),
+    ("a prompt that is too long", errors.ContextTooLong("x"), 0.0, 0.0),
+    ("a deadline", errors.DeadlineExceeded("x"), 0.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("error", "calls", "error_rate"), [case[1:] for case in SEEN], ids=[case[0] for case in SEEN])
+def test_what_counts_as_a_failure_of_an_upstream(error: PerpetuoError | None, calls: float, error_rate: float) -> None:
+    watch = Watch()
+    traffic = Traffic(watch, watch)
+    attempt = begun(traffic, watch)
+    attempt.heard(200, {})
+    attempt.end() if error is None else attempt.fail(error)
+    found = traffic.measured("a", "m", False)
+    assert (found.calls, found.error_rate) == (calls, error_rate)
+    assert traffic.measured("a", "m", True) == traffic.measured("b", "m", False) == NOTHING
+
+
+def test_streams_are_measured_to_their_first_content_and_apart() -> None:
+    watch = Watch()
+    traffic = Traffic(watch, watch)
+    stream, silent = begun(traffic, watch, is_stream=True), begun(traffic, watch, is_stream=True)
+    stream.heard(200, {})
+    watch.now_s += 0.5
+    stream.saw_content()
+    watch.now_s += 60
+    stream.end()
+    silent.heard(200, {})
+    silent.end()
+    found = traffic.measured("a", "m", True)
+    assert (found.calls, found.answers, found.latency_ms) == (2.0, 1.0, 500.0)
+    assert traffic.measured("a", "m", False) == NOTHING
+
+
+def test_what_is_noted_is_taken_in_as_of_its_own_time() -> None:
+    watch = Watch()
+    traffic = Traffic(watch, watch)
+    for name in ("a", "b", "a"):
+        attempt = begun(traffic, watch, name)
+        attempt.heard(200, {})
+        watch.now_s += 2.0
+        attempt.end()
+    assert len(traffic.ended) == 3
+    watch.now_s += HALF_LIFE_S
+    found = traffic.measured("a", "m", False)
+    assert traffic.ended == []
+    assert found.calls == pytest.approx(0.5 + 0.5 * 0.5 ** (4.0 / HALF_LIFE_S))
+    assert found.latency_ms == pytest.approx(2_000.0)
+    assert traffic.load("b", "m", False) == pytest.approx(2.0 * math.exp(-(HALF_LIFE_S + 2.0) / FADE_S))
+
+
+def test_only_so_much_is_noted_that_nobody_asks_for() -> None:
+    watch = Watch()
+    traffic = Traffic(watch, watch)
+    for count in range(1, 3 * TOGETHER):
+        attempt = begun(traffic, watch)
+        attempt.heard(200, {})
+        attempt.usage = Usage(input_tokens=3_000)
+        attempt.end()
+        assert len(traffic.ended) == count % TOGETHER
+    assert traffic.measured("a", "m", False).calls == 3 * TOGETHER - 1
+
+
+def test_what_calls_use_is_known_when_a_provider_tells_of_tokens() -> None:
+    watch = Watch()
+    traffic = Traffic(watch, watch)
+    for _ in range(TOGETHER - 1):
+        attempt = begun(traffic, watch)
+        attempt.heard(200, {})
+        attempt.usage = Usage(input_tokens=2_000, output_tokens=500, reasoning_tokens=500)
+        attempt.end()
+    told = {"x-ratelimit-remaining-tokens": "9100", "x-ratelimit-reset-tokens": "20s"}
+    begun(traffic, watch).heard(200, told)
+    count = 0
+    while not traffic.is_full("a", "m"):
+        begun(traffic, watch)
+        count += 1
+    assert count == 3
 
 
 def test_only_those_at_rest_are_forgotten() -> None:
@@ -195,7 +284,8 @@ def test_who_wants_to_know_of_room_is_told_when_a_call_has_ended() -> None:
 def test_an_upstream_that_was_forgotten_counts_anew() -> None:
     watch = Watch()
     traffic, a, b = Traffic(watch, watch, max_upstreams=1), candidate("a"), candidate("b")
-    trace = Trace(Clock(lambda: datetime.now(UTC), watch), nano_per_token, watch=traffic.begin)
+    clock = Clock(lambda: datetime.now(UTC), watch)
+    trace = Trace(Means(clock, UsualPrices(nano_per_token), traffic.begin))
     trace.begin(a).end()
     assert traffic.has_room([a])
     traffic.promise((b.deployment.provider_id, b.model))  # which forgets the other
