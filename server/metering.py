@@ -42,8 +42,8 @@ class Metering:
         info: dict[Labels, float] = {(gateway_version(),): 1.0}
         self._show("perpetuo_build_info", "The version that runs.", "gauge", lambda: info, ("version",))
 
-    def rpc_cell(self, method: str, code: str) -> list[int]:
-        """Where calls that have ended are counted, by `/package.Service/Method` and the name of their status."""
+    def rpcs(self, method: str, code: str) -> list[int]:
+        """How many calls have ended, by `/package.Service/Method` and the name of their status; shown from now on."""
         return self._rpcs.cell((method, code))
 
     def show_ledger(self, ledger: BatchLedger) -> None:

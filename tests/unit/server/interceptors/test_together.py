@@ -87,13 +87,12 @@ def aborts(context: Context) -> Iterator[None]:
     assert context.aborted is not None
 
 
-def _noted(codes: list[str], code: str) -> list[int]:
-    codes.append(code)
-    return [0]
-
-
 def together(steps: Steps, door: Door | None, codes: list[str]) -> Together:
-    status = StatusInterceptor(CapturingLogger(), cell_of=lambda method, code: _noted(codes, code))
+    def counted(method: str, code: str) -> list[int]:
+        codes.append(code)
+        return [0]
+
+    status = StatusInterceptor(CapturingLogger(), counted=counted)
     return Together(status, AuthenticateInterceptor(steps, ACCESS), door)
 
 
