@@ -79,7 +79,8 @@ class DirectEntry:
         self._channel = chain.channel
         self._status = chain.status
         self._make_id = chain.status.make_id
-        self._count, self._well = chain.status.count, chain.status.well
+        self._well = chain.status.well
+        self._counted: list[int] | None = None
         self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
         self._known = chain.authenticate.known_of(method) or _nobody
@@ -182,7 +183,7 @@ class DirectEntry:
 
     def _leave(self, info: CallInfo, prepared: Prepared) -> None:
         """Counts and logs a call that was answered."""
-        principal, well, now_s, count = info.principal, self._well, self._now_s, self._count
+        principal, well, now_s, counted = info.principal, self._well, self._now_s, self._counted
         if principal is not prepared.form_of:
             prepared.form, prepared.form_of = self._status.form_of(info), principal
         form = prepared.form
@@ -190,7 +191,9 @@ class DirectEntry:
             self._status.leave(info)
         else:
             # As `leave` does it, for the line of a call of that form.
-            count(self._method, OK_NAME)
+            if counted is None:
+                counted = self._counted = self._status.counted(self._method, OK_NAME)
+            counted[0] += 1
             well(form, info.request_id, (now_s() - info.started_s) * 1000.0)
 
     def _go(self, call: DirectCall) -> None:

@@ -89,13 +89,14 @@ class Operation(Trace):
         self.status = 200
         self.is_cache_hit = self.is_settled = False
 
-    def follow(self, policy: RoutingPolicy) -> None:
+    def follow(self, policy: RoutingPolicy) -> Call:
         """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""
         self.content_policy = policy.content
         call = self.call
         if policy.timeout_s is not None and not call.is_timed:
             deadline = min(call.deadline, call.received_at + policy.timeout_s)
-            self.call = structs.replace(call, deadline=deadline)
+            call = self.call = structs.replace(call, deadline=deadline)
+        return call
 
     def note(self, notes: Iterable[str]) -> None:
         """Takes over notes, those that are there already not again."""

@@ -91,6 +91,7 @@ def seen(made: Prepared) -> dict[str, Any]:
     operation = made.operation
     return {
         "ask": operation.ask,
+        "policy": made.policy,
         "mode": made.mode,
         "hedges": made.hedges,
         "is_shared": made.share is not None,
