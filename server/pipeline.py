@@ -256,8 +256,9 @@ class Pipeline:
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
         if not operation.candidates:
-            workspace_id = operation.call.principal.workspace_id
-            operation.candidates = await self._parts.router.decided(operation.ask, workspace_id)
+            request, policy = prepared.request, prepared.policy
+            decided = self._parts.router.decided(operation.ask, request, operation.call, policy)
+            operation.candidates = await decided
         line = self._parts.line
         if line is not None and not line.has_room(operation.candidates):
             await wait_in_line(line, operation)
