@@ -80,7 +80,7 @@ class DirectEntry:
         self._running = chain.channel.running
         self._status = chain.status
         self._make_id = chain.status.make_id
-        self._well = chain.status.well
+        self._well: Any = chain.status.well
         self._counted: list[int] | None = None
         self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
@@ -177,7 +177,7 @@ class DirectEntry:
         if principal is not prepared.form_of:
             prepared.form, prepared.form_of = self._status.form_of(info), principal
         form = prepared.form
-        if form is None or well is None:
+        if form is None:
             self._status.leave(info)
         else:
             # As `leave` does it, for the line of a call of that form.
