@@ -306,19 +306,18 @@ class DirectMethod(DirectEntry):
         call.info = None
         self._door.leave()
         self._running.discard(call)
-        try:
-            made: Any = self.head(info, served)
-            if made.__class__ is Outcome:
-                self._status.cancelled(info)
-                raise made.error()
-            self._leave(info, call.prepared)
-            if call.outcome is not None:
-                raise end_of(call, call.outcome)
-        finally:
-            if call.cancels or call.end_told is not None:
-                call.end()
-            elif call.outcome is None:
-                call.outcome = OK
+        ended = call.outcome
+        if ended is None and call.end_told is None:
+            call.outcome = OK
+        else:
+            call.end()
+        made: Any = self.head(info, served)
+        if made.__class__ is Outcome:
+            self._status.cancelled(info)
+            raise made.error()
+        self._leave(info, call.prepared)
+        if ended is not None:
+            raise end_of(call, ended)
         if len(served) > self.max_bytes:
             refusal = self._limits.refuse_bytes(_message_bytes(len(served)), "SERVER", "CLIENT")
             if refusal is not None:
