@@ -1,7 +1,7 @@
 """One client request while it runs, and the record that it leaves when it is settled."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, structs
 
@@ -55,7 +55,7 @@ class Operation(Trace):
 
     It is no struct because it is written more often than it is made: to a struct that takes a call each time. What is
     mostly set or never read stands in the class until it is. That must be a value of a built-in type, and it must not
-    have more than 30 members in all: CPython 3.11 reads and writes none of them fast otherwise.
+    have more than 29 members in all: CPython 3.11 reads and writes none of them fast otherwise.
     """
 
     model_requested: str = ""
@@ -246,3 +246,17 @@ class Operation(Trace):
             price_version,
         )
         return record
+
+
+def _lay_out() -> None:
+    """Sets every member of a first operation: CPython keeps in place what the first objects of a class have, no more.
+
+    Those of a process may be of requests that were refused before they were read.
+    """
+    nothing: Any = None
+    first = Operation(nothing, Means(nothing, nothing), False)
+    for name in (*Trace.__annotations__, *Operation.__annotations__):
+        setattr(first, name, None)
+
+
+_lay_out()
