@@ -7,8 +7,6 @@ judges no failure.
 from collections.abc import Awaitable
 from typing import TypeAlias
 
-from msgspec import UNSET
-
 from server.chat.deployment import Candidate
 from server.chat.media import is_for_bytes
 from server.chat.request import ChatRequest
@@ -19,7 +17,6 @@ from server.routing.course import Step
 from server.routing.dispatch.continued import PrefillOf
 from server.routing.dispatch.errand import Errand
 from server.routing.patience import Patience, reasons
-from server.routing.world import ModelOf
 from server.upstream.pictures import Fetch
 
 Sent: TypeAlias = tuple[Coming | None, Awaitable[WireResponse] | None]
@@ -29,12 +26,9 @@ Sent: TypeAlias = tuple[Coming | None, Awaitable[WireResponse] | None]
 class Sending:
     """Sends calls. `fetch` gets pictures by address for candidates that take only bytes; None where nobody does."""
 
-    def __init__(
-        self, transport: Transport, patience: Patience, model_of: ModelOf, prefill_of: PrefillOf, fetch: Fetch | None
-    ) -> None:
+    def __init__(self, transport: Transport, patience: Patience, prefill_of: PrefillOf, fetch: Fetch | None) -> None:
         self._transport = transport
         self._patience = patience
-        self._model_of = model_of
         self._prefill_of = prefill_of
         self._fetch = fetch
 
@@ -80,12 +74,7 @@ class Sending:
     def _limits(
         self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool, now_s: float | None = None
     ) -> Timeouts:
-        model_of, view = self._model_of, request.view
-        facts = model_of(candidate.deployment.provider, candidate.model)
         if now_s is None:
             now_s = errand.trace.clock.monotonic()
-        if view.reasoning_effort is UNSET and view.thinking is UNSET:
-            is_reasoning = facts is not None and facts.reasoning
-        else:
-            is_reasoning = reasons(view, facts)
+        is_reasoning = reasons(request.view, candidate.facts)
         return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, errand.deadline - now_s)
