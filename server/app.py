@@ -221,7 +221,7 @@ class Core:
         loop_time = Time(time.monotonic, asyncio.get_running_loop().call_later)
         self.door = Door(loop_time, settings.max_in_flight, settings.max_lag_ms / 1000)
         self.metering.show_door(self.door)
-        options = ServerOptions(count_call=self.metering.count_rpc, shares_port=place.shares_port, door=self.door)
+        options = ServerOptions(counted=self.metering.rpcs, shares_port=place.shares_port, door=self.door)
         self.server = CoreServer(self._registry(), stores.accounts, options)
         self._operator = operator_server(settings, stores)
 

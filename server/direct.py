@@ -35,10 +35,12 @@ _ENVELOPE_BYTES: Final = 64
 _TYPE_BYTES: Final = 2 + len("application/json")
 _VARINT_BITS: Final = 7
 _UNBOUNDED: Final = 1 << 62
-# What is announced by answers without limits to tell; more is not remembered.
+# What is announced by answers without limits to tell, and ids that are ours; more is not remembered.
 _MAX_ANNOUNCED: Final = 4
-_MAX_ANNOUNCED_BYTES: Final = 512
+_MAX_ANNOUNCED_BYTES: Final = 576
+_MAX_ID_BYTES: Final = 64
 _MAX_KNOWN: Final = 512
+_NOTHING: Final = Announced((REQUEST_ID_KEY,), ())
 
 
 class Chain(Struct, frozen=True):
@@ -70,11 +72,15 @@ class DirectEntry:
 
     def __init__(self, method: str, chain: Chain) -> None:
         self._announced: dict[tuple[tuple[str, str | bytes], ...], Announced] = {}
+        # What was announced last of that.
+        self._told: list[tuple[str, str]] | None = None
+        self._told_so = _NOTHING
         self._method = method
         self._channel = chain.channel
         self._status = chain.status
         self._make_id = chain.status.make_id
-        self._count, self._well = chain.status.count, chain.status.well
+        self._well = chain.status.well
+        self._counted: list[int] | None = None
         self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
         self._known = chain.authenticate.known_of(method) or _nobody
@@ -177,7 +183,7 @@ class DirectEntry:
 
     def _leave(self, info: CallInfo, prepared: Prepared) -> None:
         """Counts and logs a call that was answered."""
-        principal, well, now_s, count = info.principal, self._well, self._now_s, self._count
+        principal, well, now_s, counted = info.principal, self._well, self._now_s, self._counted
         if principal is not prepared.form_of:
             prepared.form, prepared.form_of = self._status.form_of(info), principal
         form = prepared.form
@@ -185,7 +191,9 @@ class DirectEntry:
             self._status.leave(info)
         else:
             # As `leave` does it, for the line of a call of that form.
-            count(self._method, OK_NAME)
+            if counted is None:
+                counted = self._counted = self._status.counted(self._method, OK_NAME)
+            counted[0] += 1
             well(form, info.request_id, (now_s() - info.started_s) * 1000.0)
 
     def _go(self, call: DirectCall) -> None:
@@ -197,15 +205,17 @@ class DirectEntry:
 
     def head(self, info: CallInfo, body: bytes = b"") -> AnyAnswer | Outcome:
         """An answer with its metadata, or what comes instead when these cannot be sent."""
-        request_id, told = info.request_id, tuple(info.response_metadata)
+        told, request_id = info.response_metadata, info.request_id
+        if told == self._told:
+            return UsualAnswer(body, request_id, self._told_so)
+        pairs = tuple(told)
         try:
-            announced = self._announced.get(told)
+            announced = self._announced.get(pairs)
         except TypeError:  # it cannot be a key, and so is no text
-            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
+            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *pairs), body)
         if announced is None:
-            return self._new_head(((REQUEST_ID_KEY, request_id), *told), body)
-        if announced.size_bytes + len(request_id) > self._metadata_bytes:
-            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
+            return self._new_head(((REQUEST_ID_KEY, request_id), *pairs), body)
+        self._told, self._told_so = list(pairs), announced
         return UsualAnswer(body, request_id, announced)
 
     def _new_head(self, pairs: Pairs, body: bytes) -> Answer | Outcome:
@@ -214,11 +224,11 @@ class DirectEntry:
         if texts is None or texts.size_bytes > limit_bytes >= 0:
             return self._head_by_pair(pairs, body)
         announced = None
-        if len(pairs) <= _MAX_ANNOUNCED and texts.size_bytes <= _MAX_ANNOUNCED_BYTES:
+        most_bytes = texts.size_bytes - len(texts.values[0]) + _MAX_ID_BYTES
+        if len(pairs) <= _MAX_ANNOUNCED and most_bytes <= min(_MAX_ANNOUNCED_BYTES, self._metadata_bytes):
             if len(self._announced) >= _MAX_KNOWN:
                 self._announced.clear()
-            size_bytes = texts.size_bytes - len(texts.values[0])
-            announced = self._announced[pairs[1:]] = Announced(texts.names, texts.values[1:], size_bytes)
+            announced = self._announced[pairs[1:]] = Announced(texts.names, texts.values[1:])
         return Answer(body, texts.names, texts.values, True, announced)
 
     def _head_by_pair(self, pairs: Pairs, body: bytes) -> Answer | Outcome:

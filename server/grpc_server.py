@@ -4,7 +4,6 @@ The same handlers and interceptors serve the in-process channel beside it. It mu
 """
 
 import asyncio
-from collections.abc import Callable
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -17,7 +16,7 @@ from server.inprocess import HandlerRegistry, InProcessChannel
 from server.inprocess.registry import Found
 from server.interceptors.authenticate import AuthenticateInterceptor, Authenticator, access_table
 from server.interceptors.shedding import Door
-from server.interceptors.status import StatusInterceptor, count_nowhere
+from server.interceptors.status import Counted, StatusInterceptor, count_nowhere
 from server.interceptors.together import Together
 from server.services.health import HealthServicer
 from server.services.reflection import add_reflection
@@ -36,8 +35,8 @@ class ServerOptions(Struct, frozen=True):
 
     `message_bytes` bounds a message either way, `metadata_bytes` all metadata of one direction of a call. Calls beyond
     `concurrent_calls` are refused with RESOURCE_EXHAUSTED; None is no bound. `shares_port` lets several processes
-    listen on one port. A connection has `handshake_s` seconds to say that it speaks HTTP/2. `count_call` is told the
-    method and the status of every call that has ended. At the `door` calls are refused when there are too many.
+    listen on one port. A connection has `handshake_s` seconds to say that it speaks HTTP/2. `counted` has the
+    counts of calls that have ended, by method and status. At the `door` calls are refused when there are too many.
     """
 
     message_bytes: int = 32 * 1024 * 1024
@@ -47,7 +46,7 @@ class ServerOptions(Struct, frozen=True):
     has_access_log: bool = True
     shares_port: bool = False
     handshake_s: float = 10.0
-    count_call: Callable[[str, str], None] = count_nowhere
+    counted: Counted = count_nowhere
     door: Door | None = None
 
 
@@ -71,7 +70,7 @@ class CoreServer:
         self._tunnels = TunnelServicer()
         tunnel_pb2_grpc.add_TunnelServiceServicer_to_server(self._tunnels, registry)
         self._access_log = LineLogger("access")
-        status = StatusInterceptor(self._access_log, has_access_log=options.has_access_log, count=options.count_call)
+        status = StatusInterceptor(self._access_log, has_access_log=options.has_access_log, counted=options.counted)
         authenticate = AuthenticateInterceptor(authenticator, access_table(registry.service_names()))
         together = Together(status, authenticate, options.door)
         limit = options.concurrent_calls

@@ -42,9 +42,9 @@ class Metering:
         info: dict[Labels, float] = {(gateway_version(),): 1.0}
         self._show("perpetuo_build_info", "The version that runs.", "gauge", lambda: info, ("version",))
 
-    def count_rpc(self, method: str, code: str) -> None:
-        """Counts a call that has ended, by `/package.Service/Method` and the name of its status."""
-        self._rpcs.cell((method, code))[0] += 1
+    def rpcs(self, method: str, code: str) -> list[int]:
+        """How many calls have ended, by `/package.Service/Method` and the name of their status; shown from now on."""
+        return self._rpcs.cell((method, code))
 
     def show_ledger(self, ledger: BatchLedger) -> None:
         """Shows what becomes of request records."""

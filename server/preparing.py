@@ -19,7 +19,7 @@ from server.parts import Parts
 from server.prepared import Prepared, Read
 from server.recall import Recall
 from server.routing.known import Known
-from server.routing.operation import Operation
+from server.routing.operation import MOST_MODEL_CHARS, Operation
 from server.semantic import Ask
 from server.sharing import Share
 
@@ -81,7 +81,8 @@ class Preparing:
         request = read(body, stream=operation.is_stream)
         view, headers = request.view, call.knobs
         operation.notes = request.notes
-        operation.model_requested = view.model or ""
+        model = view.model or ""
+        operation.model_requested = model if len(model) <= MOST_MODEL_CHARS else model[:MOST_MODEL_CHARS]
         mode, hedges = policy.stream_mode, policy.hedges
         if view.gateway is UNSET and not headers:
             knobs, use = NO_KNOBS, use_of(view, None, None, policy.cache)

@@ -36,7 +36,6 @@ MOST: Final = 8_192
 """Requests that are remembered; when there are more, the workspace that has most loses its oldest."""
 
 _DIGEST_BYTES: Final = 32
-_MODEL_CHARS: Final = 200
 
 _Name = tuple[int, int, tuple[str, ...], tuple[tuple[str, str], ...]]
 
@@ -127,7 +126,7 @@ class Recall:
             blake2b(body, digest_size=_DIGEST_BYTES).digest(),
             place[0],
             place[1],
-            operation.model_requested[:_MODEL_CHARS],
+            operation.model_requested,
             operation.ask.strategy,
             operation.ask.complexity.value,
             tuple(operation.notes),

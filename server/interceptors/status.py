@@ -35,15 +35,20 @@ class Log(Protocol):
         """A line for a defect."""
 
 
-def count_nowhere(method: str, code: str) -> None:
-    """Counts no calls."""
+Counted = Callable[[str, str], list[int]]
+"""A method and the name of a status to how many of its calls have ended so, for whoever ends one to add to."""
+
+
+def count_nowhere(method: str, code: str) -> list[int]:
+    """Shows no counts."""
+    return [0]
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):
     """Put it first. `make_id` makes request ids, for tests; `has_access_log` turns the line per call on.
 
-    `count` is told of every call that has ended: its method and the name of its status. `well` takes the line of a call
-    that was answered, of a form that `form_of` gives; whoever writes such lines itself has to `count` as well.
+    `counted` has the counts of calls that have ended. `well` takes the line of a call that was answered, of a form that
+    `form_of` gives; whoever writes such lines itself has to add to `counted` as well.
     """
 
     depends_on_call = False
@@ -54,14 +59,14 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         *,
         has_access_log: bool = True,
         make_id: Callable[[], str] | None = None,
-        count: Callable[[str, str], None] = count_nowhere,
+        counted: Counted = count_nowhere,
     ) -> None:
         self._log = log
         self._lines = log if isinstance(log, LineLogger) else None
         self.well = None if self._lines is None else self._lines.well
         self._has_access_log = has_access_log
         self.make_id = make_id or Ids("req_").next
-        self.count = count
+        self.counted = counted
         self._rules = load_rules()
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -150,7 +155,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
     def leave(self, info: CallInfo, code: str = OK_NAME, reason: str | None = None) -> None:
         """A call ends; `code` is the name of its status."""
-        self.count(info.method, code)
+        self.counted(info.method, code)[0] += 1
         if not self._has_access_log:
             return
         line = _line(info, code, reason, asyncio.get_running_loop().time() - info.started_s)

@@ -68,7 +68,7 @@ class Clock:
         object.__setattr__(self, "exact", self.stopwatch or self.monotonic)
 
 
-class Attempt(Struct, eq=False):
+class Attempt(Struct, eq=False, gc=False):
     """A call to `candidate` that runs, or has ended. It leaves exactly one record.
 
     `began` is the stopwatch's time. `answered_s` is how long the upstream took for the whole answer, of a stream for
@@ -110,9 +110,12 @@ class Attempt(Struct, eq=False):
             exact = self.clock.exact  # loaded first: a call of what a member holds is slow otherwise
             self.answered_s = exact() - self.began
 
-    def heard(self, status: int, headers: Mapping[str, str]) -> None:
-        """Notes the head of the answer."""
+    def heard(self, status: int, headers: Mapping[str, str], is_whole: bool = False) -> None:
+        """Notes the head of the answer, which has come with all of it where it `is_whole`."""
         self.status = status
+        if is_whole:
+            exact = self.clock.exact
+            self.answered_s = exact() - self.began
         if not (headers.lacks(TOLD_BY) if isinstance(headers, Head) else TOLD_BY.isdisjoint(headers)):
             self.watcher.heard(self, headers)
 
@@ -218,7 +221,7 @@ class Means(Struct, frozen=True):
     keep: Callable[[OperationStart], None] | None = None
 
 
-class Sums(Struct, frozen=True):
+class Sums(Struct, frozen=True, gc=False):
     """What the attempts of an operation came to, once all have ended.
 
     `paid` is the last whose tokens are known, or reached the caller; `cost_nanousd` is what all such cost together,

@@ -17,7 +17,9 @@ from server.routing.ask import UNREAD
 from server.routing.attempt import Attempt, Means, Sums, Trace
 
 _NANO = 1_000_000_000
-_MODEL_CHARS: Final = 200
+MOST_MODEL_CHARS: Final = 200
+"""Of the model's name that is asked for, as it is written down."""
+
 _ATTEMPTS: Final = "x-perpetuo-attempts"
 _PROVIDER: Final = "x-perpetuo-provider"
 _ONCE: Final = (_ATTEMPTS, "1")
@@ -41,7 +43,8 @@ class Similar(Struct, frozen=True):
 class Operation(Trace):
     """What is known of a request so far, and its attempts.
 
-    `ask` is what it asks of routing, once it was read. `is_committed` says that a stream's content has begun: what
+    `model_requested` is the model that is asked for, cut to what is written down, and `ask` what is asked of routing,
+    once that was read. `is_committed` says that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
     `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
     was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
@@ -137,13 +140,13 @@ class Operation(Trace):
 
         The provider is the one that answered, or whose failure is told. Nothing if nobody was asked.
         """
-        attempts, told = self.attempts, self.served
-        count = len(attempts)
-        if told is None and (told := self.told) is None:
-            if not count:
+        attempts, told = self.attempts, self.served or self.told
+        if told is None:
+            if not attempts:
                 return ()
             told = attempts[-1].candidate
-        return _ONCE if count == 1 else (_ATTEMPTS, str(count)), (_PROVIDER, told.deployment.provider)
+        count = _ONCE if len(attempts) == 1 else (_ATTEMPTS, str(len(attempts)))
+        return count, (_PROVIDER, told.deployment.provider)
 
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
@@ -179,8 +182,7 @@ class Operation(Trace):
             candidate, at, number = self.served or _NOBODY, self.clock.now(), 0
         else:
             candidate, at, number = attempt.candidate, attempt.started_at, attempt.number
-        deployment, call = candidate.deployment, self.call
-        asked, ask = self.model_requested, self.ask
+        deployment, call, ask = candidate.deployment, self.call, self.ask
         principal = call.principal
         start = OperationStart(
             call.request_id,
@@ -189,7 +191,7 @@ class Operation(Trace):
             principal.key_id,
             call.surface,
             call.client_request_id,
-            asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
+            self.model_requested,
             ask.strategy,
             ask.complexity._value_,
             self.is_stream,
@@ -215,8 +217,8 @@ class Operation(Trace):
         if paid is not None:
             served, usage = served or paid.candidate, usage or paid.usage
         answering = served or _NOBODY
-        deployment, asked = answering.deployment, self.model_requested
-        call, ask, now = self.call, self.ask, self.clock.now
+        deployment, now = answering.deployment, self.clock.now
+        call, ask = self.call, self.ask
         principal = call.principal
         # By place, because it runs for every request.
         return OperationRecord(
@@ -226,7 +228,7 @@ class Operation(Trace):
             principal.key_id,
             call.surface,
             call.client_request_id,
-            asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
+            self.model_requested,
             answering.model,
             deployment.provider,
             deployment.provider_id,

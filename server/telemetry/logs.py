@@ -153,7 +153,7 @@ class LineLogger:
         self._write = settings["logger_factory"]().msg
         self._pending: list[_Pending] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._second = -1
+        self._second_s = -1
         self._second_text = ""
 
     def info(self, event: str, **fields: Any) -> None:
@@ -197,32 +197,37 @@ class LineLogger:
 
     def _lines(self, pending: Sequence[_Pending]) -> list[str]:
         """What waits as lines."""
-        fractions, lines = _FRACTIONS, []
+        fractions, lines, second, moment, known = _FRACTIONS, [], "", "", None
         for each in pending:
-            if not isinstance(each, tuple):
-                lines.append(_safe_line(each) if isinstance(each, CallLine) else each)
+            if each.__class__ is not tuple:
+                lines.append(_safe_line(each) if isinstance(each, CallLine) else str(each))
                 continue
             form, request_id, latency_ms, unix_ns = each
-            second, rest_ns = divmod(unix_ns, 1_000_000_000)
-            if second != self._second:
-                self._turn(second)
+            if form is not known:
+                known, before, between, after = form, form.before, form.between, form.after
+            digits = f"{unix_ns}"
+            if digits[:-9] != second:
+                second = digits[:-9]
+                moment = f"{_STAMP}{self._second(int(second))}."
             # Numbers are put together from whole ones: rounding and writing a float takes six times as long.
-            hundredths, micros = round(latency_ms * 100.0), f"{1_000_000 + rest_ns // 1000}"
+            hundredths = round(latency_ms * 100.0)
             lines.append(
-                f"{_STAMP}{self._second_text}.{micros[1:]}Z{form.before}{request_id}{form.between}"
-                f"{hundredths // 100}{fractions[hundredths % 100]}{form.after}"
+                f"{moment}{digits[-9:-3]}Z{before}{request_id}{between}"
+                f"{hundredths // 100}{fractions[hundredths % 100]}{after}"
             )
         return lines
 
-    def _turn(self, second: int) -> None:
-        self._second, self._second_text = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    def _second(self, unix_s: int) -> str:
+        """A time as ISO 8601 has it, up to the second; written once a second."""
+        if unix_s != self._second_s:
+            self._second_s = unix_s
+            self._second_text = datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return self._second_text
 
     def _moment(self, unix_ns: int) -> str:
-        """A time as ISO 8601 has it; all but the microseconds is written once a second."""
-        second, rest_ns = divmod(unix_ns, 1_000_000_000)
-        if second != self._second:
-            self._turn(second)
-        return f"{self._second_text}.{rest_ns // 1000:06d}Z"
+        """The same with microseconds."""
+        unix_s, rest_ns = divmod(unix_ns, 1_000_000_000)
+        return f"{self._second(unix_s)}.{rest_ns // 1000:06d}Z"
 
     def error(self, event: str, **fields: Any) -> None:
         """One line, level `error`; seldom, so that it takes the long way."""

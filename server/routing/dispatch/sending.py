@@ -50,8 +50,10 @@ class Sending:
             return None, self._send_fetched(self._fetch, errand, step, dialect, is_stream)
         if errand.goes_on:
             wire = self._marked(wire, errand, step.candidate)
+        if now_s is None:
+            now_s = errand.trace.clock.monotonic()
         limits = self._limits(errand, request, step.candidate, is_stream, now_s)
-        coming = begun(wire, limits)
+        coming = begun(wire, limits, now_s)
         return (None, self._transport.send(wire, limits)) if coming is None else (coming, None)
 
     async def _send_fetched(
@@ -62,7 +64,7 @@ class Sending:
         request.forget()
         request = await fetch(request, errand.deadline - errand.trace.clock.monotonic())
         wire = dialect.build(request, step.candidate, is_stream=is_stream)
-        limits = self._limits(errand, request, step.candidate, is_stream)
+        limits = self._limits(errand, request, step.candidate, is_stream, errand.trace.clock.monotonic())
         return await self._transport.send(self._marked(wire, errand, step.candidate), limits)
 
     def _marked(self, wire: WireRequest, errand: Errand, candidate: Candidate) -> WireRequest:
@@ -72,9 +74,7 @@ class Sending:
         return wire
 
     def _limits(
-        self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool, now_s: float | None = None
+        self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool, now_s: float
     ) -> Timeouts:
-        if now_s is None:
-            now_s = errand.trace.clock.monotonic()
         is_reasoning = reasons(request.view, candidate.facts)
         return self._patience.limits(is_stream, is_reasoning, errand.prompt_tokens, errand.deadline - now_s)

@@ -134,14 +134,14 @@ class Stage:
 
     def __init__(self, door: OpenDoor | None, most: int | None) -> None:
         self.script, registry = Script(), HandlerRegistry()
-        self.lines: list[tuple[str, str]] = []
+        self.counts: dict[tuple[str, str], list[int]] = {}
         calls = Calls(current_call, 60.0, CallerAddress(()))
         completions_pb2_grpc.add_CompletionsServiceServicer_to_server(CompletionsServicer(self.script, calls), registry)
         options = ServerOptions(
             message_bytes=LIMIT_BYTES,
             metadata_bytes=LIMIT_BYTES,
             has_access_log=False,
-            count_call=lambda method, code: self.lines.append((method, code)),
+            counted=lambda method, code: self.counts.setdefault((method, code), [0]),
             door=door,
             concurrent_calls=most,
         )
@@ -152,6 +152,11 @@ class Stage:
             completions_pb2.StreamRawChatCompletionResponse.FromString,
         )
         self.call: Any = None
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Method and status of the calls that have ended."""
+        return [ended for ended, (count,) in self.counts.items() for _ in range(count)]
 
     async def ask(self, way: str, metadata: Any, body: bytes, taken: Taken) -> None:
         if way == "direct":

@@ -29,7 +29,7 @@ async def test_a_cores_parts_are_shown(tmp_path: Path) -> None:
     async with await Core.open(ServerSettings.from_environment(data_dir=tmp_path, grace_s=0)) as core:
         core._ledger.record(RECORD)
         await core._ledger.flush()
-        core.metering.count_rpc("/perpetuo.v1.KeysService/ListKeys", "OK")
+        core.metering.rpcs("/perpetuo.v1.KeysService/ListKeys", "OK")[0] += 1
         values = values_in(render(core.metering.metrics.snapshot()))
     assert values[of("perpetuo_ledger_records_total", outcome="written")] == 1
     assert values[of("perpetuo_ledger_records_total", outcome="lost")] == 0
@@ -72,7 +72,7 @@ def test_everything_that_can_be_counted_at_once_is_within_the_bound() -> None:
         record = replace(RECORD, surface=surface, outcome=outcome, is_stream=number % 3 == 0, attempts=(attempt,))
         metering.requests.settle(record, 0.1, 0.1)
     for number in range(10_000):
-        metering.count_rpc(f"/method/{number}", "OK")
+        metering.rpcs(f"/method/{number}", "OK")[0] += 1
     shown = values_in(render(metering.metrics.snapshot()))
     own = [name for name, _ in shown if not name.startswith("perpetuo_core_process")]
     print(f"{len(own)} series, of at most {metering.metrics.series}, of at most {MAX_SERIES}")

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -337,6 +338,25 @@ def written_by_form(log_format: LogFormat, level: str, line: CallLine) -> list[s
 
     asyncio.run(write())
     return stream.getvalue().splitlines()[:-1]
+
+
+async def test_lines_by_forms_have_each_its_own_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    configure(LogFormat.JSON, "INFO", stream)
+    log, lines = LineLogger("access"), [call_line(None), msgspec.structs.replace(call_line(None), surface="grpc")]
+    forms = [log.form_of(line) for line in lines]
+    for at, unix_ns in ((0, 1_700_000_000_999_999_999), (1, 1_700_000_001_000_001_000), (0, 1_700_000_001_000_002_999)):
+        monkeypatch.setattr(time, "time_ns", lambda unix_ns=unix_ns: unix_ns)
+        form = forms[at]
+        assert form is not None
+        log.well(form, f"req_{unix_ns % 10_000}", 1.5)
+    log.flush()
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["timestamp"], line["request_id"], line["surface"]) for line in told] == [
+        ("2023-11-14T22:13:20.999999Z", "req_9999", lines[0].surface),
+        ("2023-11-14T22:13:21.000001Z", "req_1000", "grpc"),
+        ("2023-11-14T22:13:21.000002Z", "req_2999", lines[0].surface),
+    ]
 
 
 @pytest.mark.parametrize(
