@@ -77,9 +77,10 @@ class DirectEntry:
         self._told_so = _NOTHING
         self._method = method
         self._channel = chain.channel
+        self._running = chain.channel.running
         self._status = chain.status
         self._make_id = chain.status.make_id
-        self._well = chain.status.well
+        self._well: Any = chain.status.well
         self._counted: list[int] | None = None
         self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
@@ -187,7 +188,7 @@ class DirectEntry:
         if principal is not prepared.form_of:
             prepared.form, prepared.form_of = self._status.form_of(info), principal
         form = prepared.form
-        if form is None or well is None:
+        if form is None:
             self._status.leave(info)
         else:
             # As `leave` does it, for the line of a call of that form.
@@ -295,7 +296,7 @@ class DirectMethod(DirectEntry):
                 info = self._begun(prepared.told, None, "")
         call = DirectCall(task, None, False, 0, info, prepared, is_inside, None, served)
         if info is not None:
-            channel.running.add(call)
+            self._running.add(call)
         return None, call
 
     def _serve_known(self, info: CallInfo, prepared: Prepared, body: bytes) -> Awaitable[bytes] | bytes:
@@ -314,7 +315,7 @@ class DirectMethod(DirectEntry):
         info: CallInfo = call.info
         call.info = None
         self._door.leave()
-        self._channel.running.discard(call)
+        self._running.discard(call)
         try:
             made: Any = self.head(info, served)
             if made.__class__ is Outcome:

@@ -61,8 +61,9 @@ def in_buckets(usage: ReportedUsage, tier: str) -> Usage:
     """What is reported; `tier` is the service tier, empty for the usual one."""
     inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    prompt_tokens = prompt if prompt.__class__ is int and prompt > 0 else 0
-    completion_tokens = completion if completion.__class__ is int and completion > 0 else 0
+    # What is unset is false.
+    prompt_tokens = prompt if prompt and prompt > 0 else 0
+    completion_tokens = completion if completion and completion > 0 else 0
     # What the others count is a part of what these do.
     is_plain_in = inside is None or not (inside.cached_tokens or inside.cache_write_tokens or inside.audio_tokens)
     if is_plain_in and (outside is None or not (outside.reasoning_tokens or outside.audio_tokens)):

@@ -14,7 +14,7 @@ from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, PerpetuoError
 from server.routing.ask import UNREAD
-from server.routing.attempt import Attempt, Means, Sums, Trace
+from server.routing.attempt import Attempt, Means, Trace
 
 _NANO = 1_000_000_000
 MOST_MODEL_CHARS: Final = 200
@@ -50,7 +50,7 @@ class Operation(Trace):
     was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
     was said, if that is to be kept, and `grant` what limits have counted. `said` is the answer, as far as it speaks of
     itself. `similar` is the request for which the answer was made, if that was not the very same but only like it.
-    `sums` are what its attempts came to, once they are added up, and `latency_ms` is how long it took until then.
+    `ended` is the record that it leaves, once there is one, and `upstream_s` how long its upstreams took.
 
     It is no struct because it is written more often than it is made: to a struct that takes a call each time. What is
     mostly set or never read stands in the class until it is. That must be a value of a built-in type, and it must not
@@ -67,8 +67,8 @@ class Operation(Trace):
     is_committed: bool = False
     answered_at: float | None = None
     similar: Similar | None = None
-    sums: Sums | None = None
-    latency_ms: int = 0
+    upstream_s: float = 0.0
+    ended: OperationRecord | None = None
 
     def __init__(self, call: Call, means: Means, is_stream: bool, began: float = 0.0) -> None:
         # What the base does is written out, because it runs for every request.
@@ -102,7 +102,7 @@ class Operation(Trace):
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
-        self.outcome, self.sums = error.reason, None
+        self.outcome, self.ended = error.reason, None
         if not self.is_committed:
             self.status = error.http_status
 
@@ -111,22 +111,15 @@ class Operation(Trace):
         """See `Trace`: its deadline ends what still runs too."""
         return self.outcome if self.outcome == DeadlineExceeded.reason else super().left_for
 
-    def add_up(self) -> Sums:
-        """Adds up what it came to by now; attempts that still run end as left by the caller, or by its deadline."""
-        monotonic = self.clock.monotonic
-        self.latency_ms = round((monotonic() - self.call.received_at) * 1000.0)
-        sums = self.sums = self.close()
-        return sums
-
     def overhead_s(self) -> float | None:
         """What the gateway itself took until there was something to send, in seconds; None if there was nothing.
 
-        Known once it was added up.
+        Known once there is its record.
         """
-        answered_at, sums = self.answered_at, self.sums
-        if answered_at is None or sums is None:
+        answered_at = self.answered_at
+        if answered_at is None:
             return None
-        overhead_s = answered_at - self.began - sums.upstream_s - self.waited_s
+        overhead_s = answered_at - self.began - self.upstream_s - self.waited_s
         return overhead_s if overhead_s > 0.0 else 0.0
 
     def saved_nanousd(self) -> int | None:
@@ -151,10 +144,10 @@ class Operation(Trace):
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
         served, call = self.served, self.call
-        sums, is_cache_hit, ask = self.sums, self.is_cache_hit, self.ask
+        ended, is_cache_hit, ask = self.ended, self.is_cache_hit, self.ask
         assert served is not None
-        if sums is not None:
-            cost_nanousd, latency_ms = sums.cost_nanousd, self.latency_ms
+        if ended is not None:
+            cost_nanousd, latency_ms = ended.cost_nanousd, ended.latency_ms
         else:
             cost_nanousd = 0 if is_cache_hit and not self.has_paid() else self.cost_nanousd()
             latency_ms = round((self.clock.monotonic() - call.received_at) * 1000)
@@ -208,20 +201,20 @@ class Operation(Trace):
         return bare_start(start) if self.content_policy == "off" else start
 
     def record(self) -> OperationRecord:
-        """The record for the ledger, of what was added up last, or is now.
+        """The record for the ledger, of what it came to by now; attempts that still run end for it.
 
         A caller who left before its answer came pays for what the answer took, and so it is recorded.
         """
-        sums, is_cache_hit = self.sums or self.add_up(), self.is_cache_hit
-        served, usage, paid = self.served, self.usage, sums.paid
+        records, paid, cost_nanousd, self.upstream_s, first_token_ms, price_version = self.close()
+        served, usage, is_cache_hit = self.served, self.usage, self.is_cache_hit
         if paid is not None:
             served, usage = served or paid.candidate, usage or paid.usage
-        answering = served or _NOBODY
-        deployment, now = answering.deployment, self.clock.now
+        answering, clock = served or _NOBODY, self.clock
+        deployment, now, monotonic = answering.deployment, clock.now, clock.monotonic
         call, ask = self.call, self.ask
         principal = call.principal
         # By place, because it runs for every request.
-        return OperationRecord(
+        record = self.ended = OperationRecord(
             call.request_id,
             principal.workspace_id,
             principal.user_id,
@@ -239,12 +232,13 @@ class Operation(Trace):
             self.status,
             self.outcome,
             usage,
-            0 if is_cache_hit and paid is None else sums.cost_nanousd,
-            self.latency_ms,
-            sums.first_token_ms,
+            0 if is_cache_hit and paid is None else cost_nanousd,
+            round((monotonic() - call.received_at) * 1000.0),
+            first_token_ms,
             now(),
             tuple(self.notes),
-            sums.records,
+            records,
             self.saved_nanousd() if is_cache_hit else None,
-            sums.price_version,
+            price_version,
         )
+        return record

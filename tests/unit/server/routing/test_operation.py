@@ -158,16 +158,16 @@ async def test_what_the_client_is_told_of_an_answer_is_what_is_recorded_of_it() 
     attempt = running.begin(running.served)
     attempt.usage = Usage(7)
     attempt.end()
-    running.add_up()
-    told, record = running.metadata(), running.record()
+    record = running.record()
+    told = running.metadata()
     assert (told.cost_usd, told.latency_ms) == (7e-9, record.latency_ms)
     assert (record.cost_nanousd, record.attempts) == (7, (attempt.record,))
 
 
-async def test_what_fails_once_it_was_added_up_is_added_up_anew() -> None:
+async def test_what_fails_once_it_was_recorded_is_recorded_anew() -> None:
     running = operation()
     running.begin(candidate("a")).end()
-    running.add_up()
+    assert running.record().outcome == "ok"
     running.call = structs.replace(running.call, received_at=running.call.received_at - 60)
     running.begin(candidate("b"))
     running.fail(errors.DeadlineExceeded("x"))
