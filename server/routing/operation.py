@@ -8,7 +8,6 @@ from msgspec import Struct, structs
 from server.chat.answer import AnswerFacts, GatewayMetadata
 from server.chat.content import Content, ContentPolicy
 from server.chat.deployment import Candidate, Deployment
-from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
 from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
@@ -89,14 +88,11 @@ class Operation(Trace):
         self.status = 200
         self.is_cache_hit = self.is_settled = False
 
-    def follow(self, policy: RoutingPolicy) -> Call:
-        """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""
-        self.content_policy = policy.content
+    def end_within(self, timeout_s: float) -> None:
+        """Goes by the time that the workspace gives callers who have said none."""
         call = self.call
-        if policy.timeout_s is not None and not call.is_timed:
-            deadline = min(call.deadline, call.received_at + policy.timeout_s)
-            call = self.call = structs.replace(call, deadline=deadline)
-        return call
+        if not call.is_timed:
+            self.call = structs.replace(call, deadline=min(call.deadline, call.received_at + timeout_s))
 
     def note(self, notes: Iterable[str]) -> None:
         """Takes over notes, those that are there already not again."""
