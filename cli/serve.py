@@ -17,6 +17,7 @@ from cli.start import start_block, write_ready_file, write_worker_file
 from edge.listening import bind
 from edge.serve import serving
 from edge.standalone import gateway_app
+from options.lean import give_back_often
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
 from server.app import Core, Place, collect_garbage_seldom
@@ -61,6 +62,7 @@ async def _serve(settings: ServeSettings, began: float) -> None:
             if settings.ready_file is not None:
                 write_ready_file(settings.ready_file, (port, grpc_port), demo_key)
             collect_garbage_seldom()
+            give_back_often(asyncio.get_running_loop().call_later)
             stop.leads_to(core.leave)
             await stop.wait()
             core.leave()
@@ -79,6 +81,7 @@ async def _serve_beside(settings: ServeSettings, site: Site) -> None:
             if settings.ready_file is not None:
                 write_worker_file(settings.ready_file, own.getsockname()[1])
             collect_garbage_seldom()
+            give_back_often(asyncio.get_running_loop().call_later)
             stop.leads_to(core.leave)
             await stop.wait()
             core.leave()

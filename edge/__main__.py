@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from edge.settings import EdgeSettings
-from options.lean import defer_seldom_used, import_http, import_logs, spare_memory
+from options.lean import defer_seldom_used, give_back_often, import_http, import_logs, spare_memory
 from options.options import OptionsError
 
 
@@ -53,6 +53,7 @@ async def _serve(settings: EdgeSettings) -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
+    give_back_often(loop.call_later)
     await run(settings, stop)
 
 

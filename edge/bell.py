@@ -17,30 +17,27 @@ T = TypeVar("T")
 class Bell(Generic[T]):
     """Belongs to one task, which awaits it; others ring while it does, with what the task is to have."""
 
-    __slots__ = ("_asyncio_future_blocking", "_brought", "_context", "_is_cancelled", "_loop", "_wake", "is_awaited")
+    __slots__ = ("_asyncio_future_blocking", "_brought", "_context", "_loop", "_raised", "_wake", "is_awaited")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._asyncio_future_blocking = False
         self._loop = loop
-        self._wake: Wake | None = None
-        self._context: Context | None = None
+        self._wake: Any = None
+        self._context: Any = None
         self._brought: T | None = None
-        self._is_cancelled = False
+        self._raised: BaseException | None = None
         self.is_awaited = False
         """Whether somebody waits who has not been woken."""
 
     def ring(self, brought: T) -> None:
         """Runs the task until it waits for something else. No task may be running: this is for calls of the loop."""
-        context: Any = self._context
         self._brought, self.is_awaited = brought, False
-        context.run(self._wake, self)
+        self._context.run(self._wake, self)
 
     def ring_soon(self, brought: T | None) -> None:
         """The same in the next round of the loop, for whoever calls."""
-        wake = self._wake
-        assert wake is not None
         self._brought, self.is_awaited = brought, False
-        self._loop.call_soon(wake, self, context=self._context)
+        self._loop.call_soon(self._wake, self, context=self._context)
 
     def __await__(self) -> Generator["Bell[T]", None, T | None]:
         self._asyncio_future_blocking = True
@@ -58,12 +55,12 @@ class Bell(Generic[T]):
         """The task was cancelled while it waits. False: it was woken before."""
         if not self.is_awaited:
             return False
-        self._is_cancelled = True
+        self._raised = asyncio.CancelledError()
         self.ring_soon(None)
         return True
 
     def result(self) -> None:
         """What the task is woken with. Raises CancelledError."""
-        if self._is_cancelled:
-            self._is_cancelled = False
-            raise asyncio.CancelledError
+        raised, self._raised = self._raised, None
+        if raised is not None:
+            raise raised

@@ -8,7 +8,7 @@ there is no access log. It must not parse requests or know paths. Facts: ASGI's 
 import asyncio
 import http
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from typing import Any, Final, Protocol
 
 from starlette.types import Scope
@@ -48,14 +48,14 @@ class Lane(Protocol):
     def max_bytes(self) -> int:
         """Larger bodies it does not take."""
 
-    def begin(self, cycle: "Cycle", task: "asyncio.Task[Any]") -> Awaitable[Any] | None:
+    def begin(self, cycle: "Cycle", task: "asyncio.Task[Any]") -> Coroutine[Any, Any, Any] | None:
         """Begins to serve a request whose body is all there, in `task` or just before it goes on.
 
         Gives what the task has to wait for, whose outcome `end` takes, and what it raises `explain`. None: the request
         is answered.
         """
 
-    def end(self, cycle: "Cycle", served: Any) -> Awaitable[None] | None:
+    def end(self, cycle: "Cycle", served: Any) -> Coroutine[Any, Any, None] | None:
         """Answers with what was awaited; gives what else has to be awaited. What is raised `explain` takes."""
 
     async def explain(self, cycle: "Cycle", error: BaseException) -> None:
@@ -77,8 +77,9 @@ class Cycle:
 
     `body` is what has come of the body and was not received yet, `more_body` whether more will come; the protocol calls
     `tell` when either changes. `on_response` is called once the response is complete. `lane` serves it in the place of
-    the application, and keeps here its `call` and when it began; `lanes` are left here by what serves the request, for
-    others with the same head. `is_spare`: who has served it keeps nothing of it, so that it can be renewed afterwards.
+    the application, and keeps here when it began and its `call`, which is cancelled if the client leaves; `lanes` are
+    left here by what serves the request, for others with the same head. `is_spare`: it is over, the connection is kept,
+    and who has served it keeps nothing of it, so that it can be renewed; it ends with its connection.
     """
 
     waiting_for_100_continue = False
@@ -88,7 +89,6 @@ class Cycle:
     lane: Lane | None = None
     lanes: Lanes | None = None
     is_spare = False
-    task: asyncio.Task[None] | None = None
     call: Any = None
     began_s = 0.0
     response_started = False
@@ -120,11 +120,10 @@ class Cycle:
         if expect_100_continue:
             self.waiting_for_100_continue = True
 
-    def renew(self, lane: Lane, body: bytes, on_response: Callable[[], None]) -> None:
+    def renew(self, lane: Lane, body: bytes) -> None:
         """The next request with the same head, whose body is all there, in the place of one that is over."""
-        self.lane, self.body, self.on_response = lane, body, on_response
+        self.lane, self.body = lane, body
         self.is_spare = self.response_started = self.response_complete = False
-        self.keep_alive = True
 
     @property
     def message_event(self) -> asyncio.Event:
@@ -161,9 +160,15 @@ class Cycle:
     def answer_written(self, response: bytes) -> None:
         """Answers with a whole response that is written already, and says whether the connection is kept."""
         self.response_started = True
-        if not self.disconnected:
-            self.transport.write(response)
+        self._write_out(response)
         self._end()
+
+    def answer_kept(self, response: bytes) -> None:
+        """The same where the connection is kept and the client there, and nobody waits for messages."""
+        self.response_started = self.response_complete = True
+        self.transport.write(response)
+        on_response = self.on_response
+        on_response()
 
     async def _give_up(self) -> None:
         if self.response_started:
@@ -189,12 +194,13 @@ class Cycle:
 
     def depart(self) -> None:
         """The connection is lost."""
-        if not self.response_complete:
-            self.disconnected = True
+        self.disconnected |= not self.response_complete
         self.tell()
         on_departure, self.on_departure = self.on_departure, None
-        if on_departure is not None and self.disconnected:
+        if self.disconnected and on_departure is not None:
             on_departure()
+        elif self.disconnected and self.call is not None:
+            self.call.cancel()
 
     def take_body(self) -> bytes | None:
         """The body if all of it has come and nothing of it was received; None: it has to be received."""
@@ -251,11 +257,7 @@ class Cycle:
             await self.flow.drain()
         if self.disconnected:
             return
-        if self.response_started:
-            raise RuntimeError("A response was sent after another.")
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        close = b"" if self.keep_alive else _CLOSE
+        close = self._begin()
         shown = b"" if self.scope["method"] == "HEAD" else body
         self.transport.write(
             b"%b%bcontent-length: %d\r\n%b\r\n%b" % (_STATUS_LINES[status], lines, len(body), close, shown)
@@ -268,12 +270,8 @@ class Cycle:
             await self.flow.drain()
         if self.disconnected:
             return
-        if self.response_started:
-            raise RuntimeError("A response was sent after another.")
-        self.response_started = True
-        self.waiting_for_100_continue = False
+        close = self._begin()
         self._is_chunked = self.scope["method"] != "HEAD"
-        close = b"" if self.keep_alive else _CLOSE
         chunked = _CHUNKED if self._is_chunked else b""
         self._head = b"%b%b%b%b\r\n" % (_STATUS_LINES[200], lines, close, chunked)
         self._flushing = asyncio.get_running_loop().call_soon(self._flush)
@@ -287,12 +285,8 @@ class Cycle:
         """The head of such a response and the first of its body, in one piece, where the connection takes more."""
         if self.disconnected:
             return
-        if self.response_started:
-            raise RuntimeError("A response was sent after another.")
-        self.response_started = self._is_chunked = True
-        self.waiting_for_100_continue = False
-        close = b"" if self.keep_alive else _CLOSE
-        chunk = (_STATUS_LINES[200], lines, close, len(body), body)
+        chunk = (_STATUS_LINES[200], lines, self._begin(), len(body), body)
+        self._is_chunked = True
         self.transport.write(b"%b%b%btransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n" % chunk)
 
     def push(self, body: bytes) -> bool:
@@ -303,6 +297,14 @@ class Cycle:
             return False
         self.transport.write_now(b"%x\r\n%b\r\n" % (len(body), body))
         return True
+
+    def _begin(self) -> bytes:
+        """A response begins whose lines are known; gives the one that says that the connection is not kept."""
+        if self.response_started:
+            raise RuntimeError("A response was sent after another.")
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        return b"" if self.keep_alive else _CLOSE
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]

@@ -17,8 +17,6 @@ JSON_LINES: Final = b"content-type: application/json\r\nx-content-type-options: 
 """Of every answer in one piece."""
 
 _WITH_ID: Final = b"x-request-id: %b\r\nrequest-id: %b\r\n%b"
-_WHOLE: Final = b"HTTP/1.1 200 OK\r\nx-request-id: "
-_AGAIN: Final = b"\r\nrequest-id: "
 
 
 class Shown(Struct, frozen=True):
@@ -28,11 +26,11 @@ class Shown(Struct, frozen=True):
     """
 
     lines: bytes
-    whole: bytes
+    whole: str
 
 
 class DirectCall(Protocol):
-    """A call that is made directly. `is_gone`: it was cancelled by `cancel`."""
+    """A call that is made directly. `is_gone`: it was cancelled by `cancel`. `served` is a coroutine."""
 
     is_gone: bool
     served: Any
@@ -149,8 +147,10 @@ def response_to(answer: DirectAnswer) -> bytes | None:
     announced = answer.announced
     if announced is None or (shown := announced.shown) is None:
         return None
-    request_id, body = answer.request_id.encode(), answer.body
-    return b"".join((_WHOLE, request_id, _AGAIN, request_id, shown.whole, b"%d\r\n\r\n" % len(body), body))
+    # As text up to the body: bytes are put together from numbers and texts at several times the cost.
+    request_id, body = answer.request_id, answer.body
+    head = f"HTTP/1.1 200 OK\r\nx-request-id: {request_id}\r\nrequest-id: {request_id}{shown.whole}{len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def _new_lines(head: DirectHead, announced: Announced | None) -> bytes | None:
@@ -158,5 +158,5 @@ def _new_lines(head: DirectHead, announced: Announced | None) -> bytes | None:
     if announced is not None and lines is not None:
         request_id = head.request_id.encode()
         behind = lines[len(_WITH_ID % (request_id, request_id, b"")) :]
-        announced.shown = Shown(behind, b"\r\n%b%bcontent-length: " % (behind, JSON_LINES))
+        announced.shown = Shown(behind, f"\r\n{(behind + JSON_LINES).decode()}content-length: ")
     return lines

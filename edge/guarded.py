@@ -11,7 +11,6 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
-import msgspec
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,6 +18,7 @@ from edge.cycle import Cycle
 from edge.doorman import Doorman, TooManyConnectionsError
 from edge.gate import Gate
 from edge.known_head import KnownHead, known_head
+from edge.last_words import MALFORMED, TOO_MANY_CONNECTIONS, TOO_MUCH, LastWords, written
 from edge.outlet import Cork, Outlet
 from edge.trailers import TooMuchError, Trailers
 from edge.unread import Head
@@ -47,9 +47,6 @@ _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _IDLE, _HEAD, _BODY = range(3)
 _QUESTION: Final = ord("?")
 _HASH: Final = ord("#")
-_COME_AGAIN: Final = b"retry-after: 1\r\nx-should-retry: true\r\n"
-_TOO_MUCH: Final = "The head of the request is larger than the gateway accepts."
-_MALFORMED: Final = "The request is not well-formed HTTP/1.1."
 # Heads that are remembered of a connection, one after another: more, and no two of its requests are alike.
 _MAX_HEADS: Final = 8
 
@@ -66,7 +63,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _HEAD
         self._since_s = self.loop.time()
         self._chunk_bytes = self._unused_bytes = self._body_bytes = self._marked_bytes = 0
-        self._reason = _MALFORMED
+        self._reason = MALFORMED
         self._answering: Cycle | None = None
         self._known: KnownHead | None = None
         self._heads_left = _MAX_HEADS
@@ -84,7 +81,7 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self._name = self._doorman.enter(self.client[0] if self.client else None)
         except TooManyConnectionsError:
-            self._refuse(503, b"Service Unavailable", "There are too many connections from this address.", "overloaded")
+            self._refuse(TOO_MANY_CONNECTIONS)
         # Made once; that of our own is let go of when the connection is lost.
         self._is_closing, self._on_response = transport.is_closing, self.on_response_complete
 
@@ -95,8 +92,28 @@ class GuardedProtocol(HttpToolsProtocol):
         gate, known = self._gate, self._known
         if gate is not None and gate.door.is_shut and self._refuse_unread(data, gate):
             return
-        if known is None or (body := known.body_in(data)) is None or not self._comes_again(known, data, body):
+        is_closing = self._is_closing
+        if (
+            known is None
+            or (body := known.body_in(data)) is None
+            or self._phase != _IDLE
+            or not self.cycle.response_complete
+            or self._doorman.is_closing
+            or is_closing()
+        ):
             self._parse(data)
+            return
+        # A request with the head of one that was served needs no parser. A head alone is kept until the first of its
+        # body comes: many clients write the two apart.
+        if not body and known.due_bytes:
+            self._held, self._phase, self._since_s = data, _BODY, self.loop.time()
+            self._body_bytes = self._marked_bytes = 0
+            return
+        cycle = known.next(body, self._on_response)
+        self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
+        if gate is None or not known.is_gated or self._pass(cycle, gate):
+            self._answering = cycle
+            self._worker.serve_now(cycle, self.app)
 
     def _parse(self, data: bytes) -> None:
         """Has the parser tell what is in the data."""
@@ -117,7 +134,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._apart = data
         self._unused_bytes += len(data)
         if self._unused_bytes > MAX_HEAD_BYTES + _READ_BYTES and not self.transport.is_closing():
-            self._reason = _TOO_MUCH
+            self._reason = TOO_MUCH
             self.send_400_response("")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -131,6 +148,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._name = None
         if self._answering is not None:
             self._answering.depart()
+        answered: Any
+        for answered in (self._answering, self.cycle):
+            if answered is not None and answered.response_complete:
+                answered.end()
         self._worker.stop()
         self._known = None
         del self._on_response
@@ -138,26 +159,6 @@ class GuardedProtocol(HttpToolsProtocol):
     def eof_received(self) -> None:
         """The loop closes a connection that sends no more: what was said to it goes first."""
         self._outlet.flush()
-
-    def _comes_again(self, known: KnownHead, data: bytes, body: bytes) -> bool:
-        """Serves a request with the head of one that was served, without the parser; False: there is none to serve.
-
-        A head alone is kept until the first of its body comes: many clients write the two apart.
-        """
-        is_closing = self._is_closing
-        if self._phase != _IDLE or not self.cycle.response_complete or self._doorman.is_closing or is_closing():
-            return False
-        if not body and known.due_bytes:
-            self._held, self._phase, self._since_s = data, _BODY, self.loop.time()
-            self._body_bytes = self._marked_bytes = 0
-            return True
-        cycle = known.next(body, self._on_response)
-        self.cycle = cycle  # type: ignore[assignment]  # in the place of uvicorn's own
-        gate = self._gate
-        if gate is None or not known.is_gated or self._pass(cycle, gate):
-            self._answering = cycle
-            self._worker.serve_now(cycle, self.app)
-        return True
 
     def _held_head(self) -> bytes:
         """What is held, as if it had not come yet."""
@@ -189,7 +190,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unused_bytes + self._chunk_bytes > MAX_HEAD_BYTES
             and len(self.url) + sum(len(name) + len(value) for name, value in headers) > MAX_HEAD_BYTES
         ):
-            self._reason = _TOO_MUCH
+            self._reason = TOO_MUCH
             raise TooMuchError
         self._begin()
         self.headers = Trailers()
@@ -287,7 +288,6 @@ class GuardedProtocol(HttpToolsProtocol):
             return False
         self._phase = _IDLE
         self._since_s = self.loop.time()
-        self.server_state.total_requests += 1
         self._outlet.write(response)
         return True
 
@@ -326,7 +326,6 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Answers the request behind, or waits for the next; for how long, the sweep looks, and no timer is made."""
-        self.server_state.total_requests += 1
         is_closing = self._is_closing
         if is_closing():
             return
@@ -339,20 +338,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Tells what was wrong in the form of all errors, and closes."""
-        self._refuse(400, b"Bad Request", self._reason, "request_invalid")
+        self._refuse(self._reason)
 
-    def _refuse(self, status: int, phrase: bytes, message: str, code: str) -> None:
-        kind = "invalid_request_error" if status == 400 else "overloaded_error"
-        told: Any = {"message": message, "type": kind, "code": code, "param": None, "request_id": None, "details": {}}
-        body = msgspec.json.encode({"error": told})
-        head = (
-            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
-            b"%bconnection: close\r\ncontent-length: %d\r\n\r\n"
-            % (status, phrase, b"" if status == 400 else _COME_AGAIN, len(body))
-        )
+    def _refuse(self, refusal: LastWords) -> None:
         cycle: Any = self.cycle
         if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
-            self.transport.write(head + body)
+            self.transport.write(written(refusal))
         if cycle is not None:
             cycle.disconnected = True
             cycle.tell()
@@ -360,6 +351,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def wind_up(self) -> None:
         """The response under way is the last on this connection."""
+        self._worker.show()
         if self.cycle is not None:
             self.cycle.keep_alive = False
 

@@ -64,11 +64,11 @@ class KnownHead:
                 self._first = cycle
             return cycle
         spare = self._spare
-        if spare is None or not spare.is_spare or spare.task is not None:
+        if spare is None or not spare.is_spare:
             spare = self._spare = self._cycle(self._scope, body, on_response)
             spare.lane = lane
         else:
-            spare.renew(lane, body, on_response)
+            spare.renew(lane, body)
         return spare
 
     def _cycle(self, scope: Scope, body: bytes, on_response: Callable[[], None]) -> Cycle:

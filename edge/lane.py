@@ -6,7 +6,7 @@ Everything else goes the usual way, which answers in just the same words.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from edge.calls import GONE, Caller, Endpoint, answer_headers, is_stopped, respond
 from edge.cycle import Cycle
 from edge.direct import JSON_LINES, Direct, DirectAnswer, DirectCall, lines_of, response_to
-from edge.metrics import HttpMetrics
+from edge.metrics import MOST_KEPT, HttpMetrics
 from edge.styles import Style
 
 _OK: Final = 200
@@ -46,11 +46,11 @@ class CountedLane(Struct, frozen=True):
     te: str
     around: Surroundings
 
-    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
+    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Coroutine[Any, Any, Any] | None:
         """Begins to serve a request whose body, which this takes, is all there; counts it. See `edge.cycle.Lane`."""
         return self._serve(cycle)
 
-    def end(self, cycle: Cycle, served: Any) -> Awaitable[None] | None:
+    def end(self, cycle: Cycle, served: Any) -> Coroutine[Any, Any, None] | None:
         """Nothing is left to do."""
         return None
 
@@ -79,26 +79,27 @@ class CountedLane(Struct, frozen=True):
 
 
 class Lane(CountedLane, frozen=True):
-    """A lane for answers in one piece."""
+    """A lane for answers in one piece. `took_s` is where the metrics are left the times that they take."""
 
     direct: Direct
-    counted: list[list[int]] = []
-    """Where its answers are counted, once there is one."""
+    metrics: HttpMetrics
+    took_s: list[float]
 
-    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Awaitable[Any] | None:
+    def begin(self, cycle: Cycle, task: asyncio.Task[Any]) -> Coroutine[Any, Any, Any] | None:
         """See `CountedLane`; without a coroutine of its own, as this is the way of most requests."""
         cycle.began_s = monotonic()
-        self.around.metrics.open += 1
+        self.metrics.open += 1
         body: Any = cycle.body  # in one piece, where a lane takes it
         answer, call = self.direct.start(task, self.prepared, body)
         if answer is None:
             cycle.call = call
-            cycle.watch(call.cancel)
-            awaited: Awaitable[Any] = call.served
+            if cycle.disconnected or cycle.flow.read_paused:
+                cycle.watch(call.cancel)
+            awaited: Coroutine[Any, Any, Any] = call.served
             return awaited
         return self._give(cycle, answer)
 
-    def end(self, cycle: Cycle, served: Any) -> Awaitable[None] | None:
+    def end(self, cycle: Cycle, served: Any) -> Coroutine[Any, Any, None] | None:
         """Sends what has come, if that has not been done."""
         call = cycle.call
         if call is None:
@@ -107,19 +108,19 @@ class Lane(CountedLane, frozen=True):
         cycle.call = cycle.on_departure = None
         return self._give(cycle, answer)
 
-    def _give(self, cycle: Cycle, answer: DirectAnswer) -> Awaitable[None] | None:
+    def _give(self, cycle: Cycle, answer: DirectAnswer) -> Coroutine[Any, Any, None] | None:
         """Sends an answer and counts the request, in this call if that can be; gives what has to be awaited."""
         if cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive:
             return self._send_last(cycle, answer)
         response = response_to(answer)
         if response is None:
             return self._send_last(cycle, answer)
-        cycle.answer_written(response)
-        metrics, counted = self.around.metrics, self.counted
-        if not counted:
-            counted.append(metrics.cell(cycle.scope["method"], self.route, _OK))
+        cycle.answer_kept(response)
+        metrics, took_s = self.metrics, self.took_s
         metrics.open -= 1
-        metrics.answered_in(counted[0], monotonic() - cycle.began_s)
+        took_s.append(monotonic() - cycle.began_s)
+        if len(took_s) >= MOST_KEPT:
+            metrics.count_kept()
         cycle.is_spare = True
         return None
 
@@ -139,7 +140,7 @@ class Lane(CountedLane, frozen=True):
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """See `CountedLane`."""
-        task: Any = cycle.task or asyncio.current_task()
+        task: Any = asyncio.current_task()
         answer, call = self.direct.start(task, self.prepared, body)
         try:
             if answer is None:
@@ -154,10 +155,10 @@ class Lane(CountedLane, frozen=True):
 
     def _is_over(self, cycle: Cycle, status: int) -> None:
         """Counts a request that has ended. Nothing keeps anything of it that was answered."""
-        metrics = self.around.metrics
+        metrics = self.metrics
         metrics.open -= 1
         metrics.answered(cycle.scope["method"], self.route, status, monotonic() - cycle.began_s)
-        cycle.is_spare = status == _OK
+        cycle.is_spare = status == _OK and cycle.keep_alive and not cycle.disconnected
 
     async def _send_last(self, cycle: Cycle, answer: DirectAnswer) -> None:
         await self._send(cycle, answer)

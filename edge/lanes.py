@@ -18,6 +18,7 @@ from edge.stream_lane import StreamLane
 from edge.styles import Style, Styles
 from edge.transcoder.headers import Metadata
 
+_OK: Final = 200
 MOST_KEPT: Final = 64
 _MAX_KEPT_CHARS: Final = 2 * 1024
 
@@ -34,11 +35,12 @@ class Head(Struct, frozen=True):
 class Lanes:
     """The lanes of one head, made as bodies come that want them."""
 
-    __slots__ = ("_around", "_endpoint", "_head", "_streamed", "_styles", "_whole")
+    __slots__ = ("_around", "_endpoint", "_head", "_streamed", "_styles", "_twin", "_whole")
 
     def __init__(self, endpoint: Endpoint, head: Head, styles: Styles, around: Surroundings) -> None:
         """`endpoint` is that of bodies which want no stream."""
         self._endpoint = endpoint
+        self._twin = endpoint.twin
         self._head = head
         self._styles = styles
         self._around = around
@@ -47,17 +49,21 @@ class Lanes:
 
     def of(self, body: bytes) -> AnyLane | None:
         """What serves a request with this body; None where it has to go the usual way."""
-        twin = self._endpoint.twin
+        twin = self._twin
         if twin is not None and wants_stream(body):
             lane = self._streamed = self._streamed or self._stream_lane(twin)
-        else:
-            lane = self._whole = self._whole or self._lane()
-        return lane if lane is not None and 0 < len(body) <= lane.max_bytes else None
+        elif (lane := self._whole) is None:
+            lane = self._whole = self._lane()
+        return lane if body and lane is not None and len(body) <= lane.max_bytes else None
 
     def _lane(self) -> Lane | None:
         direct = self._endpoint.direct
         known = None if direct is None else self._known(self._endpoint, direct)
-        return None if direct is None or known is None else Lane(*known, direct)
+        if direct is None or known is None:
+            return None
+        metrics, rule = self._around.metrics, self._endpoint.binding.rule
+        took_s = metrics.kept_s(rule.http_method, rule.template.text, _OK)
+        return Lane(*known, direct, metrics, took_s)
 
     def _stream_lane(self, endpoint: Endpoint) -> StreamLane | None:
         direct = endpoint.direct_stream

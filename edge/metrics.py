@@ -5,7 +5,7 @@ of them is the client's to choose. Who may see the page is for the core to say. 
 """
 
 import asyncio
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,9 @@ MAX_SERIES: Final = 300
 """Of the REST face; the core has the rest of 2,000."""
 
 BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
-_FIRST_BOUND_S: Final = BOUNDS_S[0]
+MOST_KEPT: Final = 256
+"""Times of answers alike that are kept before they are counted: together that takes little more than one."""
+
 NO_ROUTE: Final = "none"
 PAGE: Final = "page"
 OTHER: Final = "other"
@@ -45,21 +47,41 @@ class HttpMetrics:
     def __init__(self) -> None:
         self.open = 0
         self._answers: dict[_Key, list[int]] = {}
+        self._kept_s: dict[tuple[str, str, int], list[float]] = {}
         self._durations = [0] * (len(BOUNDS_S) + 1)
         self._seconds = 0.0
 
     def answered(self, method: str, route: str, status: int, took_s: float) -> None:
         """Counts a request that has ended; `route` is a path template, `NO_ROUTE` or `PAGE`."""
-        self.answered_in(self.cell(method, route, status), took_s)
-
-    def answered_in(self, cell: list[int], took_s: float) -> None:
-        """The same for who counts many alike and has kept their cell."""
-        cell[0] += 1
-        self._durations[0 if took_s <= _FIRST_BOUND_S else bisect_left(BOUNDS_S, took_s)] += 1
+        self._cell(method, route, status)[0] += 1
+        self._durations[bisect_left(BOUNDS_S, took_s)] += 1
         self._seconds += took_s
 
-    def cell(self, method: str, route: str, status: int) -> list[int]:
-        """Where such answers are counted, shown from now on."""
+    def kept_s(self, method: str, route: str, status: int) -> list[float]:
+        """Where to leave the times that such answers take, which count when somebody looks.
+
+        Who has left `MOST_KEPT` there has to `count_kept`.
+        """
+        return self._kept_s.setdefault((method, route, status), [])
+
+    def count_kept(self) -> None:
+        """Counts the answers whose times were left."""
+        for (method, route, status), times_s in self._kept_s.items():
+            if not times_s:
+                continue
+            self._cell(method, route, status)[0] += len(times_s)
+            self._seconds += sum(times_s)
+            times_s.sort()
+            below = 0
+            for at, bound_s in enumerate(BOUNDS_S):
+                at_most = bisect_right(times_s, bound_s, below)
+                self._durations[at] += at_most - below
+                below = at_most
+            self._durations[-1] += len(times_s) - below
+            times_s.clear()
+
+    def _cell(self, method: str, route: str, status: int) -> list[int]:
+        """Where such answers are counted."""
         cell = self._answers.get((method, route, status))
         return self._other_cell(method, route, status) if cell is None else cell
 
@@ -71,6 +93,7 @@ class HttpMetrics:
 
     def snapshot(self) -> "Seen":
         """The numbers as they are now. Call it on the event loop."""
+        self.count_kept()
         answers = {(method, route, str(status)): cell[0] for (method, route, status), cell in self._answers.items()}
         return Seen(self.open, answers, tuple(self._durations), self._seconds)
 

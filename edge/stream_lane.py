@@ -92,7 +92,7 @@ class StreamLane(CountedLane, frozen=True):
 
     async def answer(self, cycle: Cycle, body: bytes) -> int:
         """See `CountedLane`."""
-        task: Any = cycle.task or asyncio.current_task()
+        task: Any = asyncio.current_task()
         caller = self.around.caller
         call = self.direct.begin(task)
         out = DirectWriter(cycle, self.framing, caller.heartbeat_s)

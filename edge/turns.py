@@ -33,19 +33,20 @@ class Turns:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._waiting: deque[tuple[float, Callable[[], bool]]] = deque()
-        self._round_s = 0.0
-        self._begun = 0
+        # What is left of a round, until when it lasts.
+        self._left = 0
+        self._until_s = 0.0
 
     def takes(self, now_s: float) -> bool:
         """Whether a call may begin at once, which then has to. `now_s` is the loop's time."""
-        if self._waiting:
-            return False
-        begun = self._begun
-        if now_s - self._round_s > _ROUND_S:
-            self._round_s, begun = now_s, 0
-        if begun >= AT_ONCE:
-            return False
-        self._begun = begun + 1
+        if now_s > self._until_s:
+            if self._waiting:
+                return False
+            self._until_s, self._left = now_s + _ROUND_S, AT_ONCE - 1
+            return True
+        if not self._left:
+            return False  # as long as somebody waits there is nothing left
+        self._left -= 1
         return True
 
     def wait(self, now_s: float, begin: Callable[[], bool]) -> None:
@@ -53,6 +54,7 @@ class Turns:
         self._door.defer()
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._go_on)
+        self._left = 0
         self._waiting.append((now_s, begin))
 
     def _go_on(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from options.lean import give_back_often
 from server.accounts.secrets import SecretsInvalidError
 from server.accounts.vault import SealBrokenError
 from server.app import Core, collect_garbage_seldom
@@ -45,6 +46,7 @@ async def _serve(settings: ServerSettings) -> None:
         if settings.ready_file is not None:
             write_ready_file(settings.ready_file, port, demo_key)
         collect_garbage_seldom()
+        give_back_often(loop.call_later)
 
         def leave() -> None:
             core.leave()

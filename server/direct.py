@@ -35,10 +35,12 @@ _ENVELOPE_BYTES: Final = 64
 _TYPE_BYTES: Final = 2 + len("application/json")
 _VARINT_BITS: Final = 7
 _UNBOUNDED: Final = 1 << 62
-# What is announced by answers without limits to tell; more is not remembered.
+# What is announced by answers without limits to tell, and ids that are ours; more is not remembered.
 _MAX_ANNOUNCED: Final = 4
-_MAX_ANNOUNCED_BYTES: Final = 512
+_MAX_ANNOUNCED_BYTES: Final = 576
+_MAX_ID_BYTES: Final = 64
 _MAX_KNOWN: Final = 512
+_NOTHING: Final = Announced((REQUEST_ID_KEY,), ())
 
 
 class Chain(Struct, frozen=True):
@@ -70,11 +72,15 @@ class DirectEntry:
 
     def __init__(self, method: str, chain: Chain) -> None:
         self._announced: dict[tuple[tuple[str, str | bytes], ...], Announced] = {}
+        # What was announced last of that.
+        self._told: list[tuple[str, str]] | None = None
+        self._told_so = _NOTHING
         self._method = method
         self._channel = chain.channel
+        self._running = chain.channel.running
         self._status = chain.status
         self._make_id = chain.status.make_id
-        self._well = chain.status.well
+        self._well: Any = chain.status.well
         self._counted: list[int] | None = None
         self._now_s = chain.channel.loop.time
         self._check = chain.authenticate.check_of(method)
@@ -182,7 +188,7 @@ class DirectEntry:
         if principal is not prepared.form_of:
             prepared.form, prepared.form_of = self._status.form_of(info), principal
         form = prepared.form
-        if form is None or well is None:
+        if form is None:
             self._status.leave(info)
         else:
             # As `leave` does it, for the line of a call of that form.
@@ -200,15 +206,17 @@ class DirectEntry:
 
     def head(self, info: CallInfo, body: bytes = b"") -> AnyAnswer | Outcome:
         """An answer with its metadata, or what comes instead when these cannot be sent."""
-        request_id, told = info.request_id, tuple(info.response_metadata)
+        told, request_id = info.response_metadata, info.request_id
+        if told == self._told:
+            return UsualAnswer(body, request_id, self._told_so)
+        pairs = tuple(told)
         try:
-            announced = self._announced.get(told)
+            announced = self._announced.get(pairs)
         except TypeError:  # it cannot be a key, and so is no text
-            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
+            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *pairs), body)
         if announced is None:
-            return self._new_head(((REQUEST_ID_KEY, request_id), *told), body)
-        if announced.size_bytes + len(request_id) > self._metadata_bytes:
-            return self._head_by_pair(((REQUEST_ID_KEY, request_id), *told), body)
+            return self._new_head(((REQUEST_ID_KEY, request_id), *pairs), body)
+        self._told, self._told_so = list(pairs), announced
         return UsualAnswer(body, request_id, announced)
 
     def _new_head(self, pairs: Pairs, body: bytes) -> Answer | Outcome:
@@ -217,11 +225,11 @@ class DirectEntry:
         if texts is None or texts.size_bytes > limit_bytes >= 0:
             return self._head_by_pair(pairs, body)
         announced = None
-        if len(pairs) <= _MAX_ANNOUNCED and texts.size_bytes <= _MAX_ANNOUNCED_BYTES:
+        most_bytes = texts.size_bytes - len(texts.values[0]) + _MAX_ID_BYTES
+        if len(pairs) <= _MAX_ANNOUNCED and most_bytes <= min(_MAX_ANNOUNCED_BYTES, self._metadata_bytes):
             if len(self._announced) >= _MAX_KNOWN:
                 self._announced.clear()
-            size_bytes = texts.size_bytes - len(texts.values[0])
-            announced = self._announced[pairs[1:]] = Announced(texts.names, texts.values[1:], size_bytes)
+            announced = self._announced[pairs[1:]] = Announced(texts.names, texts.values[1:])
         return Answer(body, texts.names, texts.values, True, announced)
 
     def _head_by_pair(self, pairs: Pairs, body: bytes) -> Answer | Outcome:
@@ -288,7 +296,7 @@ class DirectMethod(DirectEntry):
                 info = self._begun(prepared.told, None, "")
         call = DirectCall(task, None, False, 0, info, prepared, is_inside, None, served)
         if info is not None:
-            channel.running.add(call)
+            self._running.add(call)
         return None, call
 
     def _serve_known(self, info: CallInfo, prepared: Prepared, body: bytes) -> Awaitable[bytes] | bytes:
@@ -307,7 +315,7 @@ class DirectMethod(DirectEntry):
         info: CallInfo = call.info
         call.info = None
         self._door.leave()
-        self._channel.running.discard(call)
+        self._running.discard(call)
         try:
             made: Any = self.head(info, served)
             if made.__class__ is Outcome:

@@ -85,7 +85,7 @@ class Pipeline:
                     await self._find_room(operation, prepared)
                 served = await parts.dispatcher.complete(prepared.errand(self._measure))
                 self._take(operation, served)
-                operation.add_up()  # now: no call of others has a part in it
+                operation.record()  # here and now: no call of others has a part in it
                 answer, is_plain = served.answer.body, served.answer.facts.is_plain
             else:
                 answer, is_plain = await self._shared(prepared, share)
@@ -221,7 +221,7 @@ class Pipeline:
             return
         operation.is_settled = True
         parts, content, bond = self._parts, operation.content, operation.ask.bond
-        record = operation.record()
+        record = operation.ended or operation.record()
         attempts, booked = record.attempts, bare(record) if operation.content_policy == "off" else record
         if bond is not None:
             parts.router.note(attempts, bond)
@@ -256,8 +256,9 @@ class Pipeline:
     async def _find_room(self, operation: Operation, prepared: Prepared) -> None:
         """Waits in line while no candidate takes a call; the call has to begin at once after it."""
         if not operation.candidates:
-            workspace_id = operation.call.principal.workspace_id
-            operation.candidates = await self._parts.router.decided(operation.ask, workspace_id)
+            request, policy = prepared.request, prepared.policy
+            decided = self._parts.router.decided(operation.ask, request, operation.call, policy)
+            operation.candidates = await decided
         line = self._parts.line
         if line is not None and not line.has_room(operation.candidates):
             await wait_in_line(line, operation)

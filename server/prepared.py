@@ -4,11 +4,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from server.chat.policy import RoutingPolicy
 from server.chat.request import ChatRequest
 from server.chat.view import StreamMode
 from server.limits.admission import USUAL_OUTPUT_TOKENS
 from server.routing.dispatch import Errand
 from server.routing.dispatch.errand import Measure
+from server.routing.features import output_bound_of
 from server.routing.operation import Operation
 from server.sharing import Share
 
@@ -21,13 +23,14 @@ class Read(Protocol):
 
 
 class Prepared(Struct, frozen=True):
-    """A request that was read: its operation, its text, its share if any, and its mode.
+    """A request that was read: its operation, its text, its workspace's policy, its share if any, and its mode.
 
     `hedges`: a second candidate may be asked beside a slow one.
     """
 
     operation: Operation
     request: ChatRequest
+    policy: RoutingPolicy
     share: Share | None
     mode: StreamMode = "direct"
     hedges: bool = False
@@ -41,8 +44,8 @@ class Prepared(Struct, frozen=True):
         """How many tokens the call may take of what is allowed; none where its answer is here already."""
         if self.share is not None and self.share.has_kept():
             return 0
-        ask = self.operation.ask
-        return int(ask.prompt_tokens) + (ask.needs.output_tokens or USUAL_OUTPUT_TOKENS) * self.request.choices
+        output_tokens = output_bound_of(self.request.view) or USUAL_OUTPUT_TOKENS
+        return int(self.operation.ask.prompt_tokens) + output_tokens * self.request.choices
 
     def errand(self, measure: Measure) -> Errand:
         """What the dispatcher is to do for it, once its candidates are known."""

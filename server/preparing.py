@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 from msgspec import UNSET, structs
 
-from server.cache.control import CacheUse, use_of
+from server.cache.control import NOTHING, CacheUse, use_of
 from server.cache.fingerprint import fingerprint
 from server.chat.content import KEEPS_CONTENT
 from server.chat.knobs import NO_KNOBS, knobs_from
@@ -19,7 +19,7 @@ from server.parts import Parts
 from server.prepared import Prepared, Read
 from server.recall import Recall
 from server.routing.known import Known
-from server.routing.operation import Operation
+from server.routing.operation import MOST_MODEL_CHARS, Operation
 from server.semantic import Ask
 from server.sharing import Share
 
@@ -45,11 +45,12 @@ class Preparing:
         known = known_of(operation.call.principal.workspace_id)
         if known is None:
             return self._prepare_unknown(operation, body, read)
-        prepared, use = self._read(operation, body, read, known.policy)
+        policy = known.policy
+        prepared, use = self._read(operation, body, read, policy)
         operation.prices = known.prices
-        if use.reads or use.stores:
+        if use is not NOTHING:
             return self._prepare_shared(prepared, body, use, known if read is parse_chat_request else None)
-        operation.candidates = self._router.candidates(operation.ask, known)
+        operation.candidates = self._router.candidates(operation.ask, prepared.request, operation.call, policy, known)
         return prepared
 
     async def prepared(self, operation: Operation, body: bytes, read: Read) -> Prepared:
@@ -64,21 +65,21 @@ class Preparing:
         prepared, use = self._read(operation, body, read, policy)
         if self._prices_of is not None:
             operation.prices = await self._prices_of(workspace_id)
-        if use.reads or use.stores:
+        if use is not NOTHING:
             return await self._prepare_shared(prepared, body, use, None)
-        operation.candidates = await self._router.decided(operation.ask, workspace_id)
+        operation.candidates = await self._router.decided(operation.ask, prepared.request, operation.call, policy)
         return prepared
 
     def _read(self, operation: Operation, body: bytes, read: Read, policy: RoutingPolicy) -> tuple[Prepared, CacheUse]:
         """The request, and what it lets the cache do. Its share and its candidates are yet to be found."""
-        operation.follow(policy)
-        call = operation.call
+        call = operation.follow(policy)
         if policy.content in KEEPS_CONTENT:
             operation.content = self._contents.begin(policy.content, body)
         request = read(body, stream=operation.is_stream)
         view, headers = request.view, call.knobs
         operation.notes = request.notes
-        operation.model_requested = view.model or ""
+        model = view.model or ""
+        operation.model_requested = model if len(model) <= MOST_MODEL_CHARS else model[:MOST_MODEL_CHARS]
         mode, hedges = policy.stream_mode, policy.hedges
         if view.gateway is UNSET and not headers:
             knobs, use = NO_KNOBS, use_of(view, None, None, policy.cache)
@@ -87,9 +88,8 @@ class Preparing:
             request.is_strict = knobs.strict is True
             use = use_of(view, knobs.cache, headers.get("cache-control"), policy.cache)
             mode, hedges = knobs.stream_mode or mode, hedges if knobs.hedge is None else knobs.hedge
-        ask = self._router.ask(request, knobs, call, policy, is_repeatable=use.reads)
-        operation.ask = ask
-        return Prepared(operation, request, None, mode, hedges), use
+        operation.ask = self._router.weigh(request, knobs, call, policy, is_repeatable=use.reads)
+        return Prepared(operation, request, policy, None, mode, hedges), use
 
     async def _prepare_shared(self, prepared: Prepared, body: bytes, use: CacheUse, known: Known | None) -> Prepared:
         """With its part in what is kept and what is under way, and with those who may serve it if need be.
@@ -101,8 +101,9 @@ class Preparing:
         share = await self._share(prepared, use)
         if share is None or not share.has_kept():
             # Others may have run while it was looked for.
-            candidates = None if (now := router.known(workspace_id)) is None else router.candidates(operation.ask, now)
-            operation.candidates = candidates or await router.decided(operation.ask, workspace_id)
+            what, now = (operation.ask, prepared.request, operation.call, prepared.policy), router.known(workspace_id)
+            candidates = None if now is None else router.candidates(*what, now)
+            operation.candidates = candidates or await router.decided(*what)
         elif known is not None:
             self._recall.learn(operation, body, share, known)
         return structs.replace(prepared, share=share)

@@ -36,7 +36,6 @@ MOST: Final = 8_192
 """Requests that are remembered; when there are more, the workspace that has most loses its oldest."""
 
 _DIGEST_BYTES: Final = 32
-_MODEL_CHARS: Final = 200
 
 _Name = tuple[int, int, tuple[str, ...], tuple[tuple[str, str], ...]]
 
@@ -77,12 +76,13 @@ class Recall:
 
     def answer(self, call: Call, body: bytes) -> bytes | Awaitable[bytes] | None:
         """The answer, whose operation is in the books by then, or what gives it once it is; None for all others."""
+        workspace = self._workspaces.get(call.principal.workspace_id)
+        return None if workspace is None else self._answer(call, body, workspace)
+
+    def _answer(self, call: Call, body: bytes, workspace: _Workspace) -> bytes | Awaitable[bytes] | None:
+        """The same where something was seen in the workspace."""
         principal, parts = call.principal, self._parts
-        workspace_id = principal.workspace_id
-        workspace = self._workspaces.get(workspace_id)
-        if workspace is None:
-            return None
-        began = parts.clock.exact()
+        workspace_id, began = principal.workspace_id, parts.clock.exact()
         seen = workspace.seen.get(_name(call, body))
         if seen is None or seen.digest != blake2b(body, digest_size=_DIGEST_BYTES).digest():
             return None
@@ -126,7 +126,7 @@ class Recall:
             blake2b(body, digest_size=_DIGEST_BYTES).digest(),
             place[0],
             place[1],
-            operation.model_requested[:_MODEL_CHARS],
+            operation.model_requested,
             operation.ask.strategy,
             operation.ask.complexity.value,
             tuple(operation.notes),

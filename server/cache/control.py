@@ -41,9 +41,9 @@ def use_of(view: ChatView, knob: str | None, header: str | None, policy: CachePo
     `header`, a `Cache-Control` of HTTP, of which unknown directives are ignored. `max-age` asks for the cache whatever
     the policy, and `semantic` is what the policy of that name is.
     """
-    if knob is None and not header and policy not in _ALL and (policy == "off" or view.temperature != 0):
-        return NOTHING  # which is what most requests ask for
     if knob is None and not header:
+        if view.temperature != 0 if policy == "default" else policy == "off":
+            return NOTHING  # which is what most requests ask for
         return NOTHING if _is_unrepeatable(view) else _ALIKE if policy == "semantic" else _BOTH
     words = _words(header) if knob is None else {knob}
     if knob == "semantic":

@@ -62,7 +62,7 @@ class ChunkFacts(Struct, frozen=True, gc=False):
     more_finished: int = 0
 
 
-class GatewayMetadata(Struct, frozen=True, omit_defaults=True):
+class GatewayMetadata(Struct, frozen=True, omit_defaults=True, gc=False):
     """How the gateway got an answer. `cost_usd` is in dollars, None when the model has no known price.
 
     `cache` is `semantic` for an answer to another request that is like this one: `cache_similarity`, from 0 to 1, says

@@ -12,9 +12,11 @@ from server.chat.ids import ID_PREFIX
 
 _OURS_ALREADY: Final = f'{{"id":"{ID_PREFIX}'.encode()
 _OURS_SPACED: Final = f'{{"id": "{ID_PREFIX}'.encode()
-_OURS_BYTES: Final = len(_OURS_ALREADY)
+_OURS_BYTES: Final = len(_OURS_SPACED)
 _METADATA: Final = b'"gateway_metadata"'
 _MEMBER: Final = b',"gateway_metadata":'
+_CLOSED: Final = 0x7D
+"""The end of an object."""
 _SPACE: Final = 0x20
 """No white space of JSON is above it."""
 _ENCODER: Final = msgspec.json.Encoder()
@@ -26,9 +28,10 @@ def open_end(body: bytes, *, is_plain: bool = False) -> int:
     `is_plain`: it is known to have no `gateway_metadata`, and need not be searched.
     """
     # Compared by slices: `startswith` costs twice as much.
-    if body[:_OURS_BYTES] != _OURS_ALREADY and body[: _OURS_BYTES + 1] != _OURS_SPACED:
+    head = body[:_OURS_BYTES]
+    if head != _OURS_SPACED and head[:-1] != _OURS_ALREADY:
         return 0
-    if body[-1:] != b"}" or not (is_plain or body.find(_METADATA) < 0):
+    if body[-1] != _CLOSED or not (is_plain or body.find(_METADATA) < 0):
         return 0
     end = len(body) - 1
     return end if body[end - 1] > _SPACE else len(body[:end].rstrip())

@@ -61,10 +61,15 @@ def in_buckets(usage: ReportedUsage, tier: str) -> Usage:
     """What is reported; `tier` is the service tier, empty for the usual one."""
     inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    prompt_tokens = prompt if prompt.__class__ is int and prompt > 0 else 0
-    completion_tokens = completion if completion.__class__ is int and completion > 0 else 0
-    if inside is None and outside is None:
-        return Usage(prompt_tokens, 0, 0, completion_tokens, 0, False, 0, 0, 0, 0, tier)
+    # What is unset is false.
+    prompt_tokens = prompt if prompt and prompt > 0 else 0
+    completion_tokens = completion if completion and completion > 0 else 0
+    # What the others count is a part of what these do.
+    is_plain_in = inside is None or not (inside.cached_tokens or inside.cache_write_tokens or inside.audio_tokens)
+    if is_plain_in and (outside is None or not (outside.reasoning_tokens or outside.audio_tokens)):
+        if not tier:
+            return Usage(prompt_tokens, 0, 0, completion_tokens)
+        return Usage(prompt_tokens, 0, 0, completion_tokens, tier=tier)
     inside, outside = inside or _NO_INPUT, outside or _NO_OUTPUT
     cache_read = min(_count(inside.cached_tokens), prompt_tokens)
     cache_write = min(_count(inside.cache_write_tokens), prompt_tokens - cache_read)

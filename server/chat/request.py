@@ -108,6 +108,15 @@ class ChatRequest(Struct, gc=False):
             self.native,
         )
 
+    def with_renamed(self, name: str, new: str) -> "ChatRequest | None":
+        """The same with a top-level member under another name, by cutting; None where it is not found so.
+
+        The request has to be plain, and the very one that came.
+        """
+        # Quotes inside of texts are escaped, so that this can only be the member itself.
+        body = self.body.replace(b'"%b":' % name.encode(), b'"%b":' % new.encode(), 1)
+        return None if body is self.body else replace(self, body=body)
+
     def without_usage(self) -> "ChatRequest":
         """The same for a provider that does not know how to report usage in a stream."""
         self.tell("stream_options is not sent: the provider refuses it, so its usage is estimated.")

@@ -139,19 +139,22 @@ class Coming(WireResponse, Protocol):
 class Way(Protocol):
     """How requests with the same headers go."""
 
-    def begin(self, request: WireRequest, timeouts: Timeouts) -> Coming | None:
+    def begin(self, request: WireRequest, timeouts: Timeouts, now_s: float) -> Coming | None:
         """Sends a request over a connection that is there; None if there is none: it has to go the usual way."""
 
 
-def begun(request: WireRequest, timeouts: Timeouts) -> Coming | None:
-    """Sends a request the way that the last with its headers went, if that can be done without waiting; else None."""
+def begun(request: WireRequest, timeouts: Timeouts, now_s: float) -> Coming | None:
+    """Sends a request the way that the last with its headers went, if that can be done without waiting; else None.
+
+    `now_s` is now in seconds of the loop's clock.
+    """
     headers: Any = request.headers
     if headers.__class__ is not FixedHeaders or headers.written is None:
         return None
     if request.others or request.grant is not None or request.sign is not None:
         return None
     way: Way = headers.written
-    return way.begin(request, timeouts)
+    return way.begin(request, timeouts, now_s)
 
 
 @runtime_checkable

@@ -31,13 +31,11 @@ class Running(Protocol):
 class Announced(Struct, eq=False):
     """What comes in initial metadata behind the id of a request, the same for many of them; all of it is text.
 
-    `names` have the id's in front. `size_bytes` is that of all names and of the values that are here. `shown` is for
-    the caller to note what becomes of it.
+    `names` have the id's in front. `shown` is for the caller to note what becomes of it.
     """
 
     names: tuple[str, ...]
     values: tuple[str, ...]
-    size_bytes: int
     shown: Any = None
 
 

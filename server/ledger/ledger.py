@@ -26,7 +26,8 @@ from server.storage.database import Database
 
 BATCH_RECORDS = 1000
 """So many are written at once: the spool has them, so nobody waits for the database, and a batch costs of itself."""
-MAX_COMMIT_RECORDS = 1000
+MAX_COMMIT_RECORDS = BATCH_RECORDS * 5 // 4
+"""Beside a full batch, what came before the writer ran: by itself it would cost as much as a whole one."""
 BATCH_DELAY_S = 0.5
 """How long a record waits for others at most: what a batch costs of itself is most of the cost of a small one."""
 UNSPOOLED_DELAY_S = 0.05
@@ -222,6 +223,8 @@ class BatchLedger:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = self._loop.call_later(self._delay_s, self._due.set) if self._pending else None
+            if len(self._pending) >= BATCH_RECORDS:  # no record more will be the one that makes a batch full
+                self._due.set()
 
     async def _write_batch(self, available: int) -> None:
         """Writes the oldest records; they leave the queue only when they are written or given up."""

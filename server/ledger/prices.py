@@ -74,7 +74,10 @@ class _Rate(Struct, frozen=True):
 
 
 class Rates(Struct, frozen=True):
-    """A model's prices, `scale` units to the nano-dollar: of a call, and of a token in each bucket, None if unknown."""
+    """A model's prices, `scale` units to the nano-dollar: of a call, and of a token in each bucket, None if unknown.
+
+    `flat` are those of a token in and out where both are known and neither depends on how large the prompt is.
+    """
 
     scale: int
     per_call: int
@@ -87,25 +90,23 @@ class Rates(Struct, frozen=True):
     audio_input: _Rate | None
     audio_cache_read: _Rate | None
     audio_output: _Rate | None
+    flat: tuple[int, int] | None = None
 
     def cost_nanousd(self, usage: Usage) -> int | None:
         """The cost, or None when tokens were used whose price is not known."""
-        paid_in, paid_out = self.input, self.output
+        flat = self.flat
+        # What else there is are parts of these.
         has_parts = (
             usage.cache_read_tokens
             or usage.cache_write_tokens
             or usage.reasoning_tokens
-            or usage.cache_write_1h_tokens
             or usage.audio_input_tokens
-            or usage.audio_cache_read_tokens
             or usage.audio_output_tokens
         )
-        if not has_parts and paid_in is not None and paid_out is not None and not (paid_in.tiers or paid_out.tiers):
-            # As most calls are.
-            total = self.per_call + usage.input_tokens * paid_in.base + usage.output_tokens * paid_out.base
-            whole, rest = divmod(total, self.scale)
-            return _half_even(total, self.scale) if rest else whole
-        return self._cost_of_parts(usage)
+        if flat is None or has_parts:
+            return self._cost_of_parts(usage)
+        total, scale = self.per_call + usage.input_tokens * flat[0] + usage.output_tokens * flat[1], self.scale
+        return _half_even(total, scale) if total % scale else total // scale
 
     def _cost_of_parts(self, usage: Usage) -> int | None:
         prompt_tokens = usage.prompt_tokens
@@ -253,7 +254,10 @@ def _scaled_rates(per_call: Decimal, prices: Mapping[str, Decimal | Tiered | Non
     rates = {name: _compiled_rate(price, digits) for name, price in prices.items()}
     for name, wholes in _PART_OF.items():
         rates[name] = next((rate for part in (name, *wholes) if (rate := rates[part])), None)
-    return Rates(10**digits, _scaled(per_call, digits) * _NANOUSD_PER_CALL, **rates)
+    paid_in, paid_out, flat = rates["input"], rates["output"], None
+    if paid_in is not None and paid_out is not None and not (paid_in.tiers or paid_out.tiers):
+        flat = paid_in.base, paid_out.base
+    return Rates(10**digits, _scaled(per_call, digits) * _NANOUSD_PER_CALL, **rates, flat=flat)
 
 
 def _compiled_rate(price: Decimal | Tiered | None, digits: int) -> _Rate | None:

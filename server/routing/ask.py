@@ -64,7 +64,19 @@ class Ask(Struct, frozen=True, gc=False):
         return _HIGHEST_TIER if self.wants_best else QUALITY_NEEDED[self.complexity]
 
 
-UNREAD: Final = Ask("", False, "default", Weights(), Complexity.SIMPLE, 0, Needs(), False, (), date.min)
+class Weighed(Struct, frozen=True, gc=False):
+    """What is found out about every request: of it an `Ask` is made where there is a choice to make."""
+
+    model: str
+    strategy: Strategy
+    complexity: Complexity
+    prompt_tokens: Tokens
+    most_tokens: float
+    wants_best: bool = False
+    bond: Bond | None = None
+
+
+UNREAD: Final = Weighed("", "default", Complexity.SIMPLE, 0, 0.0)
 """Of a request that was not read."""
 
 

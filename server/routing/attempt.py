@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -68,7 +68,7 @@ class Clock:
         object.__setattr__(self, "exact", self.stopwatch or self.monotonic)
 
 
-class Attempt(Struct, eq=False):
+class Attempt(Struct, eq=False, gc=False):
     """A call to `candidate` that runs, or has ended. It leaves exactly one record.
 
     `began` is the stopwatch's time. `answered_s` is how long the upstream took for the whole answer, of a stream for
@@ -110,9 +110,12 @@ class Attempt(Struct, eq=False):
             exact = self.clock.exact  # loaded first: a call of what a member holds is slow otherwise
             self.answered_s = exact() - self.began
 
-    def heard(self, status: int, headers: Mapping[str, str]) -> None:
-        """Notes the head of the answer."""
+    def heard(self, status: int, headers: Mapping[str, str], is_whole: bool = False) -> None:
+        """Notes the head of the answer, which has come with all of it where it `is_whole`."""
         self.status = status
+        if is_whole:
+            exact = self.clock.exact
+            self.answered_s = exact() - self.began
         if not (headers.lacks(TOLD_BY) if isinstance(headers, Head) else TOLD_BY.isdisjoint(headers)):
             self.watcher.heard(self, headers)
 
@@ -218,21 +221,13 @@ class Means(Struct, frozen=True):
     keep: Callable[[OperationStart], None] | None = None
 
 
-class Sums(Struct, frozen=True):
-    """What the attempts of an operation came to, once all have ended.
+Sums: TypeAlias = tuple[tuple[AttemptRecord, ...], Attempt | None, int | None, float, int | None, str]
+"""What the attempts of an operation came to, once all have ended; a tuple, because it is taken apart at once.
 
-    `paid` is the last whose tokens are known, or reached the caller; `cost_nanousd` is what all such cost together,
-    None when there are none or one has no known price. `upstream_s` is how long upstreams took until they had answered
-    or failed, `first_token_ms` how long the last to which content came took to that. `price_version` is where the
-    prices come from, several by commas, cut short.
-    """
-
-    records: tuple[AttemptRecord, ...]
-    paid: Attempt | None
-    cost_nanousd: int | None
-    upstream_s: float
-    first_token_ms: int | None
-    price_version: str
+Their records. The last whose tokens are known, or reached the caller. What all such cost together, None when there are
+none or one has no known price. How long upstreams took until they had answered or failed, in seconds. How long the last
+to which content came took to that, in milliseconds. Where the prices come from, several by commas, cut short.
+"""
 
 
 class Trace:
@@ -324,14 +319,9 @@ class Trace:
             record, usage = attempt.record or attempt.end(self.left_for), attempt.usage
             version = record.price_version
             if usage is not None and record.usage is usage and not attempt.was_in_vain:
-                return Sums(
-                    (record,),
-                    attempt,
-                    record.cost_nanousd,
-                    attempt.answered_s or 0.0,
-                    record.first_token_ms,
-                    version if len(version) <= _MAX_VERSION_CHARS else version[:_MAX_VERSION_CHARS],
-                )
+                version = version if len(version) <= _MAX_VERSION_CHARS else version[:_MAX_VERSION_CHARS]
+                upstream_s = attempt.answered_s or 0.0
+                return (record,), attempt, record.cost_nanousd, upstream_s, record.first_token_ms, version
         records, upstream_s, paid, first_token_ms, versions = [], 0.0, None, None, ""
         for attempt in attempts:
             record = attempt.record or attempt.end(self.left_for)
@@ -344,7 +334,7 @@ class Trace:
             if record.price_version:
                 versions = _with_version(versions, record.price_version)
         cost_nanousd = None if paid is None else self.cost_nanousd()
-        return Sums(tuple(records), paid, cost_nanousd, upstream_s, first_token_ms, versions[:_MAX_VERSION_CHARS])
+        return tuple(records), paid, cost_nanousd, upstream_s, first_token_ms, versions[:_MAX_VERSION_CHARS]
 
 
 def _with_version(versions: str, version: str) -> str:

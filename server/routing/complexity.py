@@ -5,7 +5,7 @@ The rules are data, see `task_words`; thresholds were set on labelled prompts, w
 `python -m tests.bench.complexity` prints.
 """
 
-from bisect import bisect_right
+import math
 from collections.abc import Mapping
 from enum import Enum
 from operator import itemgetter
@@ -81,11 +81,6 @@ _TURNS: Final = ((12, 2), (6, 1))
 _TOOLS: Final = ((8, 2), (3, 1))
 MANY_TURNS: Final = _TURNS[-1][0]
 """Fewer turns give no points."""
-ASKED_LEAST: Final = tuple([least for least, _ in reversed(_ASKED_CHARACTERS)])
-ASKED_POINTS: Final = (0, *[points for _, points in reversed(_ASKED_CHARACTERS)])
-"""The points of a question by how many of these lengths, in characters, it reaches."""
-_PROMPT_LEAST: Final = tuple([least for least, _ in reversed(_PROMPT_TOKENS)])
-_PROMPT_POINTS: Final = (0, *[points for _, points in reversed(_PROMPT_TOKENS)])
 _CODE_POINTS: Final = 2
 _MOST_WITHOUT_RIGOUR: Final = 8
 """Length, depth and tools alone never make an expert's question of one."""
@@ -132,8 +127,8 @@ def class_of(text: str, score: int, tokens: Tokens, most_tokens: float) -> Compl
     elif is_marked(text):
         more, has_rigour = _scanned(text)
         score += more
-    elif (level := _UNMARKED[score]) is _UNMARKED[score + _PROMPT_POINTS[bisect_right(_PROMPT_LEAST, most_tokens)]]:
-        return level  # as most are: nothing in it names a task, and its length makes no difference
+    elif most_tokens < _UNMARKED_UP_TO[score]:
+        return _UNMARKED[score]  # as most are: nothing in it names a task, and its length makes no difference
     level = _level(score, has_rigour)
     highest = _level(score + _from_table(most_tokens, _PROMPT_TOKENS), has_rigour)
     for least, given in reversed(_PROMPT_TOKENS):
@@ -159,6 +154,13 @@ def _level(score: int, has_rigour: bool) -> Complexity:
 
 _UNMARKED: Final = tuple([_level(score, False) for score in range(_MOST_WITHOUT_RIGOUR + _PROMPT_TOKENS[0][1] + 1)])
 """The classes by points of texts that name no task and hold no code."""
+_UNMARKED_UP_TO: Final = tuple(
+    [
+        min([least for least, points in _PROMPT_TOKENS if _level(score + points, False) is not level], default=math.inf)
+        for score, level in enumerate(_UNMARKED)
+    ]
+)
+"""Below how many tokens the prompt's length leaves that class as it is."""
 
 
 def _scanned(text: str) -> tuple[int, bool]:
@@ -193,10 +195,15 @@ def _weighed(text: str) -> tuple[int, frozenset[str], bool]:
     return score, words, has_rigour
 
 
+def asked_points(characters: int) -> int:
+    """The points for the length of the question."""
+    return _from_table(characters, _ASKED_CHARACTERS)
+
+
 def _measured(features: Features) -> int:
     """The points for the length of the question, the depth of the conversation and its tools."""
     turns, tools = features.turns, features.tools
-    score = _from_table(len(features.text), _ASKED_CHARACTERS)
+    score = asked_points(len(features.text))
     if turns >= _TURNS[-1][0]:
         score += _from_table(turns, _TURNS)
     if tools >= _TOOLS[-1][0]:

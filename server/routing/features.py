@@ -3,19 +3,19 @@
 Pure, and linear in the number of messages and in the last user message.
 """
 
-from bisect import bisect_right
-
 from msgspec import UNSET, Struct
 
 from server.chat.prompt_tokens import Tokens
 from server.chat.view import ChatView, Message
-from server.routing.complexity import ASKED_LEAST, ASKED_POINTS, MANY_TURNS, Complexity, Features, class_of, classify
+from server.routing.complexity import MANY_TURNS, Complexity, Features, asked_points, class_of, classify
 
 # What is asked for mostly stands at an end of a message, and what is between them costs time to read.
 _HEAD_CHARACTERS = 700
 _TAIL_CHARACTERS = 300
 _SYSTEM = frozenset({"system", "developer"})
 _LONGEST = _HEAD_CHARACTERS + _TAIL_CHARACTERS
+# By the length of what is looked at: both ends of a long text, with a line break between them, are the longest.
+_ASKED_POINTS = bytes([asked_points(characters) for characters in range(_LONGEST + 2)])
 
 
 class Needs(Struct, frozen=True, gc=False):
@@ -69,7 +69,7 @@ def class_of_view(view: ChatView, prompt_tokens: Tokens, most_tokens: float) -> 
     if text.__class__ is str and last.role == "user" and view.tools is UNSET and len(messages) < MANY_TURNS:
         if len(text) > _LONGEST:
             text = _ends(text)
-        return class_of(text, ASKED_POINTS[bisect_right(ASKED_LEAST, len(text))], prompt_tokens, most_tokens)
+        return class_of(text, _ASKED_POINTS[len(text)], prompt_tokens, most_tokens)
     return classify(features_of(view, prompt_tokens))
 
 
@@ -82,7 +82,7 @@ def needs_of(view: ChatView) -> Needs:
                 images = images or bool(part.image_url)
                 audio = audio or bool(part.input_audio)
     tools = bool(view.tools or view.functions)
-    output_tokens = _least(view.max_tokens, view.max_completion_tokens)
+    output_tokens = output_bound_of(view)
     if not (images or audio or tools or output_tokens):
         return _NOTHING_SPECIAL
     return Needs(images, audio, tools, output_tokens)
@@ -90,11 +90,14 @@ def needs_of(view: ChatView) -> Needs:
 
 def plain_needs_of(view: ChatView) -> Needs:
     """The same of a request of which it is known that it has neither parts nor tools."""
-    one, other = view.max_tokens, view.max_completion_tokens
-    if one is UNSET and other is UNSET:
-        return _NOTHING_SPECIAL
-    output_tokens = one if other is UNSET and one.__class__ is int else _least(one, other)
+    output_tokens = output_bound_of(view)
     return Needs(False, False, False, output_tokens) if output_tokens else _NOTHING_SPECIAL
+
+
+def output_bound_of(view: ChatView) -> int:
+    """How long the answer may be in tokens, 0 for any length."""
+    one, other = view.max_tokens, view.max_completion_tokens
+    return one if other is UNSET and one.__class__ is int else _least(one, other)
 
 
 def _least(one: object, other: object) -> int:

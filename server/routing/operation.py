@@ -15,10 +15,12 @@ from server.chat.records import OperationRecord, OperationStart, bare_start
 from server.chat.usage import Usage
 from server.errors import DeadlineExceeded, PerpetuoError
 from server.routing.ask import UNREAD
-from server.routing.attempt import Attempt, Means, Sums, Trace
+from server.routing.attempt import Attempt, Means, Trace
 
 _NANO = 1_000_000_000
-_MODEL_CHARS: Final = 200
+MOST_MODEL_CHARS: Final = 200
+"""Of the model's name that is asked for, as it is written down."""
+
 _ATTEMPTS: Final = "x-perpetuo-attempts"
 _PROVIDER: Final = "x-perpetuo-provider"
 _ONCE: Final = (_ATTEMPTS, "1")
@@ -42,13 +44,14 @@ class Similar(Struct, frozen=True):
 class Operation(Trace):
     """What is known of a request so far, and its attempts.
 
-    `ask` is what it asks of routing, once it was read. `is_committed` says that a stream's content has begun: what
+    `model_requested` is the model that is asked for, cut to what is written down, and `ask` what is asked of routing,
+    once that was read. `is_committed` says that a stream's content has begun: what
     fails after that keeps the HTTP status 200. `is_cache_hit` says that the answer was made for another request.
     `is_settled` says that its record was left with the ledger. `began` is when it began and `answered_at` when there
     was something to send, on the stopwatch; the latter is None if that was not this request's work. `content` is what
     was said, if that is to be kept, and `grant` what limits have counted. `said` is the answer, as far as it speaks of
     itself. `similar` is the request for which the answer was made, if that was not the very same but only like it.
-    `sums` are what its attempts came to, once they are added up, and `latency_ms` is how long it took until then.
+    `ended` is the record that it leaves, once there is one, and `upstream_s` how long its upstreams took.
 
     It is no struct because it is written more often than it is made: to a struct that takes a call each time. What is
     mostly set or never read stands in the class until it is. That must be a value of a built-in type, and it must not
@@ -65,8 +68,8 @@ class Operation(Trace):
     is_committed: bool = False
     answered_at: float | None = None
     similar: Similar | None = None
-    sums: Sums | None = None
-    latency_ms: int = 0
+    upstream_s: float = 0.0
+    ended: OperationRecord | None = None
 
     def __init__(self, call: Call, means: Means, is_stream: bool, began: float = 0.0) -> None:
         # What the base does is written out, because it runs for every request.
@@ -86,13 +89,14 @@ class Operation(Trace):
         self.status = 200
         self.is_cache_hit = self.is_settled = False
 
-    def follow(self, policy: RoutingPolicy) -> None:
+    def follow(self, policy: RoutingPolicy) -> Call:
         """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""
         self.content_policy = policy.content
         call = self.call
         if policy.timeout_s is not None and not call.is_timed:
             deadline = min(call.deadline, call.received_at + policy.timeout_s)
-            self.call = structs.replace(call, deadline=deadline)
+            call = self.call = structs.replace(call, deadline=deadline)
+        return call
 
     def note(self, notes: Iterable[str]) -> None:
         """Takes over notes, those that are there already not again."""
@@ -102,7 +106,7 @@ class Operation(Trace):
 
     def fail(self, error: PerpetuoError) -> None:
         """Notes why the operation ended."""
-        self.outcome, self.sums = error.reason, None
+        self.outcome, self.ended = error.reason, None
         if not self.is_committed:
             self.status = error.http_status
 
@@ -111,22 +115,15 @@ class Operation(Trace):
         """See `Trace`: its deadline ends what still runs too."""
         return self.outcome if self.outcome == DeadlineExceeded.reason else super().left_for
 
-    def add_up(self) -> Sums:
-        """Adds up what it came to by now; attempts that still run end as left by the caller, or by its deadline."""
-        monotonic = self.clock.monotonic
-        self.latency_ms = round((monotonic() - self.call.received_at) * 1000.0)
-        sums = self.sums = self.close()
-        return sums
-
     def overhead_s(self) -> float | None:
         """What the gateway itself took until there was something to send, in seconds; None if there was nothing.
 
-        Known once it was added up.
+        Known once there is its record.
         """
-        answered_at, sums = self.answered_at, self.sums
-        if answered_at is None or sums is None:
+        answered_at = self.answered_at
+        if answered_at is None:
             return None
-        overhead_s = answered_at - self.began - sums.upstream_s - self.waited_s
+        overhead_s = answered_at - self.began - self.upstream_s - self.waited_s
         return overhead_s if overhead_s > 0.0 else 0.0
 
     def saved_nanousd(self) -> int | None:
@@ -140,21 +137,21 @@ class Operation(Trace):
 
         The provider is the one that answered, or whose failure is told. Nothing if nobody was asked.
         """
-        attempts, told = self.attempts, self.served
-        count = len(attempts)
-        if told is None and (told := self.told) is None:
-            if not count:
+        attempts, told = self.attempts, self.served or self.told
+        if told is None:
+            if not attempts:
                 return ()
             told = attempts[-1].candidate
-        return _ONCE if count == 1 else (_ATTEMPTS, str(count)), (_PROVIDER, told.deployment.provider)
+        count = _ONCE if len(attempts) == 1 else (_ATTEMPTS, str(len(attempts)))
+        return count, (_PROVIDER, told.deployment.provider)
 
     def metadata(self) -> GatewayMetadata:
         """How the answer was got, for the client. The operation must have been served."""
         served, call = self.served, self.call
-        sums, is_cache_hit, ask = self.sums, self.is_cache_hit, self.ask
+        ended, is_cache_hit, ask = self.ended, self.is_cache_hit, self.ask
         assert served is not None
-        if sums is not None:
-            cost_nanousd, latency_ms = sums.cost_nanousd, self.latency_ms
+        if ended is not None:
+            cost_nanousd, latency_ms = ended.cost_nanousd, ended.latency_ms
         else:
             cost_nanousd = 0 if is_cache_hit and not self.has_paid() else self.cost_nanousd()
             latency_ms = round((self.clock.monotonic() - call.received_at) * 1000)
@@ -182,8 +179,7 @@ class Operation(Trace):
             candidate, at, number = self.served or _NOBODY, self.clock.now(), 0
         else:
             candidate, at, number = attempt.candidate, attempt.started_at, attempt.number
-        deployment, call = candidate.deployment, self.call
-        asked, ask = self.model_requested, self.ask
+        deployment, call, ask = candidate.deployment, self.call, self.ask
         principal = call.principal
         start = OperationStart(
             call.request_id,
@@ -192,7 +188,7 @@ class Operation(Trace):
             principal.key_id,
             call.surface,
             call.client_request_id,
-            asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
+            self.model_requested,
             ask.strategy,
             ask.complexity._value_,
             self.is_stream,
@@ -209,27 +205,27 @@ class Operation(Trace):
         return bare_start(start) if self.content_policy == "off" else start
 
     def record(self) -> OperationRecord:
-        """The record for the ledger, of what was added up last, or is now.
+        """The record for the ledger, of what it came to by now; attempts that still run end for it.
 
         A caller who left before its answer came pays for what the answer took, and so it is recorded.
         """
-        sums, is_cache_hit = self.sums or self.add_up(), self.is_cache_hit
-        served, usage, paid = self.served, self.usage, sums.paid
+        records, paid, cost_nanousd, self.upstream_s, first_token_ms, price_version = self.close()
+        served, usage, is_cache_hit = self.served, self.usage, self.is_cache_hit
         if paid is not None:
             served, usage = served or paid.candidate, usage or paid.usage
-        answering = served or _NOBODY
-        deployment, asked = answering.deployment, self.model_requested
-        call, ask, now = self.call, self.ask, self.clock.now
+        answering, clock = served or _NOBODY, self.clock
+        deployment, now, monotonic = answering.deployment, clock.now, clock.monotonic
+        call, ask = self.call, self.ask
         principal = call.principal
         # By place, because it runs for every request.
-        return OperationRecord(
+        record = self.ended = OperationRecord(
             call.request_id,
             principal.workspace_id,
             principal.user_id,
             principal.key_id,
             call.surface,
             call.client_request_id,
-            asked if len(asked) <= _MODEL_CHARS else asked[:_MODEL_CHARS],
+            self.model_requested,
             answering.model,
             deployment.provider,
             deployment.provider_id,
@@ -240,12 +236,13 @@ class Operation(Trace):
             self.status,
             self.outcome,
             usage,
-            0 if is_cache_hit and paid is None else sums.cost_nanousd,
-            self.latency_ms,
-            sums.first_token_ms,
+            0 if is_cache_hit and paid is None else cost_nanousd,
+            round((monotonic() - call.received_at) * 1000.0),
+            first_token_ms,
             now(),
             tuple(self.notes),
-            sums.records,
+            records,
             self.saved_nanousd() if is_cache_hit else None,
-            sums.price_version,
+            price_version,
         )
+        return record

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from server.catalogue.catalogue import Model
 from server.chat.deployment import Candidate, Deployment
 from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
@@ -18,12 +19,12 @@ from server.chat.prompt_tokens import MOST_PER_BYTE, PromptTokens
 from server.chat.records import AttemptRecord
 from server.chat.request import ChatRequest
 from server.chat.view import GatewayKnobs
-from server.routing.ask import AUTO, Ask, wish_of
+from server.routing.ask import AUTO, Ask, Weighed, wish_of
 from server.routing.attempt import Clock
 from server.routing.candidates import FactsOf
 from server.routing.complexity import Complexity, Judgement, judge
 from server.routing.decision import Decision, decide
-from server.routing.features import Needs, class_of_view, features_of, needs_of, plain_needs_of
+from server.routing.features import Needs, class_of_view, features_of, needs_of, output_bound_of, plain_needs_of
 from server.routing.filters import is_able
 from server.routing.known import Known, KnownOf, nothing_known
 from server.routing.plan import Plans, Resting
@@ -113,6 +114,7 @@ class Router:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self.known = sources.known_of
+        self._rests_at, self._monotonic = sources.rests_at, sources.clock.monotonic
         self._homes = Homes()
         self._weighed: dict[tuple[int, int], tuple[int | None, Complexity]] = {}
 
@@ -131,50 +133,53 @@ class Router:
         again, so that what is worked out of it is remembered.
         """
         policy = policy or await self._sources.policy_of(call.principal.workspace_id)
-        return Asked(request, self.ask(request, knobs, call, policy, is_repeatable=is_repeatable), policy)
+        weighed = self.weigh(request, knobs, call, policy, is_repeatable=is_repeatable)
+        return Asked(request, self.ask(weighed, request, call, policy), policy)
 
-    def ask(
+    def weigh(
         self, request: ChatRequest, knobs: GatewayKnobs, call: Call, policy: RoutingPolicy, *, is_repeatable: bool
-    ) -> Ask:
-        """What `read` finds out, for who has the policy."""
+    ) -> Weighed:
+        """What `read` finds out of a request, for who has the policy."""
         view = request.view
-        model, wants_best, strategy = view.model or "", False, knobs.strategy or policy.strategy
+        model, strategy, wants_best = view.model or "", knobs.strategy or policy.strategy, False
         if not model or model[:_AUTO_CHARS] == AUTO:
             wish = wish_of(model, knobs.strategy, policy.strategy)
-            model, wants_best, strategy = wish.model, wish.wants_best, wish.strategy
-        principal, native = call.principal, request.native
+            model, strategy, wants_best = wish.model, wish.strategy, wish.wants_best
         known = self._weighed.get(_key_of(request)) if is_repeatable else None
-        prompt_tokens = PromptTokens(request, None if known is None else known[0])
-        most_tokens = len(request.body) * MOST_PER_BYTE if request.is_plain else int(prompt_tokens)
-        complexity = class_of_view(view, prompt_tokens, most_tokens) if known is None else known[1]
+        tokens = PromptTokens(request) if known is None else PromptTokens(request, known[0])
+        most_tokens = len(request.body) * MOST_PER_BYTE if request.is_plain else int(tokens)
+        complexity = class_of_view(view, tokens, most_tokens) if known is None else known[1]
         bond = None
         if most_tokens >= LEAST_TOKENS or view.prompt_cache_key:
-            bond = bond_of(request, principal.workspace_id, prompt_tokens)
-        ask = Ask(
-            model,
-            wants_best,
-            strategy,
-            policy.weights,
-            complexity,
-            prompt_tokens,
-            plain_needs_of(view) if request.is_plain and (native is None or not native.needs) else _needs_of(request),
-            request.is_stream,
-            principal.allowed_models,
-            _ANY_DAY if model else self._sources.clock.now().date(),
-            bond,
-            most_tokens,
-        )
+            bond = bond_of(request, call.principal.workspace_id, tokens)
         if is_repeatable and known is None:
-            self._remember(request, ask)
-        return ask
+            self._remember(request, tokens, complexity)
+        return Weighed(model, strategy, complexity, tokens, most_tokens, wants_best, bond)
 
-    def _remember(self, request: ChatRequest, ask: Ask) -> None:
+    def ask(self, weighed: Weighed, request: ChatRequest, call: Call, policy: RoutingPolicy) -> Ask:
+        """The request as the decision sees it, for where there is a choice to make."""
+        model = weighed.model
+        return Ask(
+            model,
+            weighed.wants_best,
+            weighed.strategy,
+            policy.weights,
+            weighed.complexity,
+            weighed.prompt_tokens,
+            _needs_of(request),
+            request.is_stream,
+            call.principal.allowed_models,
+            _ANY_DAY if model else self._sources.clock.now().date(),
+            weighed.bond,
+            weighed.most_tokens,
+        )
+
+    def _remember(self, request: ChatRequest, tokens: PromptTokens, complexity: Complexity) -> None:
         """Keeps what was worked out of a body; what was worked out longest ago is forgotten first."""
         known = self._weighed
         if len(known) >= MAX_WEIGHED:
             del known[next(iter(known))]
-        tokens = ask.prompt_tokens
-        known[_key_of(request)] = tokens.counted if isinstance(tokens, PromptTokens) else tokens, ask.complexity
+        known[_key_of(request)] = tokens.counted, complexity
 
     async def policy(self, workspace_id: str) -> RoutingPolicy:
         """What the workspace decides for its requests."""
@@ -185,18 +190,27 @@ class Router:
         known = self._sources.known_of(workspace_id)
         return await self._sources.deployments_of(workspace_id) if known is None else known.deployments
 
-    def candidates(self, ask: Ask, known: Known) -> Sequence[Candidate]:
+    def candidates(
+        self, weighed: Weighed, request: ChatRequest, call: Call, policy: RoutingPolicy, known: Known
+    ) -> Sequence[Candidate]:
         """Who is asked, in that order: those of the decision.
 
-        `known` is what is known of the workspace right now. Raises the decision's error when there is none.
+        `policy` is the one that the request was weighed by, `known` what is known of the workspace right now. Raises
+        the decision's error when there is none.
         """
-        plan = known.plans.get((ask.model, ask.allowed_models, ask.needs.form))
+        ask, model, native = None, weighed.model, request.native
+        form = "" if native is None or not native.needs else native.face
+        plan = known.plans.get((model, call.principal.allowed_models, form))
         # With but one that can be asked there is nothing to weigh.
-        if plan is not None and ask.model and (option := plan.alone) is not None:
-            can_be_asked = option.facts is None or is_able(ask, option)
-            rests_at, monotonic = self._sources.rests_at, self._sources.clock.monotonic
+        if plan is not None and model and (option := plan.alone) is not None:
+            can_be_asked = option.facts is None or (request.is_plain and _is_within(weighed, request, option.facts))
+            if not can_be_asked:
+                ask = self.ask(weighed, request, call, policy)
+                can_be_asked = is_able(ask, option)
+            rests_at, monotonic = self._rests_at, self._monotonic
             if can_be_asked and rests_at(option.candidate, monotonic()) is None:
                 return (option.candidate,)
+        ask = ask or self.ask(weighed, request, call, policy)
         return decide(ask, self._world(known.deployments, known.prices.blended_nanousd, known.plans)).candidates
 
     async def decide(self, ask: Ask, workspace_id: str, *, in_full: bool = False) -> Decision:
@@ -210,9 +224,12 @@ class Router:
             world = self._world(deployments, await sources.prices_of(workspace_id), {})
         return decide(ask, world, in_full=in_full)
 
-    async def decided(self, ask: Ask, workspace_id: str) -> Sequence[Candidate]:
+    async def decided(
+        self, weighed: Weighed, request: ChatRequest, call: Call, policy: RoutingPolicy
+    ) -> Sequence[Candidate]:
         """The same as `candidates`, whatever has to be loaded for it."""
-        return (await self.decide(ask, workspace_id)).candidates
+        ask = self.ask(weighed, request, call, policy)
+        return (await self.decide(ask, call.principal.workspace_id)).candidates
 
     def _world(self, deployments: Sequence[Deployment], price_of: PriceOf, plans: Plans) -> World:
         sources = self._sources
@@ -250,8 +267,14 @@ def _key_of(request: ChatRequest) -> tuple[int, int]:
     return hash(request.body), len(request.body)
 
 
+def _is_within(weighed: Weighed, request: ChatRequest, facts: Model) -> bool:
+    """Whether prompt and answer certainly fit, which is all that a plain request asks of a model that it names."""
+    return weighed.most_tokens + output_bound_of(request.view) <= facts.context_window_tokens
+
+
 def _needs_of(request: ChatRequest) -> Needs:
-    native, needs = request.native, needs_of(request.view)
+    native = request.native
+    needs = plain_needs_of(request.view) if request.is_plain else needs_of(request.view)
     if native is not None and native.needs:
         return replace(needs, form=native.face, what=native.needs, param=native.needs_param)
     return needs

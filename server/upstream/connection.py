@@ -65,6 +65,8 @@ class Connection(asyncio.Protocol):
         self.on_body: Callable[[bytes], object] = self._pieces.append
         self.exchanges = 0
         self.idle_since_s = 0.0
+        """For its owner to note when it was offered."""
+        self.is_closing: Callable[[], bool] = _is_gone
 
     def can_carry(self) -> bool:
         """Whether another request can be tried on it."""
@@ -76,14 +78,13 @@ class Connection(asyncio.Protocol):
 
         The connection must be usable.
         """
-        transport = self._transport
-        assert transport is not None
         self._answer = answer
-        self._unfinished_bytes = 0
         self.exchanges += 1
         if answer.due_s < self._alarm_s:
             self.watch(answer.due_s)
         if body:
+            transport = self._transport
+            assert transport is not None
             transport.write(request)
             transport.write(body)
         else:
@@ -115,11 +116,8 @@ class Connection(asyncio.Protocol):
 
     def become_idle(self) -> None:
         """Offers itself for another exchange, if it can carry one."""
-        transport = self._transport
-        if transport is not None and self._answer is None and not transport.is_closing():  # what `can_carry` says
-            now, keep = self.loop.time, self._on_idle  # loaded first: a call of what a member holds is slow otherwise
-            self.idle_since_s = now()
-            keep(self)
+        if self.can_carry():
+            self._on_idle(self)
 
     def abort(self) -> None:
         """Ends the connection at once; nothing that is queued is sent."""
@@ -132,6 +130,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport; uvloop's are of no class of asyncio's."""
         self._transport = cast(asyncio.Transport, transport)
+        self.is_closing = transport.is_closing
         self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
@@ -145,14 +144,19 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         known = self._known
-        if known is None or answer.has_begun or not self._takes_known(known, answer, data):
+        if known is None or len(data) > MAX_HEAD_BYTES or not known.brings(data, answer):
             self._parse(data, answer)
+        else:
+            # The parser stands between two answers before it, and would behind it.
+            self._answer = None
+            self._on_idle(self)
         if answer.is_awaited and answer.has_headers:
             answer.ring()  # the last of all: what runs now may use this connection again, or end it
 
     def _parse(self, data: bytes, answer: HttpResponse) -> None:
         """Takes what has to be parsed."""
-        is_first, answer.has_begun = not answer.has_begun, True
+        if is_first := not answer.has_begun:
+            answer.has_begun, self._unfinished_bytes = True, 0
         try:
             if answer.has_headers or self._unfinished_bytes + len(data) <= MAX_HEAD_BYTES:
                 self._parser.feed_data(data)
@@ -169,19 +173,6 @@ class Connection(asyncio.Protocol):
             self._unfinished_bytes = 0
         else:
             self._goes_on(answer, len(data))
-
-    def _takes_known(self, known: KnownHead, answer: HttpResponse, data: bytes) -> bool:
-        """Whether the data are an answer whose head is known, whole and nothing else: then it is the reader's already.
-
-        The parser stands between two answers before it, and would behind it.
-        """
-        if answer.has_arrived or len(data) > MAX_HEAD_BYTES or (taken := known.taken(data)) is None:
-            return False
-        head, body = taken
-        answer.come_whole(known.status, head, body)
-        self._answer = None
-        self.become_idle()
-        return True
 
     def _learn(self, data: bytes, answer: HttpResponse) -> None:
         """Makes the head known of an answer that was all of the data, once enough had the same names."""
@@ -236,6 +227,7 @@ class Connection(asyncio.Protocol):
         """Tells the answer under way and the owner."""
         answer, self._answer = self._answer, None
         self._transport = self._parser = None
+        self.is_closing = _is_gone
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -295,3 +287,8 @@ class Connection(asyncio.Protocol):
         self.abort()
         if answer.is_awaited and answer.has_headers:
             answer.ring_soon()  # it was complete, and what came behind it is not its own
+
+
+def _is_gone() -> bool:
+    """What a connection says that is not there."""
+    return True

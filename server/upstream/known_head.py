@@ -8,7 +8,7 @@ know connections. Facts: RFC 9112.
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -29,6 +29,13 @@ _VALUE: Final = rb"[!-~\x80-\xff][\t -~\x80-\xff]*"
 _DIGITS: Final = rb"[1-9][0-9]{0,6}"
 
 
+class Taker(Protocol):
+    """An answer on its way."""
+
+    def come_whole(self, status: int, headers: Head, body: bytes) -> bool:
+        """Takes it, unless something has come of it before, or it has ended."""
+
+
 class KnownHead(Struct, frozen=True, eq=False):
     """The form of a head, all of which have one status.
 
@@ -43,13 +50,13 @@ class KnownHead(Struct, frozen=True, eq=False):
     body_at: int
     status: int = _STATUS
 
-    def taken(self, data: bytes) -> tuple[Head, bytes] | None:
-        """Head and body of the one answer that the data are, whole and nothing else; None otherwise."""
+    def brings(self, data: bytes, answer: Taker) -> bool:
+        """Gives the one answer that the data are, whole and nothing else; False: they are not, and nothing was done."""
         found = self.find(data)
         if found is None:
-            return None
+            return False
         length, body = found.group(self.length_at, self.body_at)
-        return (Head(self.names, found, self.kind), body) if int(length) == len(body) else None
+        return int(length) == len(body) and answer.come_whole(self.status, Head(self.names, found, self.kind), body)
 
 
 def known_head(data: bytes, head: Head) -> KnownHead | None:
@@ -72,8 +79,10 @@ def known_head(data: bytes, head: Head) -> KnownHead | None:
         return None
     form = re.compile(b"\r\n".join(parts) + rb"\r\n\r\n(?s:(.*))")
     known = KnownHead(form.fullmatch, head.names, head.kind, shown.index(_LENGTH) + 1, len(names) + 1)
-    taken = known.taken(data)
-    return known if taken is not None and taken[0].values_as_they_came == head.values_as_they_came else None
+    body, found = data[end + len(_END) :], known.find(data)
+    if found is None or found.groups() != (*head.values_as_they_came, body):
+        return None
+    return known if int(found.group(known.length_at)) == len(body) else None
 
 
 def _pattern(name: bytes, value: bytes, *, is_first: bool) -> bytes:

@@ -49,9 +49,25 @@ class _Place:
 class Ticket:
     """The room of one connection, from before it is opened until it is gone: one of those that `place` counts."""
 
+    pool: "Pool" = field(repr=False)
     origin: Origin
     place: _Place = field(repr=False)
     is_valid: bool = True
+
+    def keep(self, connection: Connection) -> None:
+        """Takes the connection, which can be used again."""
+        pool, place = self.pool, self.place
+        turn = _next_turn(place) if place.waiting else None
+        if turn is not None:
+            turn.set_result(connection)
+        elif pool.idle_count >= MAX_IDLE:
+            connection.abort()
+        else:
+            connection.idle_since_s = connection.loop.time()
+            place.idle.append(connection)
+            pool.idle_count += 1
+            if not pool.is_swept:
+                pool.sweep_later(connection.loop)
 
 
 class Pool:
@@ -60,22 +76,27 @@ class Pool:
     def __init__(self, max_connections: int = MAX_CONNECTIONS) -> None:
         self._max_connections = max_connections
         self._places: dict[Origin, _Place] = {}
-        self._idle_count = 0
+        self.idle_count = 0
         self._sweep: asyncio.TimerHandle | None = None
+        self.is_swept = False
+        """Whether what is idle for too long will be closed."""
 
     def counts(self) -> Counts:
         """What there is."""
         places = self._places.values()
         waiting = sum(not turn.done() for place in places for turn in place.waiting)
-        return Counts(sum(place.count for place in places), self._idle_count, waiting)
+        return Counts(sum(place.count for place in places), self.idle_count, waiting)
 
     def take(self, origin: Origin, now_s: float) -> Connection | None:
         """The connection that was used last, if one can be used."""
         place = self._places.get(origin)
-        while place is not None and place.idle:
-            connection = place.idle.pop()
-            self._idle_count -= 1
-            if now_s - connection.idle_since_s < KEEP_ALIVE_S and connection.can_carry():
+        if place is None:
+            return None
+        idle = place.idle
+        while idle:
+            connection = idle.pop()
+            self.idle_count -= 1
+            if now_s - connection.idle_since_s < KEEP_ALIVE_S and not connection.is_closing():
                 return connection
             connection.abort()
         return None
@@ -101,27 +122,13 @@ class Pool:
             timer.cancel()
             if turn in place.waiting:
                 place.waiting.remove(turn)
-        return Ticket(origin, place) if connection is None else connection
+        return Ticket(self, origin, place) if connection is None else connection
 
     def extra_room(self, origin: Origin) -> Ticket:
         """Room for another connection whether there is any or not: for one that takes the place of a lost one."""
         place = self._place(origin)
         place.count += 1
-        return Ticket(origin, place)
-
-    def keep(self, ticket: Ticket, connection: Connection) -> None:
-        """Takes a connection that can be used again."""
-        place = ticket.place
-        turn = _next_turn(place) if place.waiting else None
-        if turn is not None:
-            turn.set_result(connection)
-        elif self._idle_count >= MAX_IDLE:
-            connection.abort()
-        else:
-            place.idle.append(connection)
-            self._idle_count += 1
-            if self._sweep is None:
-                self._sweep = connection.loop.call_later(KEEP_ALIVE_S, self._close_idle, connection.loop)
+        return Ticket(self, origin, place)
 
     def forget(self, ticket: Ticket, connection: Connection | None = None) -> None:
         """Gives the room back of a connection that is gone, or was never made. Safe to call twice."""
@@ -131,17 +138,17 @@ class Pool:
         ticket.is_valid = False
         if connection is not None and connection in place.idle:
             place.idle.remove(connection)
-            self._idle_count -= 1
+            self.idle_count -= 1
         self._free(ticket.origin, place)
 
     def close(self) -> None:
         """Keeps nothing more; the connections are their owner's to end."""
         if self._sweep is not None:
             self._sweep.cancel()
-            self._sweep = None
+            self._sweep, self.is_swept = None, False
         for place in self._places.values():
             place.idle.clear()
-        self._idle_count = 0
+        self.idle_count = 0
 
     def _place(self, origin: Origin) -> _Place:
         place = self._places.get(origin)
@@ -169,12 +176,18 @@ class Pool:
         elif connection.can_carry():
             connection.become_idle()
 
+    def sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Has what is idle for too long closed once."""
+        self._sweep, self.is_swept = loop.call_later(KEEP_ALIVE_S, self._close_idle, loop), True
+
     def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         """Closes what was idle for too long, and comes again while anything is kept."""
         oldest_s = loop.time() - KEEP_ALIVE_S
         for connection in [each for each in self._all_idle() if each.idle_since_s <= oldest_s]:
             connection.abort()
-        self._sweep = loop.call_later(KEEP_ALIVE_S, self._close_idle, loop) if self._idle_count else None
+        self.is_swept = False
+        if self.idle_count:
+            self.sweep_later(loop)
 
     def _all_idle(self) -> Iterator[Connection]:
         for place in self._places.values():

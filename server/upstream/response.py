@@ -35,7 +35,8 @@ class HttpResponse(Arrival):
 
     `headers`, which the connection fills, have their names in lower case; of repeated ones the first counts. `due_s` is
     when it has to look at the clock, of which the connection sees to the first time. `carries`: the piece before was
-    one chunk of the body, and what comes next has to be shown to `carried` before it is parsed.
+    one chunk of the body, and what comes next has to be shown to `carried` before it is parsed; else `_around_bytes`
+    may be missing, as `_carry` until `push` is called.
     """
 
     __slots__ = (
@@ -45,6 +46,11 @@ class HttpResponse(Arrival):
         "headers", "is_complete", "kind", "status",
     )  # fmt: skip
 
+    _failure: PerpetuoError | StaleConnectionError | None
+    _inflater: Inflater | None
+    _take: Callable[[bytes], bool] | None
+    _waiter: asyncio.Future[None] | None
+
     def __init__(
         self,
         line: Line,
@@ -53,20 +59,15 @@ class HttpResponse(Arrival):
         max_body_bytes: int,
         again: tuple[Sender, WireRequest] | None = None,
     ) -> None:
-        """`started_s` is when the call began, in seconds of the loop's clock: connecting is part of the total time.
-
-        `again` is who has sent the request at once, at that time, and can send it again.
+        """`started_s` is when the call began on the loop's clock: connecting is part of the total time; `again` is who
+        has sent the request at once, at that time, and can send it again.
         """
-        self._asyncio_future_blocking = self._is_cancelled = self.has_arrived = self.is_awaited = False
-        self.has_begun = self.has_headers = self.is_complete = self._counts_bytes = self._has_progressed = False
-        self.carries, self._has_gone_on = False, True
-        self._failure: PerpetuoError | StaleConnectionError | None = None
-        self._take: Callable[[bytes], bool] | None = None
-        self._carry: Carry | None = None
-        self._inflater: Inflater | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self.status = self._unread_bytes = self._read_bytes = self._around_bytes = 0
-        self.headers, self.kind = NO_HEAD, ""
+        self._asyncio_future_blocking, self._is_cancelled = False, False
+        self.is_awaited, self.has_arrived, self.has_begun, self.has_headers = False, False, False, False
+        self.is_complete, self.carries, self._counts_bytes, self._has_progressed = False, False, False, False
+        self._failure, self._take, self._inflater, self._waiter = None, None, None, None
+        self.status, self._unread_bytes, self._read_bytes, self.kind = 0, 0, 0, ""
+        self._has_gone_on, self.headers = True, NO_HEAD
         self._pieces: list[bytes] = []
         self._line: Line | None = line
         self._loop = loop = line.loop
@@ -104,11 +105,9 @@ class HttpResponse(Arrival):
         if not self.is_complete or len(pieces) != 1 or self._inflater is not None:
             return None
         body = pieces[0]
-        size_bytes = self._read_bytes + len(body)
-        if size_bytes > self._max_body_bytes:
+        if self._read_bytes + len(body) > self._max_body_bytes:
             return None
         self._pieces = []
-        self._read_bytes = size_bytes
         return body
 
     async def read(self) -> bytes:
@@ -228,8 +227,7 @@ class HttpResponse(Arrival):
             self.look_at_clock()
 
     def _changed(self) -> asyncio.Future[None]:
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiter = waiter
+        waiter = self._waiter = self._loop.create_future()
         return waiter
 
     # What the connection tells.
@@ -249,15 +247,14 @@ class HttpResponse(Arrival):
 
     def _inflates(self, encoding: str) -> bool:
         """Sees to an encoding; False if it is none that can be read, which ends the answer."""
-        if encoding not in ("", "identity"):
-            try:
-                self._inflater = Inflater(encoding)
-            except UpstreamBadResponse as error:
-                line = self._line
-                self.fail(error)
-                if line is not None:
-                    line.abort()
-                return False
+        try:
+            self._inflater = None if encoding in ("", "identity") else Inflater(encoding)
+        except UpstreamBadResponse as error:
+            line = self._line
+            self.fail(error)
+            if line is not None:
+                line.abort()
+            return False
         return True
 
     def add(self, pieces: list[bytes]) -> bool:
@@ -338,11 +335,14 @@ class HttpResponse(Arrival):
             self._tell()
         return True
 
-    def come_whole(self, status: int, headers: Head, body: bytes) -> None:
-        """Head and body have come in one, and nothing before them; who waits is woken as for `begin`."""
+    def come_whole(self, status: int, headers: Head, body: bytes) -> bool:
+        """Takes head and body at once, unless something came before; who waits is woken as for `begin`."""
+        if self.has_begun or self.has_arrived:
+            return False
         self.status, self.headers, self.kind = status, headers, headers.kind
         self._pieces, self._line = [body], None
         self.has_begun = self.has_headers = self.has_arrived = self.is_complete = True
+        return True
 
     def lose(self, *, is_broken: bool, was_used_before: bool) -> None:
         """The connection has ended; one that is not broken was closed by the upstream, in order."""

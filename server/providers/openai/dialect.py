@@ -47,6 +47,7 @@ class OpenAiDialect(Vendor):
 
     access: Access = BEARER
     own_name: str = "openai"
+    adapted = adapted  # a method without a call of its own, because it runs for every request
 
     @property
     def name(self) -> str:
@@ -68,10 +69,6 @@ class OpenAiDialect(Vendor):
         request = self.adapted(request, candidate, is_stream)
         body = upstream_body(request, model, is_stream and self.takes_stream_options)
         return WireRequest("POST", sealed.url, sealed.headers, body, is_stream, None, (), sealed.grant)
-
-    def adapted(self, request: ChatRequest, candidate: Candidate, is_stream: bool) -> ChatRequest:
-        """The request as the vendor takes it."""
-        return adapted(self, request, candidate.model, is_stream)
 
     def check(self, deployment: Deployment) -> WireRequest:
         """See `Dialect.check`."""

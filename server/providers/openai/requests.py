@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw
 
+from server.chat.deployment import Candidate
 from server.chat.reasoning import effort_of
 from server.chat.request import ChatRequest
 from server.chat.view import Thinking
@@ -25,10 +26,13 @@ _LIMIT_ALONE: Final = tuple({name} for name in _LIMITS)
 _OF_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
 
 
-def adapted(vendor: Vendor, request: ChatRequest, model: str, is_stream: bool) -> ChatRequest:
+def adapted(vendor: Vendor, request: ChatRequest, candidate: Candidate, is_stream: bool) -> ChatRequest:
     """The request as the vendor takes it, the very same where nothing must change; its notes are the original's."""
+    model = candidate.model
     if is_stream is request.is_stream and vendor.takes_usual and _is_taken(vendor, request):
-        return request
+        limited = _limited(vendor, request, model) if vendor.limit else request
+        if limited is not None:
+            return limited
     messages = adapted_messages(vendor, request)
     found = request.named(vendor.looked_at)
     if messages is None and vendor.takes_stream_options and (not found or _takes_limit(vendor, found)):
@@ -44,9 +48,10 @@ def adapted(vendor: Vendor, request: ChatRequest, model: str, is_stream: bool) -
 
 
 def _is_taken(vendor: Vendor, request: ChatRequest) -> bool:
-    """Whether it is seen at once that nothing has to change: by the view of a request that has nothing else.
+    """Whether it is seen at once that nothing has to change but for the name of the bound of the answer's length.
 
-    Its messages have nothing but a role, none of them a tool's, and a text. The vendor is one that takes such requests.
+    It is seen by the view of a request that has nothing else. Its messages have nothing but a role, none of them a
+    tool's, and a text. The vendor is one that takes such requests.
     """
     view = request.view
     if not request.is_plain or request.parsed is not None:
@@ -56,10 +61,21 @@ def _is_taken(vendor: Vendor, request: ChatRequest) -> bool:
     odd_of = vendor.odd_of  # loaded first: a call of what a member holds is slow otherwise
     if odd_of(view) != vendor.none_odd:
         return False
+    if vendor.developer == "developer":
+        return True
     for message in view.messages:  # noqa: SIM110 - a generator costs more than all of it
-        if message.role == "developer" and vendor.developer != "developer":
+        if message.role == "developer":
             return False
     return True
+
+
+def _limited(vendor: Vendor, request: ChatRequest, model: str) -> ChatRequest | None:
+    """Such a request with its bound under the name that the vendor has for it; None if more has to be done for that."""
+    view, wanted = request.view, vendor.limit
+    given = "max_tokens" if view.max_completion_tokens is UNSET else "max_completion_tokens"
+    if given == wanted or not getattr(view, given) or model.startswith(vendor.old_limit_models):
+        return request
+    return request.with_renamed(given, wanted)
 
 
 def _takes_limit(vendor: Vendor, found: Set[str]) -> bool:

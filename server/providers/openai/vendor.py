@@ -93,8 +93,8 @@ class Vendor:
         object.__setattr__(self, "none_odd", (UNSET,) * len(odd))
         renames_limit = not names.isdisjoint(_LIMITS)
         object.__setattr__(self, "renames_limit", renames_limit)
-        # Of a request without members that are odd nothing has to change.
-        takes_usual = self.takes_stream_options and not self.limit and not renames_limit
+        # Of a request without members that are odd nothing has to change but for the name of its bound.
+        takes_usual = self.takes_stream_options and not renames_limit
         object.__setattr__(self, "takes_usual", takes_usual)
         answers_as_usual = self.usage is None and self.reasoning_name == "reasoning_content"
         object.__setattr__(self, "answers_as_usual", answers_as_usual)

@@ -30,7 +30,7 @@ Broke = Callable[[Attempt, PerpetuoError], None]
 _PAGE: Final = "html"
 
 
-class Served(Struct, frozen=True):
+class Served(Struct, frozen=True, gc=False):
     """An answer, and the attempt that brought it."""
 
     attempt: Attempt
@@ -112,8 +112,7 @@ def at_once(dialect: Dialect, coming: Coming, attempt: Attempt) -> Served | None
     if (kind != JSON and is_kind_of_stream(kind)) or (body := coming.whole()) is None:
         return None
     status, headers = coming.status, coming.headers
-    attempt.heard(status, headers)
-    attempt.saw_answer()
+    attempt.heard(status, headers, True)
     try:
         return Served(attempt, dialect.answer(status, headers, body))
     except UpstreamBadResponse as error:

@@ -56,8 +56,10 @@ class Sending:
             return None, self._send_fetched(self._fetch, errand, step, dialect, is_stream)
         if errand.goes_on:
             wire = self._marked(wire, errand, step.candidate)
+        if now_s is None:
+            now_s = errand.trace.clock.monotonic()
         limits = self._limits(errand, request, step.candidate, is_stream, now_s)
-        coming = begun(wire, limits)
+        coming = begun(wire, limits, now_s)
         return (None, self._transport.send(wire, limits)) if coming is None else (coming, None)
 
     async def _send_fetched(
@@ -68,7 +70,7 @@ class Sending:
         request.forget()
         request = await fetch(request, errand.deadline - errand.trace.clock.monotonic())
         wire = dialect.build(request, step.candidate, is_stream=is_stream)
-        limits = self._limits(errand, request, step.candidate, is_stream)
+        limits = self._limits(errand, request, step.candidate, is_stream, errand.trace.clock.monotonic())
         return await self._transport.send(self._marked(wire, errand, step.candidate), limits)
 
     def _marked(self, wire: WireRequest, errand: Errand, candidate: Candidate) -> WireRequest:
@@ -78,12 +80,10 @@ class Sending:
         return wire
 
     def _limits(
-        self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool, now_s: float | None = None
+        self, errand: Errand, request: ChatRequest, candidate: Candidate, is_stream: bool, now_s: float
     ) -> Timeouts:
         model_of, view = self._model_of, request.view
         facts = model_of(candidate.deployment.provider, candidate.model)
-        if now_s is None:
-            now_s = errand.trace.clock.monotonic()
         if view.reasoning_effort is UNSET and view.thinking is UNSET:
             is_reasoning = facts is not None and facts.reasoning
         else:

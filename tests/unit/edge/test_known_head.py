@@ -224,13 +224,9 @@ def test_a_request_that_is_over_makes_room_for_the_next_if_nothing_of_it_is_kept
     made = found.next(b"{}", print)
     assert found.next(b"{}", print) is not made
     again = found.next(b"{}", print)
-    again.is_spare = again.response_started = again.response_complete = True
-    task: Any = object()
-    again.task = task
     assert found.next(b"{}", print) is not again  # it is served still
-    spare = found.next(b"{}", print)
+    spare = found.next(b"{}", again_told)
     spare.is_spare = spare.response_started = spare.response_complete = True
-    spare.keep_alive = False
     renewed = found.next(b"[1]", again_told)
     assert renewed is spare
     assert (renewed.body, renewed.on_response, renewed.keep_alive, renewed.is_spare) == (

@@ -6,6 +6,7 @@ import pytest
 
 from edge.lane import Lane
 from edge.lanes import MOST_KEPT, Head, KeptLanes, Lanes
+from edge.metrics import HttpMetrics
 from edge.stream_lane import StreamLane
 from tests.unit.edge.test_lane import JSON, gateway, request
 
@@ -30,11 +31,26 @@ class Template:
     text = "/v1/x"
 
 
+class Rule:
+    """What is asked of one."""
+
+    http_method = "POST"
+    template = Template()
+
+
 class Binding:
     """What is asked of one."""
 
     framing = 0
     template = Template()
+    rule = Rule()
+
+
+class Around:
+    """What is asked of surroundings."""
+
+    def __init__(self) -> None:
+        self.metrics = HttpMetrics()
 
 
 class Endpoint:
@@ -56,7 +72,7 @@ def lanes(whole: Direct, streamed: Direct | None, *, has_twin: bool = True) -> L
     twin: Any = Endpoint(None, streamed, None) if has_twin else None
     endpoint: Any = Endpoint(whole, None, twin)
     styles: Any = Styles()
-    surroundings: Any = None
+    surroundings: Any = Around()
     return Lanes(endpoint, Head((), b"/v1/x", "", ()), styles, surroundings)
 
 
@@ -113,7 +129,7 @@ OTHER_HEADS = {
 
 def kept_lanes() -> tuple[KeptLanes, Any, Direct]:
     styles: Any = Styles()
-    surroundings: Any = None
+    surroundings: Any = Around()
     whole = Direct()
     return KeptLanes(styles, surroundings), Endpoint(whole, None, None), whole
 

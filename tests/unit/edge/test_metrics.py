@@ -122,15 +122,30 @@ def test_nothing_that_clients_choose_makes_more_series_than_there_is_room_for() 
     assert sum(metrics.snapshot().answers.values()) == 100_000
 
 
-@pytest.mark.parametrize("took_s", [0.0, BOUNDS_S[0], BOUNDS_S[0] + 1e-9, 0.3, BOUNDS_S[-1], 1e6])
-def test_a_kept_cell_counts_as_its_labels_do(took_s: float) -> None:
-    by_labels, by_cell = HttpMetrics(), HttpMetrics()
-    cell = by_cell.cell("POST", "/v1/x", 200)
+TIMES_S = [0.0, BOUNDS_S[0], BOUNDS_S[0] + 1e-9, 0.3, BOUNDS_S[-1], 1e6]
+
+
+@pytest.mark.parametrize("times_s", [[each] for each in TIMES_S] + [TIMES_S, TIMES_S[::-1], []])
+def test_times_that_are_left_count_as_those_that_are_told(times_s: list[float]) -> None:
+    told, left = HttpMetrics(), HttpMetrics()
+    kept_s = left.kept_s("POST", "/v1/x", 200)
+    assert left.snapshot().answers == {}
     for _ in range(2):
-        by_labels.answered("POST", "/v1/x", 200, took_s)
-        by_cell.answered_in(cell, took_s)
-    assert by_cell.snapshot() == by_labels.snapshot()
-    assert by_labels.snapshot().durations.index(2) == sum(bound < took_s for bound in BOUNDS_S)
+        for took_s in times_s:
+            told.answered("POST", "/v1/x", 200, took_s)
+            kept_s.append(took_s)
+        seen, expected = left.snapshot(), told.snapshot()
+        assert (seen.answers, seen.durations) == (expected.answers, expected.durations)
+        assert seen.seconds == pytest.approx(expected.seconds)
+        assert (sum(seen.durations), kept_s) == (sum(seen.answers.values()), [])
+    assert left.kept_s("POST", "/v1/x", 200) is kept_s
+
+
+@pytest.mark.parametrize("took_s", TIMES_S)
+def test_a_time_counts_under_the_first_bound_that_is_not_below_it(took_s: float) -> None:
+    metrics = HttpMetrics()
+    metrics.answered("POST", "/v1/x", 200, took_s)
+    assert metrics.snapshot().durations.index(1) == sum(bound < took_s for bound in BOUNDS_S)
 
 
 async def test_a_client_that_leaves_is_counted_as_gone(unused_tcp_port: int) -> None:

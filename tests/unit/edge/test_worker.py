@@ -12,18 +12,17 @@ class Request:
     """A request that is served until it is let go."""
 
     response_complete = True
+    is_spare = False
     lane = scope = receive = send = None
 
     def __init__(self) -> None:
         self.ran_in: asyncio.Task[Any] | None = None
-        self.task: asyncio.Task[Any] | None = None
         self.done = asyncio.Event()
         self.error: BaseException | None = None
         self.is_over = False
 
     async def serve(self, *_: object) -> None:
         self.ran_in = asyncio.current_task()
-        assert self.task is self.ran_in
         await self.done.wait()
 
     async def fail(self, error: BaseException) -> None:
@@ -55,7 +54,7 @@ class Stage:
         return request
 
     def _begin(self, given: Any) -> None:
-        is_waited_for = bool(self.worker._waiting)  # whether a task is there to begin at once
+        is_waited_for = bool(self.worker.waiting)  # whether a task is there to begin at once
         self.worker.serve_now(given, given.serve)
         assert (given.ran_in is not None) is is_waited_for
 
@@ -64,7 +63,7 @@ class Stage:
         request.done.set()
         await _settled()
         assert request.ran_in is not None
-        assert (request.is_over, request.task) == (True, None)
+        assert request.is_over
         return request.ran_in
 
 
@@ -159,4 +158,82 @@ async def test_an_application_that_fails_ends_its_request_and_not_the_task() -> 
     assert isinstance(request.error, ZeroDivisionError)
     assert request.is_over
     assert await stage.served() is not None
+    stage.worker.stop()
+
+
+class Lane:
+    """Serves requests of which each waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.served: list[str] = []
+
+    def begin(self, cycle: Any, task: object) -> Any:
+        return cycle.done.wait()
+
+    def end(self, cycle: Any, served: object) -> None:
+        cycle.is_spare = True
+        self.served.append(repr(served))
+
+    async def explain(self, cycle: Any, error: BaseException) -> None:
+        self.served.append(repr(error))
+
+
+async def _served_in_a_lane(stage: Stage, lane: Any) -> Request:
+    request = Request()
+    given: Any = request
+    given.lane = lane
+    stage.loop.call_soon(stage.worker.serve_now, given, given.serve)
+    await _settled()
+    return request
+
+
+async def test_requests_of_a_lane_are_served_in_the_place_of_the_task_that_waits() -> None:
+    stage, lane = Stage(), Lane()
+    task = await stage.served()
+    for number in range(1, 3):
+        request = await _served_in_a_lane(stage, lane)
+        assert (stage.tasks, len(lane.served)) == (set(), number - 1)
+        request.done.set()
+        await _settled()
+        assert (lane.served, request.is_over) == (["True"] * number, False)
+    assert await stage.served() is task
+    stage.worker.stop()
+    await _settled()
+    assert task.done()
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["that is asked for", "of a connection that is lost"])
+async def test_a_task_in_whose_place_a_request_is_served_is_among_the_others(ends: bool) -> None:
+    stage, lane = Stage(), Lane()
+    task = await stage.served()
+    request = await _served_in_a_lane(stage, lane)
+    (stage.worker.stop if ends else stage.worker.show)()
+    assert stage.tasks == {task}
+    request.done.set()
+    await _settled()
+    assert (lane.served, stage.tasks, task.done()) == (["True"], set(), ends)
+    stage.worker.stop()
+
+
+async def test_a_request_of_a_lane_is_cancelled_with_the_task_that_stands_for_it() -> None:
+    stage, lane = Stage(), Lane()
+    task = await stage.served()
+    await _served_in_a_lane(stage, lane)
+    task.cancel()
+    await _settled()
+    assert (lane.served, task.done(), stage.tasks) == (["CancelledError()"], True, set())
+    assert await stage.served() is not task
+    stage.worker.stop()
+
+
+async def test_a_request_does_not_wait_for_one_that_is_served_in_the_place_of_a_task() -> None:
+    stage, lane = Stage(), Lane()
+    task = await stage.served()
+    first = await _served_in_a_lane(stage, lane)
+    second = await stage.begun()
+    assert stage.tasks == {task, second.ran_in}
+    for each in (first, second):
+        each.done.set()
+        await _settled()
+    assert stage.tasks == set()
     stage.worker.stop()

@@ -94,3 +94,30 @@ def test_what_hashing_a_password_takes_is_given_back() -> None:
     if has_mallopt == "False":
         pytest.skip("this C library cannot be told")
     assert int(grown_kib) < 10 * 1024
+
+
+HOLES = """
+from options.lean import give_back_often
+def resident_kib():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+told = []
+give_back_often(lambda *what: told.append(what))
+if told:
+    kept = [(bytes(60_000), bytes(600)) for _ in range(300)]
+    kept = [between for _, between in kept]
+    before = resident_kib()
+    after_s, give_back = told.pop()
+    give_back()
+    print(before - resident_kib(), told == [(after_s, give_back)])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc, and /proc")
+def test_what_is_free_between_what_is_in_use_is_given_back_again_and_again() -> None:
+    told = run(HOLES)
+    if not told:
+        pytest.skip("this C library cannot be told")
+    given_back_kib, is_due_again = told.split()
+    assert int(given_back_kib) > 10 * 1024
+    assert is_due_again == "True"

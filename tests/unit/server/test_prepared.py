@@ -6,12 +6,12 @@ import pytest
 from msgspec import structs
 
 from server.chat.deployment import Candidate
+from server.chat.policy import RoutingPolicy
 from server.chat.prompt_tokens import Tokens
 from server.chat.request import parse_chat_request
 from server.chat.usage import Usage
 from server.prepared import Prepared
 from server.routing.ask import UNREAD
-from server.routing.features import Needs, needs_of
 from server.routing.operation import Operation
 from server.routing.tail import StreamTail
 from tests.unit.server.piped import call
@@ -34,10 +34,11 @@ def measure(candidate: Candidate, tail: StreamTail, prompt_tokens: Tokens) -> Us
     return Usage()
 
 
-def prepared(needs: Needs = UNREAD.needs, **change: Any) -> Prepared:
+def prepared(**change: Any) -> Prepared:
     operation = Operation(call(), means(), is_stream=False)
-    operation.ask = structs.replace(UNREAD, prompt_tokens=7, needs=needs)
-    fields = {"operation": operation, "request": parse_chat_request(BODY, stream=False), "share": None}
+    operation.ask = structs.replace(UNREAD, prompt_tokens=7)
+    request = parse_chat_request(BODY, stream=False)
+    fields = {"operation": operation, "request": request, "policy": RoutingPolicy(), "share": None}
     return Prepared(**cast(Any, {**fields, **change}))
 
 
@@ -71,5 +72,4 @@ async def test_a_call_needs_its_prompt_and_what_may_be_written(
     asked_for: bytes, *, has_answer: bool, needed: int
 ) -> None:
     request = parse_chat_request(BODY[:-1] + asked_for + b"}", stream=False)
-    share = _Share(has_answer=has_answer)
-    assert prepared(needs_of(request.view), request=request, share=share).needed_tokens() == needed
+    assert prepared(request=request, share=_Share(has_answer=has_answer)).needed_tokens() == needed

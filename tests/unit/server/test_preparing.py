@@ -91,6 +91,7 @@ def seen(made: Prepared) -> dict[str, Any]:
     operation = made.operation
     return {
         "ask": operation.ask,
+        "policy": made.policy,
         "mode": made.mode,
         "hedges": made.hedges,
         "is_shared": made.share is not None,
@@ -169,3 +170,12 @@ async def test_is_refused_alike(body: bytes, error: type[PerpetuoError], is_know
     operation = Operation(call(), means(), False)
     with pytest.raises(error):
         await made.prepared(operation, body, parse_chat_request)
+
+
+async def test_of_a_name_that_is_long_the_beginning_is_written_down() -> None:
+    operation = Operation(call(), means(), False)
+    with pytest.raises(ModelUnknown):
+        await preparing(RoutingPolicy(), is_known=True).prepared(
+            operation, b'{"model":"%b",%b}' % (b"m" * 300, HELLO), parse_chat_request
+        )
+    assert operation.model_requested == operation.record().model_requested == "m" * 200

@@ -172,3 +172,21 @@ def test_a_plain_stream_asks_for_its_usage_at_its_end() -> None:
 def test_names_are_found_with_and_without_looking_at_the_members() -> None:
     for body in (b'{"messages":[%b],"max_tokens":1}', b'{"messages":[%b],"max_tokens":1,"x":1}'):
         assert parse_chat_request(body % HELLO).named({"max_tokens", "tools", "stop"}) == {"max_tokens"}
+
+
+@pytest.mark.parametrize(
+    ("body", "renamed"),
+    [
+        (b'{"messages":[%b],"n": 1}', b'{"messages":[%b],"m": 1}'),
+        (b'{"user":"n","n":1,"messages":[%b]}', b'{"user":"n","m":1,"messages":[%b]}'),
+        (b'{"messages":[%b],"n" :1}', None),
+        (b'{"messages":[%b]}', None),
+    ],
+    ids=["the last", "beside a text like it", "one that is spelled otherwise", "one that is not there"],
+)
+def test_a_member_gets_another_name_where_it_stands(body: bytes, renamed: bytes | None) -> None:
+    text = b'{"role":"user","content":"\\"n\\":"}'
+    request = parse_chat_request(body % text)
+    found = request.with_renamed("n", "m")
+    assert (None if found is None else found.body) == (None if renamed is None else renamed % text)
+    assert request.body == body % text

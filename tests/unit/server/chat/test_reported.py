@@ -12,6 +12,27 @@ USAGES: dict[str, tuple[object, Usage | None]] = {
         {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": None, "completion_tokens_details": None},
         Usage(5, 0, 0, 7, 0),
     ),
+    "details that say nothing": (
+        {
+            "prompt_tokens": 5,
+            "completion_tokens": 7,
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0, "cache_write_tokens": None},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        },
+        Usage(5, 0, 0, 7, 0),
+    ),
+    "parts of what was not used": (
+        {
+            "prompt_tokens": 5,
+            "completion_tokens": 7,
+            "prompt_tokens_details": {"cached_audio_tokens": 3, "cache_write_1h_tokens": 2},
+        },
+        Usage(5, 0, 0, 7, 0),
+    ),
+    "details of what was written alone": (
+        {"prompt_tokens": 5, "completion_tokens": 7, "completion_tokens_details": {"audio_tokens": 3}},
+        Usage(5, 0, 0, 7, 0, audio_output_tokens=3),
+    ),
     "no tokens": ({"prompt_tokens": 0, "completion_tokens": 0}, Usage()),
     "only a prompt": ({"prompt_tokens": 5}, Usage(5)),
     "everything cached": ({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 5}}, Usage(0, 5)),

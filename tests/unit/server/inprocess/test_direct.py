@@ -57,7 +57,7 @@ def test_names_and_values_together_are_the_metadata() -> None:
 
 
 def test_a_usual_answer_tells_what_any_answer_does() -> None:
-    announced = Announced(("x-request-id", "a"), ("1",), 20)
+    announced = Announced(("x-request-id", "a"), ("1",))
     usual, other = (
         UsualAnswer(b"{}", "req_1", announced),
         Answer(b"{}", announced.names, ("req_1", "1"), True, announced),

@@ -109,8 +109,15 @@ async def test_records_that_come_while_a_batch_is_written_are_written_too(databa
     await ledger.close()
 
 
-async def test_what_comes_within_the_delay_is_one_batch(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(BATCH_RECORDS - 1, id="what comes within the delay"),
+        pytest.param(BATCH_RECORDS + 50, id="a full batch and what comes before it is taken"),
+    ],
+)
+async def test_what_comes_together_is_written_together(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     append, sizes = database.append_operations, list[int]()
 
@@ -120,11 +127,34 @@ async def test_what_comes_within_the_delay_is_one_batch(
 
     monkeypatch.setattr(database, "append_operations", counted)
     ledger, _ = spooled(database, tmp_path)
-    for number in range(BATCH_RECORDS - 1):
+    for number in range(count):
         ledger.record(operation(number))
     while ledger.pending_count:
         await asyncio.sleep(0.01)
-    assert sizes == [BATCH_RECORDS - 1]
+    assert sizes == [count]
+    await ledger.close()
+
+
+async def test_a_batch_that_came_together_while_another_was_written_waits_no_longer(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.ledger.ledger.BATCH_DELAY_S", 3600.0)
+    append, sizes, left = database.append_operations, list[int](), iter(range(BATCH_RECORDS, 3 * BATCH_RECORDS))
+    ledger, _ = spooled(database, tmp_path)
+
+    async def slow(operations: Sequence[OperationRecord], price_version: str) -> None:
+        sizes.append(len(operations))
+        for number in left:
+            ledger.record(operation(number))
+        await append(operations, price_version)
+
+    monkeypatch.setattr(database, "append_operations", slow)
+    for number in range(BATCH_RECORDS):
+        ledger.record(operation(number))
+    async with asyncio.timeout(60):
+        while ledger.pending_count:
+            await asyncio.sleep(0.01)
+    assert sum(sizes) == ledger.written_count == 3 * BATCH_RECORDS
     await ledger.close()
 
 

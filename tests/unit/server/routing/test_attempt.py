@@ -41,7 +41,7 @@ async def test_attempts_that_still_run_are_recorded_as_left() -> None:
     seen = trace()
     seen.begin(candidate("a")).end("ok")
     seen.begin(candidate("b"))
-    assert [(record.number, record.outcome) for record in seen.close().records] == [(1, "ok"), (2, "CLIENT_GONE")]
+    assert [(record.number, record.outcome) for record in seen.close()[0]] == [(1, "ok"), (2, "CLIENT_GONE")]
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ async def test_tokens_are_added_up_but_for_those_only_supposed() -> None:
     seen = trace()
     seen.begin(candidate("a")).fail(errors.UpstreamTimeout("late"), Usage(input_tokens=50, is_estimated=True))
     seen.begin(candidate("b"))
-    assert (seen.used_tokens(), seen.close().paid) == (0, None)
+    assert (seen.used_tokens(), seen.close()[1]) == (0, None)
     for tokens in (3, 4):
         seen.begin(candidate("c")).usage = Usage(input_tokens=tokens, output_tokens=1)
-    assert (seen.used_tokens(), seen.close().paid) == (9, seen.attempts[-1])
+    assert (seen.used_tokens(), seen.close()[1]) == (9, seen.attempts[-1])
 
 
 class Ear:

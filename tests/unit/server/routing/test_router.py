@@ -17,6 +17,7 @@ from server.chat.policy import RoutingPolicy, Weights
 from server.chat.principal import Call, Plan, Principal
 from server.chat.records import AttemptRecord, OperationRecord
 from server.chat.request import parse_chat_request
+from server.chat.usage import Usage
 from server.chat.view import GatewayKnobs, Strategy
 from server.chat.wire import Timeouts, WireRequest
 from server.errors import PerpetuoError
@@ -27,6 +28,7 @@ from server.routing.attempt import Clock
 from server.routing.complexity import Complexity
 from server.routing.course import MAX_CALLS
 from server.routing.dispatch import Dispatcher, Surroundings
+from server.routing.known import Known
 from server.routing.measured import NOTHING, Measured, Measurements
 from server.routing.patience import Patience
 from server.routing.plan import Resting
@@ -79,6 +81,17 @@ async def read(router: Router, body: dict[str, Any], allowed: tuple[str, ...] = 
     return await router.read(request, knobs_from(request, {}), caller(allowed))
 
 
+class _Prices:
+    def cost_nanousd(self, provider: str, model: str, usage: Usage) -> int | None:
+        return None
+
+    def blended_nanousd(self, provider: str, model: str) -> int | None:
+        return price_of(provider, model)
+
+    def version_of(self, provider: str, model: str) -> str:
+        return ""
+
+
 async def test_a_request_is_read_into_an_ask() -> None:
     policy = RoutingPolicy("balanced", Weights(1, 0, 0))
     body = {"messages": [{"role": "user", "content": "Prove the theorem"}], "stream": True, "max_tokens": 7}
@@ -98,6 +111,59 @@ async def test_what_is_remembered_of_a_body_is_what_would_be_worked_out_again() 
         request = parse_chat_request(body)
         fresh = await router.read(request, knobs, caller(), policy)
         assert await router.read(request, knobs, caller(), policy, is_repeatable=True) == fresh
+
+
+SAID = [{"role": "user", "content": "hi"}]
+PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]}]
+OF_ONE_CANDIDATE: dict[str, tuple[dict[str, Any], bool, str]] = {
+    "a model of which nothing is known": ({"model": "x-1", "messages": SAID}, False, ""),
+    "a model that may not be asked now": ({"model": "x-1", "messages": SAID}, True, "NO_HEALTHY_ROUTE"),
+    "a prompt that certainly fits": ({"model": "small", "messages": SAID, "max_tokens": 7}, False, ""),
+    "a prompt that fits once it is counted": (
+        {"model": "small", "messages": [{"role": "user", "content": "word " * 4_000}]},
+        False,
+        "",
+    ),
+    "an answer that is too long with it, which may be an error of the estimate": (
+        {"model": "small", "messages": SAID, "max_tokens": 9_000},
+        False,
+        "",
+    ),
+    "a prompt that is too long": (
+        {"model": "small", "messages": [{"role": "user", "content": "word " * 40_000}]},
+        False,
+        "CONTEXT_TOO_LONG",
+    ),
+    "a picture for a model that takes them": ({"model": "best", "messages": PICTURE}, False, ""),
+    "a picture for one that takes none": ({"model": "small", "messages": PICTURE}, False, "PARAM_UNSUPPORTED"),
+    "a tool for a model that calls none": (
+        {"model": "plain", "messages": SAID, "tools": [{"type": "function", "function": {"name": "f"}}]},
+        False,
+        "PARAM_UNSUPPORTED",
+    ),
+    "a choice that is left": ({"messages": SAID}, False, ""),
+}
+
+
+@pytest.mark.parametrize(("body", "rests", "refusal"), OF_ONE_CANDIDATE.values(), ids=OF_ONE_CANDIDATE)
+async def test_one_candidate_alone_is_asked_as_the_decision_says(
+    body: dict[str, Any], *, rests: bool, refusal: str
+) -> None:
+    resting = Resting(5.0, 5.0, "of a test") if rests else None
+    entries = [entry("a", "openai")]
+    router = router_over(entries, rests_at=lambda candidate, now_s: resting)
+    known, request = Known(USUAL, entries, _Prices(), {}), parse_chat_request(json.dumps(body).encode())
+    weighed = router.weigh(request, GatewayKnobs(), caller(), USUAL, is_repeatable=False)
+    what = weighed, request, caller(), USUAL
+    decision = await router.decide(router.ask(*what), "ws_1")
+    for _ in range(2):  # the plan is made, and then it is there
+        if decision.error is None:
+            assert list(router.candidates(*what, known)) == list(decision.candidates)
+        else:
+            with pytest.raises(PerpetuoError) as told:
+                router.candidates(*what, known)
+            assert (told.value.reason, told.value.message) == (decision.error.reason, decision.error.message)
+    assert (decision.error.reason if decision.error else "") == refusal
 
 
 async def test_the_router_goes_by_what_is_measured() -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from server.chat.request import parse_chat_request, upstream_body
 from server.providers.openai import OpenAiDialect
 from server.providers.openai.requests import adapted
 from server.providers.registry import PROVIDERS
+from server.providers.rows.vendors import OPENAI
 from tests.unit.server.providers.openai.asking import CALL, HI, MARK, asked, candidate, sent
 
 PLAIN = OpenAiDialect()
-OPENAI = PROVIDERS["openai"].dialect
 TOOL = {"type": "function", "function": {"name": "f"}}
 Members = dict[str, Any]
 
@@ -40,6 +41,35 @@ def test_the_longest_answer(name: str, model: str, given: Members, expected: Mem
     body = sent(PROVIDERS[name].dialect, asked(**given), model)
     found = {key: value for key, value in body.items() if key.startswith("max_") and value is not None}
     assert found == expected
+
+
+SPELLED: dict[str, tuple[bytes, bytes]] = {
+    "as the vendor has it": (
+        b'{"messages": [%b], "max_completion_tokens": 5}',
+        b'{"messages": [%b], "max_completion_tokens": 5}',
+    ),
+    "under the other name": (b'{"messages": [%b], "max_tokens": 5}', b'{"messages": [%b], "max_completion_tokens": 5}'),
+    "no bound": (b'{"messages": [%b], "temperature": 1.0}', b'{"messages": [%b], "temperature": 1.0}'),
+    "null": (b'{"messages": [%b], "max_tokens": null}', b'{"messages": [%b], "max_tokens": null}'),
+    "a text like the name": (
+        b'{"stop":"max_tokens","messages":[{"role":"user","content":"\\"max_tokens\\":"},%b],"max_tokens":5}',
+        b'{"stop":"max_tokens","messages":[{"role":"user","content":"\\"max_tokens\\":"},%b],"max_completion_tokens":5}',
+    ),
+    "a name before a space": (b'{"messages": [%b], "max_tokens" : 5}', b'{"messages":[%b],"max_completion_tokens":5}'),
+    "a name with an escape": (
+        b'{"max\\u005ftokens": 5, "messages": [%b]}',
+        b'{"max_completion_tokens":5,"messages":[%b]}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), SPELLED.values(), ids=SPELLED)
+def test_but_for_the_name_of_its_bound_a_plain_request_leaves_as_it_came(given: bytes, expected: bytes) -> None:
+    text, head = b'{"role": "user", "content": "Hi"}', b'{"model":"o3",'
+    request = parse_chat_request(head + (given % text)[1:])
+    made = adapted(OPENAI, request, candidate("o3"), is_stream=False)
+    assert upstream_body(made, "o3", include_usage=False) == head + (expected % text)[1:]
+    assert (made.notes is request.notes, made.told is request.told) == (True, True)
 
 
 ON: Members = {"type": "enabled", "budget_tokens": 9000}
@@ -127,4 +157,4 @@ def test_tools_that_a_vendor_takes_stay_byte_for_byte() -> None:
 
 def test_a_request_that_needs_nothing_is_not_copied() -> None:
     request = asked(temperature=1, messages=[HI, {"role": "assistant", "content": None, "tool_calls": [CALL]}])
-    assert adapted(PLAIN, request, "m", is_stream=False) is request
+    assert adapted(PLAIN, request, candidate(), is_stream=False) is request

@@ -133,7 +133,7 @@ async def test_leaving_while_a_stream_is_held_closes_the_call_and_counts_what_ca
     with pytest.raises(asyncio.CancelledError):
         await task
     assert reply.is_closed
-    [record] = seen.close().records
+    [record] = seen.close()[0]
     assert record.usage is not None
     assert (record.outcome, record.usage.completion_tokens) == ("CLIENT_GONE", 2)
     assert seen.cost_nanousd() == record.cost_nanousd

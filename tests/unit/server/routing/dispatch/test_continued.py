@@ -156,7 +156,7 @@ async def test_every_call_is_written_down_with_what_it_took() -> None:
     total = live.usage()
     live.count(total)
     live.end()
-    first, second = seen.close().records
+    first, second = seen.close()[0]
     assert first.usage is not None
     assert second.usage is not None
     assert (first.usage.input_tokens, first.usage.output_tokens, first.usage.is_estimated) == (7, 2, True)
@@ -186,7 +186,7 @@ async def test_leaving_while_it_goes_on_closes_the_call() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert waits.is_closed
-    assert [record.outcome for record in seen.close().records] == ["UPSTREAM_STREAM_INTERRUPTED", "CLIENT_GONE"]
+    assert [record.outcome for record in seen.close()[0]] == ["UPSTREAM_STREAM_INTERRUPTED", "CLIENT_GONE"]
 
 
 async def test_other_modes_have_the_stream_as_it_is() -> None:

@@ -82,7 +82,7 @@ async def test_an_answer_in_one_piece(script: Script, asked: str, outcomes: list
     assert served.answer.body == UNARY
     assert "".join(attempt.candidate.deployment.provider_id for attempt in seen.attempts) == asked
     assert served.attempt is seen.attempts[-1]
-    assert [record.outcome for record in seen.close().records] == outcomes
+    assert [record.outcome for record in seen.close()[0]] == outcomes
     assert all(entry.is_closed for entry in script if isinstance(entry, Reply))
 
 
@@ -151,7 +151,7 @@ async def test_a_call_that_may_have_read_the_prompt_is_written_down_with_it_but_
     served = await dispatcher(transport).complete(errand("ab", seen))
     served.attempt.usage = served.answer.facts.usage
     served.attempt.end()
-    late, good = seen.close().records
+    late, good = seen.close()[0]
     assert late.usage is not None
     assert (late.usage.input_tokens, late.usage.output_tokens, late.usage.is_estimated) == (7, 0, True)
     assert (late.cost_nanousd, good.cost_nanousd, seen.cost_nanousd()) == (7, 5, 5)
@@ -184,7 +184,7 @@ async def test_a_page_for_people_is_no_answer_of_a_model(stream: bool) -> None:
     with pytest.raises(errors.UpstreamBadResponse) as caught:
         await (loop.stream if stream else loop.complete)(errand("a", seen, stream=stream))
     assert caught.value.details == {"kind": "page"}
-    assert seen.close().records[0].usage is None
+    assert seen.close()[0][0].usage is None
     assert page.is_closed
 
 
@@ -238,7 +238,7 @@ async def test_leaving_closes_the_call_to_the_upstream() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert reply.is_closed
-    assert [record.outcome for record in seen.close().records] == ["CLIENT_GONE"]
+    assert [record.outcome for record in seen.close()[0]] == ["CLIENT_GONE"]
 
 
 async def test_the_rest_of_a_stream_comes_in_pieces_and_ends_with_none() -> None:

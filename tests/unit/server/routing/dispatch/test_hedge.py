@@ -109,7 +109,7 @@ async def test_leaving_ends_both() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert all(reply.is_closed for reply in replies)
-    assert [record.outcome for record in seen.close().records] == ["CLIENT_GONE", "CLIENT_GONE"]
+    assert [record.outcome for record in seen.close()[0]] == ["CLIENT_GONE", "CLIENT_GONE"]
     assert asyncio.all_tasks() <= before
 
 

@@ -144,4 +144,4 @@ WAY = "http://127.0.0.1:9/"
 )
 def test_no_request_begins_at_once(change: dict[str, object]) -> None:
     request = WireRequest(**{"method": "POST", "url": WAY, "headers": FixedHeaders({"A": "b"}), "body": b"{}"} | change)  # type: ignore[arg-type]
-    assert begun(request, Timeouts()) is None
+    assert begun(request, Timeouts(), 0.0) is None
