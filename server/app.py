@@ -135,7 +135,7 @@ def _facts(providers: Mapping[str, Provider]) -> Mapping[str, ProviderFacts]:
 
 
 def _hops_by(address_of: CallerAddress) -> HopsOf:
-    return lambda context: address_of.hops(context.peer(), current_call().forwarded_for)
+    return lambda context: address_of.hops(context.peer(), current_call().told.forwarded_for)
 
 
 def _clock() -> Clock:

@@ -127,18 +127,7 @@ class DirectEntry:
     def _begun(self, told: Told, principal: Principal | None, credential: str) -> CallInfo:
         """A call that begins now, and who calls with what where that is known."""
         make_id, now_s = self._make_id, self._now_s
-        return CallInfo(
-            make_id(),
-            self._method,
-            now_s(),
-            told.client_request_id,
-            told.surface,
-            told.knobs,
-            told.forwarded_for,
-            told.traceparent,
-            principal,
-            credential,
-        )
+        return CallInfo(make_id(), self._method, now_s(), told, principal, credential)
 
     async def identify(self, info: CallInfo, prepared: Prepared) -> None:
         """Checks who calls. Raises the reason why nobody is let in."""
@@ -276,9 +265,10 @@ class DirectMethod(DirectEntry):
                 self._refuse()
             door.enter()
             is_inside = True
-            secret, serve, known = prepared.secret, self._serve, self._known
+            secret, serve, known, make_id, now_s = prepared.secret, self._serve, self._known, self._make_id, self._now_s
             principal = known(secret) if secret else None
-            info = self._begun(prepared.told, principal, "" if principal is None else secret)
+            credential = "" if principal is None else secret
+            info = CallInfo(make_id(), self._method, now_s(), prepared.told, principal, credential)
             if principal is None and self._check is not None:
                 served = self._serve_checked(info, prepared, body)
             else:
@@ -316,19 +306,18 @@ class DirectMethod(DirectEntry):
         call.info = None
         self._door.leave()
         self._running.discard(call)
-        try:
-            made: Any = self.head(info, served)
-            if made.__class__ is Outcome:
-                self._status.cancelled(info)
-                raise made.error()
-            self._leave(info, call.prepared)
-            if call.outcome is not None:
-                raise end_of(call, call.outcome)
-        finally:
-            if call.cancels or call.end_told is not None:
-                call.end()
-            elif call.outcome is None:
-                call.outcome = OK
+        ended = call.outcome
+        if ended is None and call.end_told is None:
+            call.outcome = OK
+        else:
+            call.end()
+        made: Any = self.head(info, served)
+        if made.__class__ is Outcome:
+            self._status.cancelled(info)
+            raise made.error()
+        self._leave(info, call.prepared)
+        if ended is not None:
+            raise end_of(call, ended)
         if len(served) > self.max_bytes:
             refusal = self._limits.refuse_bytes(_message_bytes(len(served)), "SERVER", "CLIENT")
             if refusal is not None:

@@ -42,23 +42,25 @@ class Knowing:
         self._prices = pricing.cache
         self._clock_s = clock_s
         self._kept: dict[str, _Kept] = {}
+        self._changes = 0
+        for cache in (self._policies, self._entries, self._prices):
+            cache.on_change(self._change)
         forgetting.on("workspace", self._forget)
 
     def of(self, workspace_id: str) -> Known | None:
         """What is known of a workspace; None where something has to be loaded first."""
         kept = self._kept.get(workspace_id)
-        if kept is not None:
-            # Written out, because it runs for every request.
-            changes, clock_s = self._policies.changes + self._entries.changes + self._prices.changes, self._clock_s
-            if kept.changes == changes and clock_s() < kept.until_s:
+        if kept is not None and kept.changes == self._changes:
+            clock_s = self._clock_s  # loaded first: a call of what a member holds is slow otherwise
+            if clock_s() < kept.until_s:
                 return kept.known
         return self._put_together(workspace_id, kept)
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def _changes(self) -> int:
-        return self._policies.changes + self._entries.changes + self._prices.changes
+    def _change(self) -> None:
+        self._changes += 1
 
     def _put_together(self, workspace_id: str, before: _Kept | None) -> Known | None:
         policy = self._policies.fresh(workspace_id)
@@ -80,7 +82,7 @@ class Knowing:
             self._entries.good_until_s(workspace_id),
             self._prices.good_until_s(workspace_id),
         )
-        self._kept[workspace_id] = _Kept(known, self._changes(), until_s)
+        self._kept[workspace_id] = _Kept(known, self._changes, until_s)
         return known
 
     def _forget(self, workspace_id: str) -> None:

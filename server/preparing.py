@@ -72,7 +72,10 @@ class Preparing:
 
     def _read(self, operation: Operation, body: bytes, read: Read, policy: RoutingPolicy) -> tuple[Prepared, CacheUse]:
         """The request, and what it lets the cache do. Its share and its candidates are yet to be found."""
-        call = operation.follow(policy)
+        operation.content_policy = policy.content
+        if policy.timeout_s is not None:
+            operation.end_within(policy.timeout_s)
+        call = operation.call
         if policy.content in KEEPS_CONTENT:
             operation.content = self._contents.begin(policy.content, body)
         request = read(body, stream=operation.is_stream)

@@ -70,8 +70,11 @@ class LoadingCache(Generic[K, V]):
         self._entries: dict[K, _Entry[V]] = {}
         self._absent_until_s: dict[K, float] = {}
         self._loading: dict[K, asyncio.Task[V | None]] = {}
-        self.changes = 0
-        """Counts what was kept and forgotten: as long as it stays, every value that was here is."""
+        self._told: list[Callable[[], None]] = []
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Tells of whatever is kept or forgotten: until then every value that was here is."""
+        self._told.append(told)
 
     def fresh(self, key: K) -> V | None:
         """The value if it is here and fresh, without any wait."""
@@ -115,20 +118,24 @@ class LoadingCache(Generic[K, V]):
 
     def discard(self, key: K) -> None:
         """Forgets the key: the next look loads it anew, and a load under way is not kept."""
-        self.changes += 1
+        self._tell()
         self._entries.pop(key, None)
         self._absent_until_s.pop(key, None)
         self._loading.pop(key, None)
 
     def discard_where(self, is_meant: Callable[[V], bool]) -> None:
         """Forgets every value that is meant, and keeps no load that is under way."""
-        self.changes += 1
+        self._tell()
         for key in [key for key, entry in self._entries.items() if is_meant(entry.value)]:
             del self._entries[key]
         self._loading.clear()
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def _tell(self) -> None:
+        for told in self._told:
+            told()
 
     def _renew(self, key: K, entry: _Entry[V]) -> None:
         """Loads anew while the value is still good. Nobody waits for that, and nobody hears if it fails."""
@@ -150,7 +157,7 @@ class LoadingCache(Generic[K, V]):
                 del self._loading[key]
 
     def _keep(self, key: K, value: V | None) -> None:
-        self.changes += 1
+        self._tell()
         self._entries.pop(key, None)
         self._absent_until_s.pop(key, None)
         now_s = self._clock_s()

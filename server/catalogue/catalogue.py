@@ -58,7 +58,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @cached_property
     def facts(self) -> ModelFacts:
         """What a dialect must know of it."""
-        return ModelFacts(self.max_output_tokens, self.context_window_tokens, self.knobs)
+        return ModelFacts(self.max_output_tokens, self.context_window_tokens, self.knobs, reasons=self.reasoning)
 
     @property
     def takes_images(self) -> bool:

@@ -27,19 +27,15 @@ def is_plain(body: bytes, view: ChatView) -> bool:
 
     The view has to be that of the body. False where that is not so, or takes more than counting colons to tell.
     """
+    if view.tools is not UNSET:
+        return False
     # Each member that the view has is a colon of the body at least. So it is enough to count those that it is known to
     # have: where there are no more colons, it has no others.
-    model, usual, colons_of_texts = view.model, 1, 0
-    if model is not UNSET:
-        usual = 2
-        if model.__class__ is str and ":" in model:
-            colons_of_texts = model.count(":")
-    if view.temperature is not UNSET:
-        usual += 1
-    if view.max_tokens is not UNSET:
-        usual += 1
-    if view.stream is not UNSET:
-        usual += 1
+    model, colons_of_texts = view.model, 0
+    usual = 1 + (model is not UNSET) + (view.temperature is not UNSET)
+    usual += (view.max_tokens is not UNSET) + (view.stream is not UNSET)
+    if model and ":" in model:
+        colons_of_texts = model.count(":")
     messages = view.messages
     for message in messages:
         text = message.content
@@ -56,7 +52,7 @@ def is_plain(body: bytes, view: ChatView) -> bool:
 
 def _is_plain_with_more(body: bytes, view: ChatView, usual: int, colons: int) -> bool:
     """The same where it has more colons than so many usual members and its messages have."""
-    if view.tools is not UNSET or view.functions is not UNSET or view.response_format is not UNSET:
+    if view.functions is not UNSET or view.response_format is not UNSET:
         return False
     # Whatever stands in a member that is not counted has colons too many, if it has members.
     more, options = _FIELDS - astuple(view).count(UNSET) - usual, view.stream_options

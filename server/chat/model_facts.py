@@ -37,12 +37,13 @@ UNKNOWN_KNOBS = Knobs()
 
 
 class ModelFacts(Struct, frozen=True):
-    """What is known of a model. The limits are tokens, None where they are not known."""
+    """What is known of a model. The limits are tokens, None where they are not known. `reasons`: before it speaks."""
 
     max_output_tokens: int | None = None
     context_window_tokens: int | None = None
     knobs: Knobs = UNKNOWN_KNOBS
     is_known: bool = True
+    reasons: bool = False
 
 
 UNKNOWN_MODEL = ModelFacts(is_known=False)

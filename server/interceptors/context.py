@@ -43,19 +43,15 @@ class Told(Struct, frozen=True):
 class CallInfo(Struct):
     """One call, as the interceptors know it.
 
-    `request_id` is ours; `started_s` is in seconds of the loop's clock. What is also in `Told` is from there.
-    `response_metadata` go out beside our id, before the first message or with the refusal. `principal` and `credential`
-    stay None and empty on public methods. `pass_on` is the caller's own, see `server.chat.principal.Call`.
+    `request_id` is ours; `started_s` is in seconds of the loop's clock. `response_metadata` go out beside our id,
+    before the first message or with the refusal. `principal` and `credential` stay None and empty on public methods.
+    `pass_on` is the caller's own, see `server.chat.principal.Call`.
     """
 
     request_id: str
     method: str
     started_s: float
-    client_request_id: str | None = None
-    surface: str = "grpc"
-    knobs: Mapping[str, str] = {}
-    forwarded_for: str = ""
-    traceparent: str = ""
+    told: Told
     principal: Principal | None = None
     credential: str = ""
     response_metadata: list[tuple[str, str]] = []
@@ -82,20 +78,6 @@ def current_call() -> CallInfo:
 def enter_call(info: CallInfo) -> None:
     """Makes it the call of this task; a task serves one call, and then ends, so nothing has to be undone."""
     _CURRENT.set(info)
-
-
-def call_of(request_id: str, method: str, started_s: float, told: Told) -> CallInfo:
-    """A call that begins."""
-    return CallInfo(
-        request_id,
-        method,
-        started_s,
-        told.client_request_id,
-        told.surface,
-        told.knobs,
-        told.forwarded_for,
-        told.traceparent,
-    )
 
 
 def read_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> Told:

@@ -13,7 +13,7 @@ import grpc
 from server.chat.ids import Ids
 from server.errors import Internal, PerpetuoError
 from server.interceptors.authenticate import Check, Credentials
-from server.interceptors.context import CallInfo, Told, announce, call_of, enter_call, read_metadata
+from server.interceptors.context import CallInfo, Told, announce, enter_call, read_metadata
 from server.interceptors.rich_status import RichStatus, rich_status
 from server.interceptors.rules import load_rules
 from server.interceptors.shedding import OPEN, Door
@@ -125,7 +125,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
     def enter(self, method: str, told: Told) -> CallInfo:
         """A call begins; it has to `leave` or to `fail`."""
-        info = call_of(self.make_id(), method, asyncio.get_running_loop().time(), told)
+        info = CallInfo(self.make_id(), method, asyncio.get_running_loop().time(), told)
         enter_call(info)
         return info
 
@@ -181,8 +181,8 @@ def _line(info: CallInfo, code: str, reason: str | None, took_s: float) -> CallL
         code,
         reason,
         round(took_s * 1000, 2),
-        info.surface,
-        info.client_request_id,
+        info.told.surface,
+        info.told.client_request_id,
         None if principal is None else principal.user_id,
         None if principal is None else principal.workspace_id,
         None if principal is None else principal.key_id,

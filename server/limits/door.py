@@ -62,6 +62,8 @@ class Door:
         self._coming_since_s = 0.0
         self._waiting = 0
         self._waited_s = 0.0
+        # Somebody looks, nobody waits and nobody has to be slowed down, so that nothing but numbers is to be asked.
+        self._is_calm = False
         self.inside = 0
         self.is_shut = False
         self.refused = {"calls": 0, "lag": 0}
@@ -75,7 +77,7 @@ class Door:
         elif self.inside >= self._max_inside or self._throttle.is_on:
             self._refuse()
         self.inside += 1
-        if self._looks and self._timer is None:
+        if not self._is_calm and self._looks and self._timer is None:
             self._look_later()
 
     def leave(self) -> None:
@@ -90,14 +92,13 @@ class Door:
         call enters, which is not asked again: of those who come in one round of the loop none has entered before the
         last one asks.
         """
-        throttle = self._throttle
-        if not throttle.is_on and self._timer is not None and self._waiting < MOST_WAITING:
+        if self._is_calm and self.inside + self._coming + self._came < self._max_inside:
             # Mostly: somebody is inside, so that what is to be forgotten is the timer's business.
-            if self.inside + self._coming + self._came + self._waiting < self._max_inside:
-                self.is_shut = False
-                self._coming += 1
-                return None
-        elif throttle.is_on and throttle.room < 1.0:
+            self.is_shut = False
+            self._coming += 1
+            return None
+        throttle = self._throttle
+        if throttle.is_on and throttle.room < 1.0:
             taken = self.inside + self._coming + self._came + self._waiting
             if FEW_CALLS <= taken < self._max_inside:
                 throttle.was_short = self.is_shut = True
@@ -131,6 +132,7 @@ class Door:
     def defer(self) -> None:
         """One who was not turned away waits before it comes; it is not forgotten meanwhile."""
         self._waiting += 1
+        self._is_calm = False
         if self._coming:
             self._coming -= 1
         elif self._came:
@@ -141,6 +143,7 @@ class Door:
         self._waiting -= 1
         self._coming += comes
         self._waited_s = max(self._waited_s, waited_s)
+        self._see_whether_calm()
 
     def _cause(self, taken: int) -> str | None:
         """Why nobody more is let in, if so."""
@@ -169,6 +172,10 @@ class Door:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._see_whether_calm()
+
+    def _see_whether_calm(self) -> None:
+        self._is_calm = self._timer is not None and not self._waiting and not self._throttle.is_on
 
     def _refuse(self) -> None:
         cause = self._cause(self.inside)
@@ -190,7 +197,9 @@ class Door:
             self._look_later()
         else:
             self._timer = None
+            self._see_whether_calm()
 
     def _look_later(self) -> None:
         self._looked_s = self._time.now_s()
         self._timer = self._time.call_later(LOOK_EVERY_S, self._look)
+        self._see_whether_calm()

@@ -317,11 +317,9 @@ class Trace:
             # Written out, because it is so of most operations.
             attempt = attempts[0]
             record, usage = attempt.record or attempt.end(self.left_for), attempt.usage
-            version = record.price_version
             if usage is not None and record.usage is usage and not attempt.was_in_vain:
-                version = version if len(version) <= _MAX_VERSION_CHARS else version[:_MAX_VERSION_CHARS]
-                upstream_s = attempt.answered_s or 0.0
-                return (record,), attempt, record.cost_nanousd, upstream_s, record.first_token_ms, version
+                cost_nanousd, upstream_s = record.cost_nanousd, attempt.answered_s or 0.0
+                return (record,), attempt, cost_nanousd, upstream_s, record.first_token_ms, record.price_version
         records, upstream_s, paid, first_token_ms, versions = [], 0.0, None, None, ""
         for attempt in attempts:
             record = attempt.record or attempt.end(self.left_for)

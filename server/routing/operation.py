@@ -1,14 +1,13 @@
 """One client request while it runs, and the record that it leaves when it is settled."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, structs
 
 from server.chat.answer import AnswerFacts, GatewayMetadata
 from server.chat.content import Content, ContentPolicy
 from server.chat.deployment import Candidate, Deployment
-from server.chat.policy import RoutingPolicy
 from server.chat.principal import Call
 from server.chat.rates import Grant
 from server.chat.records import OperationRecord, OperationStart, bare_start
@@ -55,7 +54,7 @@ class Operation(Trace):
 
     It is no struct because it is written more often than it is made: to a struct that takes a call each time. What is
     mostly set or never read stands in the class until it is. That must be a value of a built-in type, and it must not
-    have more than 30 members in all: CPython 3.11 reads and writes none of them fast otherwise.
+    have more than 29 members in all: CPython 3.11 reads and writes none of them fast otherwise.
     """
 
     model_requested: str = ""
@@ -89,14 +88,11 @@ class Operation(Trace):
         self.status = 200
         self.is_cache_hit = self.is_settled = False
 
-    def follow(self, policy: RoutingPolicy) -> Call:
-        """Goes by what the workspace has decided: what may be kept, and the time of a caller who has said none."""
-        self.content_policy = policy.content
+    def end_within(self, timeout_s: float) -> None:
+        """Goes by the time that the workspace gives callers who have said none."""
         call = self.call
-        if policy.timeout_s is not None and not call.is_timed:
-            deadline = min(call.deadline, call.received_at + policy.timeout_s)
-            call = self.call = structs.replace(call, deadline=deadline)
-        return call
+        if not call.is_timed:
+            self.call = structs.replace(call, deadline=min(call.deadline, call.received_at + timeout_s))
 
     def note(self, notes: Iterable[str]) -> None:
         """Takes over notes, those that are there already not again."""
@@ -246,3 +242,17 @@ class Operation(Trace):
             price_version,
         )
         return record
+
+
+def _lay_out() -> None:
+    """Sets every member of a first operation: CPython keeps in place what the first objects of a class have, no more.
+
+    Those of a process may be of requests that were refused before they were read.
+    """
+    nothing: Any = None
+    first = Operation(nothing, Means(nothing, nothing), False)
+    for name in (*Trace.__annotations__, *Operation.__annotations__):
+        setattr(first, name, None)
+
+
+_lay_out()

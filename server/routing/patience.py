@@ -7,7 +7,9 @@ piece must be whole within its limit. All of it ends with the deadline of the re
 from dataclasses import dataclass, field
 from typing import Final
 
-from server.catalogue.catalogue import Model
+from msgspec import UNSET
+
+from server.chat.model_facts import ModelFacts
 from server.chat.prompt_tokens import Tokens
 from server.chat.view import ChatView
 from server.chat.wire import Timeouts
@@ -55,11 +57,13 @@ class Patience:
         return whole if answer_s <= left_s else Timeouts(self.connect_s, answer_s, self.idle_s, left_s)
 
 
-def reasons(view: ChatView, facts: Model | None) -> bool:
+def reasons(view: ChatView, facts: ModelFacts) -> bool:
     """Whether a model will reason before it speaks, by what is known of it and by what the request says."""
     effort, thinking = view.reasoning_effort, view.thinking
+    if effort is UNSET and thinking is UNSET:
+        return facts.reasons
     if thinking:
         return thinking.type != "disabled"
     if isinstance(effort, str):
         return effort not in _NO_EFFORT
-    return facts is not None and facts.reasoning
+    return facts.reasons

@@ -19,16 +19,8 @@ _TELLING_S = 0.1
 _TELLING_SHARE = 0.1
 
 
-class CallInfo(Protocol):
-    """What the interceptors know of the running call."""
-
-    @property
-    def request_id(self) -> str:
-        """Our id of the request."""
-
-    @property
-    def started_s(self) -> float:
-        """When it began, in seconds of the loop's clock."""
+class Told(Protocol):
+    """What the metadata of the running call tell."""
 
     @property
     def client_request_id(self) -> str | None:
@@ -37,14 +29,6 @@ class CallInfo(Protocol):
     @property
     def surface(self) -> str:
         """`rest` or `grpc`."""
-
-    @property
-    def principal(self) -> Principal | None:
-        """Who calls; None for public methods."""
-
-    @property
-    def credential(self) -> str:
-        """The credential as it came, empty for public methods."""
 
     @property
     def forwarded_for(self) -> str:
@@ -57,6 +41,30 @@ class CallInfo(Protocol):
     @property
     def knobs(self) -> Mapping[str, str]:
         """The `x-perpetuo-*` headers, without the prefix."""
+
+
+class CallInfo(Protocol):
+    """What the interceptors know of the running call."""
+
+    @property
+    def request_id(self) -> str:
+        """Our id of the request."""
+
+    @property
+    def started_s(self) -> float:
+        """When it began, in seconds of the loop's clock."""
+
+    @property
+    def told(self) -> Told:
+        """What its metadata tell."""
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who calls; None for public methods."""
+
+    @property
+    def credential(self) -> str:
+        """The credential as it came, empty for public methods."""
 
     @property
     def response_metadata(self) -> list[tuple[str, str]]:
@@ -93,7 +101,7 @@ class Calls:
 
     def begun(self, info: CallInfo, face: str = "", push: Push | None = None, remaining_s: float | None = None) -> Call:
         """The same of a call that is at hand, `remaining_s` seconds before its caller's deadline, if it has one."""
-        longest_s = self._longest_s
+        longest_s, told = self._longest_s, info.told
         if remaining_s is None:
             now = info.started_s
         else:
@@ -104,13 +112,13 @@ class Calls:
             info.principal or _known(info.principal),
             now,
             now + longest_s,
-            f"{info.surface}/{face}" if face else info.surface,
-            info.client_request_id,
-            info.knobs,
+            f"{told.surface}/{face}" if face else told.surface,
+            told.client_request_id,
+            told.knobs,
             info.response_metadata.extend,
             remaining_s is not None,
             push,
-            info.traceparent,
+            told.traceparent,
             None if face else info.pass_on,
         )
 
@@ -124,7 +132,7 @@ class Calls:
 
     def address(self, context: Context) -> str:
         """Where the caller is, empty when that cannot be told."""
-        return self._address_of(context.peer(), self._current().forwarded_for)
+        return self._address_of(context.peer(), self._current().told.forwarded_for)
 
     def credential(self) -> str:
         """The credential as it came."""

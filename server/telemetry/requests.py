@@ -6,15 +6,18 @@ Labels are bounded: reasons, providers of the registry, and models of the catalo
 name as a caller wrote it is never one.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, compress
-from operator import attrgetter, not_
-from typing import Final, TypeAlias
+from itertools import chain
+from typing import Final, TypeAlias, TypeVar
 
 from server.chat.records import AttemptRecord, OperationRecord
+from server.chat.usage import Usage
 from server.telemetry.families import OTHER, Labels, Name
 from server.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+K = TypeVar("K")
 
 NANO: Final = 1_000_000_000
 
@@ -32,24 +35,11 @@ _OK: Final = "ok"
 _STREAM: Final[tuple[Labels, Labels]] = ("false",), ("true",)
 """The label that says whether it was a stream, by that."""
 _OF_MODEL: Final = ("provider", "model")
-_TOKENS: Final[Sequence[tuple[str, str]]] = (
-    ("input", "input_tokens"),
-    ("cache_read", "cache_read_tokens"),
-    ("cache_write", "cache_write_tokens"),
-    ("output", "output_tokens"),
-    ("reasoning", "reasoning_tokens"),
-)
-"""The kinds of tokens, with their members."""
+_KINDS: Final = ("input", "cache_read", "cache_write", "output", "reasoning")
+"""Of tokens."""
 
-# In C: many of them are taken of every request.
-_end_of = attrgetter("surface", "is_stream", "outcome")
-_call_of = attrgetter("provider", "model", "outcome")
-_is_stream_of = attrgetter("is_stream")
-_attempts_of = attrgetter("attempts")
-_saved_of = attrgetter("saved_nanousd")
-_cost_of = attrgetter("cost_nanousd")
-_usage_of = attrgetter("usage")
-_counts_of = attrgetter(*[member for _, member in _TOKENS], "is_estimated")
+_End: TypeAlias = tuple[str, bool, str]
+"""Surface, whether it was a stream, and outcome."""
 
 _Call: TypeAlias = tuple[str, str, str]
 """Provider, model, and outcome."""
@@ -112,31 +102,31 @@ class RequestMetrics:
             return
         self._counted_count += len(settled)
         records, waited_s, overheads_s = zip(*settled, strict=True)
-        for (surface, was_stream, outcome), count in Counter(map(_end_of, records)).items():
-            self._requests.add((surface, *_STREAM[was_stream], outcome), count)
         self._wait_s.count_all(waited_s)
-        if saved_nanousd := sum(filter(None, map(_saved_of, records))):
-            self._saved.add((), saved_nanousd)
-        are_streams = list(map(_is_stream_of, records))
-        if True not in are_streams:
-            self._count_ended(records, overheads_s, is_stream=False)
+        ends = [(record.surface, record.is_stream, record.outcome) for record in records]
+        if ends.count(ends[0]) == len(ends):  # as of many together it mostly is
+            self._count_ended(ends[0], records, overheads_s)
             return
-        for is_stream, chosen in ((True, are_streams), (False, list(map(not_, are_streams)))):
-            of_them = tuple(compress(records, chosen))
-            self._count_ended(of_them, tuple(compress(overheads_s, chosen)), is_stream=is_stream)
+        for end, alike in _by(ends, zip(records, overheads_s, strict=True)):
+            self._count_ended(end, *zip(*alike, strict=True))
 
-    def _count_ended(
-        self, records: Sequence[OperationRecord], overheads_s: Sequence[float | None], *, is_stream: bool
-    ) -> None:
-        """Counts how long requests took that were streams, or were none, and their calls."""
-        if not records:
-            return
+    def _count_ended(self, end: _End, records: Sequence[OperationRecord], overheads_s: Sequence[float | None]) -> None:
+        """Counts requests that ended in the same way, how long they took, and their calls."""
+        surface, is_stream, outcome = end
         stream = _STREAM[is_stream]
+        self._requests.add((surface, *stream, outcome), len(records))
         self._request_s.count_all([record.latency_ms / 1000 for record in records], stream)
         if own_s := [overhead_s for overhead_s in overheads_s if overhead_s is not None]:
             self._overhead_s.count_all(own_s, stream)
-        for call, attempts in _by_call(chain.from_iterable(map(_attempts_of, records))).items():
-            self._count_calls(call, attempts, is_stream=is_stream)
+        if saved_nanousd := [record.saved_nanousd for record in records if record.saved_nanousd]:
+            self._saved.add((), sum(saved_nanousd))
+        attempts = list(chain.from_iterable([record.attempts for record in records]))
+        calls = [(attempt.provider, attempt.model, attempt.outcome) for attempt in attempts]
+        if calls and calls.count(calls[0]) == len(calls):
+            self._count_calls(calls[0], attempts, is_stream=is_stream)
+            return
+        for call, alike in _by(calls, attempts):
+            self._count_calls(call, alike, is_stream=is_stream)
 
     def _count_calls(self, call: _Call, attempts: Sequence[AttemptRecord], *, is_stream: bool) -> None:
         """Counts calls of one model that ended in the same way. Nothing is shown before there is something of it."""
@@ -146,23 +136,41 @@ class RequestMetrics:
             self._count_streams(attempts, (provider,), is_ok=outcome == _OK)
         elif outcome == _OK:
             self._answer_s.count_all([attempt.latency_ms / 1000 for attempt in attempts], (provider,))
-        usages = [usage for usage in map(_usage_of, attempts) if usage is not None]
+        usages = [usage for attempt in attempts if (usage := attempt.usage) is not None]
         if not usages:
             return
         if len(usages) < len(attempts):
             attempts = [attempt for attempt in attempts if attempt.usage is not None]
         names = self._names(provider, model)
-        costs = [cost_nanousd for cost_nanousd in map(_cost_of, attempts) if cost_nanousd is not None]
+        costs = [cost_nanousd for attempt in attempts if (cost_nanousd := attempt.cost_nanousd) is not None]
         if costs:
             self._cost.add(names, sum(costs))
         if len(costs) < len(usages):
             self._unpriced.add(names, len(usages) - len(costs))
-        *sums, estimated = map(sum, zip(*map(_counts_of, usages), strict=True))
-        for (kind, _), tokens in zip(_TOKENS, sums, strict=True):
+        self._count_tokens(names, usages)
+
+    def _count_tokens(self, names: Labels, usages: Iterable[Usage]) -> None:
+        """Counts what calls used, each kind of tokens by itself."""
+        columns = zip(
+            *[
+                (
+                    usage.input_tokens,
+                    usage.cache_read_tokens,
+                    usage.cache_write_tokens,
+                    usage.output_tokens,
+                    usage.reasoning_tokens,
+                    usage.is_estimated,
+                )
+                for usage in usages
+            ],
+            strict=True,
+        )
+        *sums, estimated_count = map(sum, columns)
+        for kind, tokens in zip(_KINDS, sums, strict=True):
             if tokens:
                 self._tokens.add((*names, kind), tokens)
-        if estimated:
-            self._estimated.add((provider,), estimated)
+        if estimated_count:
+            self._estimated.add(names[:1], estimated_count)
 
     def _count_streams(self, attempts: Iterable[AttemptRecord], provider: Labels, *, is_ok: bool) -> None:
         """Counts how soon streams had content, and how fast those were written that came to their end."""
@@ -231,13 +239,9 @@ class RequestMetrics:
         )
 
 
-def _by_call(attempts: Iterable[AttemptRecord]) -> dict[_Call, list[AttemptRecord]]:
-    """Upstream calls by what they were and how they ended, which of many together mostly is the same."""
-    found = list(attempts)
-    calls = list(map(_call_of, found))
-    if found and calls.count(calls[0]) == len(calls):
-        return {calls[0]: found}
-    by_call = defaultdict[_Call, list[AttemptRecord]](list)
-    for call, attempt in zip(calls, found, strict=True):
-        by_call[call].append(attempt)
-    return by_call
+def _by(keys: Iterable[K], items: Iterable[T]) -> Iterable[tuple[K, list[T]]]:
+    """Items with the same key together."""
+    groups = defaultdict[K, list[T]](list)
+    for key, item in zip(keys, items, strict=True):
+        groups[key].append(item)
+    return groups.items()

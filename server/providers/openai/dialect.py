@@ -6,7 +6,7 @@ fields of this class, not in branches on their names.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -62,10 +62,9 @@ class OpenAiDialect(Vendor):
     def build(self, request: ChatRequest, candidate: Candidate, *, is_stream: bool) -> WireRequest:
         """See `Dialect.build`."""
         model = candidate.model
-        sealed = candidate.deployment.worked_out.get((model, is_stream))
+        sealed: Any = candidate.deployment.worked_out.get((model, is_stream))
         if sealed.__class__ is not Envelope or sealed.access is not self.access:
             sealed = envelope(self.access, candidate, is_stream=is_stream)
-        assert isinstance(sealed, Envelope)
         request = self.adapted(request, candidate, is_stream)
         body = upstream_body(request, model, is_stream and self.takes_stream_options)
         return WireRequest("POST", sealed.url, sealed.headers, body, is_stream, None, (), sealed.grant)

@@ -104,7 +104,7 @@ class Dispatcher:
         self._prefill_of = around.prefill_of
         self._health = around.health
         self._hedging = around.hedging
-        sending = Sending(transport, patience, around.model_of, around.prefill_of, around.fetch)
+        sending = Sending(transport, patience, around.prefill_of, around.fetch)
         self._caller = Caller(sending, dialect_of, self._broke)
         # Models of entries that have said that they answer only in streams.
         self._stream_only: set[tuple[str, str]] = set()

@@ -221,3 +221,24 @@ async def test_the_oldest_go_when_there_are_too_many() -> None:
 )
 def test_what_nobody_else_changes_is_fresh_for_longer(shared: Bounds, unshared: Bounds) -> None:
     assert shared.unshared() == unshared
+
+
+async def test_whoever_wants_to_know_hears_of_all_that_is_kept_and_forgotten() -> None:
+    source, heard = Source(), list[str]()
+    cache, _ = _cache(source.load)
+    cache.on_change(lambda: heard.append("one"))
+    cache.on_change(lambda: heard.append("other"))
+    steps: list[tuple[Callable[[], object], int]] = [
+        (lambda: cache.get("a"), 1),
+        (lambda: cache.get("a"), 0),
+        (lambda: cache.get("absent"), 1),
+        (lambda: cache.fresh("a"), 0),
+        (lambda: cache.discard("a"), 1),
+        (lambda: cache.discard_where(bool), 1),
+    ]
+    for step, changes in steps:
+        made = step()
+        if isinstance(made, Awaitable):
+            await made
+        assert heard == ["one", "other"] * changes
+        heard.clear()

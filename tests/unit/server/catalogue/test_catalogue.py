@@ -113,6 +113,7 @@ def test_the_knobs_of_a_row_fit_each_other(row: Model) -> None:
         assert 0 <= least < most < row.context_window_tokens
     assert row.facts.max_output_tokens == row.max_output_tokens
     assert row.facts.knobs is knobs
+    assert row.facts.reasons is row.reasoning
 
 
 @pytest.mark.parametrize(

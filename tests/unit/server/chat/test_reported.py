@@ -29,6 +29,10 @@ USAGES: dict[str, tuple[object, Usage | None]] = {
         },
         Usage(5, 0, 0, 7, 0),
     ),
+    "details below nothing": (
+        {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": -3}},
+        Usage(5, 0, 0, 7, 0),
+    ),
     "details of what was written alone": (
         {"prompt_tokens": 5, "completion_tokens": 7, "completion_tokens_details": {"audio_tokens": 3}},
         Usage(5, 0, 0, 7, 0, audio_output_tokens=3),

@@ -6,17 +6,17 @@ from typing import Any
 import grpc
 import pytest
 
-from server.interceptors.context import announce, call_of, current_call, enter_call, read_metadata
+from server.interceptors.context import CallInfo, announce, current_call, enter_call, read_metadata
 
 
 def read(*metadata: tuple[str, str | bytes]) -> Any:
-    return call_of("req_1", "/a.B/C", 5.0, read_metadata(metadata))
+    return CallInfo("req_1", "/a.B/C", 5.0, read_metadata(metadata))
 
 
 def test_a_call_without_metadata_is_a_plain_grpc_call() -> None:
-    info = call_of("req_1", "/a.B/C", 5.0, read_metadata(None))
+    info = CallInfo("req_1", "/a.B/C", 5.0, read_metadata(None))
     assert (info.request_id, info.method, info.started_s) == ("req_1", "/a.B/C", 5.0)
-    assert (info.client_request_id, info.surface, dict(info.knobs)) == (None, "grpc", {})
+    assert (info.told.client_request_id, info.told.surface, dict(info.told.knobs)) == (None, "grpc", {})
     assert (info.principal, info.credential) == (None, "")
 
 
@@ -33,32 +33,32 @@ def test_a_call_without_metadata_is_a_plain_grpc_call() -> None:
     ids=["plain", "128 characters", "too long", "empty", "with a line end", "binary"],
 )
 def test_the_callers_request_id_is_kept_when_it_is_printable(sent: str | bytes, kept: str | None) -> None:
-    assert read(("x-request-id", sent)).client_request_id == kept
+    assert read(("x-request-id", sent)).told.client_request_id == kept
 
 
 def test_the_callers_span_is_read_once() -> None:
-    assert read(("traceparent", "00-1-2-01"), ("traceparent", "00-3-4-01")).traceparent == "00-1-2-01"
-    assert read().traceparent == ""
+    assert read(("traceparent", "00-1-2-01"), ("traceparent", "00-3-4-01")).told.traceparent == "00-1-2-01"
+    assert read().told.traceparent == ""
 
 
 def test_of_two_request_ids_the_first_counts() -> None:
-    assert read(("x-request-id", "one"), ("x-request-id", "two")).client_request_id == "one"
+    assert read(("x-request-id", "one"), ("x-request-id", "two")).told.client_request_id == "one"
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("rest", "rest"), ("grpc", "grpc"), ("soap", "grpc")])
 def test_the_surface_is_one_of_two(sent: str, kept: str) -> None:
     info = read(("x-perpetuo-surface", sent))
-    assert (info.surface, dict(info.knobs)) == (kept, {})
+    assert (info.told.surface, dict(info.told.knobs)) == (kept, {})
 
 
 def test_knobs_lose_their_prefix_and_the_first_of_two_counts() -> None:
     info = read(("x-perpetuo-strategy", "fast"), ("x-perpetuo-strategy", "slow"), ("x-other", "1"))
-    assert dict(info.knobs) == {"strategy": "fast"}
+    assert dict(info.told.knobs) == {"strategy": "fast"}
 
 
 def test_what_faces_read_from_headers_is_kept_and_joined() -> None:
     info = read(("anthropic-beta", "a-1"), ("anthropic-version", "2023-06-01"), ("anthropic-beta", "b-2,c-3"))
-    assert dict(info.knobs) == {"anthropic-beta": "a-1,b-2,c-3", "anthropic-version": "2023-06-01"}
+    assert dict(info.told.knobs) == {"anthropic-beta": "a-1,b-2,c-3", "anthropic-version": "2023-06-01"}
 
 
 def test_a_credential_never_shows_in_a_repr() -> None:

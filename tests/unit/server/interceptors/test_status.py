@@ -364,7 +364,7 @@ async def test_a_servicer_sees_its_call(play: Play) -> None:
 
     async def note(request: Text, context: Context) -> Text:
         info = current_call()
-        seen.append((info.request_id, info.method, dict(info.knobs)))
+        seen.append((info.request_id, info.method, dict(info.told.knobs)))
         return request
 
     stage = await play(Do=unary_unary(note))

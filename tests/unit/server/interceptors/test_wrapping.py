@@ -8,7 +8,7 @@ import pytest
 from grpc_health.v1 import health_pb2_grpc
 
 from server.errors import REASONS
-from server.interceptors.context import call_of, enter_call, read_metadata
+from server.interceptors.context import CallInfo, enter_call, read_metadata
 from server.interceptors.wrapping import Behavior, Context, wrap
 
 
@@ -69,7 +69,7 @@ def test_a_wrapped_handler_keeps_its_kind_and_codecs(kind: str) -> None:
 
 @pytest.mark.parametrize("behavior", [yield_two, write_two], ids=["a generator", "a writer"])
 async def test_a_stream_writes_the_same_from(behavior: Any) -> None:
-    enter_call(call_of("req_1", "/a.B/C", 0.0, read_metadata(())))
+    enter_call(CallInfo("req_1", "/a.B/C", 0.0, read_metadata(())))
     wrapped: Any = wrap(grpc.unary_stream_rpc_method_handler(behavior), unchanged)
     written = Written()
     assert await wrapped.unary_stream("m", written) is None
@@ -77,7 +77,7 @@ async def test_a_stream_writes_the_same_from(behavior: Any) -> None:
 
 
 async def test_a_generator_is_announced_just_before_its_first_message() -> None:
-    enter_call(call_of("req_1", "/a.B/C", 0.0, read_metadata(())))
+    enter_call(CallInfo("req_1", "/a.B/C", 0.0, read_metadata(())))
     wrapped: Any = wrap(grpc.unary_stream_rpc_method_handler(yield_two), unchanged)
     written = Written()
     await wrapped.unary_stream("m", written)
@@ -94,7 +94,7 @@ async def test_a_generator_is_closed_when_writing_fails() -> None:
         finally:
             closed.append(True)
 
-    enter_call(call_of("req_1", "/a.B/C", 0.0, read_metadata(())))
+    enter_call(CallInfo("req_1", "/a.B/C", 0.0, read_metadata(())))
     wrapped: Any = wrap(grpc.unary_stream_rpc_method_handler(generate), unchanged)
     with pytest.raises(ValueError, match="refused"):
         await wrapped.unary_stream("m", Written())

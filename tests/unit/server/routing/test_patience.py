@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from server.catalogue.catalogue import Model
+from server.chat.model_facts import UNKNOWN_MODEL, ModelFacts
 from server.chat.request import parse_chat_request
 from server.chat.view import ChatView
 from server.chat.wire import Timeouts
@@ -35,12 +35,12 @@ def view(**members: object) -> ChatView:
     return parse_chat_request(json.dumps({"messages": [{"role": "user", "content": "hi"}], **members}).encode()).view
 
 
-THINKER, TALKER = model("o", reasoning=True), model("t")
+THINKER, TALKER = model("o", reasoning=True).facts, model("t").facts
 REASONS = [
     ("a model that is known to", {}, THINKER, True),
     ("a model that is known not to", {}, TALKER, False),
-    ("a model that nobody knows", {}, None, False),
-    ("an effort that is asked for", {"reasoning_effort": "high"}, None, True),
+    ("a model that nobody knows", {}, UNKNOWN_MODEL, False),
+    ("an effort that is asked for", {"reasoning_effort": "high"}, UNKNOWN_MODEL, True),
     ("no effort", {"reasoning_effort": "none"}, THINKER, False),
     ("hardly any", {"reasoning_effort": "minimal"}, THINKER, False),
     ("an effort that is left open", {"reasoning_effort": None}, THINKER, True),
@@ -50,7 +50,7 @@ REASONS = [
 
 
 @pytest.mark.parametrize(("members", "facts", "expected"), [c[1:] for c in REASONS], ids=[c[0] for c in REASONS])
-def test_who_reasons(members: dict[str, object], facts: Model | None, expected: bool) -> None:
+def test_who_reasons(members: dict[str, object], facts: ModelFacts, expected: bool) -> None:
     assert reasons(view(**members), facts) is expected
 
 

@@ -16,16 +16,21 @@ ANN = Principal("usr_1", "ws_1", Plan.FREE, "key_1")
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
-    request_id: str = "req_1"
-    started_s: float = field(default_factory=time.monotonic)
+class Told:
     client_request_id: str | None = "mine"
     surface: str = "rest"
-    principal: Principal | None = ANN
-    credential: str = "pk_secret"
     forwarded_for: str = "198.51.100.7"
     knobs: Mapping[str, str] = field(default_factory=lambda: {"cache": "no-store"})
     traceparent: str = "00-1-2-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    request_id: str = "req_1"
+    started_s: float = field(default_factory=time.monotonic)
+    told: Told = Told()
+    principal: Principal | None = ANN
+    credential: str = "pk_secret"
     response_metadata: list[tuple[str, str]] = field(default_factory=list)
     pass_on: PassOn | None = None
 

@@ -39,7 +39,7 @@ class Line:
 
 
 def caller(transport: ScriptedTransport | None = None) -> Caller:
-    sending = Sending(transport or ScriptedTransport([]), Patience(), lambda *_: None, lambda _: None, None)
+    sending = Sending(transport or ScriptedTransport([]), Patience(), lambda _: None, None)
     return Caller(sending, lambda *_: OpenAiDialect(), lambda *_: None)
 
 
